@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Build configuration: every option with its default, its range and what it costs.
+ *
+ * Set one option with `-DMM_X=value`, or several with `-DMM_CONFIG_HEADER='"my_config.h"'`. mmlib and
+ * all code that includes its headers must be built with the same values. */
+#ifndef MMLIB_CONFIG_H
+#define MMLIB_CONFIG_H
+#include <mmlib/std.h>
+#ifdef MM_CONFIG_HEADER
+#include MM_CONFIG_HEADER
+#endif
+
+/** log2 of the bytes in a frame. Range 8 (256 bytes, small SRAM) to 16 (64 KiB); default 12. */
+#ifndef MM_FRAME_SHIFT
+#define MM_FRAME_SHIFT 12
+#endif
+
+/** How much caller mistakes are checked.
+ *  0 measuring only: callers must be right. 1 release (default): everything that one or two loads
+ *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: self-checks on
+ *  every operation, for tests. */
+#ifndef MM_CHECKS
+#define MM_CHECKS 1
+#endif
+
+/** Bits of a physical address (#mm_paddr_t): 32 or 64. Default: those of a pointer. A 32-bit kernel
+ *  with PAE, LPAE or Sv32 sets 64. */
+#ifndef MM_PADDR_BITS
+#if UINTPTR_MAX > 0xffffffffu
+#define MM_PADDR_BITS 64
+#else
+#define MM_PADDR_BITS 32
+#endif
+#endif
+
+/** Bits of a word of the buddy's bitmaps: 8, 16, 32 or 64, the widest that the CPU can compare and
+ *  swap. Default: those of a pointer. 8 and 16 are for tests: small words reach every merge soon. */
+#ifndef MM_WORD_BITS
+#if UINTPTR_MAX > 0xffffffffu
+#define MM_WORD_BITS 64
+#else
+#define MM_WORD_BITS 32
+#endif
+#endif
+
+/** Most levels a buddy may have. L levels of W-bit words give blocks of up to
+ *  2^(L * log2 W) frames; one level costs 8 to 48 bytes of #mm_buddy. Range 1 to 10. */
+#ifndef MM_BUDDY_LEVELS
+#if MM_WORD_BITS == 64
+#define MM_BUDDY_LEVELS 4
+#elif MM_WORD_BITS == 32
+#define MM_BUDDY_LEVELS 5
+#else
+#define MM_BUDDY_LEVELS 6
+#endif
+#endif
+
+/** Most rows of summary above the words of one buddy level; each row makes the search W times
+ *  shorter. 0: no summaries, words are scanned one by one (right for some hundred frames).
+ *  Range 0 to 8. */
+#ifndef MM_BUDDY_ROWS
+#if MM_WORD_BITS == 64
+#define MM_BUDDY_ROWS 4
+#else
+#define MM_BUDDY_ROWS 5
+#endif
+#endif
+
+/** Most zones of one #mm_pmm. Range 1 to 16. */
+#ifndef MM_ZONES_MAX
+#define MM_ZONES_MAX 8
+#endif
+
+/** 1: the CPU has atomic read-modify-write of words (default). 0: mmlib uses plain operations and
+ *  the host calls it with interrupts off, on one CPU. */
+#ifndef MM_ATOMICS
+#define MM_ATOMICS 1
+#endif
+
+#if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
+#error "MM_FRAME_SHIFT: 8 to 16"
+#endif
+#if MM_CHECKS < 0 || MM_CHECKS > 3
+#error "MM_CHECKS: 0 to 3"
+#endif
+#if MM_PADDR_BITS != 32 && MM_PADDR_BITS != 64
+#error "MM_PADDR_BITS: 32 or 64"
+#endif
+#if MM_WORD_BITS != 8 && MM_WORD_BITS != 16 && MM_WORD_BITS != 32 && MM_WORD_BITS != 64
+#error "MM_WORD_BITS: 8, 16, 32 or 64"
+#endif
+#if MM_BUDDY_LEVELS < 1 || MM_BUDDY_LEVELS > 10
+#error "MM_BUDDY_LEVELS: 1 to 10"
+#endif
+#if MM_BUDDY_ROWS < 0 || MM_BUDDY_ROWS > 8
+#error "MM_BUDDY_ROWS: 0 to 8"
+#endif
+#if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
+#error "MM_ZONES_MAX: 1 to 16"
+#endif
+#endif

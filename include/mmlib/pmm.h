@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Physical memory manager: page frames from a boot memory map, by zones.
+ *
+ * One byte a frame says what the frame is, so that a wrong free is answered instead of believed.
+ * Zones are slices of the address space by upper limit; a zone holds ranges, one for each stretch of
+ * RAM, each with its own buddy. Metadata follows the memory, not the address space. */
+#ifndef MMLIB_PMM_H
+#define MMLIB_PMM_H
+#include <mmlib/buddy.h>
+#include <mmlib/memmap.h>
+#include <mmlib/port.h>
+MM_BEGIN_DECLS
+
+/** A zone as the kernel asks for it: physical memory up to a limit. */
+struct mm_zone_cfg {
+	const char *name; /**< for reports; kept by pointer */
+	mm_paddr_t last;  /**< last byte of the zone, inclusive; one less than a multiple of the frame
+	                       size. The zone starts where the one before ends. */
+};
+
+/** What mm_pmm_init() is told beside the memory map. */
+struct mm_pmm_cfg {
+	const struct mm_zone_cfg *zones; /**< by rising limit; the last one's limit is #MM_PADDR_MAX */
+	uint32_t nzones;       /**< 1 to #MM_ZONES_MAX */
+	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
+	mm_paddr_t low;        /**< metadata is placed at or above this address */
+	mm_paddr_t reach;      /**< last byte that `to_virt` reaches now: metadata is placed at or below
+	                            it, RAM above is left for mm_pmm_add_range() */
+};
+
+/** What a frame is. */
+enum mm_frame_class {
+	MM_FRAME_FREE,     /**< in the buddy */
+	MM_FRAME_USED,     /**< part of an allocated block */
+	MM_FRAME_TABLE,    /**< a page-table page */
+	MM_FRAME_META,     /**< mmlib's own metadata */
+	MM_FRAME_RESERVED, /**< a hole, or RAM that was not given to mmlib */
+	MM_FRAME_BAD,      /**< broken RAM */
+	MM_FRAME_NONE,     /**< outside every range */
+};
+
+/** How to allocate. One list for all layers of mmlib; unknown bits are #MM_E_INVAL. */
+enum mm_alloc_flags {
+	MM_ALLOC_ZERO = 1u << 0,  /**< contents are zero */
+	MM_ALLOC_TABLE = 1u << 1, /**< a page-table page: order 0, freed with mm_page_free_table() only */
+};
+
+/** Restrict an allocation to zone @p zone (its index) and those below. Or it into the flags. */
+#define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) + 1u) << 24)
+
+/** One stretch of RAM with its metadata. */
+struct mm_range {
+	struct mm_buddy buddy; /**< @private */
+	uint8_t *bytes;        /**< @private one for each frame; encoding in src/pmm/frame.h */
+	mm_pfn_t first;        /**< @private first frame */
+	mm_pfn_t last;         /**< @private last frame, inclusive */
+	uint32_t zone;         /**< @private index of its zone */
+};
+
+/** One zone. Its ranges are neighbours in the array of all ranges. */
+struct mm_zone {
+	const char *name;      /**< @private */
+	mm_pfn_t last;         /**< @private last frame, inclusive */
+	uint32_t first_range;  /**< @private index of its first range */
+	uint32_t nranges;      /**< @private how many */
+	mm_pfn_t total;        /**< @private RAM frames */
+	mm_pfn_t reserved;     /**< @private RAM frames that were never given to the buddy */
+	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
+};
+
+/** A physical memory manager. All-zero is a valid one without memory: allocation answers
+ *  #MM_E_STATE. */
+struct mm_pmm {
+	const struct mm_port *port; /**< @private */
+	struct mm_range *ranges;    /**< @private sorted by address */
+	uint32_t nranges;           /**< @private */
+	uint32_t max_ranges;        /**< @private */
+	uint32_t nzones;            /**< @private */
+	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
+};
+
+/** Frames of a zone, or of all. total = free + used + reserved, to the frame. */
+struct mm_pmm_stats {
+	const char *name;  /**< of the zone; NULL for the sum */
+	mm_pfn_t total;    /**< RAM frames */
+	mm_pfn_t free;     /**< frames that can be allocated */
+	mm_pfn_t used;     /**< frames that are allocated */
+	mm_pfn_t reserved; /**< metadata, and RAM that the map does not call usable */
+};
+
+/** What mm_page_info() and mm_pmm_next_run() tell. */
+struct mm_frame_run {
+	mm_paddr_t base;           /**< first byte */
+	mm_pfn_t frames;           /**< how many frames */
+	enum mm_frame_class state; /**< what they are */
+	uint32_t order;            /**< order of the block, if they are one allocated block; else 0 */
+};
+
+/** Build zones and ranges from a boot memory map and take over its usable memory.
+ *  Metadata is placed in the map's usable memory and noted there as #MM_MEM_META. All RAM at or
+ *  below `cfg->reach` is managed after it; for RAM above call mm_pmm_add_range() once `to_virt`
+ *  reaches it.
+ *  @param[out] pmm manager @param port host port, kept by pointer
+ *  @param map the boot memory map @param cfg zones and limits; need not outlive the call
+ *  @retval MM_OK done
+ *  @retval MM_E_PORT mm_port_check() failed
+ *  @retval MM_E_INVAL NULL, no or too many zones, zones not rising or not ending in #MM_PADDR_MAX,
+ *          limits that are not on frame borders, low > reach
+ *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
+ *  @retval MM_E_2BIG the map has no room to note the metadata
+ *  On an error neither @p pmm nor @p map has changed.
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(frames) to clear metadata} */
+MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port,
+					struct mm_memmap *map, const struct mm_pmm_cfg *cfg);
+
+/** Add RAM that the manager does not have yet. Its metadata is placed in its own first frames.
+ *  Parts in different zones become different ranges.
+ *  @param pmm manager @param base first byte, a multiple of the frame size
+ *  @param length bytes, a multiple of the frame size
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL, length 0, not on frame borders, or wrapping
+ *  @retval MM_E_EXIST overlaps a range that is there
+ *  @retval MM_E_NOSPC no room for another range (`spare_ranges`)
+ *  @retval MM_E_NOMEM too small to hold its own metadata @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps all others away; cost: O(frames)} */
+MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t length);
+
+/** Allocate 2^order frames, contiguous and aligned to their size.
+ *  Takes from the highest allowed zone that can serve it, so low memory is spared.
+ *  @param pmm manager @param order log2 of the frames
+ *  @param flags of #mm_alloc_flags, and MM_ALLOC_ZONE() @param[out] out first byte, only on #MM_OK
+ *  @retval MM_OK done
+ *  @retval MM_E_NOMEM no allowed zone has such a block
+ *  @retval MM_E_AGAIN as mm_buddy_alloc()
+ *  @retval MM_E_INVAL NULL, unknown flag, no such zone, an order that no range could ever hold, or
+ *          #MM_ALLOC_TABLE with an order
+ *  @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(ranges)\, and the frames if
+ *  they are to be zeroed} */
+MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
+					  mm_paddr_t *out);
+
+/** Allocate one particular block.
+ *  @param pmm manager @param pa first byte, a multiple of the block's size
+ *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone
+ *  @retval MM_OK done
+ *  @retval MM_E_BUSY some frame of it is not free
+ *  @retval MM_E_FOREIGN not inside one range
+ *  @retval MM_E_ALIGN @p pa is not a multiple of the block's size
+ *  @retval MM_E_INVAL, MM_E_AGAIN, MM_E_STATE as mm_page_alloc()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
+MM_NODISCARD enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order,
+					     uint32_t flags);
+
+/** Free a block.
+ *  @param pmm manager @param pa first byte, as allocated @param order as allocated
+ *  @retval MM_OK done
+ *  @retval MM_E_DOUBLE_FREE it is free
+ *  @retval MM_E_ORDER allocated with another order
+ *  @retval MM_E_ALIGN not on a frame border, or inside an allocated block
+ *  @retval MM_E_FOREIGN never allocated: outside every range, a hole, or reserved
+ *  @retval MM_E_OWNER a page-table page, or metadata of mmlib
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
+ *  Of two CPUs that free one block at the same time, both may be told #MM_OK unless MM_CHECKS is 2
+ *  or more.
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
+MM_NODISCARD enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
+
+/** Free a page that was allocated with #MM_ALLOC_TABLE.
+ *  @param pmm manager @param pa as allocated
+ *  @retval MM_OK done @retval MM_E_OWNER not a page-table page
+ *  @retval MM_E_DOUBLE_FREE, MM_E_ALIGN, MM_E_FOREIGN, MM_E_INVAL, MM_E_STATE as mm_page_free()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
+MM_NODISCARD enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa);
+
+/** What is at this address? For an allocated block: the whole block.
+ *  @param pmm manager @param pa any physical address
+ *  @param[out] out the block around @p pa, or the single frame; #MM_FRAME_NONE outside every range
+ *  @retval MM_OK answered @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(log ranges + orders)} */
+MM_NODISCARD enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa,
+					 struct mm_frame_run *out);
+
+/** Walk managed memory in address order, neighbours of one class folded into one run (allocated
+ *  blocks one by one). Takes no locks, so it may run in a panic.
+ *  Start with `mm_paddr_t it = 0;` and call until false.
+ *  @param pmm manager @param[in,out] it where to go on @param[out] out run, written only on true
+ *  @return whether there was one
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
+ *  cost: O(frames of the run)} */
+bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_paddr_t *it, struct mm_frame_run *out);
+
+/** Letter of a frame class in pictures of memory: `.` free, `U` used, `T` table, `M` metadata,
+ *  `R` reserved, `B` bad, space for none. @param state class @return the letter
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+char mm_frame_letter(enum mm_frame_class state);
+
+/** Frames of a zone, or of all zones. Exact if nobody else is at work.
+ *  @param pmm manager @param zone index, or -1 for the sum @param[out] out counts
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such zone @retval MM_E_STATE before init
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones)} */
+MM_NODISCARD enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone,
+					 struct mm_pmm_stats *out);
+
+/** Free blocks of each order in a zone, as the buddies record them.
+ *  @param pmm manager @param zone index @param[out] blocks count for each order
+ *  @param norders length of @p blocks; blocks of higher orders are counted in the last
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, norders 0, or no such zone
+ *  @retval MM_E_STATE before init
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(free blocks)} */
+MM_NODISCARD enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone,
+					       mm_pfn_t *blocks, unsigned norders);
+
+/** Check all invariants: buddies whole, bytes and bitmaps agree, counters right, ranges sorted.
+ *  @param pmm manager that nobody else is using
+ *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
+ *  @retval MM_E_STATE before init
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(frames)} */
+MM_NODISCARD enum mm_status mm_pmm_verify(const struct mm_pmm *pmm);
+MM_END_DECLS
+#endif

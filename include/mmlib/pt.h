@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Page tables: map, unmap, protect and query ranges, for any radix format.
+ *
+ * A table tree is a #mm_pt, its format a #mm_pt_port (one file for each architecture in src/ports/),
+ * its memory and its TLB a #mm_pt_env that the kernel supplies. The walker needs nothing else of
+ * mmlib, so it also serves a boot loader, a hypervisor's second stage or an IOMMU.
+ *
+ * Each operation exists once for each format that is built in, folded to that format
+ * (`mm_pt_x86_64_map()`, in mmlib/pt_x86_64.h), and once for any format, selected at run time
+ * (`mm_pt_map()`, here). Both are the same source and behave the same; the folded ones are two to
+ * four times faster.
+ *
+ * Ranges are [va, va + length) and may end at the end of the address space. Entries that change are
+ * noted in a #mm_tlb_gather; mm_pt_sync() flushes the TLB and only then gives tables back.
+ *
+ * Concurrency: exclusive. The caller lets nobody else change the same tree; hardware may walk it
+ * and set accessed and dirty bits at any time. */
+#ifndef MMLIB_PT_H
+#define MMLIB_PT_H
+#include <mmlib/types.h>
+MM_BEGIN_DECLS
+
+struct mm_pt_port;
+struct mm_tlb_gather;
+
+/** Attributes of a mapping, in terms that every architecture has. A combination that a format cannot
+ *  express is #MM_E_NOTSUP, never an approximation. */
+enum mm_pt_attr {
+	MM_PT_READ = 1u << 0,     /**< may be read */
+	MM_PT_WRITE = 1u << 1,    /**< may be written */
+	MM_PT_EXEC = 1u << 2,     /**< may be executed */
+	MM_PT_USER = 1u << 3,     /**< unprivileged code may do these things */
+	MM_PT_GLOBAL = 1u << 4,   /**< the same in every address space */
+	MM_PT_TRACK = 1u << 5,    /**< accessed and dirty start clear and are kept by hardware or by the
+	                               fault handler; without it they are preset */
+	MM_PT_ACCESSED = 1u << 6, /**< told by queries; not for callers to set */
+	MM_PT_DIRTY = 1u << 7,    /**< told by queries; not for callers to set */
+	MM_PT_WB = 0u << 8,       /**< memory, write-back cached */
+	MM_PT_WT = 1u << 8,       /**< memory, write-through cached */
+	MM_PT_WC = 2u << 8,       /**< memory, write-combining, not cached */
+	MM_PT_UC = 3u << 8,       /**< memory, not cached */
+	MM_PT_DEVICE = 4u << 8,   /**< device registers, in order */
+	MM_PT_TYPE = 7u << 8,     /**< mask of the memory type */
+};
+
+/** How an operation proceeds. */
+enum mm_pt_flags {
+	MM_PT_PARTIAL = 1u << 0, /**< map: on failure keep what was mapped; `gather->stop_va` says how far */
+	MM_PT_EXACT = 1u << 1,   /**< unmap, protect: a hole in the range is #MM_E_NOENT, nothing changed */
+};
+
+/** Use no leaf above level @p level (0: the smallest pages only). Or it into the flags. */
+#define MM_PT_MAX_LEVEL(level) (((uint32_t)(level) + 1u) << 8)
+
+/** What the kernel supplies for a tree. Make it `static const`; kept by pointer. */
+struct mm_pt_env {
+	void *ctx; /**< passed back */
+	/** A page for a table: @p bytes long, aligned to its length; contents do not matter.
+	 *  Returns #MM_OK and its physical address, or an error, which the operation returns.
+	 *  Must not call the walker for the same tree. [same context as the operation] */
+	enum mm_status (*alloc_table)(void *ctx, size_t bytes, mm_paddr_t *pa);
+	/** Takes a table page back. Called after the flush that made it unreachable. */
+	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
+	/** Address through which a table page is read and written. */
+	void *(*to_virt)(void *ctx, mm_paddr_t pa);
+	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
+	 *  upper entries over it if `g->tables`. With `g->sync` alone: only order the stores. Returns
+	 *  when all CPUs have done so. */
+	void (*flush)(void *ctx, const struct mm_tlb_gather *g);
+};
+
+/** Properties of a tree that are known at run time only. All-zero: the format's own maximum. */
+struct mm_pt_cfg {
+	uint8_t pa_bits;     /**< bits of a physical address this machine has; 0: the format's maximum */
+	uint8_t leaf_levels; /**< bit l: this machine has leaves at level l; 0: all the format has */
+	bool allow_wx;       /**< mappings may be both writable and executable; else #MM_E_PERM */
+	uint64_t set_bits;   /**< bits set in every entry, leaf or table (memory encryption) */
+};
+
+/** A tree of page tables. Set up with mm_pt_init(). */
+struct mm_pt {
+	const struct mm_pt_port *port; /**< @private */
+	const struct mm_pt_env *env;   /**< @private */
+	mm_paddr_t root;               /**< physical address of the root table, for the CPU's register;
+	                                    read-only */
+	struct mm_pt_cfg cfg;          /**< @private with the zeros resolved */
+};
+
+/** Most detached trees of tables a gather holds before it flushes by itself. */
+#define MM_GATHER_TABLES 16
+
+/** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one.
+ *  May be used over many operations on one tree before mm_pt_sync(). */
+struct mm_tlb_gather {
+	mm_vaddr_t start;   /**< first byte changed; valid if `flush` */
+	mm_vaddr_t last;    /**< last byte changed, inclusive */
+	uint8_t min_shift;  /**< log2 of the smallest page changed */
+	bool sync;          /**< entries became valid: order the stores before use */
+	bool flush;         /**< translations must be forgotten */
+	bool tables;        /**< tables were removed or replaced: upper entries too */
+	uint8_t ntables;    /**< @private detached trees */
+	uint8_t levels[MM_GATHER_TABLES];      /**< @private level of each */
+	mm_paddr_t trees[MM_GATHER_TABLES];    /**< @private root of each */
+	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
+	mm_vaddr_t stop_va; /**< where the last operation that failed stopped */
+	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */
+};
+
+/** A stretch of the address space as the tables have it. */
+struct mm_pt_run {
+	mm_vaddr_t va;    /**< first byte */
+	mm_vaddr_t last;  /**< last byte, inclusive */
+	mm_paddr_t pa;    /**< physical address of `va`, if mapped */
+	uint32_t attr;    /**< of #mm_pt_attr; 0: nothing is mapped here */
+	uint8_t level;    /**< level of the entry */
+};
+
+/** A position in a tree that moves forward. On the caller's stack. Valid while nobody but this
+ *  cursor changes the range. */
+struct mm_pt_cur {
+	const struct mm_pt *pt; /**< @private */
+	mm_vaddr_t va;          /**< @private next byte to look at */
+	mm_vaddr_t last;        /**< @private last byte of the range */
+	void *table;            /**< @private table that held the last entry, or NULL */
+	uint8_t level;          /**< @private its level */
+	bool end;               /**< @private range is used up */
+};
+
+/** Set up an empty tree: allocates the root table.
+ *  @param[out] pt tree, written only on #MM_OK
+ *  @param port format, e.g. mm_pt_x86_64_port(), kept by pointer
+ *  @param env the kernel's part, kept by pointer @param cfg properties of this machine, or NULL
+ *  @retval MM_OK done
+ *  @retval MM_E_PORT a callback is missing, @p cfg claims more than the format has, or
+ *          `alloc_table` returned a misaligned or unrepresentable address
+ *  @retval MM_E_INVAL NULL
+ *  @return or what `alloc_table` returned
+ *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
+				       const struct mm_pt_env *env, const struct mm_pt_cfg *cfg);
+
+/** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched.
+ *  @param pt tree; all-zero afterwards
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(tables)} */
+MM_NODISCARD enum mm_status mm_pt_destroy(struct mm_pt *pt);
+
+/** Flush what the gather holds, then give its tables back. The gather is empty afterwards; its
+ *  report (`pages`, `stop_va`, `stop_level`) stays.
+ *  @param pt the tree it was used with @param g gather
+ *  @mm_ctx{boot\, no-sleep; locks: none\, calls env->flush and env->free_table; cost: the flush
+ *  and O(tables)} */
+void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g);
+
+/** Check the tree: every entry well formed, no empty table below the root.
+ *  @param pt tree @param[out] tables how many table pages it has, or NULL
+ *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
+ *  @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller keeps others away; cost: O(entries)} */
+MM_NODISCARD enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables);
+
+/** Put a cursor at the start of a range.
+ *  @param[out] cur cursor, written only on #MM_OK @param pt tree
+ *  @param va first byte, page-aligned @param length bytes, a multiple of the page size
+ *  @retval MM_OK done @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE as mm_pt_map()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt,
+					   mm_vaddr_t va, uint64_t length);
+
+/** Map [va, va + length) to physical [pa, pa + length), with the largest leaves that fit.
+ *  Nothing may be mapped there. On failure what was mapped is unmapped again (the gather covers what
+ *  was visible for a moment), unless #MM_PT_PARTIAL.
+ *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
+ *  size @param attr of #mm_pt_attr @param flags of #mm_pt_flags, and MM_PT_MAX_LEVEL()
+ *  @param[in,out] g gather
+ *  @retval MM_OK done
+ *  @retval MM_E_EXIST something is mapped at `g->stop_va`
+ *  @retval MM_E_PERM writable and executable, and the tree does not allow it
+ *  @retval MM_E_NOTSUP the format cannot express @p attr
+ *  @retval MM_E_RANGE @p va or @p pa is not representable (non-canonical, beyond the physical bits)
+ *  @retval MM_E_INVAL NULL, length 0, a range that wraps, unknown bits in @p attr or @p flags
+ *  @retval MM_E_ALIGN not on page borders @retval MM_E_STATE not set up
+ *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
+ *  @return or what `alloc_table` returned
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
+ *  O(entries written)} */
+MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
+				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
+
+/** Unmap a range. Holes are passed over. A leaf that sticks out of the range is split; tables
+ *  that become empty are detached. Frames may be reused only after mm_pt_sync().
+ *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
+ *  @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
+ *  @retval MM_OK done; `g->pages` says how many pages were mapped
+ *  @retval MM_E_NOENT nothing was mapped, or with #MM_PT_EXACT not all; nothing changed
+ *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(tables)} */
+MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uint32_t flags,
+					struct mm_tlb_gather *g);
+
+/** Change the attributes of what is mapped in a range. Holes are passed over; a leaf that sticks out
+ *  of the range is split. Accessed and dirty bits that are set stay set.
+ *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
+ *  @param attr of #mm_pt_attr @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
+ *  @retval MM_OK done; `g->pages` says how many pages were mapped
+ *  @retval MM_E_NOENT nothing is mapped, or with #MM_PT_EXACT not all; nothing changed
+ *  @retval MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT
+ *          as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(entries)} */
+MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,
+					  uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
+
+/** What is mapped at an address?
+ *  @param pt tree @param va any byte
+ *  @param[out] run the whole leaf around @p va, with `pa` that of @p va itself; `attr` 0 and the
+ *              whole empty entry if nothing is. Written only on #MM_OK and #MM_E_NOENT.
+ *  @retval MM_OK mapped @retval MM_E_NOENT not mapped
+ *  @retval MM_E_RANGE non-canonical @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
+MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
+
+/** Next stretch of a cursor's range: a leaf, or holes folded into one; cut to the range.
+ *  @param cur cursor @param[out] run written only on true @return whether there was one
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
+bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
+
+/** Unmap the next leaf of a cursor's range and tell what it was: the visiting form of unmap.
+ *  Tables that become empty are detached. A leaf that sticks out of the range is split.
+ *  @param pt the cursor's tree @param cur cursor @param[in,out] g gather
+ *  @param[out] run what was mapped, with its dirty bit; written only on #MM_OK
+ *  @retval MM_OK one leaf is unmapped; its frame may be reused after mm_pt_sync()
+ *  @retval MM_E_NOENT the range has no more leaves
+ *  @retval MM_E_INVAL NULL, or a cursor of another tree @retval MM_E_PORT as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed, the cursor stays
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
+MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,
+					     struct mm_tlb_gather *g, struct mm_pt_run *run);
+
+/** Declares the operations folded to one format, with the prototypes of the `mm_pt_` ones above:
+ *  MM_PT_DECLARE(mm_pt_x86_64) declares mm_pt_x86_64_map() and so on. */
+#define MM_PT_DECLARE(name)                                                                            \
+	MM_NODISCARD enum mm_status name##_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,         \
+					       uint64_t length, uint32_t attr, uint32_t flags,         \
+					       struct mm_tlb_gather *g);                               \
+	MM_NODISCARD enum mm_status name##_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,     \
+						 uint32_t flags, struct mm_tlb_gather *g);             \
+	MM_NODISCARD enum mm_status name##_protect(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,   \
+						   uint32_t attr, uint32_t flags,                      \
+						   struct mm_tlb_gather *g);                           \
+	MM_NODISCARD enum mm_status name##_query(const struct mm_pt *pt, mm_vaddr_t va,                \
+						 struct mm_pt_run *run);                               \
+	bool name##_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);                            \
+	MM_NODISCARD enum mm_status name##_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,         \
+						      struct mm_tlb_gather *g, struct mm_pt_run *run)
+MM_END_DECLS
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Architecture port: what one page-table format is, for those who write one.
+ *
+ * A port is one header in src/ports/ with `static inline` functions and one `static const struct
+ * mm_pt_port`. The walker is compiled once with that constant, so every call below folds away.
+ * Every function is a pure function of its arguments. Levels count from the leaf table: level 0
+ * maps the smallest pages. */
+#ifndef MMLIB_PT_PORT_H
+#define MMLIB_PT_PORT_H
+#include <mmlib/pt.h>
+MM_BEGIN_DECLS
+
+/** Most levels a format may have. */
+#define MM_PT_LEVELS_MAX 6
+
+/** What an entry is. */
+enum mm_pt_kind {
+	MM_PT_EMPTY, /**< nothing, and the walker may use it */
+	MM_PT_TABLE, /**< points to a table one level below */
+	MM_PT_LEAF,  /**< maps memory */
+	MM_PT_BAD,   /**< reserved bits: nobody who follows the format writes this */
+};
+
+/** What must follow the change of an entry. Bits. */
+enum mm_pt_after {
+	MM_PT_AFTER_NONE = 0,
+	MM_PT_AFTER_SYNC = 1u << 0,   /**< order the store before the next use */
+	MM_PT_AFTER_FLUSH = 1u << 1,  /**< forget the translations it held */
+	MM_PT_AFTER_TABLES = 1u << 2, /**< forget cached upper entries too */
+	MM_PT_AFTER_BBM = 1u << 3,    /**< must pass through an empty entry and a flush in between */
+};
+
+/** One level's geometry. */
+struct mm_pt_level {
+	uint8_t shift; /**< log2 of the bytes that one entry covers */
+	uint8_t bits;  /**< log2 of the entries in a table */
+	bool leaf;     /**< entries may map memory */
+};
+
+/** A page-table format. */
+struct mm_pt_port {
+	const char *name;     /**< for reports */
+	uint8_t nlevels;      /**< levels, the root's included */
+	uint8_t entry_lg2;    /**< log2 of the bytes in an entry: 2 or 3 */
+	uint8_t va_bits;      /**< bits of a virtual address that are translated */
+	uint8_t pa_bits;      /**< most bits of a physical address that an entry holds */
+	bool sign_extended;   /**< bits above va_bits repeat the highest one, else they are 0 */
+	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time */
+	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */
+
+	/** The empty entry at a level. Not always 0. */
+	uint64_t (*empty)(const struct mm_pt *pt, unsigned level);
+	/** What @p entry is. */
+	enum mm_pt_kind (*classify)(const struct mm_pt *pt, uint64_t entry, unsigned level);
+	/** Can the format express @p attr? #MM_OK or #MM_E_NOTSUP. */
+	enum mm_status (*check)(const struct mm_pt *pt, uint32_t attr);
+	/** A leaf. @p attr passed check(). Without #MM_PT_TRACK accessed and dirty are preset; with it
+	 *  they are as #MM_PT_ACCESSED and #MM_PT_DIRTY in @p attr say. */
+	uint64_t (*leaf)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr);
+	/** Attributes of a leaf, the inverse of leaf(); never has #MM_PT_TRACK. */
+	uint32_t (*attr)(const struct mm_pt *pt, uint64_t entry, unsigned level);
+	/** An entry that points to a table. */
+	uint64_t (*table)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level);
+	/** Physical address in an entry, leaf or table. */
+	mm_paddr_t (*pa)(const struct mm_pt *pt, uint64_t entry, unsigned level);
+	/** What must follow a change from @p old to @p now: bits of #mm_pt_after. All rules of the
+	 *  architecture about TLBs and barriers are here. */
+	unsigned (*transition)(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level);
+};
+MM_END_DECLS
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Atomics: the only place that uses compiler builtins for memory that CPUs share.
+ *
+ * Theory of operation
+ * Problem      the same source runs on 64-bit SMP and on a Cortex-M0 without atomics.
+ * Structure    macros over the operand's own type, so one name serves every word width.
+ * MM_ATOMICS=0 plain operations; the host keeps interrupts off around every call into mmlib.
+ * Orders       named in the operation, because each call site needs exactly one:
+ *              load_relaxed   hints, checks
+ *              load_acquire   what another CPU published
+ *              store_release  publish
+ *              cas            acquire and release on success, relaxed on failure; strong
+ *              or, and, add   acquire and release; return the value before
+ *              fence          sequentially consistent: between a store and a load of other memory
+ * Hook         mm_hook_step() before each: see hook.h. */
+#ifndef MM_SRC_ATOMIC_H
+#define MM_SRC_ATOMIC_H
+#include "hook.h"
+
+#if MM_ATOMICS
+#define mm_atomic_load_relaxed(p)     (mm_hook_step(), __atomic_load_n((p), __ATOMIC_RELAXED))
+#define mm_atomic_load_acquire(p)     (mm_hook_step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
+#define mm_atomic_store_relaxed(p, v) (mm_hook_step(), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
+#define mm_atomic_store_release(p, v) (mm_hook_step(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
+#define mm_atomic_or(p, v)            (mm_hook_step(), __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL))
+#define mm_atomic_and(p, v)           (mm_hook_step(), __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL))
+#define mm_atomic_add(p, v)           (mm_hook_step(), __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL))
+/* If *p is *expected, make it v and return true; else put the value found into *expected. */
+#define mm_atomic_cas(p, expected, v)                                                                  \
+	(mm_hook_step(), __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL,    \
+						     __ATOMIC_RELAXED))
+#define mm_atomic_fence() (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#else
+#define mm_atomic_load_relaxed(p)     (*(p))
+#define mm_atomic_load_acquire(p)     (*(p))
+#define mm_atomic_store_relaxed(p, v) ((void)(*(p) = (v)))
+#define mm_atomic_store_release(p, v) ((void)(*(p) = (v)))
+#define mm_atomic_or(p, v)            mm_plain_rmw((p), *mm_old_ | (v))
+#define mm_atomic_and(p, v)           mm_plain_rmw((p), *mm_old_ & (v))
+#define mm_atomic_add(p, v)           mm_plain_rmw((p), *mm_old_ + (v))
+#define mm_plain_rmw(p, expr)                                                                          \
+	__extension__({                                                                                \
+		__typeof__(*(p)) *mm_old_ = (p);                                                       \
+		__typeof__(*(p)) mm_was_ = *mm_old_;                                                   \
+		*mm_old_ = (__typeof__(*(p)))(expr);                                                   \
+		mm_was_;                                                                               \
+	})
+#define mm_atomic_cas(p, expected, v)                                                                  \
+	__extension__({                                                                                \
+		__typeof__(*(p)) *mm_at_ = (p), *mm_want_ = (expected);                                \
+		bool mm_same_ = *mm_at_ == *mm_want_;                                                  \
+		if (mm_same_)                                                                          \
+			*mm_at_ = (v);                                                                 \
+		else                                                                                   \
+			*mm_want_ = *mm_at_;                                                           \
+		mm_same_;                                                                              \
+	})
+#define mm_atomic_fence() ((void)0)
+#endif
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Hooks for tests. In a normal build they are nothing.
+ *
+ * MM_HOOKS=1 (tests only) makes the library call two functions that the test program supplies:
+ *   mm_hook_step()   before every atomic operation: a schedule explorer may switch CPUs there
+ *   mm_hook_fail()   before every internal allocation: true makes it fail */
+#ifndef MM_SRC_HOOK_H
+#define MM_SRC_HOOK_H
+#include <mmlib/types.h>
+#ifndef MM_HOOKS
+#define MM_HOOKS 0
+#endif
+
+#if MM_HOOKS
+void mm_hook_step(void);
+bool mm_hook_fail(void);
+#else
+static inline void mm_hook_step(void)
+{
+}
+
+static inline bool mm_hook_fail(void)
+{
+	return false;
+}
+#endif
+
+/* Planted bugs: negative controls. A fuzz target or test built with MM_PLANT=n must fail, else it
+ * proves nothing. 0 in every other build, and then the compiler removes them. */
+#define MM_PLANT_MEMMAP_MERGE 1 /* memmap: neighbours merge although their types differ */
+#define MM_PLANT_BUDDY_MERGE  2 /* buddy: a word is promoted although one bit is missing */
+#define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
+#ifndef MM_PLANT
+#define MM_PLANT 0
+#endif
+#define MM_PLANTED(bug) (MM_PLANT == (bug))
+#endif

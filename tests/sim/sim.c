@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Simulated machine: see sim.h. */
+#include "sim.h"
+#include "hook.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void (*sim_step)(void);
+static unsigned fail_nth, fail_calls;
+static bool fail_sticky;
+
+static void sim_panic(void *ctx, const char *file, int line)
+{
+	struct sim *sim = ctx;
+
+	sim->panics++;
+	fprintf(stderr, "mmlib panic at %s:%d\n", file, line);
+	abort();
+}
+
+void *sim_to_virt(void *ctx, mm_paddr_t pa)
+{
+	struct sim *sim = ctx;
+
+	if (pa < sim->base || pa - sim->base >= sim->bytes) {
+		fprintf(stderr, "access outside simulated memory: %#llx\n", (unsigned long long)pa);
+		abort();
+	}
+	return sim->host + (pa - sim->base);
+}
+
+void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
+{
+	*sim = (struct sim){ .base = base, .bytes = bytes };
+	sim->host = aligned_alloc((size_t)MM_FRAME_SIZE, bytes);
+	if (!sim->host)
+		abort();
+	memset(sim->host, 0xA5, bytes);
+	sim->port = (struct mm_port){ .version = MM_PORT_VERSION,
+				      .size = sizeof(struct mm_port),
+				      .ctx = sim,
+				      .to_virt = sim_to_virt,
+				      .panic = sim_panic };
+}
+
+void sim_destroy(struct sim *sim)
+{
+	free(sim->host);
+	*sim = (struct sim){ 0 };
+}
+
+void sim_fail_at(unsigned nth, bool sticky)
+{
+	fail_nth = nth;
+	fail_sticky = sticky;
+	fail_calls = 0;
+}
+
+unsigned sim_fail_calls(void)
+{
+	return fail_calls;
+}
+
+#if MM_HOOKS
+bool mm_hook_fail(void)
+{
+	fail_calls++;
+	if (fail_nth == 0)
+		return false;
+	return fail_sticky ? fail_calls >= fail_nth : fail_calls == fail_nth;
+}
+
+void mm_hook_step(void)
+{
+	if (sim_step)
+		sim_step();
+}
+#endif
+
+uint64_t sim_hash(uint64_t hash, const void *data, size_t bytes)
+{
+	const unsigned char *p = data;
+
+	if (hash == 0)
+		hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < bytes; i++)
+		hash = (hash ^ p[i]) * 0x100000001b3u;
+	return hash;
+}
