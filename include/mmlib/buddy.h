@@ -29,9 +29,10 @@ struct mm_buddy {
 	mm_pfn_t base;     /**< @private first frame */
 	mm_pfn_t frames;   /**< @private how many */
 	uint32_t nlevels;  /**< @private levels in use */
-	uint32_t begun;    /**< @private moves between levels begun: a failed search is believed only */
-	uint32_t done;     /**< @private if none was under way (begun == done) and none began meanwhile */
 	struct mm_buddy_level level[MM_BUDDY_LEVELS]; /**< @private level 0: single frames */
+	uint32_t begun;     /**< @private moves between levels begun: a failed search is believed only */
+	uint32_t done;      /**< @private if none was under way (begun == done) and none began meanwhile */
+	uint32_t searching; /**< @private searches that failed once: frees count as moves while there are */
 };
 
 /** Bytes of metadata for a range.
@@ -59,7 +60,8 @@ unsigned mm_buddy_max_order(const struct mm_buddy *b);
 /** Allocate a block of 2^order frames, from the lowest address where one is free.
  *  @param b buddy @param order log2 of the frames @param[out] out first frame, only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_NOMEM no such block was free at some moment of the call
+ *  @retval MM_E_NOMEM no such block was free at some moment of the call; a block that somebody is
+ *          freeing counts as free when that call has returned
  *  @retval MM_E_AGAIN other CPUs moved blocks all the time; none was found in a bounded search
  *  @retval MM_E_INVAL NULL, or an order above mm_buddy_max_order()
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, lock-free; cost: O(levels * rows) and
@@ -100,7 +102,8 @@ MM_NODISCARD enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t fir
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
 bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn);
 
-/** Next free block at or above @p from, in address order, as it is recorded (merged).
+/** The block that the first free frame at or above @p from belongs to, as it is recorded (merged). It
+ *  begins below @p from if @p from lies inside it. To walk: go on with from = *first + 2^order.
  *  @param b buddy @param from first frame to look at
  *  @param[out] first,order the block, written only on true @return whether there is one
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;

@@ -34,7 +34,7 @@ MM_NODISCARD enum mm_status mm_early_init(struct mm_early *ea, struct mm_memmap 
  *  @param type what the map shall say of it: #MM_MEM_META, #MM_MEM_EARLY or another reserved type
  *  @param owner text for reports, or NULL @param[out] out base, written only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_INVAL NULL, size 0, bad alignment, or bad type
+ *  @retval MM_E_INVAL NULL, never initialised, size 0, bad alignment, or bad type
  *  @retval MM_E_OVERFLOW size cannot be rounded up to frames
  *  @retval MM_E_NOMEM does not fit anywhere
  *  @retval MM_E_2BIG the map has no room to note it

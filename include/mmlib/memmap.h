@@ -31,14 +31,17 @@ struct mm_mem {
 	mm_paddr_t base;       /**< first byte */
 	mm_paddr_t last;       /**< last byte, inclusive: the end of the address space fits */
 	enum mm_mem_type type; /**< what it is */
-	const char *owner;     /**< who took it, or NULL; the caller's text, kept by pointer */
+	const char *owner;     /**< who took it, or NULL; the caller's text, kept and compared by pointer */
 };
 
-/** What intake could not use. Counted, never silently lost. */
+/** What intake could not use. Counted, never silently lost. One entry can count twice, as unknown and
+ *  for its range. */
 struct mm_memmap_dropped {
 	uint32_t empty;   /**< entries of length 0 */
 	uint32_t wrapped; /**< entries that passed the end of the address space: usable ones were dropped
 	                       whole, others clipped */
+	uint32_t beyond;  /**< entries that do not wrap but reach past #MM_PADDR_MAX of a build with 32-bit
+	                       physical addresses: clipped, or dropped if nothing is left */
 	uint32_t unknown; /**< entries of a type nobody defined: taken as #MM_MEM_RESERVED */
 };
 
@@ -53,7 +56,8 @@ struct mm_memmap {
 /** Start an empty map over the caller's array.
  *  @param[out] map map
  *  @param entries array that lives as long as the map
- *  @param capacity its length; each entry fed can need up to two more than it adds
+ *  @param capacity its length; twice the number of ranges that will be added or taken is always
+ *         enough
  *  @retval MM_OK done @retval MM_E_INVAL NULL map, or NULL entries with a capacity
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_memmap_init(struct mm_memmap *map, struct mm_mem *entries,
@@ -61,14 +65,17 @@ MM_NODISCARD enum mm_status mm_memmap_init(struct mm_memmap *map, struct mm_mem 
 
 /** Add one range as firmware describes it.
  *  Takes whatever comes: length 0 is dropped and counted; a usable range that passes the end of the
- *  address space is dropped, any other is clipped there, both counted; overlap is settled by type.
- *  A range that ends exactly at the end of the address space is whole.
+ *  64-bit address space is dropped, any other is clipped there, both counted; one that reaches past
+ *  #MM_PADDR_MAX is clipped and counted. Overlap is settled by type; of two claims of one type, the
+ *  earlier keeps its owner. A range that ends exactly at the end of the address space is whole.
  *  @param map map @param base first byte @param length bytes @param type what it is
  *  @param owner text for reports, or NULL; only the pointer is kept
  *  @retval MM_OK taken, or dropped and counted
- *  @retval MM_E_2BIG the array has no room for the result; the map is unchanged
+ *  @retval MM_E_2BIG the array has no room for the map with this range in it; the map, counters
+ *          included, is unchanged
  *  @retval MM_E_INVAL NULL map, or a type that is not in #mm_mem_type
- *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(entries)} */
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(entries) for each piece that
+ *  entries of its own or a higher type leave of it} */
 MM_NODISCARD enum mm_status mm_memmap_add(struct mm_memmap *map, uint64_t base, uint64_t length,
 					  enum mm_mem_type type, const char *owner);
 
@@ -89,12 +96,13 @@ MM_NODISCARD enum mm_status mm_memmap_take(struct mm_memmap *map, mm_paddr_t bas
  *  Usable memory is rounded inward; pieces without a whole frame are passed over. Start with
  *  `uint32_t it = 0;` and call until false.
  *  @param map map @param[in,out] it position @param[out] out the entry, written only on true
- *  @return whether there was one
+ *  @return whether there was one; false for NULL
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1) amortised} */
 bool mm_memmap_next(const struct mm_memmap *map, uint32_t *it, struct mm_mem *out);
 
 /** Bytes of one type, rounded as mm_memmap_next() does.
- *  @param map map @param type type @return bytes in whole frames
+ *  @param map map @param type type @return bytes in whole frames; #MM_PADDR_MAX
+ *  if that is the whole address space
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(entries)} */
 mm_paddr_t mm_memmap_bytes(const struct mm_memmap *map, enum mm_mem_type type);
 
@@ -134,9 +142,10 @@ struct mm_pvh_info {
 typedef const void *(*mm_phys_reader)(void *ctx, mm_paddr_t pa, size_t bytes);
 
 /** Feed a PVH start info (`struct hvm_start_info`, magic 0x336ec578, version 1 or later): its memory
- *  map, and reserves start info, map table, module list, modules and command line as
+ *  map, and reserves start info, map table, module list, modules and command lines as
  *  #MM_MEM_LOADER (modules #MM_MEM_INITRD). Bounded on hostile input: every byte is asked of
- *  @p read first, at most 4,096 map entries and 64 modules are read.
+ *  @p read first; at most 4,096 map entries, 64 modules, and 4,096 bytes of a command line are read.
+ *  An address of 0 in the structure means that the thing is not there.
  *  Source: Xen public header hvm/start_info.h.
  *  @param map map; on an error what was fed before the failing entry stays in it
  *  @param read access to physical memory @param ctx passed to it
@@ -144,8 +153,10 @@ typedef const void *(*mm_phys_reader)(void *ctx, mm_paddr_t pa, size_t bytes);
  *  @param[out] info the rest, or NULL; written only on #MM_OK
  *  @retval MM_OK taken
  *  @retval MM_E_INVAL NULL map or reader, wrong magic, version 0 (no memory map), no entries
- *  @retval MM_E_FAULT the reader refused an address that the structure names
- *  @retval MM_E_2BIG the map is full, or the table has more than 4,096 entries or 64 modules
+ *  @retval MM_E_FAULT the reader refused an address that the structure names, or #mm_paddr_t cannot
+ *          hold it
+ *  @retval MM_E_2BIG the map is full, there are more than 4,096 entries or 64 modules, or a command
+ *          line does not end within 4,096 bytes
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, void *ctx,
 					      mm_paddr_t start_info, struct mm_pvh_info *info);

@@ -25,8 +25,9 @@ struct mm_pmm_cfg {
 	uint32_t nzones;       /**< 1 to #MM_ZONES_MAX */
 	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
 	mm_paddr_t low;        /**< metadata is placed at or above this address */
-	mm_paddr_t reach;      /**< last byte that `to_virt` reaches now: metadata is placed at or below
-	                            it, RAM above is left for mm_pmm_add_range() */
+	mm_paddr_t reach;      /**< last byte that `to_virt` reaches now, one less than a multiple of the
+	                            frame size: metadata is placed at or below it, RAM above is left for
+	                            mm_pmm_add_range() */
 };
 
 /** What a frame is. */
@@ -77,6 +78,7 @@ struct mm_pmm {
 	uint32_t nranges;           /**< @private */
 	uint32_t max_ranges;        /**< @private */
 	uint32_t nzones;            /**< @private */
+	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
 };
 
@@ -106,7 +108,7 @@ struct mm_frame_run {
  *  @retval MM_OK done
  *  @retval MM_E_PORT mm_port_check() failed
  *  @retval MM_E_INVAL NULL, no or too many zones, zones not rising or not ending in #MM_PADDR_MAX,
- *          limits that are not on frame borders, low > reach
+ *          limits or reach not on frame borders, low > reach
  *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
  *  @retval MM_E_2BIG the map has no room to note the metadata
  *  On an error neither @p pmm nor @p map has changed.
@@ -184,12 +186,12 @@ MM_NODISCARD enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa
 
 /** Walk managed memory in address order, neighbours of one class folded into one run (allocated
  *  blocks one by one). Takes no locks, so it may run in a panic.
- *  Start with `mm_paddr_t it = 0;` and call until false.
- *  @param pmm manager @param[in,out] it where to go on @param[out] out run, written only on true
+ *  Start with `mm_pfn_t it = 0;` and call until false.
+ *  @param pmm manager @param[in,out] it frame to go on from @param[out] out run, written only on true
  *  @return whether there was one
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
  *  cost: O(frames of the run)} */
-bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_paddr_t *it, struct mm_frame_run *out);
+bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run *out);
 
 /** Letter of a frame class in pictures of memory: `.` free, `U` used, `T` table, `M` metadata,
  *  `R` reserved, `B` bad, space for none. @param state class @return the letter

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Fuzz one target, with its oracle, and say what it found.
+#   scripts/fuzz.sh                      list the targets
+#   scripts/fuzz.sh TARGET [SECONDS]     default 60 seconds; a finding is kept and replayed
+#   scripts/fuzz.sh --plant N TARGET [SECONDS]
+#                                        the same with bug N of src/hook.h planted: must find it
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+need_packages clang libclang-rt-14-dev meson gcc
+
+plant=0
+if [ "${1-}" = --plant ]; then
+  plant=$2
+  shift 2
+fi
+if [ $# -lt 1 ]; then
+  echo "usage: scripts/fuzz.sh [--plant N] TARGET [SECONDS]; targets:"
+  sed -n "s/^  '\([a-z0-9]*\)': .*/  \1/p" fuzz/meson.build
+  exit 2
+fi
+target=$1
+seconds=${2:-60}
+dir=build/fuzz
+[ "$plant" = 0 ] || dir=build/fuzz-plant$plant
+[ -d "$dir" ] || CC=clang meson setup "$dir" -Dfuzz=true -Dtests=disabled -Dplant="$plant" -Db_lundef=false >/dev/null
+ninja -C "$dir" "fuzz/fuzz_$target" >/dev/null
+
+work=$dir/work-$target
+mkdir -p "$work/corpus" "$work/findings"
+corpus=("$work/corpus")
+[ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
+echo "fuzz_$target: $seconds s, corpus and findings in $work"
+set +e
+"$dir/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -print_final_stats=1 \
+  -artifact_prefix="$work/findings/" "${corpus[@]}" >"$work/log" 2>&1
+status=$?
+set -e
+grep -E 'number_of_executed_units|average_exec_per_sec' "$work/log" || true
+if [ $status -ne 0 ]; then
+  grep -vE '^(#[0-9]+|stat::)' "$work/log" | tail -n 40
+  echo "fuzz_$target: FOUND something; replay with: $dir/fuzz/fuzz_$target $work/findings/FILE"
+  exit 1
+fi
+echo "fuzz_$target: nothing found"

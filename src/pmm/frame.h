@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame byte: what a frame is.
+ *
+ * Theory of operation
+ * Problem      a free must be refused if the frame is free, reserved, another part's, or was
+ *              allocated with another order; and a picture of memory must be cheap.
+ * Structure    one byte a frame. An allocated block writes its head only; a tail keeps 00.
+ * Encoding     00 free, or the tail of a block      10-2F head of a block of order 0-31
+ *              01 reserved or hole                  30-4F the same, movable or CMA
+ *              02 bad                               50-6F head of a large kmalloc
+ *              03 device                            70-FE slab, cache short id 0-142
+ *              04 page table                        FF    slab, cache in its descriptor
+ *              05 metadata of mmlib
+ * Invariants   B1 a byte that is not 00 is the head of a block, or a single frame that is not free.
+ *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
+ *                 order at each aligned-down frame; only errors and reports need to.
+ *              B3 at quiescence: byte 00 and no tail <=> free in the buddy.
+ * Order        free: check the byte, write 00, then publish the frame in the buddy. Allocate: take
+ *              the frame from the buddy, then write the head.
+ * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the
+ *              word around the byte, so that of two racing frees one wins. Never an atomic
+ *              read-modify-write of a byte: compilers call a library for it on some CPUs. */
+#ifndef MM_SRC_PMM_FRAME_H
+#define MM_SRC_PMM_FRAME_H
+#include <mmlib/pmm.h>
+#include "../atomic.h"
+
+enum {
+	FRAME_FREE = 0x00,
+	FRAME_RESERVED = 0x01,
+	FRAME_BAD = 0x02,
+	FRAME_DEVICE = 0x03,
+	FRAME_TABLE = 0x04,
+	FRAME_META = 0x05,
+	FRAME_HEAD = 0x10, /* + order */
+	FRAME_ORDERS = 32,
+	FRAME_NOTHING = 0x100, /* no byte has this value */
+};
+
+#if MM_WORD_BITS == 64
+_Static_assert(MM_BUDDY_LEVELS * 6 < FRAME_ORDERS, "orders must fit the frame byte");
+#elif MM_WORD_BITS == 32
+_Static_assert(MM_BUDDY_LEVELS * 5 < FRAME_ORDERS, "orders must fit the frame byte");
+#endif
+
+/* Is it the head of an allocated block? */
+static inline bool frame_is_head(unsigned byte)
+{
+	return byte >= FRAME_HEAD && byte < FRAME_HEAD + FRAME_ORDERS;
+}
+
+static inline uint8_t *frame_byte(const struct mm_range *r, mm_pfn_t pfn)
+{
+	return &r->bytes[pfn - r->first];
+}
+
+static inline unsigned frame_load(const struct mm_range *r, mm_pfn_t pfn)
+{
+	return mm_atomic_load_relaxed(frame_byte(r, pfn));
+}
+
+static inline void frame_store(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
+{
+	mm_atomic_store_relaxed(frame_byte(r, pfn), (uint8_t)byte);
+}
+
+#if MM_CHECKS >= 2
+/* Bytes are shared with other frames of the word; the array is padded to whole words. */
+typedef uint32_t __attribute__((may_alias)) frame_word;
+
+/* If the byte is @from, make it @to; tells whether it was. */
+static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
+{
+	uintptr_t at = (uintptr_t)frame_byte(r, pfn);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	unsigned shift = (unsigned)(3 - (at & 3)) * 8;
+#else
+	unsigned shift = (unsigned)(at & 3) * 8;
+#endif
+	frame_word *word = (frame_word *)(at & ~(uintptr_t)3);
+	uint32_t was = mm_atomic_load_relaxed(word);
+
+	do {
+		if ((was >> shift & 0xffu) != from)
+			return false;
+	} while (!mm_atomic_cas(word, &was, (was & ~(0xffu << shift)) | (uint32_t)to << shift));
+	return true;
+}
+#else
+/* One of two racing frees may win unseen: see MM_CHECKS. */
+static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
+{
+	(void)from;
+	frame_store(r, pfn, to);
+	return true;
+}
+#endif
+
+/* Head of the allocated block that has pfn as a tail. False if there is none. */
+static inline bool frame_find_head(const struct mm_range *r, mm_pfn_t pfn, mm_pfn_t *head)
+{
+	for (unsigned order = 1; order < FRAME_ORDERS; order++) {
+		mm_pfn_t at = pfn >> order << order;
+		unsigned byte;
+
+		if (at < r->first)
+			return false;
+		byte = frame_load(r, at);
+		if (frame_is_head(byte) && byte - FRAME_HEAD >= order) {
+			*head = at;
+			return true;
+		}
+	}
+	return false;
+}
+#endif

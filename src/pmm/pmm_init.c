@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: building the physical memory manager
+ * Problem      its metadata must lie in the memory that it is to manage, cost nothing for holes of
+ *              terabytes, and nothing may be half done when there is no room.
+ * Structure    the boot map is read as stretches: runs of RAM, small holes included, cut at zone
+ *              limits. Each stretch becomes a range. One walk over the stretches sums up the
+ *              metadata, ONE early allocation takes it, a second walk builds.
+ *
+ *                metadata:  ranges[] | bytes, buddy of range 0 | bytes, buddy of range 1 | ...
+ *
+ *              A range added later keeps its metadata in its own first frames.
+ * Invariants   N1 every check comes before the early allocation, which is the first change.
+ *              N2 both walks yield the same stretches: taking metadata turns usable RAM into other
+ *                 RAM, which does not move the borders of a stretch.
+ *              N3 a hole is inside a range only if its metadata is smaller than a frame.
+ * Concurrency  none: boot, or the caller keeps others away. */
+#include <mmlib/early.h>
+#include "pmm.h"
+#include "../checked.h"
+
+/* Frames of a hole whose metadata, 9.2 bits a frame, fills a frame. */
+#define PMM_HOLE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / 8 * 7))
+#define PMM_META_ALIGN  16u
+
+/* RAM, whoever has it now: what a range is made of. Other types are holes. */
+static bool pmm_is_ram(enum mm_mem_type type)
+{
+	return type <= MM_MEM_EARLY;
+}
+
+static mm_pfn_t pmm_pfn(mm_paddr_t pa)
+{
+	mm_paddr_t pfn = pa >> MM_FRAME_SHIFT;
+
+	return pfn > MM_PFN_MAX ? MM_PFN_MAX : (mm_pfn_t)pfn;
+}
+
+/* Frames first to last, inclusive; valid if there are any. */
+struct pmm_span {
+	mm_pfn_t first, last;
+	bool valid;
+};
+
+/* A walk over the stretches of a map. */
+struct pmm_walk {
+	const struct mm_memmap *map;
+	const struct mm_zone_cfg *zones;
+	mm_pfn_t reach;       /* highest frame to look at */
+	uint32_t it;          /* position in the map */
+	struct pmm_span rest; /* of a stretch that was cut at a zone's limit */
+	struct pmm_span ahead; /* RAM read but not used yet */
+	mm_pfn_t first, last; /* the stretch */
+	uint32_t zone;        /* and its zone */
+};
+
+/* The next piece of RAM of the map, up to reach. */
+static struct pmm_span pmm_walk_read(struct pmm_walk *w)
+{
+	struct mm_mem mem;
+
+	while (mm_memmap_next(w->map, &w->it, &mem)) {
+		struct pmm_span ram = { pmm_pfn(mem.base), pmm_pfn(mem.last), true };
+
+		if (mem.base >> MM_FRAME_SHIFT > w->reach)
+			break;
+		if (ram.last > w->reach)
+			ram.last = w->reach;
+		if (pmm_is_ram(mem.type))
+			return ram;
+	}
+	return (struct pmm_span){ 0, 0, false };
+}
+
+static void pmm_walk_start(struct pmm_walk *w, const struct mm_memmap *map,
+			   const struct mm_pmm_cfg *cfg)
+{
+	*w = (struct pmm_walk){ .map = map, .zones = cfg->zones, .reach = pmm_pfn(cfg->reach) };
+	w->ahead = pmm_walk_read(w);
+}
+
+/* RAM from w->ahead on, with all that follows over small holes (N3). */
+static struct pmm_span pmm_walk_join(struct pmm_walk *w)
+{
+	struct pmm_span all = w->ahead;
+
+	while (w->ahead.valid && (w->ahead.first <= all.last ||
+				  w->ahead.first - all.last - 1 <= PMM_HOLE_FRAMES)) {
+		all.last = w->ahead.last;
+		w->ahead = pmm_walk_read(w);
+	}
+	return all;
+}
+
+/* Next stretch into first, last and zone. */
+static bool pmm_walk_next(struct pmm_walk *w)
+{
+	struct pmm_span all = w->rest.valid ? w->rest : pmm_walk_join(w);
+	mm_pfn_t limit;
+
+	if (!all.valid)
+		return false;
+	while (all.first > pmm_pfn(w->zones[w->zone].last))
+		w->zone++;
+	limit = pmm_pfn(w->zones[w->zone].last);
+	w->first = all.first;
+	w->last = all.last < limit ? all.last : limit;
+	w->rest = (struct pmm_span){ limit + 1, all.last, all.last > limit };
+	return true;
+}
+
+/* Bytes of metadata for one range. False: too large for this machine. */
+static bool pmm_meta_size(mm_pfn_t first, mm_pfn_t last, size_t *out)
+{
+	mm_pfn_t frames = last - first + 1;
+	size_t buddy = mm_buddy_size(first, frames), bytes;
+	uint64_t padded;
+
+	if (buddy == 0 || frames > SIZE_MAX - 2 * PMM_META_ALIGN)
+		return false;
+	padded = mm_align_down((uint64_t)frames + PMM_META_ALIGN - 1, PMM_META_ALIGN);
+	if (!mm_add_size((size_t)padded, buddy, &bytes) ||
+	    bytes > SIZE_MAX - PMM_META_ALIGN)
+		return false;
+	*out = (size_t)mm_align_down((uint64_t)bytes + PMM_META_ALIGN - 1, PMM_META_ALIGN);
+	return true;
+}
+
+/* Set up a range over meta, all its frames reserved. */
+static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t last,
+			    uint32_t zone, unsigned char *meta)
+{
+	mm_pfn_t frames = last - first + 1;
+	size_t padded = (size_t)mm_align_down((uint64_t)frames + PMM_META_ALIGN - 1, PMM_META_ALIGN);
+	enum mm_status st;
+
+	*r = (struct mm_range){ .bytes = meta, .first = first, .last = last, .zone = zone };
+	st = mm_buddy_init(&r->buddy, first, frames, meta + padded, mm_buddy_size(first, frames));
+	MM_CHECK(pmm->port, st == MM_OK);
+	__builtin_memset(r->bytes, FRAME_RESERVED, padded);
+	if (mm_buddy_max_order(&r->buddy) > pmm->max_order)
+		pmm->max_order = mm_buddy_max_order(&r->buddy);
+}
+
+/* Give frames [first, last] of r to its buddy. */
+static void pmm_give(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t last)
+{
+	mm_pfn_t frames = last - first + 1;
+	enum mm_status st;
+
+	__builtin_memset(frame_byte(r, first), FRAME_FREE, (size_t)frames);
+	st = mm_buddy_free_range(&r->buddy, first, frames);
+	MM_CHECK(pmm->port, st == MM_OK);
+	pmm->zones[r->zone].free += (uintptr_t)frames;
+}
+
+/* Write what the map says of frames [first, last] of r. */
+static void pmm_fill(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t last,
+		     enum mm_mem_type type)
+{
+	size_t frames = (size_t)(last - first + 1);
+	struct mm_zone *zone = &pmm->zones[r->zone];
+
+	if (pmm_is_ram(type))
+		zone->total += (mm_pfn_t)frames;
+	if (type == MM_MEM_USABLE)
+		pmm_give(pmm, r, first, last);
+	else if (pmm_is_ram(type))
+		zone->reserved += (mm_pfn_t)frames; /* M4 */
+	if (type == MM_MEM_META)
+		__builtin_memset(frame_byte(r, first), FRAME_META, frames);
+	else if (type == MM_MEM_BAD)
+		__builtin_memset(frame_byte(r, first), FRAME_BAD, frames);
+}
+
+/* Hand-over: every entry of the map to the ranges it overlaps. */
+static void pmm_hand_over(struct mm_pmm *pmm, const struct mm_memmap *map)
+{
+	struct mm_mem mem;
+	uint32_t i = 0, it = 0;
+
+	while (mm_memmap_next(map, &it, &mem)) {
+		mm_paddr_t base = mem.base >> MM_FRAME_SHIFT, end = mem.last >> MM_FRAME_SHIFT;
+
+		while (i < pmm->nranges && pmm->ranges[i].last < base)
+			i++;
+		for (uint32_t k = i; k < pmm->nranges && pmm->ranges[k].first <= end; k++) {
+			struct mm_range *r = &pmm->ranges[k];
+
+			pmm_fill(pmm, r, base > r->first ? (mm_pfn_t)base : r->first,
+				 end < r->last ? (mm_pfn_t)end : r->last, mem.type);
+		}
+	}
+}
+
+/* Is it the last byte of a frame? */
+static bool pmm_frame_end(mm_paddr_t pa)
+{
+	return (pa & (MM_FRAME_SIZE - 1)) == MM_FRAME_SIZE - 1;
+}
+
+static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
+{
+	mm_paddr_t before = 0;
+
+	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX || cfg->low > cfg->reach ||
+	    !pmm_frame_end(cfg->reach))
+		return false;
+	for (uint32_t i = 0; i < cfg->nzones; i++) {
+		mm_paddr_t last = cfg->zones[i].last;
+
+		if (!pmm_frame_end(last) || (i && last <= before))
+			return false;
+		before = last;
+	}
+	return before == MM_PADDR_MAX;
+}
+
+/* How many ranges the map will become, and all bytes of metadata. */
+static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_pmm_cfg *cfg,
+				  uint32_t *nranges, size_t *bytes)
+{
+	struct pmm_walk w;
+	size_t array, one;
+
+	*nranges = 0;
+	*bytes = 0;
+	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); ++*nranges)
+		if (!pmm_meta_size(w.first, w.last, &one) || !mm_add_size(*bytes, one, bytes))
+			return MM_E_NOMEM;
+	if (*nranges == 0 || cfg->spare_ranges > UINT32_MAX - *nranges ||
+	    !mm_mul_size((size_t)*nranges + cfg->spare_ranges, sizeof(struct mm_range), &array) ||
+	    array > SIZE_MAX - PMM_META_ALIGN ||
+	    !mm_add_size(*bytes, (size_t)mm_align_down(array + PMM_META_ALIGN - 1, PMM_META_ALIGN),
+			 bytes))
+		return MM_E_NOMEM;
+	return MM_OK;
+}
+
+/* Zones from the configuration; pmm->ranges is placed but empty. */
+static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, const struct mm_pmm_cfg *cfg,
+		      unsigned char *meta)
+{
+	struct pmm_walk w;
+	size_t one;
+
+	for (uint32_t i = 0; i < cfg->nzones; i++)
+		pmm->zones[i] = (struct mm_zone){ .name = cfg->zones[i].name,
+						  .last = pmm_pfn(cfg->zones[i].last) };
+	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); pmm->nranges++) {
+		struct mm_zone *zone = &pmm->zones[w.zone];
+
+		MM_CHECK(pmm->port, pmm_meta_size(w.first, w.last, &one)); /* N2 */
+		pmm_build_range(pmm, &pmm->ranges[pmm->nranges], w.first, w.last, w.zone, meta);
+		meta += one;
+		if (zone->nranges++ == 0)
+			zone->first_range = pmm->nranges;
+	}
+	pmm_hand_over(pmm, map);
+}
+
+enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struct mm_memmap *map,
+			   const struct mm_pmm_cfg *cfg)
+{
+	struct mm_early early;
+	uint32_t nranges;
+	size_t bytes, array;
+	mm_paddr_t pa;
+	enum mm_status st;
+	unsigned char *meta;
+
+	if (!pmm || !map || !cfg || !pmm_cfg_ok(cfg))
+		return MM_E_INVAL;
+	st = mm_port_check(port);
+	if (st != MM_OK)
+		return st;
+	st = pmm_measure(map, cfg, &nranges, &bytes);
+	if (st != MM_OK)
+		return st;
+	st = mm_early_init(&early, map, cfg->low, cfg->reach);
+	if (st == MM_OK)
+		st = mm_early_alloc(&early, (mm_paddr_t)bytes, MM_FRAME_SIZE, MM_MEM_META, "mmlib", &pa);
+	if (st != MM_OK)
+		return st; /* N1 */
+	meta = mm_port_to_virt(port, pa);
+	array = ((size_t)nranges + cfg->spare_ranges) * sizeof(struct mm_range);
+	*pmm = (struct mm_pmm){ .port = port,
+				.ranges = (struct mm_range *)(void *)meta,
+				.max_ranges = nranges + cfg->spare_ranges,
+				.nzones = cfg->nzones };
+	pmm_build(pmm, map, cfg, meta + mm_align_down(array + PMM_META_ALIGN - 1, PMM_META_ALIGN));
+	return MM_OK;
+}
+
+/* A part of a range to be added, within one zone: how many of its first frames its metadata takes. */
+static enum mm_status pmm_part_meta(mm_pfn_t first, mm_pfn_t last, mm_pfn_t *frames)
+{
+	size_t bytes;
+
+	if (!pmm_meta_size(first, last, &bytes))
+		return MM_E_NOMEM;
+	*frames = (mm_pfn_t)(((uint64_t)bytes + MM_FRAME_SIZE - 1) >> MM_FRAME_SHIFT);
+	return *frames > last - first ? MM_E_NOMEM : MM_OK;
+}
+
+/* Where the part that starts at `first` ends: at `last` or at its zone's limit. */
+static mm_pfn_t pmm_part_last(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last,
+			      uint32_t *zone)
+{
+	for (*zone = 0; first > pmm->zones[*zone].last;)
+		++*zone;
+	return last < pmm->zones[*zone].last ? last : pmm->zones[*zone].last;
+}
+
+/* All checks of mm_pmm_add_range() that look at the parts: room in ranges[], room for metadata. */
+static enum mm_status pmm_check_parts(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last)
+{
+	uint32_t parts = 0, zone;
+	mm_pfn_t end, meta;
+
+	for (;; first = end + 1) {
+		enum mm_status st;
+
+		end = pmm_part_last(pmm, first, last, &zone);
+		st = pmm_part_meta(first, end, &meta);
+		if (st != MM_OK)
+			return st;
+		parts++;
+		if (end == last)
+			break;
+	}
+	return parts > pmm->max_ranges - pmm->nranges ? MM_E_NOSPC : MM_OK;
+}
+
+/* Open a place for a range that starts at `first`, in zone `zone`; keeps M1. */
+static struct mm_range *pmm_insert(struct mm_pmm *pmm, mm_pfn_t first, uint32_t zone)
+{
+	uint32_t at = 0;
+
+	while (at < pmm->nranges && pmm->ranges[at].first < first)
+		at++;
+	__builtin_memmove(&pmm->ranges[at + 1], &pmm->ranges[at],
+			  (pmm->nranges - at) * sizeof(struct mm_range));
+	pmm->nranges++;
+	if (pmm->zones[zone].nranges++ == 0 || at < pmm->zones[zone].first_range)
+		pmm->zones[zone].first_range = at;
+	for (uint32_t z = zone + 1; z < pmm->nzones; z++)
+		pmm->zones[z].first_range++;
+	return &pmm->ranges[at];
+}
+
+static void pmm_add_part(struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last, uint32_t zone)
+{
+	struct mm_range *r = pmm_insert(pmm, first, zone);
+	mm_pfn_t meta = 0;
+	enum mm_status st = pmm_part_meta(first, last, &meta);
+
+	MM_CHECK(pmm->port, st == MM_OK);
+	pmm_build_range(pmm, r, first, last, zone, mm_port_to_virt(pmm->port, mm_pfn_to_pa(first)));
+	pmm_fill(pmm, r, first, first + meta - 1, MM_MEM_META);
+	pmm_fill(pmm, r, first + meta, last, MM_MEM_USABLE);
+}
+
+enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t length)
+{
+	mm_pfn_t first, last, end;
+	uint32_t zone;
+	enum mm_status st;
+
+	if (!pmm)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (length == 0 || (base | length) & (MM_FRAME_SIZE - 1) || length - 1 > MM_PADDR_MAX - base ||
+	    (base + (length - 1)) >> MM_FRAME_SHIFT > MM_PFN_MAX)
+		return MM_E_INVAL;
+	first = mm_pa_to_pfn(base);
+	last = mm_pa_to_pfn(base + (length - 1));
+	for (uint32_t i = 0; i < pmm->nranges; i++)
+		if (first <= pmm->ranges[i].last && last >= pmm->ranges[i].first)
+			return MM_E_EXIST;
+	st = pmm_check_parts(pmm, first, last);
+	if (st != MM_OK)
+		return st;
+	for (;; first = end + 1) {
+		end = pmm_part_last(pmm, first, last, &zone);
+		pmm_add_part(pmm, first, end, zone);
+		if (end == last)
+			return MM_OK;
+	}
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: reports of the physical memory manager
+ * Problem      show what memory is, count it, and prove that the manager's three views of it
+ *              (bytes, bitmaps, counters) agree.
+ * Structure    all of it reads the frame bytes; nothing here is on a fast path or changes anything.
+ * Concurrency  reads take no locks. What others change meanwhile may be told in its old or its new
+ *              state; positions only move forward, so every walk ends. */
+#include "pmm.h"
+
+static enum mm_frame_class pmm_class(unsigned byte)
+{
+	switch (byte) {
+	case FRAME_FREE:
+		return MM_FRAME_FREE;
+	case FRAME_TABLE:
+		return MM_FRAME_TABLE;
+	case FRAME_META:
+		return MM_FRAME_META;
+	case FRAME_BAD:
+		return MM_FRAME_BAD;
+	default:
+		return frame_is_head(byte) ? MM_FRAME_USED : MM_FRAME_RESERVED;
+	}
+}
+
+/* The block around pfn, or the single frame. */
+static struct mm_frame_run pmm_block(const struct mm_range *r, mm_pfn_t pfn)
+{
+	mm_pfn_t head = pfn;
+	unsigned byte = frame_load(r, pfn);
+
+	if (byte == FRAME_FREE && frame_find_head(r, pfn, &head))
+		byte = frame_load(r, head);
+	if (frame_is_head(byte)) {
+		unsigned order = byte - FRAME_HEAD;
+
+		return (struct mm_frame_run){ mm_pfn_to_pa(head), (mm_pfn_t)1 << order, MM_FRAME_USED,
+					      order };
+	}
+	return (struct mm_frame_run){ mm_pfn_to_pa(pfn), 1, pmm_class(byte), 0 };
+}
+
+enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa, struct mm_frame_run *out)
+{
+	const struct mm_range *r = NULL;
+
+	if (!pmm || !out)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (pa >> MM_FRAME_SHIFT <= MM_PFN_MAX)
+		r = pmm_find(pmm, mm_pa_to_pfn(pa));
+	if (r)
+		*out = pmm_block(r, mm_pa_to_pfn(pa));
+	else
+		*out = (struct mm_frame_run){ pa & ~(MM_FRAME_SIZE - 1), 1, MM_FRAME_NONE, 0 };
+	return MM_OK;
+}
+
+bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run *out)
+{
+	const struct mm_range *r = pmm ? pmm->ranges : NULL;
+	uint32_t left = r ? pmm->nranges : 0;
+	mm_pfn_t pfn;
+
+	while (left && r->last < *it) {
+		r++;
+		left--;
+	}
+	if (!left)
+		return false;
+	*out = pmm_block(r, *it > r->first ? *it : r->first);
+	pfn = mm_pa_to_pfn(out->base) + out->frames;
+	if (out->state != MM_FRAME_USED) { /* fold neighbours; behind a run no tail can follow: B2 */
+		while (pfn <= r->last && pmm_class(frame_load(r, pfn)) == out->state)
+			pfn++;
+		out->frames = pfn - mm_pa_to_pfn(out->base);
+	}
+	*it = pfn;
+	return true;
+}
+
+char mm_frame_letter(enum mm_frame_class state)
+{
+	static const char letters[] = ".UTMRB ";
+
+	return (unsigned)state < sizeof(letters) - 1 ? letters[state] : '?';
+}
+
+static void pmm_add_stats(const struct mm_zone *zone, struct mm_pmm_stats *sum)
+{
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&zone->free);
+
+	sum->total += zone->total;
+	sum->reserved += zone->reserved;
+	sum->free += free;
+	sum->used += zone->total - zone->reserved - free; /* M4 */
+}
+
+enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_stats *out)
+{
+	struct mm_pmm_stats sum = { 0 };
+
+	if (!pmm || !out)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (zone < -1 || zone >= (int)pmm->nzones)
+		return MM_E_INVAL;
+	if (zone >= 0)
+		sum.name = pmm->zones[zone].name;
+	for (uint32_t i = 0; i < pmm->nzones; i++)
+		if (zone < 0 || i == (uint32_t)zone)
+			pmm_add_stats(&pmm->zones[i], &sum);
+	*out = sum;
+	return MM_OK;
+}
+
+enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pfn_t *blocks,
+				  unsigned norders)
+{
+	if (!pmm || !blocks || norders == 0)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (zone >= pmm->nzones)
+		return MM_E_INVAL;
+	for (unsigned k = 0; k < norders; k++)
+		blocks[k] = 0;
+	for (uint32_t i = 0; i < pmm->zones[zone].nranges; i++) {
+		const struct mm_range *r = &pmm->ranges[pmm->zones[zone].first_range + i];
+		mm_pfn_t first = r->first;
+		unsigned order;
+
+		while (mm_buddy_next_free(&r->buddy, first, &first, &order)) {
+			blocks[order < norders ? order : norders - 1]++;
+			first += (mm_pfn_t)1 << order;
+		}
+	}
+	return MM_OK;
+}
+
+/* Is this block's byte believable, and what the buddy thinks of all its frames the same? */
+static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run *block)
+{
+	mm_pfn_t first = mm_pa_to_pfn(block->base);
+
+	if (first & (block->frames - 1) || block->frames - 1 > r->last - first)
+		return false;
+	for (mm_pfn_t i = 0; i < block->frames; i++) {
+		if (mm_buddy_is_free(&r->buddy, first + i) != (block->state == MM_FRAME_FREE))
+			return false;
+		if (i && frame_load(r, first + i) != FRAME_FREE) /* B2 */
+			return false;
+	}
+	return true;
+}
+
+/* B1 to B3 over one range; adds its frames to the zone's sums. */
+static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free)
+{
+	mm_pfn_t pfn = r->first;
+
+	if (mm_buddy_verify(&r->buddy) != MM_OK)
+		return false;
+	while (pfn <= r->last) {
+		struct mm_frame_run block = pmm_block(r, pfn);
+
+		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block))
+			return false;
+		if (block.state == MM_FRAME_FREE)
+			*free += block.frames;
+		pfn += block.frames;
+	}
+	return true;
+}
+
+/* M1, M3 and M4 of one zone. */
+static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
+{
+	const struct mm_zone *zone = &pmm->zones[z];
+	mm_pfn_t free = 0;
+
+	if (zone->nranges > pmm->nranges || zone->first_range > pmm->nranges - zone->nranges)
+		return false;
+	for (uint32_t i = zone->first_range; i < zone->first_range + zone->nranges; i++) {
+		const struct mm_range *r = &pmm->ranges[i];
+
+		if (r->zone != z || r->first > r->last || r->last > zone->last ||
+		    (z && r->first <= pmm->zones[z - 1].last) ||
+		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, &free))
+			return false;
+	}
+	return free == (mm_pfn_t)zone->free && zone->reserved <= zone->total &&
+	       free <= zone->total - zone->reserved;
+}
+
+enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
+{
+	uint32_t ranges = 0;
+
+	if (!pmm)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	for (uint32_t z = 0; z < pmm->nzones; z++) {
+		if (!pmm_verify_zone(pmm, z))
+			return MM_E_CORRUPT;
+		ranges += pmm->zones[z].nranges;
+	}
+	return ranges == pmm->nranges ? MM_OK : MM_E_CORRUPT;
+}

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Compile the library the way a kernel without any C library does, for each architecture, and look at
+# what comes out: no warning, no undefined symbol but mem{cpy,move,set,cmp}, no writable data, no
+# stack frame over 512 bytes.
+#   tools/check_freestanding.sh [--plant]      --plant: add a file that breaks the rules; must fail
+set -eu
+cd "$(dirname "$0")/.."
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+targets='x86_64 i386 aarch64 riscv64'
+flags='-std=c11 -ffreestanding -nostdlibinc -fno-pic -O2 -Wall -Wextra -Wconversion -Wshadow
+  -Wframe-larger-than=512 -Werror -Iinclude -Isrc'
+sources=$(find src -name '*.c' | sort)
+if [ "${1-}" = --plant ]; then
+  printf 'int mm_bad_state; unsigned long strlen(const char *);\nunsigned long mm_bad(const char *s);\nunsigned long mm_bad(const char *s) { mm_bad_state++; return strlen(s); }\n' >"$out/plant.c"
+  sources="$sources $out/plant.c"
+fi
+bad=0
+for t in $targets; do
+  extra=
+  [ "$t" = riscv64 ] && extra='-march=rv64gc -mabi=lp64d'
+  for checks in 1 2; do
+    objects=
+    for f in $sources; do
+      o="$out/$t-$(printf %s "$f" | tr / _).o"
+      # shellcheck disable=SC2086
+      clang --target="$t-none-elf" $extra $flags -DMM_CHECKS=$checks -c -o "$o" "$f" || bad=1
+      objects="$objects $o"
+    done
+    # shellcheck disable=SC2086
+    ld.lld -r -o "$out/$t.o" $objects
+    undefined=$(llvm-nm -u "$out/$t.o" | awk '{print $2}' | grep -vxE 'mem(cpy|move|set|cmp)' || true)
+    if [ -n "$undefined" ]; then
+      echo "$t: undefined symbols: $undefined"
+      bad=1
+    fi
+    data=$(llvm-size -A "$out/$t.o" | awk '$1 ~ /^\.s?(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ {n += $2} END {print n + 0}')
+    if [ "$data" != 0 ]; then
+      echo "$t: $data bytes of writable data"
+      bad=1
+    fi
+    text=$(llvm-size -A "$out/$t.o" | awk '$1 ~ /^\.text|^\.rodata/ {n += $2} END {print n + 0}')
+    echo "$t, MM_CHECKS=$checks: $text bytes of text and constants, 0 undefined, 0 writable"
+  done
+done
+exit $bad
