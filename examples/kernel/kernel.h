@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The demo kernel's memory, and its parts in the order in which main.c runs them. */
+#ifndef KERNEL_H
+#define KERNEL_H
+#include <mmlib/pmm.h>
+#include "machine.h"
+
+struct kernel {
+	struct mm_memmap map; /* what memory the machine has */
+	struct mm_pmm pmm;    /* who owns which frame of it */
+	struct mm_pt pt;      /* what the kernel sees of it */
+	char cmdline[128];
+};
+
+extern struct kernel kernel;
+
+/* Pointer to physical memory. */
+static inline void *direct_map(mm_paddr_t pa)
+{
+	return (void *)(uintptr_t)(MACHINE_DIRECT_MAP + pa);
+}
+
+/* Physical address of something in the kernel's image. */
+static inline mm_paddr_t image_pa(const void *p)
+{
+	return (uintptr_t)p - MACHINE_IMAGE_OFFSET;
+}
+
+/* memory.c: the part to copy into a kernel of your own. Each returns the first error it meets. */
+enum mm_status memory_map_init(uintptr_t boot_info);
+enum mm_status memory_frames_init(void);
+enum mm_status memory_tables_init(void);
+enum mm_status memory_add_high(void);
+
+/* check_*.c: promises put to the test. */
+void check_accounting(const char *promise);
+void check_tables(void);
+void check_blocks(void);
+void check_exhaustion(void);
+void check_misuse(void);
+void check_faults(void);
+
+/* report.c: memory as text. */
+void report_map(void);
+void report_zones(void);
+void report_address_space(void);
+void report_picture(void);
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory as text, through the listing functions of mmlib: each is a loop of the caller's. */
+#include "console.h"
+#include "kernel.h"
+
+enum { REPORT_ORDERS = 21, REPORT_COLUMNS = 92 };
+
+/* Size in the largest unit that divides it. */
+static void put_size(uint64_t bytes)
+{
+	static const char unit[] = "KMGT";
+	unsigned u = 0;
+
+	for (bytes >>= 10; bytes && (bytes & 1023) == 0 && u < 3; bytes >>= 10)
+		u++;
+	kprintf("%4lu %ciB", bytes, unit[u]);
+}
+
+void report_map(void)
+{
+	struct mm_mem m;
+	uint32_t it = 0;
+
+	while (mm_memmap_next(&kernel.map, &it, &m)) {
+		kprintf("    %012lx-%012lx  %9lu KiB  %-12s %s\n", m.base, m.last,
+			(m.last - m.base + 1) >> 10, mm_mem_type_name(m.type),
+			m.owner ? m.owner : "");
+	}
+}
+
+static void report_zone(int zone)
+{
+	struct mm_pmm_stats s;
+
+	if (mm_pmm_stats(&kernel.pmm, zone, &s) != MM_OK)
+		return;
+	kprintf("    %-8s %9lu %9lu %9lu %9lu\n", s.name ? s.name : "all", s.total, s.free, s.used,
+		s.reserved);
+}
+
+static void report_free_blocks(unsigned zone, const char *name)
+{
+	mm_pfn_t blocks[REPORT_ORDERS];
+
+	if (mm_pmm_free_blocks(&kernel.pmm, zone, blocks, REPORT_ORDERS) != MM_OK)
+		return;
+	kprintf("    %-8s", name);
+	for (unsigned order = 0; order < REPORT_ORDERS; order++)
+		kprintf(" %3lu", blocks[order]);
+	kprintf("\n");
+}
+
+void report_zones(void)
+{
+	struct mm_pmm_stats s;
+
+	kprintf("    frames of 4 KiB   total      free      used  reserved\n");
+	for (int z = 0; mm_pmm_stats(&kernel.pmm, z, &s) == MM_OK; z++)
+		report_zone(z);
+	report_zone(-1);
+	kprintf("    free blocks of 2^n frames, n =\n            ");
+	for (unsigned order = 0; order < REPORT_ORDERS; order++)
+		kprintf(" %3u", order);
+	kprintf("\n");
+	for (int z = 0; mm_pmm_stats(&kernel.pmm, z, &s) == MM_OK; z++)
+		report_free_blocks((unsigned)z, s.name);
+}
+
+static void report_leaves(const struct mm_pt_run *r)
+{
+	unsigned shift = machine_pt_port()->level[r->level].shift;
+
+	kprintf("    %016lx -> %012lx  %4lu x ", r->va, r->pa, ((r->last - r->va) >> shift) + 1);
+	put_size(UINT64_C(1) << shift);
+	kprintf("  %c%c%c%s\n", r->attr & MM_PT_READ ? 'r' : '-', r->attr & MM_PT_WRITE ? 'w' : '-',
+		r->attr & MM_PT_EXEC ? 'x' : '-', r->attr & MM_PT_GLOBAL ? "  global" : "");
+}
+
+/* Does @b go on where @a ends, with the same rights and page size? */
+static bool leaf_continues(const struct mm_pt_run *a, const struct mm_pt_run *b)
+{
+	return b->va == a->last + 1 && b->pa == a->pa + (a->last - a->va) + 1 &&
+	       b->attr == a->attr && b->level == a->level;
+}
+
+void report_address_space(void)
+{
+	struct mm_pt_cur cur;
+	struct mm_pt_run leaf, run = { 0 };
+
+	if (mm_pt_cur_init(&cur, &kernel.pt, MACHINE_UPPER, MACHINE_UPPER_SIZE) != MM_OK)
+		return;
+	while (MACHINE_PT(cur_next)(&cur, &leaf)) {
+		if (!leaf.attr)
+			continue;
+		if (run.attr && leaf_continues(&run, &leaf)) {
+			run.last = leaf.last;
+			continue;
+		}
+		if (run.attr)
+			report_leaves(&run);
+		run = leaf;
+	}
+	if (run.attr)
+		report_leaves(&run);
+}
+
+/* Print one folded run: "U", or "[7U]". Returns the column after it. */
+static unsigned put_run(mm_pfn_t frames, char letter, unsigned column)
+{
+	unsigned digits = 1;
+
+	for (mm_pfn_t n = frames; n >= 10; n /= 10)
+		digits++;
+	digits = frames == 1 ? 1 : digits + 3;
+	if (column + digits > REPORT_COLUMNS) {
+		kprintf("\n    ");
+		column = 4;
+	}
+	if (frames == 1)
+		kprintf("%c", letter);
+	else
+		kprintf("[%lu%c]", frames, letter);
+	return column + digits;
+}
+
+void report_picture(void)
+{
+	struct mm_frame_run r;
+	mm_paddr_t it = 0, end = 0;
+	mm_pfn_t frames = 0;
+	unsigned column = 0;
+	char letter = 0;
+
+	while (mm_pmm_next_run(&kernel.pmm, &it, &r)) {
+		char l = mm_frame_letter(r.state);
+
+		if (frames && (l != letter || r.base != end)) {
+			column = put_run(frames, letter, column);
+			frames = 0;
+		}
+		if (r.base != end || column == 0) {
+			kprintf("%s    %012lx\n    ", column ? "\n" : "", r.base);
+			column = 4;
+		}
+		letter = l;
+		frames += r.frames;
+		end = r.base + (r.frames << MM_FRAME_SHIFT);
+	}
+	if (frames)
+		put_run(frames, letter, column);
+	kprintf("\n");
+}

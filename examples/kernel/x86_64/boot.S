@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* From the loader to C.
+ *
+ * PVH (Xen, boot/x86 "HVM direct boot"; QEMU's -kernel speaks it): 32-bit protected mode, paging
+ * off, flat segments, EBX = physical address of the start info. This code
+ *   1. builds boot tables: the first 4 GiB in 2 MiB pages, visible at 0 for the jump, at
+ *      MACHINE_DIRECT_MAP for good, and their first GiB at MACHINE_IMAGE_OFFSET for the image;
+ *   2. switches to long mode with no-execute and write protection on;
+ *   3. jumps to the high addresses that the rest of the kernel is linked for.
+ * The tables hold only what C needs until it has built its own. */
+#include "layout.h"
+
+#define ENTRY_TABLE 0x003 /* present, writable */
+#define ENTRY_LARGE 0x083 /* the same, a page of 2 MiB */
+#define PML4_INDEX(va) (((va) >> 39) & 511)
+#define PDPT_INDEX(va) (((va) >> 30) & 511)
+
+#define CR4_PAE  0x020
+#define CR4_PGE  0x080
+#define MSR_EFER 0xc0000080
+#define EFER_LME 0x100
+#define EFER_NXE 0x800
+#define CR0_BITS 0x80010031 /* PG, WP, NE, ET, PE */
+
+	.section .note.Xen, "a", @note
+	.balign 4
+	.long 4, 8, 18 /* length of name and value; XEN_ELFNOTE_PHYS32_ENTRY */
+	.asciz "Xen"
+	.quad pvh_entry
+
+	.section .boot, "ax", @progbits
+	.code32
+	.globl pvh_entry
+pvh_entry:
+	cld
+	movl $boot_pd, %edi
+	movl $ENTRY_LARGE, %eax
+1:	movl %eax, (%edi) /* upper halves are zero: the loader cleared them */
+	addl $8, %edi
+	addl $0x200000, %eax
+	jnc 1b /* until 4 GiB */
+
+	movl $(boot_pd + ENTRY_TABLE), %eax
+	movl $boot_pdpt, %edi
+	movl $4, %ecx
+2:	movl %eax, (%edi)
+	addl $8, %edi
+	addl $4096, %eax
+	loop 2b
+
+	movl $(boot_pd + ENTRY_TABLE), boot_pdpt_image + 8 * PDPT_INDEX(MACHINE_IMAGE_OFFSET)
+	movl $(boot_pdpt + ENTRY_TABLE), boot_pml4
+	movl $(boot_pdpt + ENTRY_TABLE), boot_pml4 + 8 * PML4_INDEX(MACHINE_DIRECT_MAP)
+	movl $(boot_pdpt_image + ENTRY_TABLE), boot_pml4 + 8 * PML4_INDEX(MACHINE_IMAGE_OFFSET)
+
+	movl $(CR4_PAE | CR4_PGE), %eax
+	movl %eax, %cr4
+	movl $boot_pml4, %eax
+	movl %eax, %cr3
+	movl $MSR_EFER, %ecx
+	rdmsr
+	orl $(EFER_LME | EFER_NXE), %eax
+	wrmsr
+	movl $CR0_BITS, %eax
+	movl %eax, %cr0
+	lgdt boot_gdt_pointer
+	ljmp $8, $3f
+
+	.code64
+3:	movabsq $boot_high, %rax
+	jmp *%rax
+
+	.balign 8
+boot_gdt:
+	.quad 0
+	.quad 0x00af9b000000ffff /* code, 64 bits, ring 0 */
+boot_gdt_end:
+boot_gdt_pointer:
+	.word boot_gdt_end - boot_gdt - 1
+	.long boot_gdt
+
+	.section .boot.bss, "aw", @nobits
+	.balign 4096
+boot_pml4:	.skip 4096
+boot_pdpt:	.skip 4096
+boot_pdpt_image: .skip 4096
+boot_pd:	.skip 4 * 4096
+
+	.text
+boot_high:
+	xorl %eax, %eax
+	movw %ax, %ds
+	movw %ax, %es
+	movw %ax, %ss
+	movw %ax, %fs
+	movw %ax, %gs
+	movq $image_end, %rsp
+	xorl %ebp, %ebp
+	movl %ebx, %edi
+	call kernel_main
+	ud2
+
+	.section .note.GNU-stack, "", @progbits

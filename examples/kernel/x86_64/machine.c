@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c. */
+#include "../machine.h"
+#include "cpu.h"
+#include "traps.h"
+
+/* Serial port 1, a 16550. */
+enum { COM1 = 0x3f8, COM_DATA = 0, COM_INTERRUPTS = 1, COM_FIFO = 2, COM_LINE = 3, COM_STATUS = 5 };
+enum { COM_LINE_8N1 = 3, COM_LINE_DIVISOR = 0x80, COM_FIFO_ON = 7, COM_STATUS_EMPTY = 0x20 };
+
+/* QEMU's isa-debug-exit: a byte v written there ends QEMU with status 2 * v + 1. */
+enum { EXIT_PORT = 0xf4, EXIT_OK = 0x10, EXIT_FAILED = 0x11 };
+
+static void serial_init(void)
+{
+	cpu_out8(COM1 + COM_INTERRUPTS, 0);
+	cpu_out8(COM1 + COM_LINE, COM_LINE_DIVISOR);
+	cpu_out8(COM1 + COM_DATA, 1); /* 115,200 baud */
+	cpu_out8(COM1 + COM_INTERRUPTS, 0);
+	cpu_out8(COM1 + COM_LINE, COM_LINE_8N1);
+	cpu_out8(COM1 + COM_FIFO, COM_FIFO_ON);
+}
+
+void machine_init(void)
+{
+	serial_init();
+	traps_init();
+}
+
+void machine_console_put(char c)
+{
+	while (!(cpu_in8(COM1 + COM_STATUS) & COM_STATUS_EMPTY))
+		;
+	cpu_out8(COM1 + COM_DATA, (uint8_t)c);
+}
+
+noreturn void machine_exit(bool ok)
+{
+	cpu_out8(EXIT_PORT, ok ? EXIT_OK : EXIT_FAILED);
+	for (;;) /* no such device: a real PC */
+		__asm__ volatile("cli; hlt");
+}
+
+/* The boot tables reach MACHINE_REACH, so that is what the parser may read. */
+static const void *boot_read(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	(void)ctx;
+	if (pa > MACHINE_REACH || bytes > MACHINE_REACH - pa)
+		return NULL;
+	return (const void *)(MACHINE_DIRECT_MAP + pa);
+}
+
+enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
+			      size_t bytes)
+{
+	struct mm_pvh_info info;
+	enum mm_status st = mm_memmap_add_pvh(map, boot_read, NULL, boot_info, &info);
+	size_t i = 0;
+
+	if (st != MM_OK)
+		return st;
+	if (info.cmdline) {
+		const char *from = boot_read(NULL, info.cmdline, bytes);
+
+		for (; from && i < bytes - 1 && from[i]; i++)
+			cmdline[i] = from[i];
+	}
+	cmdline[i] = '\0';
+	/* Other CPUs begin in real mode, so their first code has to lie low. What the loader left there
+	 * has been read by now. */
+	return mm_memmap_add(map, 0, 0x10000, MM_MEM_EARLY, "CPU start-up");
+}
+
+const struct mm_pt_port *machine_pt_port(void)
+{
+	return mm_pt_x86_64_port();
+}
+
+void machine_pt_probe(struct mm_pt_cfg *cfg)
+{
+	mm_pt_x86_64_probe(cfg);
+}
+
+void machine_switch_tables(mm_paddr_t root)
+{
+	cpu_set_cr3(root);
+}
+
+void machine_tlb_flush(const struct mm_tlb_gather *g)
+{
+	mm_pt_x86_64_flush_local(g); /* one CPU: no other has to be told */
+}

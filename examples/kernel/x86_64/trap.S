@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions, and the accesses that are meant to fault. */
+
+/* One entry point for each exception; those where the CPU pushes no error code push a 0, so that all
+ * frames look like struct trap_frame. */
+	.text
+	.altmacro
+	.macro TRAP vector
+	.balign 16
+	.if (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
+	.else
+	pushq $0
+	.endif
+	pushq $\vector
+	jmp trap_common
+	.endm
+
+	.balign 16
+	.globl trap_entries
+trap_entries: /* 16 bytes each */
+	.set vector, 0
+	.rept 32
+	TRAP %vector
+	.set vector, vector + 1
+	.endr
+
+trap_common:
+	pushq %rax
+	pushq %rbx
+	pushq %rcx
+	pushq %rdx
+	pushq %rsi
+	pushq %rdi
+	pushq %rbp
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	cld
+	movq %rsp, %rdi
+	call trap_handle
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rbp
+	popq %rdi
+	popq %rsi
+	popq %rdx
+	popq %rcx
+	popq %rbx
+	popq %rax
+	addq $16, %rsp /* vector and error code */
+	iretq
+
+/* If an access to memory at @at faults, the kernel goes on at @to. */
+	.macro FIXUP at, to
+	.pushsection .fixups, "a", @progbits
+	.quad \at, \to
+	.popsection
+	.endm
+
+/* bool probe_*(const void *va): true if the access faulted. */
+	.globl probe_read, probe_write, probe_exec
+probe_read:
+1:	movb (%rdi), %al
+	FIXUP 1b, probe_faulted
+	xorl %eax, %eax
+	ret
+probe_write:
+2:	movb $0, (%rdi)
+	FIXUP 2b, probe_faulted
+	xorl %eax, %eax
+	ret
+probe_exec:
+	subq $8, %rsp
+	call *%rdi
+3:	addq $8, %rsp
+	FIXUP 3b, probe_exec_faulted /* the fault is at the target: found by its return address */
+	xorl %eax, %eax
+	ret
+probe_exec_faulted:
+	addq $8, %rsp
+probe_faulted:
+	movl $1, %eax
+	ret
+
+/* bool probe_overflow(void): push to the guard page below the stack. There is no room for the page
+ * fault's frame either, so the CPU raises a double fault, which has a stack of its own.
+ * trap_handle() comes back to probe_overflow_done with the old stack. */
+	.globl probe_overflow, probe_overflow_done
+probe_overflow:
+	movq %rsp, probe_overflow_rsp
+	movq $image_stack, %rsp
+	pushq $0
+	movq probe_overflow_rsp, %rsp
+	movq $0, probe_overflow_rsp
+	xorl %eax, %eax
+	ret
+probe_overflow_done:
+	movl $1, %eax
+	ret
+
+	.balign 8
+	.globl machine_return, machine_victim
+machine_return:
+	ret
+	.balign 8, 0xcc
+machine_victim:
+	.quad 0xcccccccccccccccc
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions of the demo kernel on x86-64.
+ *
+ * Theory of operation
+ * Problem      the kernel provokes faults on purpose and must tell them from real ones.
+ * Structure    trap.S marks each instruction that may fault with a place to go on (section .fixups).
+ *              A page fault whose instruction is listed is noted in `last` and resumed there. A
+ *              call to a page that forbids execution faults at its target: it is found by the return
+ *              address that the call has pushed.
+ * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
+ *              normal stack is used up. All others run on the stack they interrupt.
+ * All others   print the registers and leave the machine with a failure. */
+#include "../console.h"
+#include "../machine.h"
+#include "cpu.h"
+#include "traps.h"
+
+enum { TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14, TRAP_COUNT = 32 };
+
+/* Error code of a page fault (Intel SDM volume 3A, section 4.7). */
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_FETCH = 16 };
+
+/* What trap.S pushes, lowest address first. */
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct fixup {
+	uint64_t at, to;
+};
+
+struct gate {
+	uint16_t offset_low, selector;
+	uint8_t ist, type;
+	uint16_t offset_mid;
+	uint32_t offset_high, zero;
+};
+
+struct __attribute__((packed)) tss {
+	uint32_t zero;
+	uint64_t rsp[3], zero2, ist[7], zero3;
+	uint16_t zero4, iomap;
+};
+
+struct __attribute__((packed)) table_pointer {
+	uint16_t limit;
+	uint64_t base;
+};
+
+extern const struct fixup fixups[], fixups_end[];
+extern char trap_entries[TRAP_COUNT][16];
+extern char probe_overflow_done[];
+bool probe_read(const void *va);
+bool probe_write(const void *va);
+bool probe_exec(const void *va);
+bool probe_overflow(void);
+void trap_handle(struct trap_frame *f);
+
+enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16 };
+static uint64_t gdt[4] = { 0, 0x00af9b000000ffff }; /* code: 64 bits, ring 0; then the TSS */
+static struct gate idt[TRAP_COUNT];
+static struct tss tss = { .iomap = sizeof(struct tss) };
+static char double_fault_stack[4096] __attribute__((aligned(16)));
+static struct fault last;
+uint64_t probe_overflow_rsp; /* the stack to return to while a probe is running off it */
+
+static void gate_set(struct gate *g, const void *entry, uint8_t ist)
+{
+	uint64_t offset = (uint64_t)entry;
+
+	*g = (struct gate){ .offset_low = (uint16_t)offset,
+			    .selector = SELECTOR_CODE,
+			    .ist = ist,
+			    .type = 0x8e, /* present, interrupt gate */
+			    .offset_mid = (uint16_t)(offset >> 16),
+			    .offset_high = (uint32_t)(offset >> 32) };
+}
+
+static void gdt_load(void)
+{
+	struct table_pointer pointer = { sizeof(gdt) - 1, (uint64_t)gdt };
+	uint64_t base = (uint64_t)&tss;
+
+	tss.ist[0] = (uint64_t)(double_fault_stack + sizeof(double_fault_stack));
+	gdt[2] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 |
+		 (base >> 24 & 0xff) << 56;
+	gdt[3] = base >> 32;
+	__asm__ volatile("lgdt %0" : : "m"(pointer));
+	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+}
+
+void traps_init(void)
+{
+	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
+
+	gdt_load();
+	for (unsigned i = 0; i < TRAP_COUNT; i++)
+		gate_set(&idt[i], trap_entries[i], i == TRAP_DOUBLE_FAULT);
+	__asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static const struct fixup *fixup_find(uint64_t rip)
+{
+	for (const struct fixup *x = fixups; x < fixups_end; x++)
+		if (x->at == rip)
+			return x;
+	return NULL;
+}
+
+/* Was this page fault provoked? Then note it and let the frame return to the fixup. */
+static bool page_fault_expected(struct trap_frame *f)
+{
+	bool fetch = f->error & PF_FETCH;
+	uint64_t at = fetch ? *(const uint64_t *)f->rsp : f->rip;
+	const struct fixup *x = fixup_find(at);
+
+	if (!x)
+		return false;
+	last = (struct fault){ .taken = true, .va = cpu_cr2(), .code = f->error };
+	f->rip = x->to;
+	if (fetch)
+		f->rsp += sizeof(at);
+	return true;
+}
+
+/* A double fault with an address in the guard page is a stack that is used up. */
+static bool stack_overflow(void)
+{
+	return cpu_cr2() - (uint64_t)image_guard < (uint64_t)(image_stack - image_guard);
+}
+
+static bool overflow_expected(struct trap_frame *f)
+{
+	if (!probe_overflow_rsp || !stack_overflow())
+		return false;
+	last = (struct fault){ .taken = true, .va = cpu_cr2(), .code = PF_WRITE };
+	f->rip = (uint64_t)probe_overflow_done;
+	f->rsp = probe_overflow_rsp;
+	probe_overflow_rsp = 0;
+	return true;
+}
+
+static noreturn void trap_die(const struct trap_frame *f)
+{
+	kprintf("\nunexpected exception %lu, error code %#lx, address %#lx%s\n", f->vector,
+		f->error, cpu_cr2(),
+		f->vector == TRAP_DOUBLE_FAULT && stack_overflow() ? ": stack overflow" : "");
+	kprintf("rip %016lx  cs %04lx  rflags %08lx  rsp %016lx  ss %04lx\n", f->rip, f->cs,
+		f->rflags, f->rsp, f->ss);
+	kprintf("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+	kprintf("rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
+	kprintf("r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
+	kprintf("r13 %016lx  r14 %016lx  r15 %016lx\n", f->r13, f->r14, f->r15);
+	machine_exit(false);
+}
+
+void trap_handle(struct trap_frame *f)
+{
+	if (f->vector == TRAP_PAGE_FAULT && page_fault_expected(f))
+		return;
+	if (f->vector == TRAP_DOUBLE_FAULT && overflow_expected(f))
+		return;
+	trap_die(f);
+}
+
+struct fault machine_probe(enum access access, const void *va)
+{
+	bool faulted;
+
+	last = (struct fault){ 0 };
+	if (access == ACCESS_READ)
+		faulted = probe_read(va);
+	else if (access == ACCESS_WRITE)
+		faulted = probe_write(va);
+	else
+		faulted = probe_exec(va);
+	return faulted ? last : (struct fault){ 0 };
+}
+
+struct fault machine_probe_overflow(void)
+{
+	last = (struct fault){ 0 };
+	return probe_overflow() ? last : (struct fault){ 0 };
+}
+
+uint64_t machine_fault_code(enum access access, bool mapped)
+{
+	uint64_t code = mapped ? PF_PRESENT : 0;
+
+	if (access == ACCESS_WRITE)
+		code |= PF_WRITE;
+	if (access == ACCESS_EXEC)
+		code |= PF_FETCH;
+	return code;
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on a machine.
+#   scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of examples/kernel/
+#     --append WORDS   kernel command line; "fail" makes one check fail, to show that it would be noticed
+#     --cpu CPU        only this CPU of QEMU; else all that matter, the others with their verdict only
+#     --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
+#     --cross          build with clang and lld, even where this machine's own gcc could
+# Installs what is missing (Debian packages), builds in build/. Exit status 0 only if every check of
+# every machine passed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+
+words=
+cpu=
+memory=6G
+cross=false
+seconds=120
+machines=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --append) words=$2; shift ;;
+    --cpu) cpu=$2; shift ;;
+    --memory) memory=$2; shift ;;
+    --cross) cross=true ;;
+    -*) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) machines+=("$1") ;;
+  esac
+  shift
+done
+if [ ${#machines[@]} -eq 0 ]; then
+  for f in examples/kernel/*/run.sh; do
+    machines+=("$(basename "$(dirname "$f")")")
+  done
+fi
+
+# build MACHINE: sets kernel. This machine's own compiler will do for this machine.
+build() {
+  local dir=build/demo-$1 arguments=()
+  need_packages meson gcc
+  if $cross || [ "$1" != "$(uname -m)" ]; then
+    need_packages clang lld llvm
+    dir=build/demo-$1-cross
+    arguments=(--cross-file "examples/kernel/$1/cross.ini")
+  fi
+  mkdir -p build
+  kernel=$dir/examples/kernel/demo-kernel.elf
+  if [ ! -f "$dir/build.ninja" ]; then
+    meson setup "$dir" -Dexamples=true -Dtests=disabled "${arguments[@]}" >build/log-demo 2>&1 ||
+      { cat build/log-demo; rm -rf "$dir"; return 1; }
+  fi
+  ninja -C "$dir" examples/kernel/demo-kernel.elf >build/log-demo 2>&1 ||
+    { cat build/log-demo; return 1; }
+}
+
+# judge LOG STATUS: the kernel's own word, and a count that cannot lie by omission
+judge() {
+  local plan good bad
+  plan=$(sed -n 's/^1\.\.\([0-9]*\)\r*$/\1/p' "$1")
+  good=$(grep -c '^ok ' "$1" || true)
+  bad=$(grep -c '^not ok ' "$1" || true)
+  if [ "$2" -eq 124 ]; then
+    verdict="no end after $seconds seconds"
+  elif [ "$bad" -gt 0 ]; then
+    verdict="$bad checks failed"
+  elif [ -z "$plan" ] || [ "$2" -ne "$demo_exit_ok" ]; then
+    verdict="stopped before its end, QEMU's status is $2"
+  elif [ "$plan" -ne "$good" ]; then
+    verdict="$plan checks were planned, $good done"
+  else
+    verdict="all $good checks passed"
+    return 0
+  fi
+  return 1
+}
+
+# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU
+boot() {
+  local status=0
+  log=build/log-demo-$1-$2
+  export -f demo_run
+  timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$words" \
+    2>&1 | tee "$log" >"$show" || status=${PIPESTATUS[0]}
+  judge "$log" "$status"
+}
+
+failed=0
+results=()
+for machine in "${machines[@]}"; do
+  if [ ! -f "examples/kernel/$machine/run.sh" ]; then
+    echo "no such machine: $machine" >&2
+    exit 2
+  fi
+  # shellcheck source=examples/kernel/x86_64/run.sh
+  . "examples/kernel/$machine/run.sh"
+  need_packages "$demo_package"
+  build "$machine"
+  show=/dev/stdout
+  for c in ${cpu:-$demo_cpus}; do
+    boot "$machine" "$c" || failed=$((failed + 1))
+    results+=("demo $machine, CPU $c, $memory: $verdict; console in $log")
+    show=/dev/null
+  done
+done
+printf '%s\n' "${results[@]}"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Package set-up for the other scripts, which source it: `need_packages PACKAGE…` (Debian names).
+
+# package_there PACKAGE: is it, or what is needed of it, on this machine?
+package_there() {
+  case $1 in
+    lld) command -v ld.lld ;;
+    llvm) command -v llvm-ar ;;
+    graphviz) command -v dot ;;
+    qemu-system-x86) command -v qemu-system-x86_64 ;;
+    qemu-system-arm) command -v qemu-system-aarch64 ;;
+    qemu-system-misc) command -v qemu-system-riscv64 ;;
+    lib*) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$' ;;
+    *) command -v "$1" ;;
+  esac >/dev/null
+}
+
+# need_packages PACKAGE…: install what is missing, as root or with a sudo that asks for no password;
+# else say what to type, and fail.
+need_packages() {
+  local package missing=() sudo=()
+  for package; do
+    package_there "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [[ " ${missing[*]} " == *" gcc "* ]]; then
+    missing+=(libc6-dev) # gcc only recommends it
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo=(sudo)
+  fi
+  if ! command -v apt-get >/dev/null || { [ ${#sudo[@]} -gt 0 ] && ! sudo -n true 2>/dev/null; }; then
+    echo "Packages are missing. On Debian 12 type: sudo apt-get install -y ${missing[*]}" >&2
+    return 1
+  fi
+  echo "installing: ${missing[*]}" >&2
+  "${sudo[@]}" apt-get update -qq >/dev/null 2>&1 || true # an old list may do
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return 0
+  echo "That failed. Type, and read what it says: sudo apt-get install -y ${missing[*]}" >&2
+  return 1
+}
