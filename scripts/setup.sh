@@ -11,6 +11,7 @@ package_there() {
     qemu-system-x86) command -v qemu-system-x86_64 ;;
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
+    libcmocka-dev) pkg-config --exists cmocka ;;
     lib*) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$' ;;
     *) command -v "$1" ;;
   esac >/dev/null
@@ -24,9 +25,12 @@ need_packages() {
     package_there "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  if [[ " ${missing[*]} " == *" gcc "* ]]; then
-    missing+=(libc6-dev) # gcc only recommends it
-  fi
+  for package in "${missing[@]}"; do # what these need and only recommend
+    case $package in
+      gcc) missing+=(libc6-dev) ;;
+      libcmocka-dev) missing+=(pkg-config) ;;
+    esac
+  done
   if [ "$(id -u)" -ne 0 ]; then
     sudo=(sudo)
   fi

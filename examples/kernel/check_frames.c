@@ -3,8 +3,8 @@
 #include "console.h"
 #include "kernel.h"
 
-/* Largest order tried, and the largest of which each frame is stamped (4 MiB): a machine with little
- * memory behind it should not have to supply all. */
+/* Largest order tried, and the largest of which each frame is stamped (4 MiB): a machine with
+ * little memory behind it should not have to supply all. */
 enum { TRY_ORDERS = 19, STAMP_ALL_ORDER = 10, REPORT_ORDERS = 32 };
 
 struct block {

@@ -44,7 +44,8 @@ void check_tables(void)
 	struct mm_pt_run run;
 	size_t tables = 0;
 
-	check_status(mm_pt_verify(&kernel.pt, &tables), MM_OK, "the kernel's page tables are whole");
+	check_status(mm_pt_verify(&kernel.pt, &tables), MM_OK,
+		     "the kernel's page tables are whole");
 	check_status(mm_pmm_stats(&kernel.pmm, -1, &all), MM_OK, "statistics can be read");
 	check(all.used == tables, "frames in use are the page tables, to the frame");
 	check(all_usable_mapped(), "all usable RAM is in the direct map");
@@ -54,7 +55,8 @@ void check_tables(void)
 }
 
 /* A probe must fault at exactly this address, with exactly this code. */
-static void check_fault(enum access access, const volatile void *at, bool mapped, const char *promise)
+static void check_fault(enum access access, const volatile void *at, bool mapped,
+			const char *promise)
 {
 	struct fault f = machine_probe(access, (const void *)at);
 	uint64_t code = machine_fault_code(access, mapped);
@@ -84,7 +86,8 @@ static void check_image_faults(void)
 	__builtin_memcpy((void *)in_data, machine_return, MACHINE_RETURN_BYTES);
 	check_fault(ACCESS_EXEC, in_data, true, "data cannot be executed, though it is code");
 	check_fault(ACCESS_WRITE, image_guard, false, "the first byte under the guard page faults");
-	check_fault(ACCESS_WRITE, (const void *)((uintptr_t)image_stack - 1), false, "and so does the last");
+	check_fault(ACCESS_WRITE, (const void *)((uintptr_t)image_stack - 1), false,
+		    "and so does the last");
 	f = machine_probe_overflow();
 	check(f.taken && f.va - (uintptr_t)image_guard < (uintptr_t)(image_stack - image_guard),
 	      "a stack that overflows is caught in the guard page, and the kernel lives");
@@ -96,7 +99,8 @@ static volatile uint64_t *const scratch = (volatile uint64_t *)MACHINE_SCRATCH;
 static enum mm_status scratch_map(mm_paddr_t pa, uint32_t attr)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st = MACHINE_PT(map)(&kernel.pt, MACHINE_SCRATCH, pa, MM_FRAME_SIZE, attr, 0, &g);
+	enum mm_status st =
+		MACHINE_PT(map)(&kernel.pt, MACHINE_SCRATCH, pa, MM_FRAME_SIZE, attr, 0, &g);
 
 	mm_pt_sync(&kernel.pt, &g);
 	return st;
@@ -132,7 +136,8 @@ static void check_scratch(mm_paddr_t one, mm_paddr_t two)
 	check_status(scratch_protect(MM_PT_READ), MM_OK, "its mapping is made read-only");
 	check_fault(ACCESS_WRITE, scratch, true, "then it cannot be written");
 	check(*scratch == 1, "but read");
-	check_status(scratch_map(two, MM_PT_READ), MM_E_EXIST, "mapping over it answers MM_E_EXIST");
+	check_status(scratch_map(two, MM_PT_READ), MM_E_EXIST,
+		     "mapping over it answers MM_E_EXIST");
 	check_status(scratch_unmap(), MM_OK, "it is unmapped");
 	check_fault(ACCESS_READ, scratch, false, "after mm_pt_sync() its address faults");
 	check_status(scratch_map(two, MM_PT_READ), MM_OK, "another frame is mapped there");

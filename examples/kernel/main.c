@@ -69,7 +69,8 @@ noreturn void kernel_main(uintptr_t boot_info)
 	step_map(boot_info);
 	kprintf("\n2. Page frames: a byte and a bit of metadata for each, in zones\n");
 	step_frames();
-	kprintf("\n3. Page tables: RAM in large pages, the image with no more rights than it needs\n");
+	kprintf("\n3. Page tables: RAM in large pages, the image with no more rights than it "
+		"needs\n");
 	step_tables();
 	used = frames_used();
 	kprintf("\n4. Allocation: all sizes, until nothing is left, and mistakes\n");

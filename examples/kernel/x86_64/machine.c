@@ -66,8 +66,8 @@ enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *
 			cmdline[i] = from[i];
 	}
 	cmdline[i] = '\0';
-	/* Other CPUs begin in real mode, so their first code has to lie low. What the loader left there
-	 * has been read by now. */
+	/* Other CPUs begin in real mode, so their first code has to lie low. What the
+	 * loader left there has been read by now. */
 	return mm_memmap_add(map, 0, 0x10000, MM_MEM_EARLY, "CPU start-up");
 }
 

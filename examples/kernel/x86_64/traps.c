@@ -3,10 +3,10 @@
  *
  * Theory of operation
  * Problem      the kernel provokes faults on purpose and must tell them from real ones.
- * Structure    trap.S marks each instruction that may fault with a place to go on (section .fixups).
- *              A page fault whose instruction is listed is noted in `last` and resumed there. A
- *              call to a page that forbids execution faults at its target: it is found by the return
- *              address that the call has pushed.
+ * Structure    trap.S marks each instruction that may fault with a place to go on, in section
+ *              .fixups. A page fault at a listed instruction is noted in `last` and resumed there.
+ *              A call to a page that forbids execution faults at its target: it is found by the
+ *              return address that the call has pushed.
  * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
  *              normal stack is used up. All others run on the stack they interrupt.
  * All others   print the registers and leave the machine with a failure. */
