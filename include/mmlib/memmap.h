@@ -138,7 +138,8 @@ struct mm_pvh_info {
 
 /** Bounded access to physical memory for parsers that follow pointers.
  *  @param ctx the caller's @param pa physical address @param bytes length
- *  @return pointer to @p bytes readable bytes, or NULL if they are not to be read */
+ *  @return pointer to @p bytes readable bytes, at any alignment, which stay readable until the next
+ *  call; NULL if they are not to be read */
 typedef const void *(*mm_phys_reader)(void *ctx, mm_paddr_t pa, size_t bytes);
 
 /** Feed a PVH start info (`struct hvm_start_info`, magic 0x336ec578, version 1 or later): its memory
