@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Any sequence of calls of one buddy, right or wrong, against the plain model of
+ * tests/buddy_model.h. Statuses and addresses must be exactly the model's; after each operation,
+ * all invariants, the count, the free blocks and the whole metadata are compared. At the end all is
+ * freed: the first state.
+ *
+ * Input: byte 0 base, 1 and 2 length, then 4 bytes an operation: what, order, and a frame, 2 bytes.
+ */
+#include "../tests/buddy_model.h"
+#include <stdio.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
+
+#define FRAMES_MAX (MM_WORD_BITS == 8 ? 96 : 200)
+
+static void must(const char *wrong)
+{
+	if (wrong) {
+		fprintf(stderr, "buddy: %s\n", wrong);
+		abort();
+	}
+}
+
+static mm_pfn_t choose_base(uint8_t how, mm_pfn_t frames)
+{
+	mm_pfn_t fine = how & 0x3f;
+
+	if (how & 0x80) /* near the end of the address space */
+		return MM_PFN_MAX - (frames - 1) - (how & 0x40 ? 0 : fine);
+	return how & 0x40 ? ((mm_pfn_t)1 << 20) + fine : fine;
+}
+
+static void run_op(struct model *m, const uint8_t *op)
+{
+	unsigned order = op[1] % (mm_buddy_max_order(&m->b) + 2);
+	mm_pfn_t at = op[2] | (mm_pfn_t)op[3] << 8, out;
+	mm_pfn_t near_pfn = m->base + at % (m->frames + 2) - 1; /* may miss by one on both sides */
+	mm_pfn_t aligned = near_pfn & ~(((mm_pfn_t)1 << (order & 31)) - 1);
+
+	switch (op[0] % 8) {
+	case 0:
+	case 1:
+		must(model_alloc(m, order, &out));
+		break;
+	case 2:
+		must(model_alloc_at(m, aligned, order));
+		break;
+	case 3:
+	case 4:
+		must(model_free(m, aligned, order));
+		break;
+	case 5:
+		must(model_free_range(m, near_pfn, op[1]));
+		break;
+	case 6: /* as it comes: misaligned, foreign */
+		must(op[1] & 1 ? model_free(m, near_pfn, order)
+			       : model_alloc_at(m, near_pfn, order));
+		break;
+	default:
+		must(op[1] & 1 ? model_free(m, at << 40, order)
+			       : model_free_range(m, near_pfn, ~(mm_pfn_t)op[2]));
+	}
+	must(model_check(m));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+{
+	struct model m;
+	uint8_t *first;
+
+	if (n < 7)
+		return 0;
+	mm_pfn_t frames = 1 + (in[1] | (mm_pfn_t)in[2] << 8) % FRAMES_MAX;
+
+	must(model_init(&m, choose_base(in[0], frames), frames));
+	must(model_free_rest(&m));
+	must(model_check(&m));
+	first = malloc(m.size);
+	memcpy(first, m.meta, m.size);
+	for (in += 3, n -= 3; n >= 4; in += 4, n -= 4)
+		run_op(&m, in);
+	must(model_free_rest(&m));
+	must(model_check(&m));
+	if (memcmp(first, m.meta, m.size))
+		must("all is free again, but not as at first");
+	free(first);
+	model_destroy(&m);
+	return 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* What a buddy must do, in the plainest way: one byte a frame and linear search. The tests and the
+ * fuzz target do every operation on both, and compare.
+ *
+ * Each function returns NULL, or what was wrong. */
+#ifndef BUDDY_MODEL_H
+#define BUDDY_MODEL_H
+#include <mmlib/buddy.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODEL_F     (MM_WORD_BITS == 64 ? 6u : MM_WORD_BITS == 32 ? 5u : MM_WORD_BITS == 16 ? 4u : 3u)
+#define MODEL_GUARD 16 /* bytes after the metadata that must stay */
+
+struct model {
+	struct mm_buddy b;
+	mm_pfn_t base, frames;
+	size_t size;
+	unsigned char *meta, *again; /* metadata; the same built anew */
+	unsigned char *free;         /* one byte a frame */
+	mm_pfn_t nfree;
+};
+
+static inline const char *model_init(struct model *m, mm_pfn_t base, mm_pfn_t frames)
+{
+	m->base = base;
+	m->frames = frames;
+	m->nfree = 0;
+	m->size = mm_buddy_size(base, frames);
+	if (!m->size)
+		return "no size";
+	m->meta = malloc(m->size + MODEL_GUARD);
+	m->again = malloc(m->size);
+	m->free = calloc(frames, 1);
+	memset(m->meta, 0xA5, m->size + MODEL_GUARD);
+	if (mm_buddy_init(&m->b, base, frames, m->meta, m->size) != MM_OK)
+		return "init";
+	return NULL;
+}
+
+static inline void model_destroy(struct model *m)
+{
+	free(m->meta);
+	free(m->again);
+	free(m->free);
+}
+
+static inline bool model_inside(const struct model *m, mm_pfn_t pfn, mm_pfn_t count)
+{
+	return pfn >= m->base && pfn - m->base < m->frames && count <= m->frames - (pfn - m->base);
+}
+
+/* Free frames of [pfn, pfn + count), which is inside. */
+static inline mm_pfn_t model_count(const struct model *m, mm_pfn_t pfn, mm_pfn_t count)
+{
+	mm_pfn_t n = 0;
+
+	for (mm_pfn_t i = 0; i < count; i++)
+		n += m->free[pfn - m->base + i];
+	return n;
+}
+
+static inline void model_mark(struct model *m, mm_pfn_t pfn, mm_pfn_t count, bool is_free)
+{
+	for (mm_pfn_t i = 0; i < count; i++)
+		m->free[pfn - m->base + i] = is_free;
+	m->nfree = is_free ? m->nfree + count : m->nfree - count;
+}
+
+static inline bool model_all_free(const struct model *m, mm_pfn_t pfn, unsigned order)
+{
+	mm_pfn_t count = (mm_pfn_t)1 << order;
+
+	return model_inside(m, pfn, count) && !memchr(m->free + (pfn - m->base), 0, count);
+}
+
+/* Lowest free block of an order. */
+static inline bool model_lowest(const struct model *m, unsigned order, mm_pfn_t *out)
+{
+	mm_pfn_t size = (mm_pfn_t)1 << order;
+	mm_pfn_t pfn = (m->base + (size - 1)) & ~(size - 1);
+
+	for (; model_inside(m, pfn, size); pfn += size) {
+		if (m->free[pfn - m->base] && model_all_free(m, pfn, order)) {
+			*out = pfn;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Blocks by brute force: the merge rule without levels. */
+static inline const char *model_check_blocks(const struct model *m)
+{
+	mm_pfn_t last = m->base + (m->frames - 1), pfn = m->base, first = 0;
+	unsigned order = 0;
+
+	for (;;) {
+		mm_pfn_t want = pfn;
+		unsigned k = 0;
+
+		while (want <= last && want >= pfn && !m->free[want - m->base])
+			want++;
+		if (want > last || want < pfn)
+			return mm_buddy_next_free(&m->b, pfn, &first, &order)
+				       ? "next_free: too many"
+				       : NULL;
+		while (k < mm_buddy_max_order(&m->b) &&
+		       model_all_free(m, want & ~(((mm_pfn_t)2 << k) - 1), k + 1))
+			k++;
+		if (!mm_buddy_next_free(&m->b, pfn, &first, &order))
+			return "next_free: too few";
+		if (first != (want & ~(((mm_pfn_t)1 << k) - 1)) || order != k)
+			return "next_free: another block";
+		pfn = first + ((mm_pfn_t)1 << k);
+		if (pfn - 1 == last)
+			return mm_buddy_next_free(&m->b, pfn, &first, &order)
+				       ? "next_free: past the end"
+				       : NULL;
+	}
+}
+
+/* The metadata must be what freeing the same frames one by one, from the last to the first, gives.
+ */
+static inline const char *model_check_anew(const struct model *m)
+{
+	struct mm_buddy b;
+
+	if (mm_buddy_init(&b, m->base, m->frames, m->again, m->size) != MM_OK)
+		return "init again";
+	for (mm_pfn_t i = m->frames; i-- > 0;) {
+		if (m->free[i] && mm_buddy_free(&b, m->base + i, 0) != MM_OK)
+			return "free again";
+	}
+	return memcmp(m->meta, m->again, m->size) ? "metadata depends on history" : NULL;
+}
+
+static inline const char *model_check(const struct model *m)
+{
+	const char *wrong;
+
+	if (mm_buddy_verify(&m->b) != MM_OK)
+		return "verify";
+	if (mm_buddy_count_free(&m->b) != m->nfree)
+		return "count_free";
+	for (mm_pfn_t i = 0; i < m->frames; i++) {
+		if (mm_buddy_is_free(&m->b, m->base + i) != m->free[i])
+			return "is_free";
+	}
+	for (size_t i = 0; i < MODEL_GUARD; i++) {
+		if (m->meta[m->size + i] != 0xA5)
+			return "wrote past the metadata";
+	}
+	wrong = model_check_blocks(m);
+	return wrong ? wrong : model_check_anew(m);
+}
+
+/* What is wrong with the arguments of free and alloc_at, else MM_OK. */
+static inline enum mm_status model_argument(const struct model *m, mm_pfn_t pfn, unsigned order)
+{
+	if (order > mm_buddy_max_order(&m->b))
+		return MM_E_INVAL;
+	if (pfn & (((mm_pfn_t)1 << order) - 1))
+		return MM_E_ALIGN;
+	return model_inside(m, pfn, (mm_pfn_t)1 << order) ? MM_OK : MM_E_FOREIGN;
+}
+
+static inline const char *model_alloc(struct model *m, unsigned order, mm_pfn_t *out)
+{
+	mm_pfn_t want = 77, got = 77;
+	enum mm_status st, expect = MM_E_INVAL;
+
+	if (order <= mm_buddy_max_order(&m->b))
+		expect = model_lowest(m, order, &want) ? MM_OK : MM_E_NOMEM;
+	st = mm_buddy_alloc(&m->b, order, &got);
+	if (st != expect)
+		return "alloc: status";
+	if (got != want)
+		return "alloc: not the lowest address";
+	if (st == MM_OK)
+		model_mark(m, got, (mm_pfn_t)1 << order, false);
+	*out = got;
+	return NULL;
+}
+
+static inline const char *model_alloc_at(struct model *m, mm_pfn_t pfn, unsigned order)
+{
+	enum mm_status expect = model_argument(m, pfn, order);
+
+	if (expect == MM_OK && !model_all_free(m, pfn, order))
+		expect = MM_E_BUSY;
+	if (mm_buddy_alloc_at(&m->b, pfn, order) != expect)
+		return "alloc_at: status";
+	if (expect == MM_OK)
+		model_mark(m, pfn, (mm_pfn_t)1 << order, false);
+	return NULL;
+}
+
+/* Below MM_CHECKS 2, a free of a large block with free frames inside is not promised to be found;
+ * it is left out then. */
+static inline const char *model_free(struct model *m, mm_pfn_t pfn, unsigned order)
+{
+	enum mm_status expect = model_argument(m, pfn, order);
+	mm_pfn_t size = (mm_pfn_t)1 << (order & 63), already;
+
+	if (expect == MM_OK) {
+		already = model_count(m, pfn, size);
+		if (MM_CHECKS < 2 && order >= MODEL_F && already && already < size)
+			return NULL;
+		expect = already ? MM_E_DOUBLE_FREE : MM_OK;
+	}
+	if (mm_buddy_free(&m->b, pfn, order) != expect)
+		return "free: status";
+	if (expect == MM_OK)
+		model_mark(m, pfn, size, true);
+	return NULL;
+}
+
+static inline const char *model_free_range(struct model *m, mm_pfn_t first, mm_pfn_t count)
+{
+	enum mm_status expect = MM_OK;
+
+	if (count && !model_inside(m, first, count))
+		expect = MM_E_FOREIGN;
+	else if (count && model_count(m, first, count))
+		expect = MM_E_DOUBLE_FREE;
+	if (mm_buddy_free_range(&m->b, first, count) != expect)
+		return "free_range: status";
+	if (count && expect == MM_OK)
+		model_mark(m, first, count, true);
+	return NULL;
+}
+
+/* Free everything that is not. */
+static inline const char *model_free_rest(struct model *m)
+{
+	for (mm_pfn_t i = 0, n; i < m->frames; i += n ? n : 1) {
+		const char *wrong;
+
+		for (n = 0; i + n < m->frames && !m->free[i + n]; n++)
+			;
+		wrong = n ? model_free_range(m, m->base + i, n) : NULL;
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}
+#endif
