@@ -21,6 +21,11 @@ static struct mm_pmm_stats stats(int zone)
 	return s;
 }
 
+mm_pfn_t frames_used(void)
+{
+	return stats(-1).used;
+}
+
 static bool same_stats(const struct mm_pmm_stats *a, const struct mm_pmm_stats *b)
 {
 	return a->total == b->total && a->free == b->free && a->used == b->used &&
@@ -121,6 +126,7 @@ void check_blocks(void)
 	kprintf("    one block of each order: %u blocks, 4 KiB to %lu MiB\n", held,
 		MM_FRAME_SIZE << (held - 1) >> 20);
 	check(held > STAMP_ALL_ORDER, "blocks of every order up to 4 MiB and more are allocated");
+	report_picture();
 	check(blocks_distinct(blocks), "blocks are aligned, and none overlaps another");
 	check(blocks_free(blocks), "every block can be freed");
 	after = stats(-1);

@@ -4,7 +4,7 @@
 #include "kernel.h"
 
 /* A word in each part of the image. */
-static const volatile uint64_t in_rodata = 1;
+static const uint64_t in_rodata = 1;
 static volatile uint64_t in_data[MACHINE_RETURN_BYTES / sizeof(uint64_t)] = { 1 };
 
 /* No leaf may be writable and executable, in the whole of the kernel's part. */
@@ -40,14 +40,12 @@ static bool all_usable_mapped(void)
 
 void check_tables(void)
 {
-	struct mm_pmm_stats all = { 0 };
 	struct mm_pt_run run;
 	size_t tables = 0;
 
 	check_status(mm_pt_verify(&kernel.pt, &tables), MM_OK,
 		     "the kernel's page tables are whole");
-	check_status(mm_pmm_stats(&kernel.pmm, -1, &all), MM_OK, "statistics can be read");
-	check(all.used == tables, "frames in use are the page tables, to the frame");
+	check(frames_used() == tables, "frames in use are the page tables, to the frame");
 	check(all_usable_mapped(), "all usable RAM is in the direct map");
 	check_status(MACHINE_PT(query)(&kernel.pt, MACHINE_DIRECT_MAP + image_pa(image_text), &run),
 		     MM_E_NOENT, "the kernel's text has no second mapping there");
@@ -95,35 +93,34 @@ static void check_image_faults(void)
 
 static volatile uint64_t *const scratch = (volatile uint64_t *)MACHINE_SCRATCH;
 
-/* Map one frame at MACHINE_SCRATCH. */
-static enum mm_status scratch_map(mm_paddr_t pa, uint32_t attr)
+/* What every change ends with: no CPU may go on using the old answer. */
+static enum mm_status synced(enum mm_status st, struct mm_tlb_gather *g)
 {
-	struct mm_tlb_gather g = { 0 };
-	enum mm_status st =
-		MACHINE_PT(map)(&kernel.pt, MACHINE_SCRATCH, pa, MM_FRAME_SIZE, attr, 0, &g);
-
-	mm_pt_sync(&kernel.pt, &g);
+	mm_pt_sync(&kernel.pt, g);
 	return st;
 }
 
-static enum mm_status scratch_protect(uint32_t attr)
+static enum mm_status map(mm_paddr_t pa, uint64_t bytes, uint32_t attr)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st = MACHINE_PT(protect)(&kernel.pt, MACHINE_SCRATCH, MM_FRAME_SIZE, attr,
-						MM_PT_EXACT, &g);
 
-	mm_pt_sync(&kernel.pt, &g);
-	return st;
+	return synced(MACHINE_PT(map)(&kernel.pt, MACHINE_SCRATCH, pa, bytes, attr, 0, &g), &g);
 }
 
-static enum mm_status scratch_unmap(void)
+static enum mm_status protect(uint64_t offset, uint32_t attr)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st =
-		MACHINE_PT(unmap)(&kernel.pt, MACHINE_SCRATCH, MM_FRAME_SIZE, MM_PT_EXACT, &g);
 
-	mm_pt_sync(&kernel.pt, &g);
-	return st;
+	return synced(MACHINE_PT(protect)(&kernel.pt, MACHINE_SCRATCH + offset, MM_FRAME_SIZE, attr,
+					  MM_PT_EXACT, &g),
+		      &g);
+}
+
+static enum mm_status unmap(uint64_t bytes)
+{
+	struct mm_tlb_gather g = { 0 };
+
+	return synced(MACHINE_PT(unmap)(&kernel.pt, MACHINE_SCRATCH, bytes, MM_PT_EXACT, &g), &g);
 }
 
 /* One address, two frames, one after the other. The TLB holds the old answer until it is told. */
@@ -131,19 +128,48 @@ static void check_scratch(mm_paddr_t one, mm_paddr_t two)
 {
 	*(volatile uint64_t *)direct_map(one) = 1;
 	*(volatile uint64_t *)direct_map(two) = 2;
-	check_status(scratch_map(one, MM_PT_READ | MM_PT_WRITE), MM_OK, "a frame is mapped");
+	check_status(map(one, MM_FRAME_SIZE, MM_PT_READ | MM_PT_WRITE), MM_OK, "a frame is mapped");
 	check(*scratch == 1, "it can be read at its new address");
-	check_status(scratch_protect(MM_PT_READ), MM_OK, "its mapping is made read-only");
+	check_status(protect(0, MM_PT_READ), MM_OK, "its mapping is made read-only");
 	check_fault(ACCESS_WRITE, scratch, true, "then it cannot be written");
 	check(*scratch == 1, "but read");
-	check_status(scratch_map(two, MM_PT_READ), MM_E_EXIST,
-		     "mapping over it answers MM_E_EXIST");
-	check_status(scratch_unmap(), MM_OK, "it is unmapped");
+	check_status(map(two, MM_FRAME_SIZE, MM_PT_READ), MM_E_EXIST,
+		     "mapping over it: MM_E_EXIST");
+	check_status(unmap(MM_FRAME_SIZE), MM_OK, "it is unmapped");
 	check_fault(ACCESS_READ, scratch, false, "after mm_pt_sync() its address faults");
-	check_status(scratch_map(two, MM_PT_READ), MM_OK, "another frame is mapped there");
+	check_status(map(two, MM_FRAME_SIZE, MM_PT_READ), MM_OK, "another frame is mapped there");
 	check(*scratch == 2, "the address shows the other frame");
-	check_status(scratch_unmap(), MM_OK, "it is unmapped too");
+	check_status(unmap(MM_FRAME_SIZE), MM_OK, "it is unmapped too");
 	check_fault(ACCESS_READ, scratch, false, "and its address faults again");
+}
+
+/* A large page, of which one small page gets other rights: the walker splits it. */
+static void check_split(void)
+{
+	unsigned shift = machine_pt_port()->level[1].shift;
+	const uint64_t bytes = UINT64_C(1) << shift, middle = bytes / 2;
+	volatile uint64_t *page = scratch + middle / sizeof(*scratch);
+	struct mm_pt_run run = { 0 };
+	mm_paddr_t pa;
+
+	if (!check_status(mm_page_alloc(&kernel.pmm, shift - MM_FRAME_SHIFT, 0, &pa), MM_OK,
+			  "frames for a large page are allocated"))
+		return;
+	*(volatile uint64_t *)direct_map(pa + middle) = 3;
+	check_status(map(pa, bytes, MM_PT_READ | MM_PT_WRITE), MM_OK, "they are mapped");
+	check(MACHINE_PT(query)(&kernel.pt, MACHINE_SCRATCH, &run) == MM_OK && run.level == 1,
+	      "by one large page");
+	check_status(protect(middle, MM_PT_READ), MM_OK, "a small part is made read-only");
+	check_fault(ACCESS_WRITE, page, true, "that part cannot be written");
+	check(*page == 3, "but read");
+	check_no_fault(ACCESS_WRITE, (const volatile char *)page - 1,
+		       "just below it can be written");
+	check_no_fault(ACCESS_WRITE, (const volatile char *)page + MM_FRAME_SIZE,
+		       "and just above it");
+	check_status(unmap(bytes), MM_OK, "all is unmapped");
+	check_fault(ACCESS_READ, page, false, "and its address faults");
+	check_status(mm_page_free(&kernel.pmm, pa, shift - MM_FRAME_SHIFT), MM_OK,
+		     "its frames are freed");
 }
 
 void check_faults(void)
@@ -159,4 +185,5 @@ void check_faults(void)
 	check(mm_page_free(&kernel.pmm, one, 0) == MM_OK &&
 		      mm_page_free(&kernel.pmm, two, 0) == MM_OK,
 	      "both frames are freed");
+	check_split();
 }

@@ -33,6 +33,7 @@ enum mm_status memory_tables_init(void);
 enum mm_status memory_add_high(void);
 
 /* check_*.c: promises put to the test. */
+mm_pfn_t frames_used(void);
 void check_accounting(const char *promise);
 void check_tables(void);
 void check_blocks(void);

@@ -16,13 +16,6 @@ static void must(enum mm_status st, const char *promise)
 	machine_exit(false);
 }
 
-static mm_pfn_t frames_used(void)
-{
-	struct mm_pmm_stats s = { 0 };
-
-	return mm_pmm_stats(&kernel.pmm, -1, &s) == MM_OK ? s.used : 0;
-}
-
 static void step_map(uintptr_t boot_info)
 {
 	enum mm_status st = memory_map_init(boot_info);
@@ -51,12 +44,6 @@ static void step_tables(void)
 	check_accounting("total = free + used + reserved with all RAM");
 }
 
-static void step_picture(void)
-{
-	report_picture();
-	report_zones();
-}
-
 noreturn void kernel_main(uintptr_t boot_info)
 {
 	mm_pfn_t used;
@@ -82,7 +69,8 @@ noreturn void kernel_main(uintptr_t boot_info)
 	if (__builtin_memcmp(kernel.cmdline, "fail", 4) == 0)
 		must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
 	kprintf("\n6. Memory now: . free  U used  T page table  M metadata  R reserved or hole\n");
-	step_picture();
+	report_picture();
+	report_zones();
 	check_accounting("total = free + used + reserved at the end");
 	check(frames_used() == used, "everything that was taken is given back");
 	ok = check_end();
