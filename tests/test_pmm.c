@@ -11,6 +11,7 @@
 #include <mmlib/early.h>
 #include <mmlib/pmm.h>
 #include "hook.h"
+#include "memmap_reader.h"
 #include "pmm_state.h"
 
 #define FRAME       MM_FRAME_SIZE
@@ -568,8 +569,69 @@ static void verify_finds_damage(void **state)
 	machine_free(m);
 }
 
-int main(void)
+static const char *data_folder;
+
+/* Real machines, metadata only: the window of simulated memory is where the metadata will lie, at the
+ * top of the highest RAM at or below reach. Maps of more than 64 GiB are cut there by reach. */
+static void a_real_map_is_managed(const char *name)
 {
+	static struct mm_mem entries[256];
+	struct memmap_line line[64];
+	struct mm_zone_cfg pc[] = { { "DMA", 0xffffff }, { "DMA32", 0xffffffff }, { "NORMAL", MM_PADDR_MAX } };
+	struct mm_pmm_cfg cfg = { .zones = pc, .nzones = 3 };
+	struct mm_memmap map;
+	struct mm_mem mem, highest = { 0 };
+	struct mm_pmm_stats all;
+	struct mm_pmm pmm;
+	struct sim sim;
+	mm_paddr_t usable = 0, first = 0;
+	uint32_t it = 0;
+	uint64_t hash;
+
+	assert_int_equal(mm_memmap_init(&map, entries, 256), MM_OK);
+	for (size_t i = 0, n = memmap_read(data_folder, name, line, 64); i < n; i++)
+		assert_int_equal(mm_memmap_add(&map, line[i].first, line[i].last - line[i].first + 1,
+					       line[i].type, NULL), MM_OK);
+	for (bool any = false; mm_memmap_next(&map, &it, &mem); any = true) {
+		if (!any)
+			first = mem.base;
+		if (mem.type != MM_MEM_USABLE || mem.base - first >= (mm_paddr_t)64 << 30)
+			continue;
+		if (mem.last - first >= (mm_paddr_t)64 << 30)
+			mem.last = first + ((mm_paddr_t)64 << 30) - 1;
+		usable += mem.last - mem.base + 1;
+		highest = mem;
+	}
+	cfg.reach = highest.last;
+	sim_init(&sim, highest.last + 1 - ((mm_paddr_t)32 << 20), (size_t)32 << 20);
+	assert_int_equal(mm_pmm_init(&pmm, &sim.port, &map, &cfg), MM_OK);
+	assert_int_equal(mm_pmm_stats(&pmm, -1, &all), MM_OK);
+	assert_true(all.total == usable >> MM_FRAME_SHIFT || strstr(name, "e820"));
+	assert_true(all.total >= usable >> MM_FRAME_SHIFT);
+	assert_int_equal(all.used, 0);
+	hash = pmm_state_hash(&pmm);
+	for (unsigned k = 0; k <= pmm.max_order; k++) {
+		mm_paddr_t pa;
+
+		if (mm_page_alloc(&pmm, k, 0, &pa) == MM_OK)
+			assert_int_equal(mm_page_free(&pmm, pa, k), MM_OK);
+	}
+	assert_true(pmm_state_hash(&pmm) == hash);
+	sim_destroy(&sim);
+}
+
+static void every_real_map_is_managed(void **state)
+{
+	(void)state;
+#if MM_PADDR_BITS == 64
+	for (size_t f = 0; memmap_files[f]; f++)
+		a_real_map_is_managed(memmap_files[f]);
+#endif
+}
+
+int main(int argc, char **argv)
+{
+	data_folder = argc > 1 ? argv[1] : "tests/data";
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hand_over_accounts_for_every_frame),
 		cmocka_unit_test(init_refuses_bad_configurations),
@@ -592,6 +654,7 @@ int main(void)
 		cmocka_unit_test(the_picture_shows_every_frame_once),
 		cmocka_unit_test(free_blocks_add_up),
 		cmocka_unit_test(verify_finds_damage),
+		cmocka_unit_test(every_real_map_is_managed),
 	};
 	return cmocka_run_group_tests_name("pmm", tests, NULL, NULL);
 }

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz the physical memory manager against a map of owners.
+ *
+ * The input is a boot map and a list of operations. After each operation: what the model says of every
+ * frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes, and a refused
+ * operation has left the state hash as it was. At the end everything is freed and the hash is that of
+ * the start. */
+#include <stdlib.h>
+#include <string.h>
+#include <mmlib/early.h>
+#include <mmlib/pmm.h>
+#include "../tests/pmm_state.h"
+
+#define FRAMES     256u
+#define BASE       ((mm_pfn_t)0x40)
+#define MUST(cond) ((cond) ? (void)0 : abort())
+
+enum owner { NONE, FREE, HEAD, TAIL, TABLE, META, RESERVED, BAD };
+
+struct model {
+	unsigned char owner[FRAMES], order[FRAMES];
+};
+
+static const struct mm_zone_cfg zones[] = {
+	{ "A", ((mm_paddr_t)(BASE + 50) << MM_FRAME_SHIFT) - 1 },
+	{ "B", ((mm_paddr_t)(BASE + 128) << MM_FRAME_SHIFT) - 1 },
+	{ "C", MM_PADDR_MAX },
+};
+
+static mm_paddr_t pa_of(unsigned frame)
+{
+	return mm_pfn_to_pa(BASE + frame);
+}
+
+static int zone_of(unsigned frame)
+{
+	return frame < 50 ? 0 : frame < 128 ? 1 : 2;
+}
+
+static void model_check(const struct model *m, const struct mm_pmm *pmm)
+{
+	mm_pfn_t used[3] = { 0 }, free[3] = { 0 };
+	struct mm_pmm_stats s;
+	struct mm_frame_run run;
+
+	for (unsigned f = 0; f < FRAMES; f++) {
+		static const int state[] = { [NONE] = MM_FRAME_NONE, [FREE] = MM_FRAME_FREE,
+					     [HEAD] = MM_FRAME_USED, [TAIL] = MM_FRAME_USED,
+					     [TABLE] = MM_FRAME_TABLE, [META] = MM_FRAME_META,
+					     [RESERVED] = MM_FRAME_RESERVED, [BAD] = MM_FRAME_BAD };
+
+		MUST(mm_page_info(pmm, pa_of(f) + 5, &run) == MM_OK);
+		/* a hole may lie inside a range, and what is not RAM outside of all */
+		MUST((int)run.state == state[m->owner[f]] ||
+		     (m->owner[f] == NONE && run.state == MM_FRAME_RESERVED) ||
+		     (m->owner[f] >= RESERVED && run.state == MM_FRAME_NONE));
+		if (m->owner[f] == HEAD)
+			MUST(run.base == pa_of(f) && run.order == m->order[f]);
+		used[zone_of(f)] += m->owner[f] == HEAD || m->owner[f] == TAIL || m->owner[f] == TABLE;
+		free[zone_of(f)] += m->owner[f] == FREE;
+	}
+	for (int z = 0; z < 3; z++) {
+		MUST(mm_pmm_stats(pmm, z, &s) == MM_OK);
+		MUST(s.used == used[z] && s.free == free[z] && s.total == s.free + s.used + s.reserved);
+	}
+	MUST(mm_pmm_verify(pmm) == MM_OK);
+}
+
+static void model_own(struct model *m, unsigned frame, unsigned order, bool table)
+{
+	MUST(frame % (1u << order) == (unsigned)(0 - BASE) % (1u << order));
+	for (unsigned i = 0; i < 1u << order; i++) {
+		MUST(frame + i < FRAMES && m->owner[frame + i] == FREE);
+		m->owner[frame + i] = TAIL;
+	}
+	m->owner[frame] = table ? TABLE : HEAD;
+	m->order[frame] = (unsigned char)order;
+}
+
+static void model_disown(struct model *m, unsigned frame)
+{
+	for (unsigned i = 0; i < 1u << m->order[frame]; i++)
+		m->owner[frame + i] = FREE;
+	m->order[frame] = 0;
+}
+
+/* Is an aligned block of this order free anywhere in zones 0 to z? */
+static bool model_fits(const struct model *m, unsigned order, int z)
+{
+	for (unsigned f = 0; f + (1u << order) <= FRAMES; f++) {
+		unsigned i = 0;
+
+		if ((BASE + f) % (1u << order) || zone_of(f) > z)
+			continue;
+		while (i < 1u << order && m->owner[f + i] == FREE && zone_of(f + i) == zone_of(f))
+			i++;
+		if (i == 1u << order)
+			return true;
+	}
+	return false;
+}
+
+static enum mm_status expect_free(const struct model *m, unsigned frame, unsigned order)
+{
+	if (frame >= FRAMES)
+		return MM_E_FOREIGN;
+	switch ((enum owner)m->owner[frame]) {
+	case HEAD:
+		return m->order[frame] == order ? MM_OK : MM_E_ORDER;
+	case TAIL:
+		return MM_E_ALIGN;
+	case FREE:
+		return MM_E_DOUBLE_FREE;
+	case TABLE:
+	case META:
+		return MM_E_OWNER;
+	default:
+		return MM_E_FOREIGN;
+	}
+}
+
+static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned a)
+{
+	uint32_t flags = (a & 3) < 3 ? MM_ALLOC_ZONE(a & 3) : 0;
+	bool table = (a & 12) == 12;
+	mm_paddr_t pa = 1;
+	enum mm_status st;
+
+	if (table)
+		order = 0, flags |= MM_ALLOC_TABLE;
+	st = mm_page_alloc(pmm, order, flags, &pa);
+	if (st == MM_OK) {
+		unsigned f = (unsigned)(mm_pa_to_pfn(pa) - BASE);
+
+		MUST(!flags || !(flags >> 24) || zone_of(f) <= (int)(flags >> 24) - 1);
+		model_own(m, f, order, table);
+		return;
+	}
+	MUST(pa == 1);
+	MUST(order > pmm->max_order ? st == MM_E_INVAL :
+				      st == MM_E_NOMEM &&
+					      !model_fits(m, order, flags >> 24 ? (int)(flags >> 24) - 1 : 2));
+}
+
+static void op_alloc_at(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
+{
+	if (mm_page_alloc_at(pmm, pa_of(frame), order, 0) == MM_OK)
+		model_own(m, frame, order, false); /* which aborts if one frame was not free */
+}
+
+static void op_free(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
+{
+	uint64_t before = pmm_state_hash(pmm);
+	enum mm_status st = mm_page_free(pmm, pa_of(frame), order);
+
+	MUST(st == expect_free(m, frame, order));
+	if (st == MM_OK)
+		model_disown(m, frame);
+	else
+		MUST(pmm_state_hash(pmm) == before);
+}
+
+static void op_free_table(struct mm_pmm *pmm, struct model *m, unsigned frame)
+{
+	enum mm_status st = mm_page_free_table(pmm, pa_of(frame));
+
+	MUST((st == MM_OK) == (frame < FRAMES && m->owner[frame] == TABLE));
+	if (st == MM_OK)
+		model_disown(m, frame);
+}
+
+static void free_all(struct mm_pmm *pmm, struct model *m)
+{
+	for (unsigned f = 0; f < FRAMES; f++) {
+		if (m->owner[f] == HEAD)
+			op_free(pmm, m, f, m->order[f]);
+		else if (m->owner[f] == TABLE)
+			op_free_table(pmm, m, f);
+	}
+}
+
+static void model_from_map(struct model *m, const struct mm_memmap *map)
+{
+	struct mm_mem mem;
+	uint32_t it = 0;
+
+	memset(m, 0, sizeof(*m));
+	while (mm_memmap_next(map, &it, &mem))
+		for (mm_pfn_t p = mm_pa_to_pfn(mem.base); p <= mm_pa_to_pfn(mem.last); p++) {
+			unsigned f = (unsigned)(p - BASE);
+
+			if (f < FRAMES)
+				m->owner[f] = mem.type == MM_MEM_USABLE ? FREE :
+					      mem.type == MM_MEM_META	? META :
+					      mem.type == MM_MEM_BAD	? BAD :
+									  RESERVED;
+		}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+{
+	static struct sim sim;
+	struct mm_mem entries[64];
+	struct mm_memmap map;
+	struct mm_pmm pmm;
+	struct model m;
+	const struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 3, .spare_ranges = 2,
+					.reach = ((mm_paddr_t)(BASE + FRAMES) << MM_FRAME_SHIFT) - 1 };
+	uint64_t first;
+
+	if (n < 1)
+		return 0;
+	if (!sim.host)
+		sim_init(&sim, pa_of(0), (size_t)FRAMES << MM_FRAME_SHIFT);
+	MUST(mm_memmap_init(&map, entries, 64) == MM_OK);
+	for (unsigned k = in[0] % 8 + 1; k && n >= 4; k--, in += 3, n -= 3)
+		MUST(mm_memmap_add(&map, pa_of(in[1]), (uint64_t)(in[2] % (FRAMES - in[1]) + 1) << MM_FRAME_SHIFT,
+				   in[3] % 4 ? MM_MEM_USABLE : (enum mm_mem_type)(in[3] / 4 % 10 + 1),
+				   NULL) == MM_OK);
+	if (mm_pmm_init(&pmm, &sim.port, &map, &cfg) != MM_OK)
+		return 0;
+	model_from_map(&m, &map);
+	model_check(&m, &pmm);
+	first = pmm_state_hash(&pmm);
+	for (in++, n--; n >= 3; in += 3, n -= 3) {
+		switch (in[0] % 8) {
+		case 0:
+		case 1:
+		case 2:
+			op_alloc(&pmm, &m, in[1] % 10, in[2]);
+			break;
+		case 3:
+			op_alloc_at(&pmm, &m, in[1], in[2] % 10);
+			break;
+		case 4:
+			op_free_table(&pmm, &m, in[1]);
+			break;
+		case 5: /* a free that is most likely right */
+			op_free(&pmm, &m, in[1], m.order[in[1]]);
+			break;
+		default:
+			op_free(&pmm, &m, in[1] + (in[2] == 255 ? FRAMES : 0), in[2] % 40);
+			break;
+		}
+		model_check(&m, &pmm);
+	}
+	free_all(&pmm, &m);
+	model_check(&m, &pmm);
+	MUST(pmm_state_hash(&pmm) == first);
+	return 0;
+}
