@@ -120,16 +120,17 @@ static inline const char *model_check_blocks(const struct model *m)
 	}
 }
 
-/* The metadata must be what freeing the same frames one by one, from the last to the first, gives.
- */
+/* The metadata must be what freeing the same frames from the last run to the first gives. */
 static inline const char *model_check_anew(const struct model *m)
 {
 	struct mm_buddy b;
 
 	if (mm_buddy_init(&b, m->base, m->frames, m->again, m->size) != MM_OK)
 		return "init again";
-	for (mm_pfn_t i = m->frames; i-- > 0;) {
-		if (m->free[i] && mm_buddy_free(&b, m->base + i, 0) != MM_OK)
+	for (mm_pfn_t end = m->frames, n; end > 0; end -= n ? n : 1) {
+		for (n = 0; n < end && m->free[end - n - 1]; n++)
+			;
+		if (n && mm_buddy_free_range(&b, m->base + end - n, n) != MM_OK)
 			return "free again";
 	}
 	return memcmp(m->meta, m->again, m->size) ? "metadata depends on history" : NULL;
