@@ -12,6 +12,8 @@
  *              load_seq       sequentially consistent, see below
  *              cas            sequentially consistent on success, relaxed on failure; strong
  *              or, and, add   sequentially consistent; return the value before
+ *              swap           acquire; returns the value before
+ *              barrier        for the compiler only: against interrupts on the same CPU
  *              fence          sequentially consistent: between a store and a load of other memory
  * load_seq     "change A, then read B" on one CPU meets "change B, then read A" on another: one of
  *              them sees the other if the changes are read-modify-writes from here and the reads
@@ -35,7 +37,9 @@
 #define mm_atomic_cas(p, expected, v)                                                                  \
 	(mm_hook_step(), __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_SEQ_CST,    \
 						     __ATOMIC_RELAXED))
-#define mm_atomic_fence() (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#define mm_atomic_swap(p, v) (mm_hook_step(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
+#define mm_atomic_fence()    (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#define mm_atomic_barrier()  __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #else
 #define mm_atomic_load_relaxed(p)     (*(p))
 #define mm_atomic_load_acquire(p)     (*(p))
@@ -62,6 +66,7 @@
 			*mm_want_ = *mm_at_;                                                           \
 		mm_same_;                                                                              \
 	})
-#define mm_atomic_fence() ((void)0)
+#define mm_atomic_fence()   ((void)0)
+#define mm_atomic_barrier() ((void)0)
 #endif
 #endif

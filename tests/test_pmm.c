@@ -550,11 +550,12 @@ static void verify_finds_damage(void **state)
 
 	assert_int_equal(mm_page_alloc(&m->pmm, 2, MM_ALLOC_ZONE(0), &pa), MM_OK);
 	byte = &m->pmm.ranges[0].bytes[mm_pa_to_pfn(pa) - m->pmm.ranges[0].first];
-	for (unsigned v = 0; v < 256; v++) { /* every other value of a head's byte is a lie */
+	for (unsigned v = 0; v < 256; v++) { /* all but the heads of that order (three kinds) are lies */
 		uint8_t was = *byte;
 
 		*byte = (uint8_t)v;
-		assert_int_equal(mm_pmm_verify(&m->pmm), v == was ? MM_OK : MM_E_CORRUPT);
+		assert_int_equal(mm_pmm_verify(&m->pmm),
+				 v == 0x12 || v == 0x32 || v == 0x52 ? MM_OK : MM_E_CORRUPT);
 		*byte = was;
 	}
 	m->pmm.zones[0].free++;
@@ -570,6 +571,14 @@ static void verify_finds_damage(void **state)
 }
 
 static const char *data_folder;
+
+/* Addresses outside the window are computed, never used: only metadata is touched. */
+static void *far_to_virt(void *ctx, mm_paddr_t pa)
+{
+	struct sim *sim = ctx;
+
+	return (void *)((uintptr_t)sim->host + (uintptr_t)(pa - sim->base));
+}
 
 /* Real machines, metadata only: the window of simulated memory is where the metadata will lie, at the
  * top of the highest RAM at or below reach. Maps of more than 64 GiB are cut there by reach. */
@@ -604,6 +613,7 @@ static void a_real_map_is_managed(const char *name)
 	}
 	cfg.reach = highest.last;
 	sim_init(&sim, highest.last + 1 - ((mm_paddr_t)32 << 20), (size_t)32 << 20);
+	sim.port.to_virt = far_to_virt;
 	assert_int_equal(mm_pmm_init(&pmm, &sim.port, &map, &cfg), MM_OK);
 	assert_int_equal(mm_pmm_stats(&pmm, -1, &all), MM_OK);
 	assert_true(all.total == usable >> MM_FRAME_SHIFT || strstr(name, "e820"));

@@ -78,6 +78,32 @@
 #define MM_ATOMICS 1
 #endif
 
+/** @name How code is kept alone on its CPU
+ * What each value of #MM_LOCAL stands for.
+ * @{ */
+#define MM_LOCAL_NONE    0 /**< one CPU, no interrupt handler and no preempter calls mmlib */
+#define MM_LOCAL_FLAG    1 /**< pinned (port: `pin`), and a busy flag of plain stores: who interrupts
+                                sees it and goes round. No atomics; right only if interrupters nest */
+#define MM_LOCAL_IRQ     2 /**< interrupts off (port: `irq_save`): for CPUs where that is cheap */
+#define MM_LOCAL_TRYLOCK 3 /**< an atomic exchange: for hosts that can stop migration but not
+                                preemption */
+/** @} */
+
+/** How per-CPU parts (page and object magazines) keep others on the same CPU away. Default: a busy
+ *  flag; without atomics, nothing. */
+#ifndef MM_LOCAL
+#if MM_ATOMICS
+#define MM_LOCAL MM_LOCAL_FLAG
+#else
+#define MM_LOCAL MM_LOCAL_NONE
+#endif
+#endif
+
+/** Frames of order 0 that each CPU keeps at hand. Range 2 to 252; 8 bytes each. */
+#ifndef MM_PAGE_MAGAZINE
+#define MM_PAGE_MAGAZINE 60
+#endif
+
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
 #error "MM_FRAME_SHIFT: 8 to 16"
 #endif
@@ -95,6 +121,15 @@
 #endif
 #if MM_BUDDY_ROWS < 0 || MM_BUDDY_ROWS > 8
 #error "MM_BUDDY_ROWS: 0 to 8"
+#endif
+#if MM_LOCAL < MM_LOCAL_NONE || MM_LOCAL > MM_LOCAL_TRYLOCK
+#error "MM_LOCAL: MM_LOCAL_NONE to MM_LOCAL_TRYLOCK"
+#endif
+#if MM_LOCAL == MM_LOCAL_TRYLOCK && !MM_ATOMICS
+#error "MM_LOCAL_TRYLOCK needs MM_ATOMICS"
+#endif
+#if MM_PAGE_MAGAZINE < 2 || MM_PAGE_MAGAZINE > 252
+#error "MM_PAGE_MAGAZINE: 2 to 252"
 #endif
 #if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
 #error "MM_ZONES_MAX: 1 to 16"

@@ -23,6 +23,8 @@ struct mm_zone_cfg {
 struct mm_pmm_cfg {
 	const struct mm_zone_cfg *zones; /**< by rising limit; the last one's limit is #MM_PADDR_MAX */
 	uint32_t nzones;       /**< 1 to #MM_ZONES_MAX */
+	uint32_t ncpus;        /**< CPUs that may ever call: each gets a magazine of frames. 0: none do, all
+	                            go to the buddy */
 	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
 	mm_paddr_t low;        /**< metadata is placed at or above this address */
 	mm_paddr_t reach;      /**< last byte that `to_virt` reaches now, one less than a multiple of the
@@ -36,6 +38,7 @@ enum mm_frame_class {
 	MM_FRAME_USED,     /**< part of an allocated block */
 	MM_FRAME_TABLE,    /**< a page-table page */
 	MM_FRAME_META,     /**< mmlib's own metadata */
+	MM_FRAME_SLAB,     /**< objects of a cache */
 	MM_FRAME_RESERVED, /**< a hole, or RAM that was not given to mmlib */
 	MM_FRAME_BAD,      /**< broken RAM */
 	MM_FRAME_NONE,     /**< outside every range */
@@ -45,15 +48,23 @@ enum mm_frame_class {
 enum mm_alloc_flags {
 	MM_ALLOC_ZERO = 1u << 0,  /**< contents are zero */
 	MM_ALLOC_TABLE = 1u << 1, /**< a page-table page: order 0, freed with mm_page_free_table() only */
+	MM_ALLOC_ATOMIC = 1u << 2, /**< the caller cannot wait for other CPUs: `run_on` is not called, so
+	                                the answer may be #MM_E_AGAIN where it would be #MM_OK */
 };
 
 /** Restrict an allocation to zone @p zone (its index) and those below. Or it into the flags. */
 #define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) + 1u) << 24)
 
+/** Frames that one side table of a range serves: a table of one pointer for each fills a frame. */
+#define MM_SIDE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / sizeof(void *)))
+
 /** One stretch of RAM with its metadata. */
 struct mm_range {
 	struct mm_buddy buddy; /**< @private */
 	uint8_t *bytes;        /**< @private one for each frame; encoding in src/pmm/frame.h */
+	unsigned char *virt;   /**< @private address of its first frame */
+	void **side;           /**< @private tables that upper layers keep, one for each
+	                            #MM_SIDE_FRAMES frames; NULL until one is needed */
 	mm_pfn_t first;        /**< @private first frame */
 	mm_pfn_t last;         /**< @private last frame, inclusive */
 	uint32_t zone;         /**< @private index of its zone */
@@ -70,6 +81,15 @@ struct mm_zone {
 	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 };
 
+/** Frames at hand on one CPU. Only that CPU touches them. */
+struct mm_page_cpu {
+	uint32_t busy;   /**< @private somebody on this CPU is inside */
+	uint32_t online; /**< @private may be used */
+	uint32_t drain;  /**< @private another CPU asks for what is here */
+	uint32_t count;  /**< @private frames at hand */
+	mm_pfn_t frames[MM_PAGE_MAGAZINE]; /**< @private the last one is the warmest */
+} __attribute__((aligned(128)));
+
 /** A physical memory manager. All-zero is a valid one without memory: allocation answers
  *  #MM_E_STATE. */
 struct mm_pmm {
@@ -78,6 +98,9 @@ struct mm_pmm {
 	uint32_t nranges;           /**< @private */
 	uint32_t max_ranges;        /**< @private */
 	uint32_t nzones;            /**< @private */
+	uint32_t ncpus;             /**< @private */
+	uint32_t hot_zone;          /**< @private the zone whose frames CPUs keep at hand */
+	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
 };
@@ -86,7 +109,7 @@ struct mm_pmm {
 struct mm_pmm_stats {
 	const char *name;  /**< of the zone; NULL for the sum */
 	mm_pfn_t total;    /**< RAM frames */
-	mm_pfn_t free;     /**< frames that can be allocated */
+	mm_pfn_t free;     /**< frames that can be allocated, those at hand on CPUs included */
 	mm_pfn_t used;     /**< frames that are allocated */
 	mm_pfn_t reserved; /**< metadata, and RAM that the map does not call usable */
 };
@@ -133,13 +156,15 @@ MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base
  *  @param pmm manager @param order log2 of the frames
  *  @param flags of #mm_alloc_flags, and MM_ALLOC_ZONE() @param[out] out first byte, only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_NOMEM no allowed zone has such a block
- *  @retval MM_E_AGAIN as mm_buddy_alloc()
+ *  @retval MM_E_NOMEM no allowed zone has such a block: own frames at hand were given back, and
+ *          those of all other CPUs if the port has `run_on`, and it was looked for again
+ *  @retval MM_E_AGAIN other CPUs hold frames at hand and could not be made to give them back now
+ *          (no `run_on`, or #MM_ALLOC_ATOMIC); they were asked to. Or as mm_buddy_alloc()
  *  @retval MM_E_INVAL NULL, unknown flag, no such zone, an order that no range could ever hold, or
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(ranges)\, and the frames if
- *  they are to be zeroed} */
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log ranges)
+ *  with a frame at hand\, else O(ranges)\, and the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 					  mm_paddr_t *out);
 
@@ -176,6 +201,37 @@ MM_NODISCARD enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsi
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
 MM_NODISCARD enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa);
 
+/** Let a CPU keep frames at hand. CPU 0 is set up by mm_pmm_init(); others call this, or have it
+ *  called for them, before their first allocation. A CPU that is not online allocates and frees too,
+ *  more slowly.
+ *  @param pmm manager @param cpu dense number, less than `ncpus`
+ *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
+ *  @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu);
+
+/** Take back what a CPU has at hand, and keep it from taking more.
+ *  @param pmm manager @param cpu a CPU that is stopped, or the calling one
+ *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
+ *  @retval MM_E_BUSY it stopped in the middle of a call; nothing changed
+ *  @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{no-sleep; locks: none; cost: O(frames at hand)} */
+MM_NODISCARD enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu);
+
+/** Give the frames that CPUs have at hand back to the buddies: this CPU's now, those of others through
+ *  the port's `run_on`, or, without it, at their next call or mm_pmm_cpu_idle().
+ *  @param pmm manager
+ *  @retval MM_OK all CPUs have given back
+ *  @retval MM_E_AGAIN some CPUs will, at their next call
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)} */
+MM_NODISCARD enum mm_status mm_pmm_drain(struct mm_pmm *pmm);
+
+/** To be called by idle loops: answers a request to give frames back.
+ *  @param pmm manager, or NULL
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)\, or the frames at hand} */
+void mm_pmm_cpu_idle(struct mm_pmm *pmm);
+
 /** What is at this address? For an allocated block: the whole block.
  *  @param pmm manager @param pa any physical address
  *  @param[out] out the block around @p pa, or the single frame; #MM_FRAME_NONE outside every range
@@ -194,7 +250,7 @@ MM_NODISCARD enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa
 bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run *out);
 
 /** Letter of a frame class in pictures of memory: `.` free, `U` used, `T` table, `M` metadata,
- *  `R` reserved, `B` bad, space for none. @param state class @return the letter
+ *  `S` objects, `R` reserved, `B` bad, space for none. @param state class @return the letter
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 char mm_frame_letter(enum mm_frame_class state);
 

@@ -14,7 +14,8 @@
  * Invariants   B1 a byte that is not 00 is the head of a block, or a single frame that is not free.
  *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
  *                 order at each aligned-down frame; only errors and reports need to.
- *              B3 at quiescence: byte 00 and no tail <=> free in the buddy.
+ *              B3 at quiescence: byte 00 and no tail <=> free in the buddy, or at hand on a CPU.
+ *              B4 a slab writes its byte to each of its frames.
  * Order        free: check the byte, write 00, then publish the frame in the buddy. Allocate: take
  *              the frame from the buddy, then write the head.
  * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the
@@ -32,7 +33,9 @@ enum {
 	FRAME_DEVICE = 0x03,
 	FRAME_TABLE = 0x04,
 	FRAME_META = 0x05,
-	FRAME_HEAD = 0x10, /* + order */
+	FRAME_HEAD = 0x10,  /* + order */
+	FRAME_LARGE = 0x50, /* + order */
+	FRAME_SLAB = 0x70,  /* + cache's short id */
 	FRAME_ORDERS = 32,
 	FRAME_NOTHING = 0x100, /* no byte has this value */
 };
@@ -46,7 +49,13 @@ _Static_assert(MM_BUDDY_LEVELS * 5 < FRAME_ORDERS, "orders must fit the frame by
 /* Is it the head of an allocated block? */
 static inline bool frame_is_head(unsigned byte)
 {
-	return byte >= FRAME_HEAD && byte < FRAME_HEAD + FRAME_ORDERS;
+	return byte >= FRAME_HEAD && byte < FRAME_SLAB;
+}
+
+/* Order of the block that this byte is the head of. */
+static inline unsigned frame_order(unsigned byte)
+{
+	return (byte - FRAME_HEAD) % FRAME_ORDERS;
 }
 
 static inline uint8_t *frame_byte(const struct mm_range *r, mm_pfn_t pfn)
@@ -106,7 +115,7 @@ static inline bool frame_find_head(const struct mm_range *r, mm_pfn_t pfn, mm_pf
 		if (at < r->first)
 			return false;
 		byte = frame_load(r, at);
-		if (frame_is_head(byte) && byte - FRAME_HEAD >= order) {
+		if (frame_is_head(byte) && frame_order(byte) >= order) {
 			*head = at;
 			return true;
 		}

@@ -6,7 +6,7 @@
  *              the ranges of a zone are neighbours. Each range: a buddy and one byte a frame.
  * Invariants   M1 ranges are sorted, disjoint, and each lies in one zone.
  *              M2 bytes and bitmaps agree at quiescence (frame.h, B1 to B3).
- *              M3 zone->free is never less than what the zone's buddies hold: it is raised before
+ *              M3 a zone's `free` is never less than what the zone's buddies hold: it is raised before
  *                 a block enters a buddy and lowered after one left. At quiescence they are equal.
  *              M4 total = free + used + reserved in every zone; used is derived.
  * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges change
@@ -31,9 +31,23 @@ struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 	return &pmm->ranges[low];
 }
 
+struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn)
+{
+	for (uint32_t i = 0; i < pmm->nranges; i++) {
+		struct mm_range *r = &pmm->ranges[i];
+		uintptr_t offset = (uintptr_t)p - (uintptr_t)r->virt;
+
+		if (offset >> MM_FRAME_SHIFT <= r->last - r->first) {
+			*pfn = r->first + (mm_pfn_t)(offset >> MM_FRAME_SHIFT);
+			return r;
+		}
+	}
+	return NULL;
+}
+
 static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
 {
-	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | 0xffu << 24;
+	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC | 0xffu << 24;
 
 	if (flags & ~known || order > pmm->max_order || flags >> 24 > pmm->nzones)
 		return MM_E_INVAL;
@@ -52,27 +66,45 @@ static void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 		__builtin_memset(mm_port_to_virt(pmm->port, pa), 0, bytes);
 }
 
-/* The block has just left the buddy of r: note who it is and count it. */
-static void pmm_own(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order,
-		    uint32_t flags)
+/* Write the byte of a block, or of each frame of a slab (B4). */
+static void pmm_mark(const struct mm_range *r, mm_pfn_t pfn, unsigned order, unsigned byte)
 {
-	frame_store(r, pfn, flags & MM_ALLOC_TABLE ? FRAME_TABLE : FRAME_HEAD + order);
-	mm_atomic_add(&pmm->zones[r->zone].free, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
-	if (flags & MM_ALLOC_ZERO)
-		pmm_zero(pmm, mm_pfn_to_pa(pfn), order);
+	mm_pfn_t marks = byte >= FRAME_SLAB ? (mm_pfn_t)1 << order : 1;
+
+	for (mm_pfn_t i = 0; i < marks; i++)
+		frame_store(r, pfn + i, byte);
 }
 
-static enum mm_status pmm_alloc_zone(struct mm_pmm *pmm, const struct mm_zone *zone, unsigned order,
-				     uint32_t flags, mm_pfn_t *pfn)
+static void pmm_mark_free(const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
+	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << order; i++)
+		frame_store(r, pfn + i, FRAME_FREE);
+}
+
+static void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames)
+{
+	mm_atomic_add(&pmm->zones[zone].free, frames);
+}
+
+void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order)
+{
+	enum mm_status st;
+
+	pmm_count(pmm, r->zone, (uintptr_t)1 << order); /* M3 */
+	st = mm_buddy_free(&r->buddy, pfn, order);
+	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
+}
+
+enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn)
+{
+	const struct mm_zone *z = &pmm->zones[zone];
 	enum mm_status result = MM_E_NOMEM;
 
-	for (uint32_t i = 0; i < zone->nranges; i++) {
-		struct mm_range *r = &pmm->ranges[zone->first_range + i];
-		enum mm_status st = mm_buddy_alloc(&r->buddy, order, pfn);
+	for (uint32_t i = 0; i < z->nranges; i++) {
+		enum mm_status st = mm_buddy_alloc(&pmm->ranges[z->first_range + i].buddy, order, pfn);
 
 		if (st == MM_OK) {
-			pmm_own(pmm, r, *pfn, order, flags);
+			pmm_count(pmm, zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
 			return MM_OK;
 		}
 		if (st == MM_E_AGAIN)
@@ -81,11 +113,73 @@ static enum mm_status pmm_alloc_zone(struct mm_pmm *pmm, const struct mm_zone *z
 	return result;
 }
 
+/* From the highest zone at or below `zone` that has such a block. */
+static enum mm_status pmm_from_zones(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn)
+{
+	enum mm_status result = MM_E_NOMEM;
+
+	for (uint32_t z = zone + 1; z-- > 0;) {
+		enum mm_status st = pmm_from_zone(pmm, z, order, pfn);
+
+		if (st == MM_OK)
+			return MM_OK;
+		if (st == MM_E_AGAIN)
+			result = MM_E_AGAIN;
+	}
+	return result;
+}
+
+/* Make all CPUs give back what they have at hand (H4). MM_E_AGAIN: some still have. */
+static enum mm_status pmm_empty_hands(struct mm_pmm *pmm, uint32_t flags)
+{
+	(void)pmm_cpu_drain(pmm);
+	if (!pmm_any_at_hand(pmm))
+		return MM_OK;
+	if (!(flags & MM_ALLOC_ATOMIC))
+		return mm_pmm_drain(pmm);
+	pmm_request_drain(pmm);
+	return MM_E_AGAIN;
+}
+
+/* Nothing was found: empty all hands and look again. */
+static enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t zone, unsigned order,
+				     uint32_t flags, mm_pfn_t *pfn)
+{
+	enum mm_status empty = pmm_empty_hands(pmm, flags);
+	enum mm_status st = pmm_from_zones(pmm, zone, order, pfn);
+
+	return st == MM_E_NOMEM ? (empty == MM_OK ? MM_E_NOMEM : MM_E_AGAIN) : st;
+}
+
+enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
+			    mm_paddr_t *out)
+{
+	uint32_t zone = (flags >> 24 ? flags >> 24 : pmm->nzones) - 1;
+	enum mm_status st = MM_OK;
+	mm_pfn_t pfn;
+
+	if (order != 0 || zone < pmm->hot_zone || !pmm_cpu_pop(pmm, &pfn)) {
+		st = pmm_from_zones(pmm, zone, order, &pfn);
+		if (st != MM_OK && zone >= pmm->hot_zone && pmm->ncpus)
+			st = pmm_from_hands(pmm, zone, order, flags, &pfn);
+	}
+	if (st != MM_OK)
+		return st;
+	pmm_mark(pmm_find(pmm, pfn), pfn, order, byte);
+	*out = mm_pfn_to_pa(pfn);
+	if (flags & MM_ALLOC_ZERO)
+		pmm_zero(pmm, *out, order);
+	return MM_OK;
+}
+
+static unsigned pmm_byte(unsigned order, uint32_t flags)
+{
+	return flags & MM_ALLOC_TABLE ? FRAME_TABLE : FRAME_HEAD + order;
+}
+
 enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags, mm_paddr_t *out)
 {
-	enum mm_status st, result = MM_E_NOMEM;
-	mm_pfn_t pfn;
-	uint32_t zone;
+	enum mm_status st;
 
 	if (!pmm || !out)
 		return MM_E_INVAL;
@@ -94,20 +188,12 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 	st = pmm_check_flags(pmm, order, flags);
 	if (st != MM_OK)
 		return st;
-	for (zone = flags >> 24 ? flags >> 24 : pmm->nzones; zone-- > 0;) {
-		st = pmm_alloc_zone(pmm, &pmm->zones[zone], order, flags, &pfn);
-		if (st == MM_OK) {
-			*out = mm_pfn_to_pa(pfn);
-			return MM_OK;
-		}
-		if (st == MM_E_AGAIN)
-			result = MM_E_AGAIN;
-	}
-	return result;
+	return pmm_alloc_as(pmm, order, flags, pmm_byte(order, flags), out);
 }
 
 enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, uint32_t flags)
 {
+	mm_pfn_t pfn = mm_pa_to_pfn(pa);
 	struct mm_range *r;
 	enum mm_status st;
 
@@ -120,48 +206,57 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 		return st;
 	if (pa & ((MM_FRAME_SIZE << order) - 1))
 		return MM_E_ALIGN;
-	r = pmm_find(pmm, mm_pa_to_pfn(pa));
+	r = pmm_find(pmm, pfn);
 	if (!r || order > mm_buddy_max_order(&r->buddy))
 		return MM_E_FOREIGN;
-	st = mm_buddy_alloc_at(&r->buddy, mm_pa_to_pfn(pa), order);
-	if (st == MM_OK)
-		pmm_own(pmm, r, mm_pa_to_pfn(pa), order, flags);
-	return st;
+	st = mm_buddy_alloc_at(&r->buddy, pfn, order);
+	if (st == MM_E_BUSY && pmm_any_at_hand(pmm)) { /* it may be at hand */
+		enum mm_status empty = pmm_empty_hands(pmm, flags);
+
+		st = mm_buddy_alloc_at(&r->buddy, pfn, order);
+		if (st == MM_E_BUSY && empty != MM_OK)
+			st = MM_E_AGAIN;
+	}
+	if (st != MM_OK)
+		return st;
+	pmm_count(pmm, r->zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
+	pmm_mark(r, pfn, order, pmm_byte(order, flags));
+	if (flags & MM_ALLOC_ZERO)
+		pmm_zero(pmm, pa, order);
+	return MM_OK;
 }
 
-/* Why this frame cannot be freed: the byte is not what the caller claims. */
-static enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
+enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 {
 	mm_pfn_t head;
 
+	if (byte >= FRAME_LARGE || byte == FRAME_TABLE || byte == FRAME_META)
+		return MM_E_OWNER;
 	if (frame_is_head(byte))
 		return MM_E_ORDER;
-	if (byte == FRAME_TABLE || byte == FRAME_META)
-		return MM_E_OWNER;
 	if (byte != FRAME_FREE)
 		return MM_E_FOREIGN;
 	return frame_find_head(r, pfn, &head) ? MM_E_ALIGN : MM_E_DOUBLE_FREE;
 }
 
-/* Free a block whose byte must be `want`. */
-static enum mm_status pmm_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned want)
+enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte)
 {
 	mm_pfn_t pfn = mm_pa_to_pfn(pa);
 	struct mm_range *r;
-	enum mm_status st;
 
 	if (pa & (MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
 	r = pmm_find(pmm, pfn);
 	if (!r)
 		return MM_E_FOREIGN;
-	if (frame_load(r, pfn) != want)
+	if (frame_load(r, pfn) != byte)
 		return pmm_refuse(r, pfn, frame_load(r, pfn));
-	if (!frame_swap(r, pfn, want, FRAME_FREE))
+	if (!frame_swap(r, pfn, byte, FRAME_FREE))
 		return MM_E_DOUBLE_FREE;
-	mm_atomic_add(&pmm->zones[r->zone].free, (uintptr_t)1 << order); /* M3 */
-	st = mm_buddy_free(&r->buddy, pfn, order);
-	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
+	if (byte >= FRAME_SLAB)
+		pmm_mark_free(r, pfn, order);
+	if (order != 0 || r->zone != pmm->hot_zone || !pmm_cpu_push(pmm, pfn))
+		pmm_to_buddy(pmm, r, pfn, order);
 	return MM_OK;
 }
 
@@ -171,8 +266,8 @@ enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	return pmm_free(pmm, pa, order,
-			order <= pmm->max_order ? FRAME_HEAD + order : FRAME_NOTHING);
+	return pmm_free_as(pmm, pa, order,
+			   order <= pmm->max_order ? FRAME_HEAD + order : FRAME_NOTHING);
 }
 
 enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa)
@@ -183,6 +278,6 @@ enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	st = pmm_free(pmm, pa, 0, FRAME_TABLE);
+	st = pmm_free_as(pmm, pa, 0, FRAME_TABLE);
 	return st == MM_E_ORDER ? MM_E_OWNER : st; /* a block, but not a table */
 }

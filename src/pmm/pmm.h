@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the physical memory manager share. */
+/* What the files of the physical memory manager share, and what the slab layer uses of it. */
 #ifndef MM_SRC_PMM_PMM_H
 #define MM_SRC_PMM_PMM_H
 #include "frame.h"
@@ -7,6 +7,33 @@
 
 /* Range that holds a frame, or NULL. */
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn);
+/* Range and frame of an address that to_virt() gave, or NULL. */
+struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn);
+
+/* Allocate a block whose frames are marked with `byte`: the head only, or each frame if it is a
+ * slab's. Arguments are right; errors as mm_page_alloc(). */
+enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
+			    mm_paddr_t *out);
+/* Free a block whose head is marked with `byte`; errors as mm_page_free(). */
+enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte);
+/* Why a frame with this byte cannot be freed as a block. */
+enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte);
+
+/* Put a block whose bytes are 00 into its buddy, and count it. */
+void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order);
+/* Take a block from the buddies of a zone, and count it. */
+enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn);
+
+/* Frames at hand: take one, keep one, give all back; false if it cannot be done here and now. */
+bool pmm_cpu_pop(struct mm_pmm *pmm, mm_pfn_t *pfn);
+bool pmm_cpu_push(struct mm_pmm *pmm, mm_pfn_t pfn);
+bool pmm_cpu_drain(struct mm_pmm *pmm);
+/* The same for all CPUs, while the caller keeps them away. */
+void pmm_cpu_empty_all(struct mm_pmm *pmm);
+/* Does any CPU have frames at hand? */
+bool pmm_any_at_hand(const struct mm_pmm *pmm);
+/* Ask all CPUs to give back at their next call. */
+void pmm_request_drain(struct mm_pmm *pmm);
 
 static inline bool pmm_ready(const struct mm_pmm *pmm)
 {

@@ -108,20 +108,30 @@ static bool pmm_walk_next(struct pmm_walk *w)
 	return true;
 }
 
+/* Up to a multiple of PMM_META_ALIGN; the caller knows that it fits. */
+static size_t pmm_round(size_t bytes)
+{
+	return (bytes + PMM_META_ALIGN - 1) & ~(size_t)(PMM_META_ALIGN - 1);
+}
+
+/* Side tables that frames first to last can need. */
+static size_t pmm_sides(mm_pfn_t first, mm_pfn_t last)
+{
+	return (size_t)(last / MM_SIDE_FRAMES - first / MM_SIDE_FRAMES + 1);
+}
+
 /* Bytes of metadata for one range. False: too large for this machine. */
 static bool pmm_meta_size(mm_pfn_t first, mm_pfn_t last, size_t *out)
 {
 	mm_pfn_t frames = last - first + 1;
 	size_t buddy = mm_buddy_size(first, frames), bytes;
-	uint64_t padded;
 
-	if (buddy == 0 || frames > SIZE_MAX - 2 * PMM_META_ALIGN)
+	if (buddy == 0 || frames > SIZE_MAX / 4)
 		return false;
-	padded = mm_align_down((uint64_t)frames + PMM_META_ALIGN - 1, PMM_META_ALIGN);
-	if (!mm_add_size((size_t)padded, buddy, &bytes) ||
-	    bytes > SIZE_MAX - PMM_META_ALIGN)
+	bytes = pmm_round((size_t)frames) + pmm_round(pmm_sides(first, last) * sizeof(void *));
+	if (!mm_add_size(bytes, buddy, &bytes) || bytes > SIZE_MAX - PMM_META_ALIGN)
 		return false;
-	*out = (size_t)mm_align_down((uint64_t)bytes + PMM_META_ALIGN - 1, PMM_META_ALIGN);
+	*out = pmm_round(bytes);
 	return true;
 }
 
@@ -130,11 +140,16 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 			    uint32_t zone, unsigned char *meta)
 {
 	mm_pfn_t frames = last - first + 1;
-	size_t padded = (size_t)mm_align_down((uint64_t)frames + PMM_META_ALIGN - 1, PMM_META_ALIGN);
+	size_t padded = pmm_round((size_t)frames);
 	enum mm_status st;
 
 	*r = (struct mm_range){ .bytes = meta, .first = first, .last = last, .zone = zone };
-	st = mm_buddy_init(&r->buddy, first, frames, meta + padded, mm_buddy_size(first, frames));
+	r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
+	r->side = (void **)(void *)(meta + padded);
+	for (size_t i = 0; i < pmm_sides(first, last); i++)
+		r->side[i] = NULL;
+	meta += padded + pmm_round(pmm_sides(first, last) * sizeof(void *));
+	st = mm_buddy_init(&r->buddy, first, frames, meta, mm_buddy_size(first, frames));
 	MM_CHECK(pmm->port, st == MM_OK);
 	__builtin_memset(r->bytes, FRAME_RESERVED, padded);
 	if (mm_buddy_max_order(&r->buddy) > pmm->max_order)
@@ -198,6 +213,14 @@ static bool pmm_frame_end(mm_paddr_t pa)
 	return (pa & (MM_FRAME_SIZE - 1)) == MM_FRAME_SIZE - 1;
 }
 
+/* CPUs keep frames of the highest zone that has any: it is the one that ordinary requests go to. */
+static void pmm_find_hot_zone(struct mm_pmm *pmm)
+{
+	pmm->hot_zone = pmm->nzones - 1;
+	while (pmm->hot_zone && pmm->zones[pmm->hot_zone].nranges == 0)
+		pmm->hot_zone--;
+}
+
 static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
 {
 	mm_paddr_t before = 0;
@@ -215,23 +238,34 @@ static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
 	return before == MM_PADDR_MAX;
 }
 
-/* How many ranges the map will become, and all bytes of metadata. */
+/* What the metadata consists of beside that of each range. */
+struct pmm_plan {
+	uint32_t nranges; /* ranges that the map becomes */
+	size_t array;     /* bytes of ranges[] */
+	size_t cpus;      /* bytes of cpus[] */
+	size_t bytes;     /* all metadata */
+};
+
 static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_pmm_cfg *cfg,
-				  uint32_t *nranges, size_t *bytes)
+				  struct pmm_plan *plan)
 {
 	struct pmm_walk w;
-	size_t array, one;
+	size_t one;
 
-	*nranges = 0;
-	*bytes = 0;
-	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); ++*nranges)
-		if (!pmm_meta_size(w.first, w.last, &one) || !mm_add_size(*bytes, one, bytes))
+	*plan = (struct pmm_plan){ 0 };
+	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); plan->nranges++)
+		if (!pmm_meta_size(w.first, w.last, &one) ||
+		    !mm_add_size(plan->bytes, one, &plan->bytes))
 			return MM_E_NOMEM;
-	if (*nranges == 0 || cfg->spare_ranges > UINT32_MAX - *nranges ||
-	    !mm_mul_size((size_t)*nranges + cfg->spare_ranges, sizeof(struct mm_range), &array) ||
-	    array > SIZE_MAX - PMM_META_ALIGN ||
-	    !mm_add_size(*bytes, (size_t)mm_align_down(array + PMM_META_ALIGN - 1, PMM_META_ALIGN),
-			 bytes))
+	if (plan->nranges == 0 || cfg->spare_ranges > UINT32_MAX - plan->nranges ||
+	    !mm_mul_size((size_t)plan->nranges + cfg->spare_ranges, sizeof(struct mm_range),
+			 &plan->array) ||
+	    !mm_mul_size(cfg->ncpus, sizeof(struct mm_page_cpu), &plan->cpus) ||
+	    plan->array > SIZE_MAX - PMM_META_ALIGN)
+		return MM_E_NOMEM;
+	plan->array = pmm_round(plan->array);
+	if (!mm_add_size(plan->bytes, plan->array, &plan->bytes) ||
+	    !mm_add_size(plan->bytes, plan->cpus, &plan->bytes))
 		return MM_E_NOMEM;
 	return MM_OK;
 }
@@ -262,8 +296,7 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 			   const struct mm_pmm_cfg *cfg)
 {
 	struct mm_early early;
-	uint32_t nranges;
-	size_t bytes, array;
+	struct pmm_plan plan;
 	mm_paddr_t pa;
 	enum mm_status st;
 	unsigned char *meta;
@@ -271,23 +304,27 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 	if (!pmm || !map || !cfg || !pmm_cfg_ok(cfg))
 		return MM_E_INVAL;
 	st = mm_port_check(port);
-	if (st != MM_OK)
-		return st;
-	st = pmm_measure(map, cfg, &nranges, &bytes);
-	if (st != MM_OK)
-		return st;
-	st = mm_early_init(&early, map, cfg->low, cfg->reach);
 	if (st == MM_OK)
-		st = mm_early_alloc(&early, (mm_paddr_t)bytes, MM_FRAME_SIZE, MM_MEM_META, "mmlib", &pa);
+		st = pmm_measure(map, cfg, &plan);
+	if (st == MM_OK)
+		st = mm_early_init(&early, map, cfg->low, cfg->reach);
+	if (st == MM_OK)
+		st = mm_early_alloc(&early, (mm_paddr_t)plan.bytes, MM_FRAME_SIZE, MM_MEM_META,
+				    "mmlib", &pa);
 	if (st != MM_OK)
 		return st; /* N1 */
 	meta = mm_port_to_virt(port, pa);
-	array = ((size_t)nranges + cfg->spare_ranges) * sizeof(struct mm_range);
 	*pmm = (struct mm_pmm){ .port = port,
-				.ranges = (struct mm_range *)(void *)meta,
-				.max_ranges = nranges + cfg->spare_ranges,
+				.cpus = (struct mm_page_cpu *)(void *)meta,
+				.ranges = (struct mm_range *)(void *)(meta + plan.cpus),
+				.max_ranges = plan.nranges + cfg->spare_ranges,
+				.ncpus = cfg->ncpus,
 				.nzones = cfg->nzones };
-	pmm_build(pmm, map, cfg, meta + mm_align_down(array + PMM_META_ALIGN - 1, PMM_META_ALIGN));
+	__builtin_memset(meta, 0, plan.cpus);
+	if (pmm->ncpus)
+		pmm->cpus[0].online = 1;
+	pmm_build(pmm, map, cfg, meta + plan.cpus + plan.array);
+	pmm_find_hot_zone(pmm);
 	return MM_OK;
 }
 
@@ -385,6 +422,9 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 		end = pmm_part_last(pmm, first, last, &zone);
 		pmm_add_part(pmm, first, end, zone);
 		if (end == last)
-			return MM_OK;
+			break;
 	}
+	pmm_cpu_empty_all(pmm); /* the hot zone may be another one now */
+	pmm_find_hot_zone(pmm);
+	return MM_OK;
 }

@@ -7,6 +7,16 @@
  *              state; positions only move forward, so every walk ends. */
 #include "pmm.h"
 
+/* Frames of a zone that CPUs have at hand. */
+static mm_pfn_t pmm_at_hand(const struct mm_pmm *pmm, uint32_t zone)
+{
+	mm_pfn_t frames = 0;
+
+	for (uint32_t i = 0; zone == pmm->hot_zone && i < pmm->ncpus; i++)
+		frames += mm_atomic_load_relaxed(&pmm->cpus[i].count);
+	return frames;
+}
+
 static enum mm_frame_class pmm_class(unsigned byte)
 {
 	switch (byte) {
@@ -19,6 +29,8 @@ static enum mm_frame_class pmm_class(unsigned byte)
 	case FRAME_BAD:
 		return MM_FRAME_BAD;
 	default:
+		if (byte >= FRAME_SLAB)
+			return MM_FRAME_SLAB;
 		return frame_is_head(byte) ? MM_FRAME_USED : MM_FRAME_RESERVED;
 	}
 }
@@ -32,7 +44,7 @@ static struct mm_frame_run pmm_block(const struct mm_range *r, mm_pfn_t pfn)
 	if (byte == FRAME_FREE && frame_find_head(r, pfn, &head))
 		byte = frame_load(r, head);
 	if (frame_is_head(byte)) {
-		unsigned order = byte - FRAME_HEAD;
+		unsigned order = frame_order(byte);
 
 		return (struct mm_frame_run){ mm_pfn_to_pa(head), (mm_pfn_t)1 << order, MM_FRAME_USED,
 					      order };
@@ -82,14 +94,15 @@ bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run
 
 char mm_frame_letter(enum mm_frame_class state)
 {
-	static const char letters[] = ".UTMRB ";
+	static const char letters[] = ".UTMSRB ";
 
 	return (unsigned)state < sizeof(letters) - 1 ? letters[state] : '?';
 }
 
-static void pmm_add_stats(const struct mm_zone *zone, struct mm_pmm_stats *sum)
+static void pmm_add_stats(const struct mm_pmm *pmm, uint32_t z, struct mm_pmm_stats *sum)
 {
-	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&zone->free);
+	const struct mm_zone *zone = &pmm->zones[z];
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&zone->free) + pmm_at_hand(pmm, z);
 
 	sum->total += zone->total;
 	sum->reserved += zone->reserved;
@@ -111,7 +124,7 @@ enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_st
 		sum.name = pmm->zones[zone].name;
 	for (uint32_t i = 0; i < pmm->nzones; i++)
 		if (zone < 0 || i == (uint32_t)zone)
-			pmm_add_stats(&pmm->zones[i], &sum);
+			pmm_add_stats(pmm, i, &sum);
 	*out = sum;
 	return MM_OK;
 }
@@ -140,15 +153,22 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 	return MM_OK;
 }
 
-/* Is this block's byte believable, and what the buddy thinks of all its frames the same? */
-static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run *block)
+/* Is this block's byte believable, and what the buddy thinks of all its frames the same? Counts the
+ * frames whose byte says free; those among them that are not in the buddy must be at hand. */
+static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run *block,
+			     mm_pfn_t *free, mm_pfn_t *hand)
 {
 	mm_pfn_t first = mm_pa_to_pfn(block->base);
+
+	if (block->state == MM_FRAME_FREE) {
+		++*(mm_buddy_is_free(&r->buddy, first) ? free : hand);
+		return true;
+	}
 
 	if (first & (block->frames - 1) || block->frames - 1 > r->last - first)
 		return false;
 	for (mm_pfn_t i = 0; i < block->frames; i++) {
-		if (mm_buddy_is_free(&r->buddy, first + i) != (block->state == MM_FRAME_FREE))
+		if (mm_buddy_is_free(&r->buddy, first + i))
 			return false;
 		if (i && frame_load(r, first + i) != FRAME_FREE) /* B2 */
 			return false;
@@ -157,7 +177,7 @@ static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run
 }
 
 /* B1 to B3 over one range; adds its frames to the zone's sums. */
-static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free)
+static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free, mm_pfn_t *hand)
 {
 	mm_pfn_t pfn = r->first;
 
@@ -166,10 +186,8 @@ static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free)
 	while (pfn <= r->last) {
 		struct mm_frame_run block = pmm_block(r, pfn);
 
-		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block))
+		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block, free, hand))
 			return false;
-		if (block.state == MM_FRAME_FREE)
-			*free += block.frames;
 		pfn += block.frames;
 	}
 	return true;
@@ -179,7 +197,7 @@ static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free)
 static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 {
 	const struct mm_zone *zone = &pmm->zones[z];
-	mm_pfn_t free = 0;
+	mm_pfn_t free = 0, hand = 0;
 
 	if (zone->nranges > pmm->nranges || zone->first_range > pmm->nranges - zone->nranges)
 		return false;
@@ -188,11 +206,26 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 
 		if (r->zone != z || r->first > r->last || r->last > zone->last ||
 		    (z && r->first <= pmm->zones[z - 1].last) ||
-		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, &free))
+		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, &free, &hand))
 			return false;
 	}
-	return free == (mm_pfn_t)zone->free && zone->reserved <= zone->total &&
-	       free <= zone->total - zone->reserved;
+	return free == (mm_pfn_t)zone->free && hand == pmm_at_hand(pmm, z) &&
+	       zone->reserved <= zone->total && free + hand <= zone->total - zone->reserved;
+}
+
+/* What CPUs have at hand: frames of the hot zone, each with byte 00 and in no buddy. */
+static bool pmm_verify_cpu(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
+{
+	if (cpu->count > MM_PAGE_MAGAZINE || (cpu->count && !cpu->online))
+		return false;
+	for (uint32_t i = 0; i < cpu->count; i++) {
+		const struct mm_range *r = pmm_find(pmm, cpu->frames[i]);
+
+		if (!r || r->zone != pmm->hot_zone || frame_load(r, cpu->frames[i]) != FRAME_FREE ||
+		    mm_buddy_is_free(&r->buddy, cpu->frames[i]))
+			return false;
+	}
+	return true;
 }
 
 enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
@@ -208,5 +241,8 @@ enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
 			return MM_E_CORRUPT;
 		ranges += pmm->zones[z].nranges;
 	}
+	for (uint32_t i = 0; i < pmm->ncpus; i++)
+		if (!pmm_verify_cpu(pmm, &pmm->cpus[i]))
+			return MM_E_CORRUPT;
 	return ranges == pmm->nranges ? MM_OK : MM_E_CORRUPT;
 }

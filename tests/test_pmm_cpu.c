@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames at hand on each CPU: they come back when asked for, memory is never reported as used up while
+ * they are somewhere, and an interrupt in the middle of a call does no harm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <mmlib/early.h>
+#include <mmlib/pmm.h>
+#include "hook.h"
+#include "pmm_state.h"
+
+#define RAM_FRAMES 1024u
+#define NCPUS      2u
+
+static struct sim sim;
+static struct mm_pmm pmm;
+static uint32_t this_cpu;
+static unsigned pins, run_ons;
+static uint64_t first_state;
+
+static uint32_t get_cpu(void *ctx)
+{
+	(void)ctx;
+	return this_cpu;
+}
+
+static void pin(void *ctx)
+{
+	(void)ctx;
+	pins++;
+}
+
+static void unpin(void *ctx)
+{
+	(void)ctx;
+	pins--;
+}
+
+static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
+{
+	uint32_t was = this_cpu;
+
+	(void)ctx;
+	run_ons++;
+	this_cpu = cpu;
+	fn(arg);
+	this_cpu = was;
+}
+
+static int start(void **state)
+{
+	static struct mm_mem entries[16];
+	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	struct mm_memmap map;
+	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = NCPUS };
+
+	(void)state;
+	this_cpu = 0;
+	sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
+	sim.port.cpu = get_cpu;
+	sim.port.pin = pin;
+	sim.port.unpin = unpin;
+	cfg.reach = sim.base + sim.bytes - 1;
+	assert_int_equal(mm_memmap_init(&map, entries, 16), MM_OK);
+	assert_int_equal(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), MM_OK);
+	assert_int_equal(mm_pmm_init(&pmm, &sim.port, &map, &cfg), MM_OK);
+	assert_int_equal(mm_pmm_cpu_online(&pmm, 1), MM_OK);
+	first_state = pmm_state_hash(&pmm);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+	assert_int_equal(pins, 0);
+	sim_destroy(&sim);
+	return 0;
+}
+
+static mm_pfn_t free_frames(void)
+{
+	struct mm_pmm_stats s;
+
+	assert_int_equal(mm_pmm_stats(&pmm, -1, &s), MM_OK);
+	assert_int_equal(s.total, s.free + s.used + s.reserved);
+	return s.free;
+}
+
+static mm_paddr_t page(void)
+{
+	mm_paddr_t pa;
+
+	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_OK);
+	return pa;
+}
+
+static void frames_at_hand_are_counted_as_free(void **state)
+{
+	(void)state;
+	mm_pfn_t before = free_frames();
+	mm_paddr_t pa = page();
+
+	assert_int_equal(free_frames(), before - 1);
+	assert_int_equal(pmm.cpus[0].count, MM_PAGE_MAGAZINE / 2 - 1);
+	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_int_equal(free_frames(), before);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	assert_true(pmm_state_hash(&pmm) == first_state);
+}
+
+static void the_last_freed_is_the_next_allocated(void **state)
+{
+	(void)state;
+	mm_paddr_t a = page(), b = page();
+
+	assert_int_equal(mm_page_free(&pmm, a, 0), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, b, 0), MM_OK);
+	assert_int_equal(page(), b);
+	assert_int_equal(page(), a);
+}
+
+static void a_double_free_is_seen_at_hand_too(void **state)
+{
+	(void)state;
+	mm_paddr_t pa = page();
+
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_E_DOUBLE_FREE);
+	this_cpu = 1;
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_E_DOUBLE_FREE);
+}
+
+static void a_full_magazine_gives_half_back(void **state)
+{
+	(void)state;
+	mm_paddr_t pa[MM_PAGE_MAGAZINE * 2];
+
+	for (unsigned i = 0; i < MM_PAGE_MAGAZINE * 2; i++)
+		pa[i] = page();
+	for (unsigned i = 0; i < MM_PAGE_MAGAZINE * 2; i++) {
+		assert_int_equal(mm_page_free(&pmm, pa[i], 0), MM_OK);
+		assert_true(pmm.cpus[0].count <= MM_PAGE_MAGAZINE);
+		assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+	}
+}
+
+/* CPU 1 keeps some; CPU 0 takes all the rest. Returns how many it got until the first failure. */
+static mm_pfn_t exhaust(enum mm_status *why)
+{
+	mm_paddr_t pa;
+	mm_pfn_t got = 0;
+
+	this_cpu = 1;
+	pa = page();
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_true(pmm.cpus[1].count > 0);
+	this_cpu = 0;
+	while ((*why = mm_page_alloc(&pmm, 0, 0, &pa)) == MM_OK)
+		got++;
+	return got;
+}
+
+static void with_run_on_out_of_memory_is_exact(void **state)
+{
+	(void)state;
+	mm_pfn_t before = free_frames();
+	enum mm_status why;
+
+	sim.port.run_on = run_on;
+	run_ons = 0;
+	assert_int_equal(exhaust(&why), before);
+	assert_int_equal(why, MM_E_NOMEM);
+	assert_true(run_ons > 0);
+	assert_int_equal(free_frames(), 0);
+}
+
+static void without_run_on_others_are_asked(void **state)
+{
+	(void)state;
+	mm_pfn_t before = free_frames(), held;
+	mm_paddr_t pa;
+	enum mm_status why;
+
+	assert_true(exhaust(&why) < before);
+	assert_int_equal(why, MM_E_AGAIN);
+	held = pmm.cpus[1].count;
+	assert_int_equal(free_frames(), held);
+	this_cpu = 1;
+	mm_pmm_cpu_idle(&pmm); /* CPU 1 answers */
+	this_cpu = 0;
+	for (mm_pfn_t i = 0; i < held; i++)
+		page();
+	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_E_NOMEM);
+}
+
+static void atomic_callers_do_not_wait_for_others(void **state)
+{
+	(void)state;
+	mm_paddr_t pa;
+	enum mm_status why;
+
+	sim.port.run_on = run_on;
+	this_cpu = 1;
+	assert_int_equal(mm_page_free(&pmm, page(), 0), MM_OK);
+	this_cpu = 0;
+	run_ons = 0;
+	while ((why = mm_page_alloc(&pmm, 0, MM_ALLOC_ATOMIC, &pa)) == MM_OK)
+		;
+	assert_int_equal(why, MM_E_AGAIN);
+	assert_int_equal(run_ons, 0);
+}
+
+static void a_large_block_calls_frames_home(void **state)
+{
+	(void)state;
+	mm_paddr_t pa[RAM_FRAMES];
+	mm_pfn_t n = 0;
+	enum mm_status why;
+
+	sim.port.run_on = run_on;
+	while (mm_page_alloc(&pmm, 0, 0, &pa[n]) == MM_OK)
+		n++;
+	for (mm_pfn_t i = 0; i < n; i++) { /* the last ones freed stay at hand */
+		this_cpu = i & 1;
+		assert_int_equal(mm_page_free(&pmm, pa[i], 0), MM_OK);
+	}
+	why = mm_page_alloc(&pmm, 8, 0, &pa[0]);
+	assert_int_equal(why, MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa[0], 8), MM_OK);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	assert_true(pmm_state_hash(&pmm) == first_state);
+}
+
+static void one_particular_frame_is_found_at_hand(void **state)
+{
+	(void)state;
+	mm_paddr_t pa = page();
+
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	this_cpu = 1; /* another CPU's, which cannot be made to give it */
+	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_E_AGAIN);
+	sim.port.run_on = run_on;
+	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_OK);
+}
+
+static void an_unplugged_cpu_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	mm_paddr_t pa;
+
+	this_cpu = 1;
+	pa = page();
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	pmm.cpus[1].busy = 1; /* stopped in the middle of a call */
+	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_E_BUSY);
+	pmm.cpus[1].busy = 0;
+	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_OK);
+	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_OK);
+	assert_true(pmm_state_hash(&pmm) == first_state);
+	pa = page(); /* it may still call, more slowly */
+	assert_int_equal(pmm.cpus[1].count, 0);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_int_equal(mm_pmm_cpu_online(&pmm, NCPUS), MM_E_INVAL);
+	assert_int_equal(mm_pmm_cpu_offline(&pmm, NCPUS), MM_E_INVAL);
+	assert_int_equal(mm_pmm_cpu_online(NULL, 0), MM_E_INVAL);
+	assert_int_equal(mm_pmm_cpu_offline(NULL, 0), MM_E_INVAL);
+	assert_int_equal(mm_pmm_drain(NULL), MM_E_INVAL);
+	mm_pmm_cpu_idle(NULL);
+}
+
+static void a_cpu_number_beyond_the_configured_ones_works(void **state)
+{
+	(void)state;
+	mm_paddr_t pa;
+
+	this_cpu = 77;
+	pa = page();
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_true(pmm_state_hash(&pmm) == first_state);
+}
+
+#if MM_LOCAL == MM_LOCAL_FLAG
+static void an_interrupt_in_the_middle_goes_round(void **state)
+{
+	(void)state;
+	mm_paddr_t pa = page();
+	uint32_t held = pmm.cpus[0].count;
+	mm_paddr_t in_irq;
+
+	pmm.cpus[0].busy = 1; /* the owner was interrupted inside */
+	in_irq = page();
+	assert_int_not_equal(in_irq, pa);
+	assert_int_equal(mm_page_free(&pmm, in_irq, 0), MM_OK);
+	assert_int_equal(pmm.cpus[0].count, held);
+	pmm.cpus[0].busy = 0;
+}
+#endif
+
+#if MM_HOOKS
+static unsigned steps, hit_at;
+static mm_paddr_t irq_page;
+static bool in_irq;
+
+/* An interrupt at the hit_at-th step: frees what the last one allocated, allocates again. */
+static void irq(void)
+{
+	if (in_irq || ++steps != hit_at)
+		return;
+	in_irq = true;
+	if (irq_page)
+		assert_int_equal(mm_page_free(&pmm, irq_page, 0), MM_OK);
+	assert_int_equal(mm_page_alloc(&pmm, 0, MM_ALLOC_ATOMIC, &irq_page), MM_OK);
+	in_irq = false;
+}
+
+static void interrupts_at_every_step_lose_nothing(void **state)
+{
+	(void)state;
+	bool hit = true;
+	mm_paddr_t pa[3];
+
+	irq_page = 0;
+	for (hit_at = 1; hit; hit_at++) {
+		steps = 0;
+		sim_step = irq;
+		for (unsigned i = 0; i < 3; i++)
+			pa[i] = page();
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(mm_page_free(&pmm, pa[i], 0), MM_OK);
+		assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+	}
+	assert_true(hit_at > 20);
+	assert_int_equal(mm_page_free(&pmm, irq_page, 0), MM_OK);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	assert_true(pmm_state_hash(&pmm) == first_state);
+}
+#endif
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(frames_at_hand_are_counted_as_free),
+		TEST(the_last_freed_is_the_next_allocated),
+		TEST(a_double_free_is_seen_at_hand_too),
+		TEST(a_full_magazine_gives_half_back),
+		TEST(with_run_on_out_of_memory_is_exact),
+		TEST(without_run_on_others_are_asked),
+		TEST(atomic_callers_do_not_wait_for_others),
+		TEST(a_large_block_calls_frames_home),
+		TEST(one_particular_frame_is_found_at_hand),
+		TEST(an_unplugged_cpu_leaves_nothing_behind),
+		TEST(a_cpu_number_beyond_the_configured_ones_works),
+#if MM_LOCAL == MM_LOCAL_FLAG
+		TEST(an_interrupt_in_the_middle_goes_round),
+#endif
+#if MM_HOOKS
+		TEST(interrupts_at_every_step_lose_nothing),
+#endif
+	};
+	return cmocka_run_group_tests_name("pmm_cpu", tests, NULL, NULL);
+}
