@@ -116,11 +116,12 @@ static enum mm_status protect(uint64_t offset, uint32_t attr)
 		      &g);
 }
 
-static enum mm_status unmap(uint64_t bytes)
+static enum mm_status unmap(uint64_t offset, uint64_t bytes, uint32_t flags)
 {
 	struct mm_tlb_gather g = { 0 };
 
-	return synced(MACHINE_PT(unmap)(&kernel.pt, MACHINE_SCRATCH, bytes, MM_PT_EXACT, &g), &g);
+	return synced(MACHINE_PT(unmap)(&kernel.pt, MACHINE_SCRATCH + offset, bytes, flags, &g),
+		      &g);
 }
 
 /* One address, two frames, one after the other. The TLB holds the old answer until it is told. */
@@ -135,11 +136,11 @@ static void check_scratch(mm_paddr_t one, mm_paddr_t two)
 	check(*scratch == 1, "but read");
 	check_status(map(two, MM_FRAME_SIZE, MM_PT_READ), MM_E_EXIST,
 		     "mapping over it: MM_E_EXIST");
-	check_status(unmap(MM_FRAME_SIZE), MM_OK, "it is unmapped");
+	check_status(unmap(0, MM_FRAME_SIZE, MM_PT_EXACT), MM_OK, "it is unmapped");
 	check_fault(ACCESS_READ, scratch, false, "after mm_pt_sync() its address faults");
 	check_status(map(two, MM_FRAME_SIZE, MM_PT_READ), MM_OK, "another frame is mapped there");
 	check(*scratch == 2, "the address shows the other frame");
-	check_status(unmap(MM_FRAME_SIZE), MM_OK, "it is unmapped too");
+	check_status(unmap(0, MM_FRAME_SIZE, MM_PT_EXACT), MM_OK, "it is unmapped too");
 	check_fault(ACCESS_READ, scratch, false, "and its address faults again");
 }
 
@@ -166,8 +167,13 @@ static void check_split(void)
 		       "just below it can be written");
 	check_no_fault(ACCESS_WRITE, (const volatile char *)page + MM_FRAME_SIZE,
 		       "and just above it");
-	check_status(unmap(bytes), MM_OK, "all is unmapped");
+	check_status(unmap(middle, MM_FRAME_SIZE, MM_PT_EXACT), MM_OK, "that part is unmapped");
 	check_fault(ACCESS_READ, page, false, "and its address faults");
+	check_no_fault(ACCESS_READ, (const volatile char *)page - 1, "just below it can be read");
+	check_status(unmap(0, bytes, MM_PT_EXACT), MM_E_NOENT,
+		     "exactly all cannot be unmapped: MM_E_NOENT, for the hole");
+	check_status(unmap(0, bytes, 0), MM_OK, "all that is left is unmapped");
+	check_fault(ACCESS_READ, scratch, false, "and its address faults");
 	check_status(mm_page_free(&kernel.pmm, pa, shift - MM_FRAME_SHIFT), MM_OK,
 		     "its frames are freed");
 }
