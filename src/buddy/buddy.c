@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: buddy
- * Problem      give out aligned blocks of 2^k frames, take back any aligned part, merge at once;
- * from any CPU and any interrupt; without writing into free frames. Structure    W bits a word, F =
- * log2 W. Bit u of level l stands for the unit of frames [u << F*l, (u + 1) << F*l). Word i of a
- * level holds W units that make up unit i of the level above: level 1   ...0 0 1 0... unit 5 is
- * free as a whole: one bit here, level 0   [4: 01100111] [5: 00000000] [6: 1...]       and none
- * there A block of order k lives in level k / F, as an aligned run of 2^(k % F) bits inside one
- *              word. At the top level a run may be a whole word. So each allocation is one
- *              compare-and-swap on one word, each free another. Each level has a summary
- * (summary.h). Split        take one bit of a higher level, then put the parts that are not wanted
- * into the words below it, which are zero by I1. Merge        who makes a word full tries to swap
- * it to zero; who succeeds owns W units and sets the one bit above. Runs inside a word need no
- * merging: the bits are the merged state. Placement    lowest address over all levels: measured
- * best against fragmentation. Invariants   I1 A frame is free in one level only: below a set bit
- * all words are zero. I2 Only units that lie wholly inside the range are ever set. I3 When nobody
- * is at work, no word below the top level is full. I4 Summaries are right when nobody is at work
- * (S1 of summary.h). I5 done <= begun; they are equal when nobody is inside a move. From I1 to I4:
- * equal sets of free frames have equal metadata, bit for bit. Why not      lists: they write into
- * free frames. A tree with counts: one operation changes many words, so failed claims need an undo,
- * where such allocators had their bugs. Here each step is one read-modify-write that moves frames
- * from one owner to another: the bitmap, or the caller that is inside the call. There is nothing to
- * undo. Concurrency  Taking acquires, giving releases: who gets a frame sees what was done before
- * its free. ABA is harmless: a bit says who owns, nothing else. A failed search is exact
- * (mm_buddy_alloc). Frames can hide from it in two ways:
- *              - In a move: promotion, split, and repair of the summary, when frames or their bits
- * are nowhere for a moment. All happen between buddy_begin() and buddy_end(). A search that read
- * done, then begun, found them equal, and finds begun unchanged after it, overlaps no move. Its
- * loads are acquire: what it saw of a move brought the new begun along.
- *              - One block is freed behind the search, and another taken before it gets there.
- * While somebody searches again (b->searching), frees count as moves. Who frees changes the word,
- * then reads b->searching; who searches changes b->searching, then reads words: one sees the other.
+ * Problem      Give out aligned blocks of 2^k frames, take back any aligned part, merge at once;
+ *              from any CPU and any interrupt; without writing into free frames.
+ * Structure    W bits a word, F = log2 W. Bit u of level l stands for the unit of frames
+ *              [u << F*l, (u + 1) << F*l). Word i of a level holds the W units that make up unit i
+ *              of the level above:
+ *                level 1   ... 0 0 1 0 ...                  unit 5 is free as a whole: one bit,
+ *                level 0   4: 01100111  5: 00000000  6: ... and none in its word below
+ *              A block of order k lives in level k / F, as an aligned run of 2^(k % F) bits inside
+ *              one word. At the top level a run may be a whole word. So an allocation is one
+ *              compare-and-swap of one word, a free another. Each level has a summary that finds
+ *              its lowest word that is not zero: summary.h.
+ * Split        Take one bit of a higher level, then put the parts that are not wanted into the
+ *              words below it, which are zero by I1.
+ * Merge        Who makes a word full tries to swap it to zero; who succeeds owns W units, and sets
+ *              the one bit above. Inside a word nothing is to merge: bits are the merged state.
+ * Placement    Lowest address over all levels: measured best against fragmentation.
+ * Invariants   I1 A frame is free in one level only: below a set bit all words are zero.
+ *              I2 Only units that lie wholly inside the range are ever set.
+ *              I3 When nobody is at work, no word below the top level is full.
+ *              I4 When nobody is at work, summaries are exact (S1 of summary.h).
+ *              I5 begun - done is the number of moves under way.
+ *              From I1 to I4: equal sets of free frames have equal metadata, bit for bit.
+ * Why not      Lists: they write into free frames. Trees of counts: an operation changes many
+ *              words, and a failed one must undo some. Here every step is one read-modify-write
+ *              that moves frames from one owner to another: to the bitmap, or to the call that
+ *              runs. So there is nothing to undo.
+ * Concurrency  Taking acquires, giving releases: who gets a frame sees what was done before its
+ *              free. ABA is harmless: a bit says who owns, nothing else. Who loses a
+ *              compare-and-swap lost it to somebody's success.
+ *              A failed search must be exact. Frames can hide from it in two ways:
+ *              - In a move: merge, split, and repair of a summary, when frames or their bits are
+ *                nowhere for a moment. All this is between buddy_begin() and buddy_end(). A search
+ *                that read done, then begun, found them equal, and finds begun unchanged after it,
+ *                overlapped no move that it saw anything of: its loads acquire, so they bring the
+ *                new begun along.
+ *              - One block is freed behind the search, another taken before it gets there. While
+ *                somebody searches again (b->searching), each free counts as a move. Who frees
+ *                changes the word, then reads b->searching; who searches changes b->searching,
+ *                then reads words: one of them sees the other.
  *              If neither happened, free blocks only became fewer during the search, so at its end
- *              there was none. Else it is repeated, boundedly: MM_E_AGAIN.
- *              All else is lock-free: who loses a compare-and-swap lost it to somebody's success.
- */
+ *              there was none. Else it is repeated, a bounded number of times: MM_E_AGAIN. */
 #include <mmlib/buddy.h>
 #include "atomic.h"
 #include "bits.h"
@@ -41,8 +48,8 @@
 #include "summary.h"
 
 #define BUDDY_PFN_BITS (sizeof(mm_pfn_t) * 8)
-#define BUDDY_LEVELS_FIT                                                                           \
-	((unsigned)((BUDDY_PFN_BITS - 1) / BUDDY_F)) /* no shift by BUDDY_PFN_BITS */
+/* As many levels as frame numbers have bits for: no shift reaches BUDDY_PFN_BITS. */
+#define BUDDY_LEVELS_FIT ((unsigned)((BUDDY_PFN_BITS - 1) / BUDDY_F))
 #define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)
 #define BUDDY_TRIES      64 /* searches again before MM_E_AGAIN */
 
@@ -180,12 +187,12 @@ static void buddy_filled(struct mm_buddy *b, unsigned level, mm_pfn_t i)
 
 /* Giving frames to the bitmap */
 
-/* Add bits that the caller owns; returns the word with them. */
+/* Add bits that the caller owns, inside a move; returns the word with them. */
 static mm_word_t buddy_add(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t bits)
 {
 	mm_word_t was = mm_atomic_or(buddy_word(b, level, pfn), bits);
 
-	buddy_filled(b, level, buddy_index(b, level, pfn));
+	buddy_sum_repair(&b->level[level], buddy_index(b, level, pfn));
 	return was | bits;
 }
 
@@ -197,7 +204,7 @@ static void buddy_merge(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_wor
 	buddy_begin(b);
 	while (buddy_full(word) && level + 1 < b->nlevels &&
 	       mm_atomic_cas(buddy_word(b, level, pfn), &word, 0)) {
-		buddy_emptied(b, level, buddy_index(b, level, pfn));
+		buddy_sum_repair(&b->level[level], buddy_index(b, level, pfn));
 		level++;
 		word = buddy_add(b, level, pfn, buddy_unit_bit(level, pfn));
 	}
