@@ -117,15 +117,15 @@ static mm_word_t buddy_mask(const struct buddy_block *k)
 	return (mm_word_t)(buddy_run(k->run) << (unit & (BUDDY_W - 1)));
 }
 
-/* Where an order lives; pfn is left open. A buddy without frames has no levels: level 0 then. */
+/* Where an order lives; pfn is left open. A buddy without frames has no levels: level 0 then.
+ * Down from the top, for compilers turn the loop upwards into a division. */
 static struct buddy_block buddy_of_order(const struct mm_buddy *b, unsigned order)
 {
-	struct buddy_block k = { 0, 0, order };
+	struct buddy_block k = { 0, b->nlevels ? b->nlevels - 1 : 0, 0 };
 
-	while (k.level + 1 < b->nlevels && k.run >= BUDDY_F) {
-		k.run -= BUDDY_F;
-		k.level++;
-	}
+	while (BUDDY_F * k.level > order)
+		k.level--;
+	k.run = order - BUDDY_F * k.level;
 	return k;
 }
 
