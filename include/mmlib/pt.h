@@ -48,6 +48,8 @@ enum mm_pt_attr {
 enum mm_pt_flags {
 	MM_PT_PARTIAL = 1u << 0, /**< map: on failure keep what was mapped; `gather->stop_va` says how far */
 	MM_PT_EXACT = 1u << 1,   /**< unmap, protect: a hole in the range is #MM_E_NOENT, nothing changed */
+	MM_PT_DISCARD = 1u << 2, /**< unmap: tables that the range covers whole are dropped unread, some
+	                              fifty times faster; `gather->pages` counts them as full */
 };
 
 /** Use no leaf above level @p level (0: the smallest pages only). Or it into the flags. */
@@ -58,7 +60,9 @@ struct mm_pt_env {
 	void *ctx; /**< passed back */
 	/** A page for a table: @p bytes long, aligned to its length; contents do not matter.
 	 *  Returns #MM_OK and its physical address, or an error, which the operation returns.
-	 *  Must not call the walker for the same tree. [same context as the operation] */
+	 *  Must not call the walker for the same tree. [same context as the operation]
+	 *  An address that is misaligned or beyond the physical bits is not touched, handed to
+	 *  free_table() once, and the operation fails with #MM_E_PORT. */
 	enum mm_status (*alloc_table)(void *ctx, size_t bytes, mm_paddr_t *pa);
 	/** Takes a table page back. Called after the flush that made it unreachable. */
 	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
@@ -72,8 +76,10 @@ struct mm_pt_env {
 
 /** Properties of a tree that are known at run time only. All-zero: the format's own maximum. */
 struct mm_pt_cfg {
-	uint8_t pa_bits;     /**< bits of a physical address this machine has; 0: the format's maximum */
-	uint8_t leaf_levels; /**< bit l: this machine has leaves at level l; 0: all the format has */
+	uint8_t pa_bits;     /**< bits of a physical address this machine has; 0: the format's maximum,
+	                          or what #mm_paddr_t holds if that is less */
+	uint8_t leaf_levels; /**< bit l: this machine has leaves at level l; 0: all the format has.
+	                          Bit 0 and no gaps: a leaf is split into those one level below */
 	bool allow_wx;       /**< mappings may be both writable and executable; else #MM_E_PERM */
 	uint64_t set_bits;   /**< bits set in every entry, leaf or table (memory encryption) */
 };
@@ -85,6 +91,8 @@ struct mm_pt {
 	mm_paddr_t root;               /**< physical address of the root table, for the CPU's register;
 	                                    read-only */
 	struct mm_pt_cfg cfg;          /**< @private with the zeros resolved */
+	uint64_t pa_last;              /**< @private highest physical address */
+	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */
@@ -113,16 +121,17 @@ struct mm_pt_run {
 	mm_vaddr_t last;  /**< last byte, inclusive */
 	mm_paddr_t pa;    /**< physical address of `va`, if mapped */
 	uint32_t attr;    /**< of #mm_pt_attr; 0: nothing is mapped here */
-	uint8_t level;    /**< level of the entry */
+	uint8_t level;    /**< level of the entry, of the first one if several empty ones */
 };
 
-/** A position in a tree that moves forward. On the caller's stack. Valid while nobody but this
- *  cursor changes the range. */
+/** A position in a tree that moves forward. On the caller's stack. The tree may change between two
+ *  calls with the cursor: it then goes on with what it finds from its position on. */
 struct mm_pt_cur {
 	const struct mm_pt *pt; /**< @private */
 	mm_vaddr_t va;          /**< @private next byte to look at */
 	mm_vaddr_t last;        /**< @private last byte of the range */
 	void *table;            /**< @private table that held the last entry, or NULL */
+	uint64_t detached;      /**< @private `pt->detached` when it was found */
 	uint8_t level;          /**< @private its level */
 	bool end;               /**< @private range is used up */
 };
@@ -148,6 +157,7 @@ MM_NODISCARD enum mm_status mm_pt_destroy(struct mm_pt *pt);
 
 /** Flush what the gather holds, then give its tables back. The gather is empty afterwards; its
  *  report (`pages`, `stop_va`, `stop_level`) stays.
+ *  With NULL it does nothing.
  *  @param pt the tree it was used with @param g gather
  *  @mm_ctx{boot\, no-sleep; locks: none\, calls env->flush and env->free_table; cost: the flush
  *  and O(tables)} */
@@ -169,18 +179,21 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 					   mm_vaddr_t va, uint64_t length);
 
 /** Map [va, va + length) to physical [pa, pa + length), with the largest leaves that fit.
- *  Nothing may be mapped there. On failure what was mapped is unmapped again (the gather covers what
- *  was visible for a moment), unless #MM_PT_PARTIAL.
+ *  Nothing may be mapped there, and no damaged entry may be there. On failure what was mapped is
+ *  unmapped again (the gather covers what was visible for a moment, `g->pages` is 0), unless
+ *  #MM_PT_PARTIAL.
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
  *  size @param attr of #mm_pt_attr @param flags of #mm_pt_flags, and MM_PT_MAX_LEVEL()
  *  @param[in,out] g gather
  *  @retval MM_OK done
- *  @retval MM_E_EXIST something is mapped at `g->stop_va`
+ *  @retval MM_E_EXIST something is in the entry at `g->stop_va`, a leaf or damage
  *  @retval MM_E_PERM writable and executable, and the tree does not allow it
  *  @retval MM_E_NOTSUP the format cannot express @p attr
  *  @retval MM_E_RANGE @p va or @p pa is not representable (non-canonical, beyond the physical bits)
- *  @retval MM_E_INVAL NULL, length 0, a range that wraps, unknown bits in @p attr or @p flags
- *  @retval MM_E_ALIGN not on page borders @retval MM_E_STATE not set up
+ *  @retval MM_E_INVAL NULL, length 0, a range that wraps, unknown bits in @p attr or @p flags, an
+ *          @p attr with #MM_PT_ACCESSED or #MM_PT_DIRTY or with none of read, write and execute
+ *  @retval MM_E_ALIGN not on page borders
+ *  @retval MM_E_STATE not set up, or by a folded operation: set up for another format
  *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
@@ -188,20 +201,22 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
 				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
 
-/** Unmap a range. Holes are passed over. A leaf that sticks out of the range is split; tables
- *  that become empty are detached. Frames may be reused only after mm_pt_sync().
+/** Unmap a range. Holes are passed over, damaged entries too: they go only with their table. A leaf
+ *  that sticks out of the range is split; tables that become empty are detached. Frames may be reused
+ *  only after mm_pt_sync().
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
+ *  @param flags #MM_PT_EXACT, #MM_PT_DISCARD, both or 0 @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
  *  @retval MM_E_NOENT nothing was mapped, or with #MM_PT_EXACT not all; nothing changed
  *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed
- *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(tables)} */
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(entries)\, with
+ *  #MM_PT_DISCARD O(tables)} */
 MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uint32_t flags,
 					struct mm_tlb_gather *g);
 
-/** Change the attributes of what is mapped in a range. Holes are passed over; a leaf that sticks out
- *  of the range is split. Accessed and dirty bits that are set stay set.
+/** Change the attributes of what is mapped in a range. Holes and damaged entries are passed over; a
+ *  leaf that sticks out of the range is split. Accessed and dirty bits that are set stay set.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
  *  @param attr of #mm_pt_attr @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
@@ -218,11 +233,13 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
  *  @param[out] run the whole leaf around @p va, with `pa` that of @p va itself; `attr` 0 and the
  *              whole empty entry if nothing is. Written only on #MM_OK and #MM_E_NOENT.
  *  @retval MM_OK mapped @retval MM_E_NOENT not mapped
+ *  @retval MM_E_CORRUPT the entry is damaged (reserved bits): see mm_pt_verify()
  *  @retval MM_E_RANGE non-canonical @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
 MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
 
-/** Next stretch of a cursor's range: a leaf, or holes folded into one; cut to the range.
+/** Next stretch of a cursor's range: a leaf, or holes folded into one; cut to the range. A damaged
+ *  entry is a hole.
  *  @param cur cursor @param[out] run written only on true @return whether there was one
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
@@ -233,8 +250,9 @@ bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
  *  @param[out] run what was mapped, with its dirty bit; written only on #MM_OK
  *  @retval MM_OK one leaf is unmapped; its frame may be reused after mm_pt_sync()
  *  @retval MM_E_NOENT the range has no more leaves
- *  @retval MM_E_INVAL NULL, or a cursor of another tree @retval MM_E_PORT as mm_pt_map()
- *  @return or what `alloc_table` returned for a split; nothing changed, the cursor stays
+ *  @retval MM_E_INVAL NULL, or a cursor of another tree
+ *  @retval MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed, the cursor waits at the leaf
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,
 					     struct mm_tlb_gather *g, struct mm_pt_run *run);

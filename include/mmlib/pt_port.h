@@ -19,7 +19,8 @@ enum mm_pt_kind {
 	MM_PT_EMPTY, /**< nothing, and the walker may use it */
 	MM_PT_TABLE, /**< points to a table one level below */
 	MM_PT_LEAF,  /**< maps memory */
-	MM_PT_BAD,   /**< reserved bits: nobody who follows the format writes this */
+	MM_PT_BAD,   /**< reserved bits, or a payload in an entry that is not present: no leaf(), table()
+	                  or empty() makes this */
 };
 
 /** What must follow the change of an entry. Bits. */
@@ -35,7 +36,7 @@ enum mm_pt_after {
 struct mm_pt_level {
 	uint8_t shift; /**< log2 of the bytes that one entry covers */
 	uint8_t bits;  /**< log2 of the entries in a table */
-	bool leaf;     /**< entries may map memory */
+	bool leaf;     /**< entries may map memory; true from level 0 on without gaps */
 };
 
 /** A page-table format. */
@@ -46,7 +47,10 @@ struct mm_pt_port {
 	uint8_t va_bits;      /**< bits of a virtual address that are translated */
 	uint8_t pa_bits;      /**< most bits of a physical address that an entry holds */
 	bool sign_extended;   /**< bits above va_bits repeat the highest one, else they are 0 */
-	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time */
+	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time... */
+	uint64_t hw_final;    /**< ...and their values once it changes them no more: such a leaf is
+	                           replaced with a plain store */
+	uint64_t set_mask;    /**< bits that mm_pt_cfg::set_bits may have, if pa_bits leaves them free */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */
 
 	/** The empty entry at a level. Not always 0. */

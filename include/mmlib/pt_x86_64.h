@@ -7,8 +7,20 @@
 MM_BEGIN_DECLS
 
 /** The format, for mm_pt_init().
- *  Expects EFER.NXE set, and PAT entry 4 set to write-combining if #MM_PT_WC is used (the reset
- *  value has none).
+ *
+ *  Expects EFER.NXE set on every CPU, and PAT entry 4 set to write-combining if #MM_PT_WC is used
+ *  (the reset value has none). Memory types are PAT entries: WB 0, WT 1, UC 2 (the UC- that an MTRR
+ *  may make write-combining), DEVICE 3 (always uncached), WC 4.
+ *
+ *  #MM_PT_READ is required: x86 has neither execute-only nor write-only pages. The dirty bit of a
+ *  page that may not be written is kept in bit 58, which hardware ignores: bit 6 set on a read-only
+ *  page makes it a shadow stack under CET.
+ *
+ *  A gain of rights is not flushed: at worst a CPU takes one page fault too many. A fault handler asks
+ *  mm_pt_query() and returns if the access is allowed by then.
+ *
+ *  Memory encryption (SME, SEV): put the C bit into `cfg.set_bits`, and what CPUID 8000001Fh says is
+ *  left of the physical bits into `cfg.pa_bits`.
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 const struct mm_pt_port *mm_pt_x86_64_port(void);
@@ -22,7 +34,9 @@ MM_PT_DECLARE(mm_pt_x86_64);
 void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg);
 
 /** Make this CPU forget what a gather holds: INVLPG for each page, or all of the TLB when there are
- *  more than 32. For env->flush of a kernel; remote CPUs call it too. Privileged.
+ *  more than 32 (by CR4.PGE if that is set, so global pages too, else by CR3). For env->flush of a
+ *  kernel; remote CPUs call it too. Privileged. Must not be preempted by what writes CR4 or CR3.
+ *  Covers the current PCID; a tree that other PCIDs use needs INVPCID or a flush at the switch.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz target: page tables. Random operations at both ends of the address space and around borders
+ * of all levels, with allocations that fail, against a plain list of what is mapped, an independent
+ * walker, and a TLB that forgets nothing until it is told. Everything is compared after each
+ * operation, and at the end all tables must have come back. */
+#include <mmlib/pt_x86_64.h>
+#include "../tests/pt_oracle.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLES  40u
+#define MAX_OPS 40
+#define GIB     (UINT64_C(1) << 30)
+#define MIB2    (UINT64_C(2) << 20)
+
+struct op {
+	uint8_t kind, where, scale, flags, attr_lo, attr_hi, skew, fail;
+	uint16_t offset, length;
+};
+
+struct fuzz {
+	struct mm_pt pt;
+	struct mm_tlb_gather g;
+	bool folded, allow_wx;
+	uint8_t leaf_levels;
+	uint64_t hash; /* of all tables, before the operation */
+};
+
+static struct ora ora;
+static struct ora_set model, before, part, one;
+static struct fuzz f;
+
+#define MUST(x) must((x), #x, __LINE__)
+
+static void must(bool ok, const char *what, int line)
+{
+	if (ok && !ora.wrong)
+		return;
+	fprintf(stderr, "fuzz_pt.c:%d: %s; oracle: %s\n", line, what, ora.wrong ? ora.wrong : "-");
+	abort();
+}
+
+/* ---- one source of operations, two instances ---- */
+
+static enum mm_status do_map(uint64_t va, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
+{
+	return f.folded ? mm_pt_x86_64_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
+			: mm_pt_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g);
+}
+
+static enum mm_status do_unmap(uint64_t va, uint64_t len, uint32_t flags)
+{
+	return f.folded ? mm_pt_x86_64_unmap(&f.pt, va, len, flags, &f.g)
+			: mm_pt_unmap(&f.pt, va, len, flags, &f.g);
+}
+
+static enum mm_status do_protect(uint64_t va, uint64_t len, uint32_t attr, uint32_t flags)
+{
+	return f.folded ? mm_pt_x86_64_protect(&f.pt, va, len, attr, flags, &f.g)
+			: mm_pt_protect(&f.pt, va, len, attr, flags, &f.g);
+}
+
+static enum mm_status do_query(uint64_t va, struct mm_pt_run *run)
+{
+	return f.folded ? mm_pt_x86_64_query(&f.pt, va, run) : mm_pt_query(&f.pt, va, run);
+}
+
+static bool do_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
+{
+	return f.folded ? mm_pt_x86_64_cur_next(cur, run) : mm_pt_cur_next(cur, run);
+}
+
+static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
+{
+	return f.folded ? mm_pt_x86_64_unmap_next(&f.pt, cur, &f.g, run)
+			: mm_pt_unmap_next(&f.pt, cur, &f.g, run);
+}
+
+/* ---- what the manual and the contract say ---- */
+
+static uint64_t pick_va(const struct op *op)
+{
+	static const uint64_t base[8] = { 0,
+					  UINT64_C(0x3fc00000),
+					  UINT64_C(0x7fffc00000),
+					  UINT64_C(0x7fffff800000),
+					  UINT64_C(0xffff800000000000),
+					  UINT64_C(0xffffffffff800000),
+					  UINT64_C(0xffffffff00000000),
+					  UINT64_C(0x40000000) };
+	uint64_t off = op->offset % 2048;
+
+	switch (op->scale % 4) {
+	case 2:
+		off = off % 16 * 512 + (off >> 4) % 2;
+		break;
+	case 3:
+		off = off % 4 * 512 * 512 + (off >> 2) % 2 * 512;
+		break;
+	}
+	return base[op->where % 8] + off * ORA_PAGE;
+}
+
+static uint64_t pick_length(const struct op *op)
+{
+	uint64_t n = op->length;
+
+	switch (op->scale / 4 % 4) {
+	case 0:
+		return n % 16 * ORA_PAGE;
+	case 1:
+		return n % 2048 * ORA_PAGE;
+	case 2:
+		return n % 16 * MIB2 + (n >> 4) % 2 * ORA_PAGE;
+	default:
+		return n % 4 * GIB + (n >> 2) % 2 * MIB2;
+	}
+}
+
+static enum mm_status range_status(uint64_t va, uint64_t len)
+{
+	bool wraps = va + len < va && va + len != 0;
+
+	if (len == 0 || wraps)
+		return MM_E_INVAL;
+	uint64_t last = va + len - 1, low = UINT64_C(0x00007fffffffffff), high = ~low;
+	return last <= low || va >= high ? MM_OK : MM_E_RANGE;
+}
+
+static enum mm_status attr_status(uint32_t attr)
+{
+	if (!(attr & (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC)) ||
+	    (attr & (MM_PT_ACCESSED | MM_PT_DIRTY)) || (attr & MM_PT_TYPE) > MM_PT_DEVICE)
+		return MM_E_INVAL;
+	if ((attr & MM_PT_WRITE) && (attr & MM_PT_EXEC) && !f.allow_wx)
+		return MM_E_PERM;
+	return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
+}
+
+static uint32_t pick_attr(const struct op *op)
+{
+	uint32_t attr = op->attr_lo;
+
+	if (op->attr_hi & 0x80)
+		return attr | (uint32_t)(op->attr_hi & 7) << 8; /* anything */
+	attr = (attr & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY)) | MM_PT_READ;
+	if (attr & MM_PT_WRITE)
+		attr &= ~(uint32_t)MM_PT_EXEC;
+	return attr | (op->attr_hi & 8 ? (uint32_t)(op->attr_hi % 5) << 8 : 0);
+}
+
+/* ---- checks ---- */
+
+static void nothing_changed(void)
+{
+	MUST(ora_hash(&ora) == f.hash);
+}
+
+static void compare(void)
+{
+	size_t tables = 0;
+
+	ora_check_gather(&ora, &f.g);
+	MUST(set_equal(&ora.live, &model));
+	MUST(mm_pt_verify(&f.pt, &tables) == MM_OK);
+	MUST(tables == ora.reachable);
+}
+
+static void sync_all(void)
+{
+	mm_pt_sync(&f.pt, &f.g);
+	MUST(!f.g.flush && !f.g.sync && !f.g.tables && !f.g.ntables);
+	ora_check_synced(&ora);
+	MUST(!ora.wrong);
+}
+
+static void failed(enum mm_status st, enum mm_status expect)
+{
+	MUST(st == expect);
+	nothing_changed();
+}
+
+/* ---- operations ---- */
+
+static void op_map(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op), first = 0;
+	uint64_t pa = (va & (8 * GIB - 1)) + op->skew % 4 * ORA_PAGE + (op->skew & 4 ? MIB2 : 0) +
+		      16 * GIB;
+	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
+	enum mm_status expect = range_status(va, len);
+
+	if (op->skew & 0x80)
+		pa += (UINT64_C(1) << 40) - 32 * GIB;
+	if (op->flags & 2)
+		flags |= MM_PT_MAX_LEVEL(op->flags >> 2 & 3);
+	expect = expect ? expect : attr_status(attr);
+	if (!expect && (pa + (len - 1)) >> 40)
+		expect = MM_E_RANGE;
+	enum mm_status st = do_map(va, pa, len, attr, flags);
+	if (expect) {
+		failed(st, expect);
+		return;
+	}
+	bool taken = set_overlaps(&model, va, va + len - 1, &first);
+	uint64_t end = va + len;
+	if (st == MM_OK) {
+		MUST(!taken && f.g.pages == len / ORA_PAGE);
+	} else {
+		MUST((st == MM_E_EXIST && taken && f.g.stop_va == first) || st == MM_E_NOMEM);
+		MUST(f.g.stop_va >= va && f.g.stop_va - va < len);
+		end = flags & MM_PT_PARTIAL ? f.g.stop_va : va;
+		MUST(f.g.pages == (end - va) / ORA_PAGE);
+	}
+	if (end != va)
+		set_insert(&model,
+			   (struct ora_run){
+				   .va = va, .last = end - 1, .pa = pa, .attr = ora_told(attr) });
+	if (st != MM_OK && end == va) {
+		sync_all();
+		nothing_changed();
+	}
+}
+
+static bool exact_hole(uint64_t va, uint64_t len, uint32_t flags)
+{
+	uint64_t pages = set_pages(&model, va, va + len - 1);
+
+	return pages == 0 || ((flags & MM_PT_EXACT) && pages != len / ORA_PAGE);
+}
+
+static void op_unmap(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op);
+	uint32_t flags = (op->flags & 1 ? MM_PT_EXACT : 0u) | (op->flags & 2 ? MM_PT_DISCARD : 0u);
+	enum mm_status expect = range_status(va, len), st = do_unmap(va, len, flags);
+
+	if (!expect && exact_hole(va, len, flags))
+		expect = MM_E_NOENT;
+	if (expect || st == MM_E_NOMEM) {
+		failed(st, expect ? expect : MM_E_NOMEM);
+		return;
+	}
+	MUST(st == MM_OK);
+	uint64_t pages = set_remove(&model, va, va + len - 1);
+	MUST(flags & MM_PT_DISCARD ? f.g.pages >= pages : f.g.pages == pages);
+}
+
+static void op_protect(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op);
+	uint32_t flags = op->flags & 1 ? MM_PT_EXACT : 0u, attr = pick_attr(op);
+	enum mm_status expect = range_status(va, len), st = do_protect(va, len, attr, flags);
+
+	expect = expect ? expect : attr_status(attr);
+	if (!expect && exact_hole(va, len, flags))
+		expect = MM_E_NOENT;
+	if (expect || st == MM_E_NOMEM) {
+		failed(st, expect ? expect : MM_E_NOMEM);
+		return;
+	}
+	MUST(st == MM_OK);
+	MUST(f.g.pages == set_protect(&model, va, va + len - 1, attr));
+}
+
+static void op_query(const struct op *op)
+{
+	uint64_t va = pick_va(op) + op->length % ORA_PAGE, first;
+	struct mm_pt_run run;
+	enum mm_status st = do_query(va, &run);
+
+	if (range_status(va, 1)) {
+		MUST(st == MM_E_RANGE);
+		return;
+	}
+	bool there = set_overlaps(&model, va, va, &first);
+	MUST(st == (there ? MM_OK : MM_E_NOENT));
+	struct ora_run truth = ora_walk(&ora, va);
+	MUST(run.va == truth.va && run.last == truth.last && run.attr == truth.attr);
+	MUST(run.level == truth.level && (!there || run.pa == truth.pa + (va - truth.va)));
+}
+
+static void op_cursor(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op), at = va;
+	struct mm_pt_cur cur;
+	struct mm_pt_run run;
+	enum mm_status expect = range_status(va, len);
+	bool hole = false, ended = false;
+
+	MUST(mm_pt_cur_init(&cur, &f.pt, va, len) == expect);
+	if (expect)
+		return;
+	set_clear(&before);
+	while (do_next(&cur, &run)) {
+		MUST(!ended && run.va == at && run.last >= at && run.last - va < len);
+		MUST(run.attr || !hole); /* holes are folded */
+		hole = !run.attr;
+		if (run.attr)
+			set_insert(&before, (struct ora_run){ .va = run.va,
+							      .last = run.last,
+							      .pa = run.pa,
+							      .attr = run.attr });
+		ended = run.last == va + (len - 1);
+		at = run.last + 1;
+	}
+	MUST(ended);
+	/* what the model has in the range: cut the rest away */
+	part.n = model.n;
+	memcpy(part.run, model.run, model.n * sizeof(model.run[0]));
+	if (va > 0)
+		set_remove(&part, 0, va - 1);
+	if (va + (len - 1) != UINT64_MAX)
+		set_remove(&part, va + len, UINT64_MAX);
+	MUST(set_equal(&before, &part));
+}
+
+static void op_unmap_next(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op), first;
+	struct mm_pt_cur cur;
+	struct mm_pt_run run;
+
+	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+		return;
+	for (unsigned i = 0; i < op->flags % 16u; i++) {
+		uint64_t hash = ora_hash(&ora);
+		enum mm_status st = do_unmap_next(&cur, &run);
+		bool there = set_overlaps(&model, va, va + (len - 1), &first);
+		MUST(there ? st == MM_OK || st == MM_E_NOMEM : st == MM_E_NOENT);
+		if (st != MM_OK) {
+			MUST(ora_hash(&ora) == hash);
+			return;
+		}
+		MUST(run.va == first && run.last - va < len);
+		one.n = 1;
+		one.run[0] = (struct ora_run){
+			.va = run.va, .last = run.last, .pa = run.pa, .attr = run.attr
+		};
+		set_clear(&before);
+		for (size_t k = 0; k < model.n; k++)
+			if (model.run[k].last >= run.va && model.run[k].va <= run.last)
+				before.run[before.n++] = model.run[k];
+		if (run.va > 0)
+			set_remove(&before, 0, run.va - 1);
+		if (run.last != UINT64_MAX)
+			set_remove(&before, run.last + 1, UINT64_MAX);
+		MUST(set_equal(&one, &before));
+		MUST(set_remove(&model, run.va, run.last) == f.g.pages);
+		if (op->flags & 0x10)
+			compare();
+		if (op->flags & 0x20)
+			sync_all();
+	}
+}
+
+static void op_access(const struct op *op)
+{
+	uint64_t va = pick_va(op), first;
+	bool write = op->flags & 1;
+
+	if (range_status(va, 1))
+		return;
+	bool there = set_overlaps(&model, va, va, &first);
+	if (!ora_access(&ora, va, write, op->flags & 2, op->flags & 4))
+		return;
+	MUST(there);
+	struct ora_run leaf = ora_walk(&ora, va);
+	set_touch(&model, leaf.va, leaf.last, MM_PT_ACCESSED | (write ? MM_PT_DIRTY : 0u));
+}
+
+static void run_op(const struct op *op)
+{
+	f.hash = ora_hash(&ora);
+	ora_fail(&ora, op->fail & 0x80 ? op->fail % 8u : 0, op->fail & 0x40);
+	switch (op->kind % 8) {
+	case 0:
+	case 1:
+		op_map(op);
+		break;
+	case 2:
+		op_unmap(op);
+		break;
+	case 3:
+		op_protect(op);
+		break;
+	case 4:
+		op_query(op);
+		break;
+	case 5:
+		op_cursor(op);
+		break;
+	case 6:
+		op_unmap_next(op);
+		break;
+	case 7:
+		op_access(op);
+		break;
+	}
+	compare();
+	if (op->kind & 0x80)
+		sync_all();
+}
+
+static void start(uint8_t how)
+{
+	static bool ready;
+	struct mm_pt_cfg cfg = { .pa_bits = 40 };
+
+	if (!ready)
+		ora_init(&ora, 0x40000000, TABLES);
+	ready = true;
+	ora_reset(&ora);
+	set_clear(&model);
+	f = (struct fuzz){ .folded = how & 1, .allow_wx = how & 2 };
+	cfg.allow_wx = f.allow_wx;
+	cfg.leaf_levels = how & 4 ? (how & 8 ? 1 : 3) : 0;
+	cfg.set_bits = how & 16 ? UINT64_C(1) << 47 : 0;
+	ora.pa_bits = 40;
+	ora.c_bit = cfg.set_bits;
+	MUST(mm_pt_init(&f.pt, mm_pt_x86_64_port(), &ora.env, &cfg) == MM_OK);
+	ora.pt = &f.pt;
+	ora_observe(&ora);
+	MUST(ora.used == 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+{
+	struct op op;
+
+	if (n < 1)
+		return 0;
+	start(in[0]);
+	in++, n--;
+	for (unsigned i = 0; i < MAX_OPS && n >= sizeof(op);
+	     i++, in += sizeof(op), n -= sizeof(op)) {
+		memcpy(&op, in, sizeof(op));
+		run_op(&op);
+	}
+	sync_all();
+	ora.pt = NULL;
+	MUST(mm_pt_destroy(&f.pt) == MM_OK);
+	MUST(ora.used == 0 && f.pt.port == NULL);
+	return 0;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Page-table format: x86-64, four levels.
+ *
+ * Theory of operation
+ * Problem      say what Intel's manual (SDM volume 3A, chapter "Paging") and AMD's (APM volume 2,
+ *              "Page Translation and Protection") say, as pure functions.
+ * Structure    bit   0 P   1 RW   2 US   3 PWT   4 PCD   5 A   6 D (leaf)
+ *                    7 PAT at level 0, PS at levels 1 and 2, reserved at 3
+ *                    8 G (leaf)   12 PAT at levels 1 and 2 (leaf)
+ *                    51:12 address   58 free for software: dirty of a read-only page   63 XD
+ *              Tables carry all rights; leaves restrict. Memory type = PAT entry PAT:PCD:PWT.
+ * Invariants   X1 leaf() and attr() are inverse to each other for all that check() lets pass.
+ *              X2 no leaf has RW=0 and D=1: under CET that is a shadow stack.
+ *              X3 an entry with P=0 is empty only without a payload; accessed and dirty do not
+ *                 count, since Knights Landing sets them in entries that are not present. */
+#ifndef MM_SRC_PORTS_X86_64_H
+#define MM_SRC_PORTS_X86_64_H
+#include <mmlib/pt_port.h>
+
+#define X86_FN static inline __attribute__((always_inline))
+
+#define X86_P       (UINT64_C(1) << 0)
+#define X86_RW      (UINT64_C(1) << 1)
+#define X86_US      (UINT64_C(1) << 2)
+#define X86_PWT     (UINT64_C(1) << 3)
+#define X86_PCD     (UINT64_C(1) << 4)
+#define X86_A       (UINT64_C(1) << 5)
+#define X86_D       (UINT64_C(1) << 6)
+#define X86_PS      (UINT64_C(1) << 7)
+#define X86_G       (UINT64_C(1) << 8)
+#define X86_SOFT_D  (UINT64_C(1) << 58)
+#define X86_XD      (UINT64_C(1) << 63)
+#define X86_PAT_LG2 7u                           /* at level 0 */
+#define X86_PAT_BIG 12u                          /* at levels 1 and 2 */
+#define X86_ADDR    UINT64_C(0x000ffffffffff000) /* bits 51:12 */
+
+X86_FN uint64_t x86_64_pat(unsigned level)
+{
+	return UINT64_C(1) << (level ? X86_PAT_BIG : X86_PAT_LG2);
+}
+
+/* Address bits of a leaf at a level. Without PAT, which lies below them. */
+X86_FN uint64_t x86_64_leaf_addr(unsigned level)
+{
+	return X86_ADDR & ~((UINT64_C(1) << (12 + 9 * level)) - 1);
+}
+
+X86_FN uint64_t x86_64_empty(const struct mm_pt *pt, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return 0;
+}
+
+X86_FN enum mm_pt_kind x86_64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	if (!(entry & ~(X86_A | X86_D)))
+		return MM_PT_EMPTY; /* X3 */
+	if (!(entry & X86_P) || (entry & X86_ADDR & ~(pt->pa_last | pt->cfg.set_bits)))
+		return MM_PT_BAD;
+	if (level == 0)
+		return MM_PT_LEAF;
+	if (!(entry & X86_PS))
+		return MM_PT_TABLE;
+	if (!(pt->cfg.leaf_levels >> level & 1))
+		return MM_PT_BAD;
+	return entry & X86_ADDR & ~x86_64_leaf_addr(level) & ~x86_64_pat(level) ? MM_PT_BAD
+										: MM_PT_LEAF;
+}
+
+X86_FN enum mm_status x86_64_check(const struct mm_pt *pt, uint32_t attr)
+{
+	(void)pt;
+	return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
+}
+
+/* PWT, PCD and PAT of a memory type: PAT entry 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC. */
+X86_FN uint64_t x86_64_type(uint32_t type, unsigned level)
+{
+	switch (type) {
+	case MM_PT_WT:
+		return X86_PWT;
+	case MM_PT_UC:
+		return X86_PCD;
+	case MM_PT_DEVICE:
+		return X86_PCD | X86_PWT;
+	case MM_PT_WC:
+		return x86_64_pat(level);
+	default:
+		return 0;
+	}
+}
+
+X86_FN uint64_t x86_64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
+{
+	uint64_t entry = X86_P | x86_64_type(attr & MM_PT_TYPE, level) | pt->cfg.set_bits;
+
+	if (!(attr & MM_PT_TRACK))
+		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
+	entry |= level ? X86_PS : 0;
+	entry |= attr & MM_PT_WRITE ? X86_RW : 0;
+	entry |= attr & MM_PT_USER ? X86_US : 0;
+	entry |= attr & MM_PT_GLOBAL ? X86_G : 0;
+	entry |= attr & MM_PT_EXEC ? 0 : X86_XD;
+	entry |= attr & MM_PT_ACCESSED ? X86_A : 0;
+	if (attr & MM_PT_DIRTY)
+		entry |= attr & MM_PT_WRITE ? X86_D : X86_SOFT_D; /* X2 */
+	return entry | pa;
+}
+
+/* PAT entries 5 to 7 are not ours; the reset value repeats 1 to 3 there. */
+X86_FN uint32_t x86_64_attr_type(uint64_t entry, unsigned level)
+{
+	if (entry & X86_PCD)
+		return entry & X86_PWT ? MM_PT_DEVICE : MM_PT_UC;
+	if (entry & X86_PWT)
+		return MM_PT_WT;
+	return entry & x86_64_pat(level) ? MM_PT_WC : MM_PT_WB;
+}
+
+X86_FN uint32_t x86_64_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	uint32_t attr = MM_PT_READ | x86_64_attr_type(entry, level);
+
+	(void)pt;
+	attr |= entry & X86_RW ? MM_PT_WRITE : 0u;
+	attr |= entry & X86_US ? MM_PT_USER : 0u;
+	attr |= entry & X86_G ? MM_PT_GLOBAL : 0u;
+	attr |= entry & X86_XD ? 0u : MM_PT_EXEC;
+	attr |= entry & X86_A ? MM_PT_ACCESSED : 0u;
+	attr |= entry & (X86_D | X86_SOFT_D) ? MM_PT_DIRTY : 0u;
+	return attr;
+}
+
+/* Accessed is preset: it saves the CPU a locked store at the first use. */
+X86_FN uint64_t x86_64_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	(void)level;
+	return X86_P | X86_RW | X86_US | X86_A | pt->cfg.set_bits | pa;
+}
+
+X86_FN mm_paddr_t x86_64_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	uint64_t mask = level && (entry & X86_PS) ? x86_64_leaf_addr(level) : X86_ADDR;
+
+	return (mm_paddr_t)(entry & mask & ~pt->cfg.set_bits);
+}
+
+/* From leaf to leaf of the same size. A change of US is a loss too: under SMEP and SMAP a page that
+ * becomes a user's is one that the kernel may no longer execute or touch. Accessed 1 -> 0 leaves at
+ * worst an access unseen. Dirty 1 -> 0 needs the flush, else later writes go unseen. */
+X86_FN unsigned x86_64_between_leaves(uint64_t old, uint64_t now, unsigned level)
+{
+	uint64_t any = X86_ADDR | X86_PWT | X86_PCD | x86_64_pat(level) | X86_G | X86_US;
+	uint64_t lost = (old & ~now & (X86_RW | X86_D)) | (~old & now & X86_XD);
+
+	return ((old ^ now) & any) | lost ? MM_PT_AFTER_FLUSH : MM_PT_AFTER_NONE;
+}
+
+/* An entry that was not present is in no TLB (SDM 4.10.2.3), and stores are seen in order. */
+X86_FN unsigned x86_64_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,
+				  unsigned level)
+{
+	(void)pt;
+	if (!(old & X86_P))
+		return MM_PT_AFTER_NONE;
+	bool was_table = level && !(old & X86_PS), is_table = level && !(now & X86_PS);
+	if (was_table || (is_table && (now & X86_P)))
+		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES;
+	if (!(now & X86_P))
+		return MM_PT_AFTER_FLUSH;
+	return x86_64_between_leaves(old, now, level);
+}
+
+static const struct mm_pt_port mm_port_x86_64 = {
+	.name = "x86-64",
+	.nlevels = 4,
+	.entry_lg2 = 3,
+	.va_bits = 48,
+	.pa_bits = 52,
+	.sign_extended = true,
+	.hw_volatile = X86_A | X86_D,
+	.hw_final = X86_A | X86_D,
+	.set_mask = X86_ADDR,
+	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
+	.empty = x86_64_empty,
+	.classify = x86_64_classify,
+	.check = x86_64_check,
+	.leaf = x86_64_leaf,
+	.attr = x86_64_attr,
+	.table = x86_64_table,
+	.pa = x86_64_pa,
+	.transition = x86_64_transition,
+};
+#endif

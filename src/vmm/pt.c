@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: page tables, the part that is the same code for every format
+ * Problem      set up and take down trees, give tables back safely, and the slow paths that change
+ *              the shape of a tree.
+ * Structure    every function goes through pt->port. The fast paths, folded to a format, are in
+ *              pt_walk.inc; what format they are for is checked there.
+ * Invariants   T1 no table below the root is empty when an operation ends.
+ *              T2 a table that was ever reachable goes back only after a flush that followed its
+ *                 detaching, and nothing in it is written or followed up to then.
+ *              T3 all tables that an operation may need are allocated before its first change
+ *                 (split), or before the tree can see any of them (grow).
+ *              T4 a chain of new tables is filled before it is linked, by one store.
+ * Why no list  through dead tables: remote CPUs may still walk them until the flush, so a link
+ *              written into one would be followed. The gather keeps 16 roots of dead trees; each
+ *              tree is its own list, read after the flush.
+ * Why no use   counts: they need memory beside each table. An emptied table is told by a look at
+ *              its entries, which begins beside the one that was cleared.
+ * Concurrency  one writer for each tree, by the caller. Hardware walks it at any time. */
+#include <mmlib/pt.h>
+#include "vmm/pt_core.h"
+
+/* Where a walk through a whole subtree stands in the table of one level. */
+struct pt_frame {
+	mm_paddr_t pa;
+	void *table;
+	size_t next; /* entry to look at */
+	bool used;   /* one was not empty */
+};
+
+/* Tables for a split, allocated beforehand: at most one for each level and edge. */
+struct pt_spare {
+	mm_paddr_t pa[2 * MM_PT_LEVELS_MAX];
+	uint8_t level[2 * MM_PT_LEVELS_MAX];
+	unsigned n;
+};
+
+static size_t pt_bytes(const struct mm_pt_port *port, unsigned level)
+{
+	return pt_entries(port, level) << port->entry_lg2;
+}
+
+static void pt_table_free(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	pt->env->free_table(pt->env->ctx, pa, pt_bytes(pt->port, level));
+}
+
+/* Tables come dirty. Nobody sees this one yet. */
+static void pt_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
+{
+	uint64_t empty = pt->port->empty(pt, level);
+
+	if (!empty) {
+		__builtin_memset(table, 0, pt_bytes(pt->port, level));
+		return;
+	}
+	for (size_t i = 0; i < pt_entries(pt->port, level); i++)
+		pt_make(pt_slot(pt->port, table, i), pt->port->entry_lg2, empty);
+}
+
+static enum mm_status pt_table_new(const struct mm_pt *pt, unsigned level, mm_paddr_t *pa)
+{
+	size_t bytes = pt_bytes(pt->port, level);
+	mm_paddr_t got = MM_PADDR_MAX;
+
+	if (mm_hook_fail())
+		return MM_E_NOMEM;
+	enum mm_status st = pt->env->alloc_table(pt->env->ctx, bytes, &got);
+	if (st != MM_OK)
+		return st;
+	if ((got & (bytes - 1)) || got > pt->pa_last) {
+		pt_table_free(pt, got, level);
+		return MM_E_PORT;
+	}
+	*pa = got;
+	return MM_OK;
+}
+
+/* ---- set up and take down ---- */
+
+static bool pt_port_ok(const struct mm_pt_port *port)
+{
+	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->attr ||
+	    !port->table || !port->pa || !port->transition)
+		return false;
+	if (port->nlevels < 1 || port->nlevels > MM_PT_LEVELS_MAX || !port->level[0].leaf)
+		return false;
+	for (unsigned l = 1; l < port->nlevels; l++) {
+		const struct mm_pt_level *up = &port->level[l], *low = &port->level[l - 1];
+		if (up->shift != low->shift + low->bits || (up->leaf && !low->leaf))
+			return false;
+	}
+	return port->entry_lg2 == 2 || port->entry_lg2 == 3;
+}
+
+static uint8_t pt_leaf_levels(const struct mm_pt_port *port)
+{
+	unsigned levels = 0;
+
+	for (unsigned l = 0; l < port->nlevels; l++)
+		levels |= port->level[l].leaf ? 1u << l : 0;
+	return (uint8_t)levels;
+}
+
+/* Put the format's values in place of zeros; refuse what the format does not have. */
+static bool pt_cfg_resolve(struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	struct mm_pt_cfg *cfg = &pt->cfg;
+	uint8_t levels = pt_leaf_levels(port);
+	unsigned most = port->pa_bits < MM_PADDR_BITS ? port->pa_bits : MM_PADDR_BITS;
+
+	if (cfg->pa_bits > port->pa_bits || (cfg->leaf_levels & ~levels))
+		return false;
+	if (!cfg->leaf_levels)
+		cfg->leaf_levels = levels;
+	if (cfg->leaf_levels & (cfg->leaf_levels + 1u))
+		return false; /* bit 0 missing, or a gap */
+	if (!cfg->pa_bits || cfg->pa_bits > most)
+		cfg->pa_bits = (uint8_t)most;
+	if (cfg->pa_bits <= port->level[0].shift)
+		return false;
+	pt->pa_last = UINT64_MAX >> (64 - cfg->pa_bits);
+	return true;
+}
+
+/* Bits for every entry must not be any that an entry has anyway. */
+static bool pt_set_bits_ok(struct mm_pt *pt)
+{
+	uint64_t set = pt->cfg.set_bits;
+	mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~pt_mask(pt->port, 0));
+
+	pt->cfg.set_bits = 0;
+	uint64_t used =
+		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
+	pt->cfg.set_bits = set;
+	return !(set & (used | ~pt->port->set_mask));
+}
+
+enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
+			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
+{
+	struct mm_pt made = { .port = port, .env = env };
+
+	if (!pt || !port || !env)
+		return MM_E_INVAL;
+	if (cfg)
+		made.cfg = *cfg;
+	if (!env->alloc_table || !env->free_table || !env->to_virt || !env->flush ||
+	    !pt_port_ok(port))
+		return MM_E_PORT;
+	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
+		return MM_E_PORT;
+	enum mm_status st = pt_table_new(&made, port->nlevels - 1u, &made.root);
+	if (st != MM_OK)
+		return st;
+	pt_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
+	*pt = made;
+	return MM_OK;
+}
+
+static struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa)
+{
+	return (struct pt_frame){ .pa = pa, .table = pt_virt(pt, pa) };
+}
+
+/* Next entry of a table that is not empty; MM_PT_EMPTY at the end of it. */
+static enum mm_pt_kind pt_step(const struct mm_pt *pt, struct pt_frame *at, unsigned level,
+			       uint64_t *entry)
+{
+	while (at->next < pt_entries(pt->port, level)) {
+		*entry = pt_get(pt->port, at->table, at->next++);
+		enum mm_pt_kind kind = pt->port->classify(pt, *entry, level);
+		if (kind != MM_PT_EMPTY) {
+			at->used = true;
+			return kind;
+		}
+	}
+	return MM_PT_EMPTY;
+}
+
+static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned level,
+			  mm_paddr_t *pa)
+{
+	enum mm_pt_kind kind;
+	uint64_t entry = 0;
+
+	do {
+		kind = pt_step(pt, at, level, &entry);
+		if (kind == MM_PT_TABLE)
+			*pa = pt->port->pa(pt, entry, level);
+	} while (kind == MM_PT_LEAF || kind == MM_PT_BAD);
+	return kind == MM_PT_TABLE;
+}
+
+/* Give a subtree back, children first. Tables of level 0 are not read. No CPU walks it any more. */
+static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
+{
+	struct pt_frame at[MM_PT_LEVELS_MAX];
+	unsigned level = top;
+	mm_paddr_t pa = root;
+
+	if (level > 0)
+		at[level] = pt_enter(pt, pa);
+	while (level > 0) {
+		if (!pt_next_child(pt, &at[level], level, &pa)) {
+			pt_table_free(pt, at[level].pa, level);
+			if (level++ == top)
+				return;
+		} else if (level == 1) {
+			pt_table_free(pt, pa, 0);
+		} else {
+			at[--level] = pt_enter(pt, pa);
+		}
+	}
+	pt_table_free(pt, pa, 0);
+}
+
+enum mm_status mm_pt_destroy(struct mm_pt *pt)
+{
+	if (!pt)
+		return MM_E_INVAL;
+	if (!pt->port)
+		return MM_E_STATE;
+	pt_free_tree(pt, pt->root, pt->port->nlevels - 1u);
+	*pt = (struct mm_pt){ 0 };
+	return MM_OK;
+}
+
+void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	if (!pt || !pt->port || !g)
+		return;
+	if (g->flush || g->sync)
+		pt->env->flush(pt->env->ctx, g);
+	for (unsigned i = 0; i < g->ntables; i++)
+		pt_free_tree(pt, g->trees[i], g->levels[i]); /* T2 */
+	g->start = g->last = 0;
+	g->min_shift = g->ntables = 0;
+	g->sync = g->flush = g->tables = false;
+}
+
+/* A table that is its own descendant would be walked for ever, or freed twice. */
+static bool pt_is_ancestor(const struct pt_frame *at, unsigned level, unsigned top, mm_paddr_t pa)
+{
+	for (; level <= top; level++)
+		if (at[level].pa == pa)
+			return true;
+	return false;
+}
+
+enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
+{
+	struct pt_frame at[MM_PT_LEVELS_MAX];
+	size_t n = 1;
+
+	if (!pt)
+		return MM_E_INVAL;
+	if (!pt->port)
+		return MM_E_STATE;
+	unsigned top = pt->port->nlevels - 1u, level = top;
+	at[top] = pt_enter(pt, pt->root);
+	while (level <= top) {
+		uint64_t entry = 0;
+		enum mm_pt_kind kind = pt_step(pt, &at[level], level, &entry);
+		if (kind == MM_PT_TABLE) {
+			mm_paddr_t pa = pt->port->pa(pt, entry, level);
+			if (pt_is_ancestor(at, level, top, pa))
+				return MM_E_CORRUPT;
+			at[--level] = pt_enter(pt, pa);
+			n++;
+		} else if (kind == MM_PT_EMPTY) {
+			if (!at[level].used && level < top)
+				return MM_E_CORRUPT; /* T1 */
+			level++;
+		} else if (kind == MM_PT_BAD) {
+			return MM_E_CORRUPT;
+		}
+	}
+	if (tables)
+		*tables = n;
+	return MM_OK;
+}
+
+enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_vaddr_t va,
+			      uint64_t length)
+{
+	mm_vaddr_t last;
+
+	if (!cur || !pt)
+		return MM_E_INVAL;
+	if (!pt->port)
+		return MM_E_STATE;
+	enum mm_status st = pt_range(pt->port, va, length, &last);
+	if (st == MM_OK)
+		*cur = (struct mm_pt_cur){ .pt = pt, .va = va, .last = last };
+	return st;
+}
+
+/* ---- slow paths of the operations ---- */
+
+enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			       const struct pt_at *at, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	mm_paddr_t pa[MM_PT_LEVELS_MAX];
+	unsigned l = at->level;
+	enum mm_status st = MM_OK;
+
+	while (l > level && (st = pt_table_new(pt, l - 1, &pa[l - 1])) == MM_OK)
+		l--;
+	size_t i = pt_index(port, va, at->level);
+	if (st != MM_OK ||
+	    pt_get(port, at->table, i) != at->entry) { /* T3; or the env changed the tree */
+		for (; l < at->level; l++)
+			pt_table_free(pt, pa[l], l);
+		return st;
+	}
+	for (l = level; l < at->level; l++) {
+		void *table = pt_virt(pt, pa[l]);
+		pt_fill_empty(pt, table, l);
+		if (l > level)
+			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
+				port->table(pt, pa[l - 1], l));
+	}
+	uint64_t now = port->table(pt, pa[at->level - 1], at->level);
+	pt_link(pt_slot(port, at->table, i), port->entry_lg2, now); /* T4 */
+	pt_note(g, va, va, port->level[0].shift, port->transition(pt, at->entry, now, at->level));
+	return MM_OK;
+}
+
+/* Lowest level at or below @level whose entries may begin at @border. */
+static unsigned pt_border_level(const struct mm_pt_port *port, mm_vaddr_t border, unsigned level)
+{
+	while (border & pt_mask(port, level))
+		level--;
+	return level;
+}
+
+/* Allocate tables for levels @low to @high - 1. */
+static enum mm_status pt_spare_add(const struct mm_pt *pt, struct pt_spare *spare, unsigned low,
+				   unsigned high)
+{
+	for (; low < high; low++) {
+		enum mm_status st = pt_table_new(pt, low, &spare->pa[spare->n]);
+		if (st != MM_OK)
+			return st;
+		spare->level[spare->n++] = (uint8_t)low;
+	}
+	return MM_OK;
+}
+
+static mm_paddr_t pt_spare_take(struct pt_spare *spare, unsigned level)
+{
+	unsigned i = 0;
+
+	while (spare->level[i] != level)
+		i++;
+	mm_paddr_t pa = spare->pa[i];
+	spare->n--;
+	spare->pa[i] = spare->pa[spare->n];
+	spare->level[i] = spare->level[spare->n];
+	return pa;
+}
+
+/* Fill a table with what leaf @old at @level maps: same frames, rights, type, accessed and dirty.
+ */
+static void pt_fill_leaves(const struct mm_pt *pt, void *table, uint64_t old, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	uint32_t attr = port->attr(pt, old, level) | MM_PT_TRACK;
+	mm_paddr_t pa = port->pa(pt, old, level), bytes = (mm_paddr_t)pt_mask(port, level - 1) + 1;
+
+	for (size_t i = 0; i < pt_entries(port, level - 1); i++, pa += bytes)
+		pt_make(pt_slot(port, table, i), port->entry_lg2,
+			port->leaf(pt, pa, level - 1, attr));
+}
+
+/* Leaf -> table in place if the format allows, else through an empty entry and a flush. */
+static void pt_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			  struct pt_at *at, mm_paddr_t table)
+{
+	const struct mm_pt_port *port = pt->port;
+	void *slot = pt_slot(port, at->table, pt_index(port, va, at->level)),
+	     *leaves = pt_virt(pt, table);
+	uint64_t mask = pt_mask(port, at->level), now = port->table(pt, table, at->level);
+	unsigned after = port->transition(pt, at->entry, now, at->level);
+	bool broken = after & MM_PT_AFTER_BBM;
+
+	if (broken) {
+		uint64_t empty = port->empty(pt, at->level);
+		while (!pt_change(slot, port->entry_lg2, &at->entry, empty))
+			;
+		pt_note(g, va & ~mask, va | mask, port->level[at->level].shift,
+			after | MM_PT_AFTER_FLUSH);
+		mm_pt_sync(pt, g);
+		after = port->transition(pt, empty, now, at->level);
+		pt_fill_leaves(pt, leaves, at->entry, at->level);
+		pt_link(slot, port->entry_lg2, now);
+	} else {
+		do
+			pt_fill_leaves(pt, leaves, at->entry, at->level);
+		while (!pt_change(slot, port->entry_lg2, &at->entry, now));
+	}
+	pt_note(g, va & ~mask, va | mask, port->level[at->level].shift, after);
+}
+
+static void pt_split_down(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level,
+			  struct pt_spare *spare)
+{
+	struct pt_at at = pt_seek(pt, pt->port, va);
+
+	while (at.level > level) {
+		pt_split_leaf(pt, g, va, &at, pt_spare_take(spare, at.level - 1));
+		at = pt_seek(pt, pt->port, va);
+	}
+}
+
+enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+				mm_vaddr_t last)
+{
+	const struct mm_pt_port *port = pt->port;
+	struct pt_at at = pt_seek(pt, port, va), end = pt_seek(pt, port, last);
+	struct pt_spare spare = { .n = 0 };
+	unsigned low = at.level, low_end, high_end = end.level;
+	bool leaf = port->classify(pt, at.entry, at.level) == MM_PT_LEAF;
+
+	if (leaf)
+		low = pt_border_level(port, va, at.level);
+	if (leaf && at.level == end.level && !((va ^ last) & ~pt_mask(port, at.level)))
+		while (high_end > low && !((va ^ last) & ~pt_mask(port, high_end)))
+			high_end--; /* one leaf: what the first edge splits is there already */
+	low_end = high_end;
+	if (port->classify(pt, end.entry, end.level) == MM_PT_LEAF)
+		low_end = pt_border_level(port, last + 1, high_end);
+	enum mm_status st = pt_spare_add(pt, &spare, low, at.level);
+	if (st == MM_OK)
+		st = pt_spare_add(pt, &spare, low_end, high_end);
+	if (st == MM_OK) { /* T3 */
+		pt_split_down(pt, g, va, low, &spare);
+		pt_split_down(pt, g, last, low_end, &spare);
+	} else {
+		while (spare.n > 0) {
+			spare.n--;
+			pt_table_free(pt, spare.pa[spare.n], spare.level[spare.n]);
+		}
+		st = pt_stop(g, low < at.level ? va : last, low < at.level ? at.level : end.level,
+			     st);
+	}
+	return st;
+}
+
+void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
+		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
+{
+	const struct mm_pt_port *port = pt->port;
+
+	if (g->ntables == MM_GATHER_TABLES)
+		mm_pt_sync(pt, g);
+	uint64_t old = pt_get(port, at->table, i);
+	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
+	pt_note(g, va, last, shift, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES); /* T2 */
+	g->trees[g->ntables] = port->pa(pt, old, at->level);
+	g->levels[g->ntables++] = (uint8_t)(at->level - 1);
+	pt->detached++;
+}
+
+void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	struct pt_at at[MM_PT_LEVELS_MAX];
+	unsigned l = port->nlevels - 1u;
+	uint64_t mask = pt_mask(port, level);
+
+	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root), .level = l };
+	for (; l > level + 1; l--) {
+		uint64_t entry = pt_get(port, at[l].table, pt_index(port, va, l));
+		at[l - 1] = (struct pt_at){ .table = pt_virt(pt, port->pa(pt, entry, l)),
+					    .level = l - 1 };
+	}
+	while (l < port->nlevels - 1u) {
+		size_t i = pt_index(port, va, l);
+		if (!pt_alone(pt, port, at[l].table, l, i, i))
+			break;
+		l++;
+	}
+	/* Translations were noted when they were cleared. Upper entries that lead to these tables
+	 * are found by any address under the emptied table: the cleared one. */
+	mm_pt_priv_detach(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
+			  port->level[level].shift);
+}
+
+void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+		      const struct pt_at *at, size_t i, uint32_t attr)
+{
+	const struct mm_pt_port *port = pt->port;
+	void *slot = pt_slot(port, at->table, i);
+	uint64_t old = pt_load(slot, port->entry_lg2), empty = port->empty(pt, at->level);
+	uint64_t mask = pt_mask(port, at->level);
+
+	while (!pt_change(slot, port->entry_lg2, &old, empty))
+		;
+	pt_note(g, va & ~mask, va | mask, port->level[at->level].shift, MM_PT_AFTER_FLUSH);
+	mm_pt_sync(pt, g);
+	attr |= port->attr(pt, old, at->level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
+	uint64_t now = port->leaf(pt, port->pa(pt, old, at->level), at->level, attr);
+	pt_make(slot, port->entry_lg2, now);
+	pt_note(g, va, va, port->level[0].shift, port->transition(pt, empty, now, at->level));
+}

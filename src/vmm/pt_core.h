@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the walker share: geometry, the gather, and the slow paths in pt.c.
+ *
+ * Functions that take a port are folded when it is a constant. Those without PT_INLINE are one copy
+ * for all formats and go through pt->port: they run once for a table, not once for an entry. */
+#ifndef MM_SRC_VMM_PT_CORE_H
+#define MM_SRC_VMM_PT_CORE_H
+#include <mmlib/pt_port.h>
+#include "checked.h"
+#include "vmm/pt_entry.h"
+
+/* A place in the tree: an entry and what was read from it. */
+struct pt_at {
+	void *table;
+	uint64_t entry;
+	unsigned level;
+};
+
+/* What is left of a range, and of the table that the operation is in. */
+struct pt_span {
+	mm_vaddr_t va;   /* next byte */
+	mm_vaddr_t last; /* last byte of the range */
+	uint32_t flags;  /* of the operation; map: highest level of a leaf */
+	bool down;       /* there is a table that sticks out of the range: go on in there */
+	bool done;       /* nothing is left */
+};
+
+/* Bytes of an entry at @level, less one. */
+PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
+{
+	return ((uint64_t)1 << port->level[level].shift) - 1;
+}
+
+PT_INLINE size_t pt_entries(const struct mm_pt_port *port, unsigned level)
+{
+	return (size_t)1 << port->level[level].bits;
+}
+
+PT_INLINE size_t pt_index(const struct mm_pt_port *port, mm_vaddr_t va, unsigned level)
+{
+	return (size_t)(va >> port->level[level].shift) & (pt_entries(port, level) - 1);
+}
+
+/* Smallest pages in an entry at @level. */
+PT_INLINE uint64_t pt_pages(const struct mm_pt_port *port, unsigned level)
+{
+	return (uint64_t)1 << (port->level[level].shift - port->level[0].shift);
+}
+
+PT_INLINE void *pt_slot(const struct mm_pt_port *port, void *table, size_t i)
+{
+	return (unsigned char *)table + (i << port->entry_lg2);
+}
+
+PT_INLINE uint64_t pt_get(const struct mm_pt_port *port, void *table, size_t i)
+{
+	return pt_load(pt_slot(port, table, i), port->entry_lg2);
+}
+
+/* A kernel that reaches its tables by one formula may define this; the indirect call is then gone.
+ * See mmlib/pt.h. */
+#ifndef MM_PT_TO_VIRT
+#define MM_PT_TO_VIRT(pt, pa) ((pt)->env->to_virt((pt)->env->ctx, (pa)))
+#endif
+PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa)
+{
+	(void)pt;
+	return MM_PT_TO_VIRT(pt, pa);
+}
+
+/* Last byte of the @n-th entry at @level, counted from the one around @va. */
+PT_INLINE mm_vaddr_t pt_end(const struct mm_pt_port *port, mm_vaddr_t va, size_t n, unsigned level)
+{
+	return (va | pt_mask(port, level)) + (((uint64_t)n - 1) << port->level[level].shift);
+}
+
+/* Are two addresses under the same table of level @level? */
+PT_INLINE bool pt_same_table(const struct mm_pt_port *port, mm_vaddr_t a, mm_vaddr_t b,
+			     unsigned level)
+{
+	return !((a ^ b) >> port->level[level].shift >> port->level[level].bits);
+}
+
+/* Entries of the table at @level from @va on, up to the end of the range or of the table. The last
+ * may lie in the range in part. */
+PT_INLINE size_t pt_reach(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last,
+			  unsigned level)
+{
+	size_t rest = pt_entries(port, level) - pt_index(port, va, level);
+	uint64_t more = (last >> port->level[level].shift) - (va >> port->level[level].shift);
+
+	return more < rest ? (size_t)more + 1 : rest;
+}
+
+/* Move on by @n entries. */
+PT_INLINE void pt_advance(const struct mm_pt_port *port, struct pt_span *span, size_t n,
+			  unsigned level)
+{
+	mm_vaddr_t end = pt_end(port, span->va, n, level);
+
+	span->done = end >= span->last;
+	if (!span->done)
+		span->va = end + 1;
+}
+
+/* The lowest entry for @va: the first that is not a table, from the root down. */
+PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
+{
+	struct pt_at at = { .table = pt_virt(pt, pt->root) };
+
+#pragma GCC unroll 6
+	for (at.level = port->nlevels - 1u; at.level > 0; at.level--) {
+		at.entry = pt_get(port, at.table, pt_index(port, va, at.level));
+		if (port->classify(pt, at.entry, at.level) != MM_PT_TABLE)
+			return at;
+		at.table = pt_virt(pt, port->pa(pt, at.entry, at.level));
+	}
+	at.entry = pt_get(port, at.table, pt_index(port, va, 0));
+	return at;
+}
+
+/* Does [va, last] cover the whole entry around @va? */
+PT_INLINE bool pt_covered(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last,
+			  unsigned level)
+{
+	uint64_t mask = pt_mask(port, level);
+
+	return !(va & mask) && last - va >= mask;
+}
+
+/* Is [va, last] representable? For one address, give it twice. */
+PT_INLINE bool pt_va_ok(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
+{
+	uint64_t top;
+
+	if (!port->sign_extended)
+		return port->va_bits == 64 || !(last >> port->va_bits);
+	top = va >> (port->va_bits - 1);
+	return top == last >> (port->va_bits - 1) &&
+	       (top == 0 || top == UINT64_MAX >> (port->va_bits - 1));
+}
+
+/* The rules for every range. *@last is its last byte. */
+PT_INLINE enum mm_status pt_range(const struct mm_pt_port *port, mm_vaddr_t va, uint64_t length,
+				  mm_vaddr_t *last)
+{
+	if (!mm_range_last(va, length, last))
+		return MM_E_INVAL;
+	if ((va | length) & pt_mask(port, 0))
+		return MM_E_ALIGN;
+	return pt_va_ok(port, va, *last) ? MM_OK : MM_E_RANGE;
+}
+
+/* The operation stopped here. */
+PT_INLINE enum mm_status pt_stop(struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level,
+				 enum mm_status st)
+{
+	g->stop_va = va;
+	g->stop_level = (uint8_t)level;
+	return st;
+}
+
+/* Note that [va, last] changed, in pages of 2^shift bytes. @after: of mm_pt_after. */
+PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, uint8_t shift,
+		       unsigned after)
+{
+	if (after & MM_PT_AFTER_SYNC)
+		g->sync = true;
+	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
+		return;
+	if (!g->flush || va < g->start)
+		g->start = va;
+	if (!g->flush || last > g->last)
+		g->last = last;
+	if (!g->flush || shift < g->min_shift)
+		g->min_shift = shift;
+	g->flush = true;
+	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
+}
+
+/* Does the table hold nothing outside its entries [lo, hi]? Its neighbours tell mostly. */
+PT_INLINE bool pt_alone(const struct mm_pt *pt, const struct mm_pt_port *port, void *table,
+			unsigned level, size_t lo, size_t hi)
+{
+	size_t n = pt_entries(port, level), left = n - 1 - (hi - lo);
+
+	if (lo > 0 && port->classify(pt, pt_get(port, table, lo - 1), level) != MM_PT_EMPTY)
+		return false;
+	if (MM_PLANTED(MM_PLANT_PT_EMPTY) && lo > 0)
+		return true;
+	for (size_t i = hi + 1; left > 0; i++, left--)
+		if (port->classify(pt, pt_get(port, table, i & (n - 1)), level) != MM_PT_EMPTY)
+			return false;
+	return true;
+}
+
+/* Slow paths, in pt.c. */
+
+/* Make tables below the empty entry @at around @va, down to @level. All or none. */
+enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			       const struct pt_at *at, unsigned level);
+/* Split the leaves that stick out of [va, last], so that none does. All or none. */
+enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+				mm_vaddr_t last);
+/* Take the table entry number @i out of @table at @level and keep its subtree in the gather. Notes
+ * [va, last] in pages of 2^shift bytes. */
+void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
+		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift);
+/* The table of level @level around @va has become empty: detach it and all above it that this
+ * leaves empty. */
+void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
+/* Change a leaf that must not go from one valid value to another at once. */
+void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+		      const struct pt_at *at, size_t i, uint32_t attr);
+#endif

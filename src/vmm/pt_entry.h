@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* One page-table entry in memory: load, store, compare-and-swap.
+ *
+ * Theory of operation
+ * Problem      a table walker in hardware reads entries, and sets accessed and dirty bits in them,
+ *              at any time; entries may be wider than the CPU's word.
+ * Structure    entries are uint64_t in the core; the log2 of their bytes, a folded constant,
+ *              selects the access. 4 bytes, and 8 bytes on a 64-bit CPU, are one relaxed access.
+ *              8 bytes on a 32-bit CPU, without libatomic and without x87:
+ *              load     low, high, low again until it stands still
+ *              make     high half, then low: the low half has the valid bit
+ *              clear    low half, then high
+ *              change   x86: cmpxchg8b. Others: take the low half away with an exchange, which
+ *                       makes the entry invalid, so that hardware leaves it alone; compare; write
+ *                       high and low. An access meanwhile faults once too often, nothing is lost.
+ * Invariants   E1 hardware never sees a valid entry made of two halves that do not belong together.
+ *              E2 change() fails rather than lose a bit that hardware has set.
+ * MM_ATOMICS=0 volatile keeps the compiler from merging and reordering what hardware watches.
+ * Concurrency  one writer (the caller's rule) and the hardware. */
+#ifndef MM_SRC_VMM_PT_ENTRY_H
+#define MM_SRC_VMM_PT_ENTRY_H
+#include "atomic.h"
+
+#define PT_INLINE static inline __attribute__((always_inline))
+#if MM_ATOMICS
+#define PT_LIVE /* atomic accesses are enough */
+#else
+#define PT_LIVE volatile
+#endif
+typedef uint64_t PT_LIVE pt_u64;
+typedef uint32_t PT_LIVE pt_u32;
+
+#if UINTPTR_MAX > 0xffffffffu
+PT_INLINE uint64_t pt_load8(const void *p)
+{
+	return mm_atomic_load_relaxed((const pt_u64 *)p);
+}
+
+PT_INLINE void pt_make8(void *p, uint64_t v)
+{
+	mm_atomic_store_relaxed((pt_u64 *)p, v);
+}
+
+PT_INLINE void pt_link8(void *p, uint64_t v)
+{
+	mm_atomic_store_release((pt_u64 *)p, v);
+}
+
+PT_INLINE void pt_clear8(void *p, uint64_t v)
+{
+	mm_atomic_store_relaxed((pt_u64 *)p, v);
+}
+
+PT_INLINE bool pt_change8(void *p, uint64_t *old, uint64_t v)
+{
+	return mm_atomic_cas((pt_u64 *)p, old, v);
+}
+#else
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define PT_LOW  1
+#define PT_HIGH 0
+#else
+#define PT_LOW  0
+#define PT_HIGH 1
+#endif
+
+static inline uint64_t pt_load8(const void *p)
+{
+	const pt_u32 *half = p;
+	uint32_t low = mm_atomic_load_acquire(&half[PT_LOW]), high, again = low;
+
+	do {
+		low = again;
+		high = mm_atomic_load_acquire(&half[PT_HIGH]);
+		again = mm_atomic_load_acquire(&half[PT_LOW]);
+	} while (low != again);
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void pt_make8(void *p, uint64_t v)
+{
+	pt_u32 *half = p;
+
+	mm_atomic_store_relaxed(&half[PT_HIGH], (uint32_t)(v >> 32));
+	mm_atomic_store_release(&half[PT_LOW], (uint32_t)v); /* E1 */
+}
+
+static inline void pt_link8(void *p, uint64_t v)
+{
+	pt_make8(p, v); /* its release covers the high half and all before it */
+}
+
+static inline void pt_clear8(void *p, uint64_t v)
+{
+	pt_u32 *half = p;
+
+	mm_atomic_store_relaxed(&half[PT_LOW], (uint32_t)v); /* E1 */
+	mm_atomic_store_release(&half[PT_HIGH], (uint32_t)(v >> 32));
+}
+
+#if defined(__i386__)
+static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
+{
+	uint32_t low = (uint32_t)*old, high = (uint32_t)(*old >> 32);
+	bool same;
+
+	__asm__ volatile("lock; cmpxchg8b %3"
+			 : "=@ccz"(same), "+a"(low), "+d"(high), "+m"(*(pt_u64 *)p)
+			 : "b"((uint32_t)v), "c"((uint32_t)(v >> 32))
+			 : "memory");
+	*old = (uint64_t)high << 32 | low;
+	return same;
+}
+#else
+static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
+{
+	pt_u32 *half = p;
+	uint32_t low = mm_atomic_load_relaxed(&half[PT_LOW]);
+
+	while (!mm_atomic_cas(&half[PT_LOW], &low, 0))
+		;
+	uint64_t found = (uint64_t)mm_atomic_load_relaxed(&half[PT_HIGH]) << 32 | low;
+	bool same = found == *old;
+	pt_make8(p, same ? v : found); /* E2 */
+	*old = found;
+	return same;
+}
+#endif
+#undef PT_LOW
+#undef PT_HIGH
+#endif
+
+/* What entry @p holds now. */
+PT_INLINE uint64_t pt_load(const void *p, unsigned lg2)
+{
+	return lg2 == 3 ? pt_load8(p) : mm_atomic_load_relaxed((const pt_u32 *)p);
+}
+
+/* Store over an entry that is not valid. */
+PT_INLINE void pt_make(void *p, unsigned lg2, uint64_t v)
+{
+	if (lg2 == 3)
+		pt_make8(p, v);
+	else
+		mm_atomic_store_relaxed((pt_u32 *)p, (uint32_t)v);
+}
+
+/* The same, and all stores before it come first: publishes a table. */
+PT_INLINE void pt_link(void *p, unsigned lg2, uint64_t v)
+{
+#if !MM_ATOMICS
+	__asm__ volatile("" ::: "memory");
+#endif
+	if (lg2 == 3)
+		pt_link8(p, v);
+	else
+		mm_atomic_store_release((pt_u32 *)p, (uint32_t)v);
+}
+
+/* Store an entry that is not valid over any other. */
+PT_INLINE void pt_clear(void *p, unsigned lg2, uint64_t v)
+{
+	if (lg2 == 3)
+		pt_clear8(p, v);
+	else
+		mm_atomic_store_relaxed((pt_u32 *)p, (uint32_t)v);
+}
+
+/* Make it @v if it is *@old, else tell in *@old what it is. */
+PT_INLINE bool pt_change(void *p, unsigned lg2, uint64_t *old, uint64_t v)
+{
+	if (lg2 == 3)
+		return pt_change8(p, old, v);
+	uint32_t was = (uint32_t)*old;
+	bool same = mm_atomic_cas((pt_u32 *)p, &was, (uint32_t)v);
+	*old = was;
+	return same;
+}
+
+/* Valid over valid, and hardware does not change it any more. */
+PT_INLINE void pt_replace(void *p, unsigned lg2, uint64_t old, uint64_t v)
+{
+	if (lg2 == 3 && sizeof(uintptr_t) == 4)
+		while (!pt_change(p, lg2, &old, v))
+			;
+	else
+		pt_make(p, lg2, v);
+}
+#endif

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/* Oracle for page tables: see pt_oracle.h. */
+#include "pt_oracle.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* SDM volume 3A, tables 4-15 to 4-20: entries of 4-level paging. */
+#define BIT(n)   (UINT64_C(1) << (n))
+#define SOFT_D   BIT(58) /* the library's own: dirty of a read-only page */
+#define PA_FIELD ((BIT(52) - 1) & ~(uint64_t)0xfff)
+
+void ora_violation(struct ora *ora, const char *what)
+{
+	if (!ora->wrong)
+		ora->wrong = what;
+}
+
+/* ---- sets ---- */
+
+void set_clear(struct ora_set *set)
+{
+	set->n = 0;
+}
+
+/* First stretch that ends at or after @va. */
+static size_t set_find(const struct ora_set *set, uint64_t va)
+{
+	size_t lo = 0, hi = set->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (set->run[mid].last < va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+bool set_overlaps(const struct ora_set *set, uint64_t va, uint64_t last, uint64_t *first)
+{
+	size_t i = set_find(set, va);
+
+	if (i == set->n || set->run[i].va > last)
+		return false;
+	if (first)
+		*first = set->run[i].va > va ? set->run[i].va : va;
+	return true;
+}
+
+static void set_open(struct ora_set *set, size_t i)
+{
+	if (set->n == ORA_RUNS)
+		abort();
+	memmove(&set->run[i + 1], &set->run[i], (set->n - i) * sizeof(set->run[0]));
+	set->n++;
+}
+
+void set_insert(struct ora_set *set, struct ora_run run)
+{
+	size_t i = set_find(set, run.va);
+
+	set_open(set, i);
+	set->run[i] = run;
+}
+
+/* Make a border before @va. */
+static size_t set_cut(struct ora_set *set, uint64_t va)
+{
+	size_t i = set_find(set, va);
+
+	if (i == set->n || set->run[i].va >= va)
+		return i;
+	set_open(set, i);
+	set->run[i].last = va - 1;
+	set->run[i + 1].pa += va - set->run[i + 1].va;
+	set->run[i + 1].va = va;
+	return i + 1;
+}
+
+/* Stretches that lie in [va, last], after cutting at both ends. */
+static size_t set_slice(struct ora_set *set, uint64_t va, uint64_t last, size_t *end)
+{
+	size_t i = set_cut(set, va);
+
+	*end = last == UINT64_MAX ? set->n : set_cut(set, last + 1);
+	return i;
+}
+
+static uint64_t run_pages(const struct ora_run *r)
+{
+	return (r->last - r->va) / ORA_PAGE + 1;
+}
+
+uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last)
+{
+	size_t end, i = set_slice(set, va, last, &end);
+	uint64_t pages = 0;
+
+	for (size_t k = i; k < end; k++)
+		pages += run_pages(&set->run[k]);
+	memmove(&set->run[i], &set->run[end], (set->n - end) * sizeof(set->run[0]));
+	set->n -= end - i;
+	return pages;
+}
+
+uint32_t ora_told(uint32_t attr)
+{
+	if (!(attr & MM_PT_TRACK))
+		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
+	return attr & ~(uint32_t)MM_PT_TRACK;
+}
+
+uint64_t set_protect(struct ora_set *set, uint64_t va, uint64_t last, uint32_t attr)
+{
+	size_t end, i = set_slice(set, va, last, &end);
+	uint64_t pages = 0;
+
+	for (; i < end; i++) {
+		uint32_t seen = set->run[i].attr & (MM_PT_ACCESSED | MM_PT_DIRTY);
+		set->run[i].attr = ora_told(attr) | seen;
+		pages += run_pages(&set->run[i]);
+	}
+	return pages;
+}
+
+void set_touch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits)
+{
+	size_t end, i = set_slice(set, va, last, &end);
+
+	for (; i < end; i++)
+		set->run[i].attr |= bits;
+}
+
+uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = set_find(set, va); i < set->n && set->run[i].va <= last; i++) {
+		uint64_t lo = set->run[i].va > va ? set->run[i].va : va;
+		uint64_t hi = set->run[i].last < last ? set->run[i].last : last;
+		pages += (hi - lo) / ORA_PAGE + 1;
+	}
+	return pages;
+}
+
+bool set_equal(const struct ora_set *a, const struct ora_set *b)
+{
+	size_t i = 0, k = 0;
+	uint64_t in_a = 0, in_b = 0; /* bytes of the current stretch that are compared */
+
+	while (i < a->n && k < b->n) {
+		const struct ora_run *x = &a->run[i], *y = &b->run[k];
+		if (x->va + in_a != y->va + in_b || x->pa + in_a != y->pa + in_b ||
+		    x->attr != y->attr)
+			return false;
+		uint64_t left_a = x->last - x->va - in_a, left_b = y->last - y->va - in_b;
+		uint64_t step = left_a < left_b ? left_a : left_b;
+		in_a += step + 1;
+		in_b += step + 1;
+		if (step == left_a)
+			i++, in_a = 0;
+		if (step == left_b)
+			k++, in_b = 0;
+	}
+	return i == a->n && k == b->n;
+}
+
+/* ---- the MMU ---- */
+
+static uint64_t *table_at(struct ora *ora, uint64_t pa)
+{
+	return ora_virt(ora, (mm_paddr_t)pa);
+}
+
+/* Rights in #mm_pt_attr terms that one entry leaves. */
+static uint32_t entry_rights(uint64_t e)
+{
+	return MM_PT_READ | (e & BIT(1) ? MM_PT_WRITE : 0u) | (e & BIT(2) ? MM_PT_USER : 0u) |
+	       (e & BIT(63) ? 0u : MM_PT_EXEC);
+}
+
+/* Memory type, by PAT entry (SDM 4.9.2): as reset, and entry 4 write-combining. */
+static uint32_t entry_type(uint64_t e, unsigned level)
+{
+	static const uint32_t pat[8] = { MM_PT_WB, MM_PT_WT, MM_PT_UC, MM_PT_DEVICE,
+					 MM_PT_WC, MM_PT_WT, MM_PT_UC, MM_PT_DEVICE };
+	unsigned pat_bit = level == 0 ? 7 : 12;
+
+	return pat[(e >> 3 & 1) | (e >> 4 & 1) << 1 | (e >> pat_bit & 1) << 2];
+}
+
+static struct ora_run decode_leaf(struct ora *ora, uint64_t e, unsigned level, uint64_t va,
+				  uint32_t rights)
+{
+	uint64_t size = UINT64_C(4096) << (9 * level);
+	struct ora_run r = { .va = va, .last = va + (size - 1), .level = (uint8_t)level };
+
+	r.pa = e & PA_FIELD & ~(size - 1) & ~ora->c_bit;
+	r.attr = (entry_rights(e) & rights) | entry_type(e, level);
+	r.attr |= e & BIT(8) ? MM_PT_GLOBAL : 0u;
+	r.attr |= e & BIT(5) ? MM_PT_ACCESSED : 0u;
+	r.attr |= e & (BIT(6) | SOFT_D) ? MM_PT_DIRTY : 0u;
+	return r;
+}
+
+static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool leaf)
+{
+	uint64_t beyond = PA_FIELD & ~(BIT(ora->pa_bits) - 1) & ~ora->c_bit;
+	uint64_t low = (BIT(12 + 9 * level) - 1) & ~(uint64_t)0x1fff;
+
+	if (ora->damaged)
+		return;
+	if ((e & beyond) || (level == 3 && (e & BIT(7))) || (leaf && level > 0 && (e & low)))
+		ora_violation(ora, "reserved bits in a present entry");
+	if (leaf && !(e & BIT(1)) && (e & BIT(6)))
+		ora_violation(ora, "a shadow-stack page: RW=0, D=1");
+	if (ora->c_bit && !(e & ora->c_bit))
+		ora_violation(ora, "an entry without the encryption bit");
+}
+
+static uint64_t canonical(uint64_t va)
+{
+	return va & BIT(47) ? va | ~(BIT(48) - 1) : va;
+}
+
+static void scan_leaf(struct ora *ora, struct ora_run r)
+{
+	struct ora_set *set = &ora->scan;
+	struct ora_run *p = set->n ? &set->run[set->n - 1] : NULL;
+
+	ora->leaves += run_pages(&r);
+	if (p && p->level == r.level && p->attr == r.attr && p->last + 1 == r.va &&
+	    p->pa + (p->last - p->va) + 1 == r.pa) {
+		p->last = r.last;
+		return;
+	}
+	if (set->n == ORA_RUNS)
+		abort();
+	set->run[set->n++] = r;
+}
+
+static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint32_t rights)
+{
+	const uint64_t *t = table_at(ora, pa);
+	struct ora_page *page = &ora->page[(pa - ora->base) / ORA_PAGE];
+	bool empty = true;
+
+	if (page->now)
+		ora_violation(ora, "a table is reached twice");
+	page->now = true;
+	page->level = level;
+	page->va = canonical(base);
+	page->last = page->va + ((UINT64_C(4096) << (9 * (level + 1))) - 1);
+	ora->reachable++;
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t e = t[i], va = canonical(base + ((uint64_t)i << (12 + 9 * level)));
+		if (!(e & ~(BIT(5) | BIT(6))))
+			continue;
+		empty = false;
+		if (!(e & BIT(0)))
+			continue;
+		bool leaf = level == 0 || (level < 3 && (e & BIT(7)));
+		check_reserved(ora, e, level, leaf);
+		if (leaf)
+			scan_leaf(ora, decode_leaf(ora, e, level, va, rights));
+		else if (!ora->wrong)
+			scan_table(ora, e & PA_FIELD & ~ora->c_bit, level - 1, va,
+				   rights & entry_rights(e));
+	}
+	if (empty && level < 3 && !ora->damaged)
+		ora_violation(ora, "an empty table is in the tree");
+}
+
+struct ora_run ora_walk(struct ora *ora, uint64_t va)
+{
+	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER;
+	uint64_t pa = ora->pt->root;
+
+	for (unsigned level = 3;; level--) {
+		uint64_t e = table_at(ora, pa)[va >> (12 + 9 * level) & 511];
+		uint64_t mask = (UINT64_C(4096) << (9 * level)) - 1;
+		if (!(e & BIT(0)))
+			return (struct ora_run){ .va = va & ~mask,
+						 .last = va | mask,
+						 .level = (uint8_t)level };
+		if (level == 0 || (level < 3 && (e & BIT(7))))
+			return decode_leaf(ora, e, level, va & ~mask, rights);
+		rights &= entry_rights(e);
+		pa = e & PA_FIELD & ~ora->c_bit;
+	}
+}
+
+bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
+{
+	struct ora_run r = ora_walk(ora, va);
+	uint64_t pa = ora->pt->root;
+
+	if (!r.attr || (write && !(r.attr & MM_PT_WRITE)) || (user && !(r.attr & MM_PT_USER)) ||
+	    (fetch && !(r.attr & MM_PT_EXEC)))
+		return false;
+	for (unsigned level = 3;;
+	     level--) { /* SDM 4.8: accessed in all entries used, dirty in the last */
+		uint64_t *e = &table_at(ora, pa)[va >> (12 + 9 * level) & 511];
+		*e |= BIT(5);
+		if (level == r.level) {
+			*e |= write ? BIT(6) : 0;
+			return true;
+		}
+		pa = *e & PA_FIELD & ~ora->c_bit;
+	}
+}
+
+/* ---- the TLB ---- */
+
+/* May a CPU go on using translation @old if the tables now say @now for the same addresses? */
+static bool still_good(const struct ora_run *old, const struct ora_run *now, uint64_t va)
+{
+	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE, rights = MM_PT_WRITE | MM_PT_EXEC;
+
+	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
+	       ((old->attr ^ now->attr) & exact) == 0 && (old->attr & rights & ~now->attr) == 0;
+}
+
+/* [va, last] of a translation that was live is not any more. */
+static void make_stale(struct ora *ora, const struct ora_run *r, uint64_t va, uint64_t last)
+{
+	struct ora_run gone = {
+		.va = va, .last = last, .pa = r->pa + (va - r->va), .level = r->level
+	};
+
+	if (set_overlaps(&ora->stale, va, last, NULL))
+		set_remove(&ora->stale, va, last); /* only addresses matter from here on */
+	set_insert(&ora->stale, gone);
+}
+
+static void compare_with_scan(struct ora *ora, const struct ora_run *old)
+{
+	uint64_t va = old->va;
+
+	for (size_t i = set_find(&ora->scan, va);; i++) {
+		const struct ora_run *now = i < ora->scan.n ? &ora->scan.run[i] : NULL;
+		if (!now || now->va > old->last) {
+			make_stale(ora, old, va, old->last);
+			return;
+		}
+		if (now->va > va) {
+			make_stale(ora, old, va, now->va - 1);
+			va = now->va;
+		}
+		uint64_t last = now->last < old->last ? now->last : old->last;
+		if (!still_good(old, now, va))
+			make_stale(ora, old, va, last);
+		if (last == old->last)
+			return;
+		va = last + 1;
+	}
+}
+
+void ora_observe(struct ora *ora)
+{
+	if (!ora->pt || !ora->pt->port)
+		return;
+	for (size_t i = 0; i < ora->pages; i++)
+		ora->page[i].now = false;
+	ora->reachable = 0;
+	ora->leaves = 0;
+	set_clear(&ora->scan);
+	scan_table(ora, ora->pt->root, 3, 0, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER);
+	for (size_t i = 0; i < ora->live.n; i++)
+		compare_with_scan(ora, &ora->live.run[i]);
+	memcpy(ora->live.run, ora->scan.run, ora->scan.n * sizeof(ora->scan.run[0]));
+	ora->live.n = ora->scan.n;
+	for (size_t i = 0; i < ora->pages; i++) {
+		struct ora_page *p = &ora->page[i];
+		if (p->now && !p->used)
+			ora_violation(ora, "a table in the tree was given back");
+		p->stale = (p->stale || p->live) && !p->now;
+		p->live = p->now;
+	}
+}
+
+void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
+{
+	ora_observe(ora);
+	for (size_t i = 0; i < ora->stale.n; i++) {
+		const struct ora_run *r = &ora->stale.run[i];
+		if (!g->flush || r->va < g->start || r->last > g->last)
+			ora_violation(ora,
+				      "a translation changed and the gather does not cover it");
+		if ((UINT64_C(4096) << (9 * r->level)) < UINT64_C(1) << g->min_shift)
+			ora_violation(ora, "min_shift is larger than a page that changed");
+	}
+	for (size_t i = 0; i < ora->pages; i++) {
+		const struct ora_page *p = &ora->page[i];
+		if (p->stale && (!g->flush || !g->tables || p->last < g->start || p->va > g->last))
+			ora_violation(ora, "a table was detached and the gather does not cover it");
+	}
+}
+
+void ora_check_synced(struct ora *ora)
+{
+	ora_observe(ora);
+	if (ora->stale.n)
+		ora_violation(ora, "a stale translation survived the flush");
+	for (size_t i = 0; i < ora->pages; i++)
+		if (ora->page[i].stale)
+			ora_violation(ora, "a pointer to a dead table survived the flush");
+	if (ora->used != ora->reachable)
+		ora_violation(ora, "tables leaked");
+}
+
+static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
+{
+	set_remove(&ora->stale, va, last);
+	for (size_t i = 0; tables && i < ora->pages; i++)
+		if (ora->page[i].last >= va && ora->page[i].va <= last)
+			ora->page[i].stale = false;
+}
+
+/* ---- the environment ---- */
+
+void *ora_virt(struct ora *ora, mm_paddr_t pa)
+{
+	if (pa < ora->base || pa - ora->base >= ora->pages * ORA_PAGE || pa % ORA_PAGE) {
+		ora_violation(ora, "an address that is no table");
+		return ora->mem; /* readable, so that the test can tell */
+	}
+	if (!ora->page[(pa - ora->base) / ORA_PAGE].used)
+		ora_violation(ora, "a table is used after it was given back");
+	return ora->mem + (pa - ora->base);
+}
+
+static void *env_virt(void *ctx, mm_paddr_t pa)
+{
+	return ora_virt(ctx, pa);
+}
+
+static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
+{
+	struct ora *ora = ctx;
+
+	ora->allocs++;
+	ora_observe(ora);
+	if (bytes != ORA_PAGE)
+		ora_violation(ora, "a table of a wrong size");
+	if (ora->fail_at &&
+	    (ora->allocs == ora->fail_at || (ora->fail_sticky && ora->allocs > ora->fail_at)))
+		return MM_E_NOMEM;
+	if (ora->give) {
+		*pa = ora->give;
+		ora->give = 0;
+		return MM_OK;
+	}
+	for (size_t i = 0; i < ora->pages; i++) {
+		if (!ora->page[i].used) {
+			ora->page[i] = (struct ora_page){ .used = true };
+			memset(ora->mem + i * ORA_PAGE, 0xA5, ORA_PAGE);
+			ora->used++;
+			*pa = (mm_paddr_t)(ora->base + i * ORA_PAGE);
+			return MM_OK;
+		}
+	}
+	return MM_E_NOMEM;
+}
+
+static void env_free(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	struct ora *ora = ctx;
+
+	if (pa < ora->base || pa - ora->base >= ora->pages * ORA_PAGE || pa % ORA_PAGE) {
+		if (ora->given_back)
+			ora_violation(ora, "a foreign page was given back twice");
+		ora->given_back = pa;
+		return;
+	}
+	struct ora_page *p = &ora->page[(pa - ora->base) / ORA_PAGE];
+	if (!p->used || bytes != ORA_PAGE)
+		ora_violation(ora, "a table is given back twice, or with a wrong size");
+	if (ora->pt && (p->live || p->stale))
+		ora_violation(ora, "a table is given back while a CPU may still walk it");
+	if (p->used)
+		ora->used--;
+	*p = (struct ora_page){ 0 };
+	memset(ora->mem + (pa - ora->base), 0xDB, ORA_PAGE);
+}
+
+static void env_flush(void *ctx, const struct mm_tlb_gather *g)
+{
+	struct ora *ora = ctx;
+
+	ora->flushes++;
+	ora->flushed = *g;
+	if (!g->flush && !g->sync)
+		ora_violation(ora, "a flush of nothing");
+	ora_observe(ora);
+	if (g->flush)
+		drop_stale(ora, g->start, g->last, g->tables);
+}
+
+void ora_reset(struct ora *ora)
+{
+	memset(ora->page, 0, ora->pages * sizeof(ora->page[0]));
+	ora->used = ora->reachable = 0;
+	ora->wrong = NULL;
+	ora->give = ora->given_back = 0;
+	ora->flushes = 0;
+	ora->pt = NULL;
+	ora->damaged = false;
+	ora->pa_bits = 52;
+	ora->c_bit = 0;
+	ora->live.n = ora->stale.n = ora->scan.n = 0;
+	ora_fail(ora, 0, false);
+}
+
+void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
+{
+	ora->pages = pages;
+	ora->base = base;
+	ora->mem = aligned_alloc(ORA_PAGE, pages * ORA_PAGE);
+	ora->page = calloc(pages, sizeof(ora->page[0]));
+	if (!ora->mem || !ora->page)
+		abort();
+	ora->env = (struct mm_pt_env){ .ctx = ora,
+				       .alloc_table = env_alloc,
+				       .free_table = env_free,
+				       .to_virt = env_virt,
+				       .flush = env_flush };
+	ora_reset(ora);
+}
+
+void ora_destroy(struct ora *ora)
+{
+	free(ora->mem);
+	free(ora->page);
+}
+
+void ora_fail(struct ora *ora, unsigned at, bool sticky)
+{
+	ora->allocs = 0;
+	ora->fail_at = at;
+	ora->fail_sticky = sticky;
+}
+
+uint64_t ora_hash(struct ora *ora)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ ora->used;
+
+	for (size_t i = 0; i < ora->pages; i++) {
+		const uint64_t *t = (const uint64_t *)(ora->mem + i * ORA_PAGE);
+		for (size_t k = 0; ora->page[i].used && k < 512; k++)
+			hash = (hash ^ t[k] ^ i) * 0x100000001b3u;
+	}
+	return hash;
+}

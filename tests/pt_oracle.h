@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Oracle for page tables: memory for tables, a model of x86-64's MMU and TLB, and a plain map of
+ * what should be mapped. Shared by the tests and the fuzz target.
+ *
+ * Written from Intel's manual (SDM volume 3A, chapter 4), not from the library's port: numbers here
+ * are bit numbers there. The TLB is the worst one possible: it holds every translation and every
+ * pointer to a table that was ever reachable, until a flush covers it.
+ *
+ * A violation is kept in `wrong`, the first one; the test asserts that there is none. */
+#ifndef PT_ORACLE_H
+#define PT_ORACLE_H
+#include <mmlib/pt.h>
+
+#define ORA_PAGE 4096u
+#define ORA_RUNS 16384 /* most stretches in a set */
+
+/* A stretch of address space. attr as #mm_pt_attr, rights as all levels together give them. */
+struct ora_run {
+	uint64_t va, last, pa;
+	uint32_t attr;
+	uint8_t level;
+};
+
+/* Stretches, sorted, disjoint. */
+struct ora_set {
+	struct ora_run run[ORA_RUNS];
+	size_t n;
+};
+
+struct ora_page {
+	bool used;         /* given out */
+	bool live;         /* reachable when last observed */
+	bool now;          /* scratch: reachable in this scan */
+	bool stale;        /* was reachable, and no flush has covered it since */
+	unsigned level;    /* as a table */
+	uint64_t va, last; /* what it translates */
+};
+
+struct ora {
+	struct mm_pt_env env; /* hand this to mm_pt_init() */
+	unsigned char *mem;
+	size_t pages;
+	mm_paddr_t base;
+	struct ora_page *page;
+	size_t used;      /* tables given out */
+	size_t reachable; /* tables in the tree, by the last scan */
+	uint64_t leaves;  /* smallest pages mapped, by the last scan */
+	const char *wrong;
+
+	unsigned allocs;       /* calls since fail was set */
+	unsigned fail_at;      /* this call fails, from 1; 0: none */
+	bool fail_sticky;      /* and all later ones */
+	mm_paddr_t give;       /* if not 0, alloc_table returns this once */
+	mm_paddr_t given_back; /* address outside the memory that came back */
+	unsigned flushes;
+	struct mm_tlb_gather flushed; /* what the last flush was told */
+
+	const struct mm_pt *pt; /* observed tree, or NULL */
+	bool damaged;           /* the test planted damage: reserved bits are no violation */
+	uint8_t pa_bits;        /* of the machine */
+	uint64_t c_bit;         /* encryption bit, not an address bit */
+	struct ora_set live, stale, scan;
+};
+
+/* Memory for @pages tables from physical @base on. */
+void ora_init(struct ora *ora, mm_paddr_t base, size_t pages);
+void ora_destroy(struct ora *ora);
+/* Forget everything but the memory itself; all pages are free again. */
+void ora_reset(struct ora *ora);
+void ora_fail(struct ora *ora, unsigned at, bool sticky);
+void ora_violation(struct ora *ora, const char *what);
+void *ora_virt(struct ora *ora, mm_paddr_t pa);
+
+/* Look at the whole tree: ora->live is what it maps, translations that are gone become stale.
+ * Checks reserved bits, lost tables, empty tables, shadow-stack pages. */
+void ora_observe(struct ora *ora);
+/* After an operation: whatever is stale must be covered by the gather. */
+void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g);
+/* After mm_pt_sync(): nothing is stale, every table given out is in the tree. */
+void ora_check_synced(struct ora *ora);
+/* Hash of all tables and of how many there are. */
+uint64_t ora_hash(struct ora *ora);
+
+/* An access as the MMU does it: checks rights, sets accessed and dirty. */
+bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch);
+/* The leaf around @va, straight from the tables; attr 0 if there is none. */
+struct ora_run ora_walk(struct ora *ora, uint64_t va);
+
+/* The plain map. */
+void set_clear(struct ora_set *set);
+bool set_overlaps(const struct ora_set *set, uint64_t va, uint64_t last, uint64_t *first);
+void set_insert(struct ora_set *set, struct ora_run run);
+/* Removes [va, last]; returns how many smallest pages were there. */
+uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last);
+/* New attributes for what is there in [va, last]; accessed and dirty stay. Returns pages. */
+uint64_t set_protect(struct ora_set *set, uint64_t va, uint64_t last, uint32_t attr);
+/* Or bits into what is there. */
+void set_touch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits);
+uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last);
+/* What a query of a fresh mapping with @attr tells. */
+uint32_t ora_told(uint32_t attr);
+/* Same addresses, frames and attributes? */
+bool set_equal(const struct ora_set *a, const struct ora_set *b);
+#endif
