@@ -57,7 +57,7 @@ build() {
 # judge LOG STATUS: the kernel's own word, and a count that cannot lie by omission
 judge() {
   local plan good bad
-  plan=$(sed -n 's/^1\.\.\([0-9]*\)\r*$/\1/p' "$1")
+  plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$1")
   good=$(grep -c '^ok ' "$1" || true)
   bad=$(grep -c '^not ok ' "$1" || true)
   if [ "$2" -eq 124 ]; then
@@ -75,16 +75,17 @@ judge() {
   return 1
 }
 
-# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU
+# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU, and to descriptor $show
 boot() {
   local status=0
   log=build/log-demo-$1-$2
   export -f demo_run
   timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$words" \
-    2>&1 | tee "$log" >"$show" || status=${PIPESTATUS[0]}
+    2>&1 | sed -u 's/\r$//' | tee "$log" >&"$show" || status=${PIPESTATUS[0]}
   judge "$log" "$status"
 }
 
+exec 3>&1 4>/dev/null
 failed=0
 results=()
 for machine in "${machines[@]}"; do
@@ -96,11 +97,11 @@ for machine in "${machines[@]}"; do
   . "examples/kernel/$machine/run.sh"
   need_packages "$demo_package"
   build "$machine"
-  show=/dev/stdout
+  show=3
   for c in ${cpu:-$demo_cpus}; do
     boot "$machine" "$c" || failed=$((failed + 1))
     results+=("demo $machine, CPU $c, $memory: $verdict; console in $log")
-    show=/dev/null
+    show=4
   done
 done
 printf '%s\n' "${results[@]}"

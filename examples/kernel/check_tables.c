@@ -169,7 +169,9 @@ static void check_split(void)
 		       "and just above it");
 	check_status(unmap(middle, MM_FRAME_SIZE, MM_PT_EXACT), MM_OK, "that part is unmapped");
 	check_fault(ACCESS_READ, page, false, "and its address faults");
-	check_no_fault(ACCESS_READ, (const volatile char *)page - 1, "just below it can be read");
+	check_status(unmap(middle + MM_FRAME_SIZE, MM_FRAME_SIZE, MM_PT_EXACT), MM_OK,
+		     "so is the page above it");
+	check_no_fault(ACCESS_READ, (const volatile char *)page - 1, "the one below can be read");
 	check_status(unmap(0, bytes, MM_PT_EXACT), MM_E_NOENT,
 		     "exactly all cannot be unmapped: MM_E_NOENT, for the hole");
 	check_status(unmap(0, bytes, 0), MM_OK, "all that is left is unmapped");
