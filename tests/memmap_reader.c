@@ -7,9 +7,12 @@
 #include <string.h>
 
 const char *const memmap_files[] = {
-	"e820-alienware-15r2-12g.txt",	"e820-msi-a320m-16g.txt",
-	"e820-qemu-q35-16g.txt",	"srat-epyc-8-node.txt",
-	"srat-hip08-4-node.txt",	"srat-x86-4-socket-hotplug.txt",
+	"e820-alienware-15r2-12g.txt",
+	"e820-msi-a320m-16g.txt",
+	"e820-qemu-q35-16g.txt",
+	"srat-epyc-8-node.txt",
+	"srat-hip08-4-node.txt",
+	"srat-x86-4-socket-hotplug.txt",
 	NULL,
 };
 
@@ -49,7 +52,8 @@ static bool parse(const char *text, struct memmap_line *line)
 	int used = 0;
 
 	*line = (struct memmap_line){ .node = -1, .pxm = -1 };
-	if (!mem || sscanf(mem, "[mem %" SCNx64 "-%" SCNx64 "] %n", &line->first, &line->last, &used) < 2)
+	if (!mem ||
+	    sscanf(mem, "[mem %" SCNx64 "-%" SCNx64 "] %n", &line->first, &line->last, &used) < 2)
 		return false;
 	if (sscanf(text, "Node %d PXM %d", &line->node, &line->pxm) != 2)
 		return used > 0 && parse_type(mem + used, line);

@@ -16,8 +16,8 @@ struct memmap_line {
 	bool hotplug;          /* srat files: memory that may come later */
 };
 
-/* Read up to max ranges of the file dir/memmaps/name. Aborts the test on a file that is missing, too
- * long or not understood. Returns how many there are. */
+/* Read up to max ranges of the file dir/memmaps/name. Aborts the test on a file that is missing,
+ * too long or not understood. Returns how many there are. */
 size_t memmap_read(const char *dir, const char *name, struct memmap_line *out, size_t max);
 
 /* The names of all files, ended by NULL. */

@@ -64,8 +64,9 @@ static void wrong_arguments_are_refused(void **state)
 	assert_int_equal(mm_early_alloc(&zero, F, F, MM_MEM_META, NULL, &out), MM_E_INVAL);
 	assert_int_equal(mm_early_alloc(&b.ea, F, F, MM_MEM_META, NULL, NULL), MM_E_INVAL);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		assert_int_equal(mm_early_alloc(&b.ea, F, F, (enum mm_mem_type)types[i], NULL, &out),
-				 MM_E_INVAL);
+		assert_int_equal(
+			mm_early_alloc(&b.ea, F, F, (enum mm_mem_type)types[i], NULL, &out),
+			MM_E_INVAL);
 	assert_memory_equal(&b, &was, sizeof(b));
 	assert_true(out == 7);
 	assert_refused(&b, 0, F, MM_E_INVAL);
@@ -96,9 +97,10 @@ static void memory_comes_from_the_top_of_the_highest_place_that_fits(void **stat
 	static const struct {
 		mm_paddr_t size, align, base;
 	} row[] = {
-		{ 1, 1, 107 * F },     { 2 * F, F, 105 * F }, { F, 4 * F, 100 * F }, { F + 1, 8, 102 * F },
-		{ 4 * F, F, 60 * F },  { F, 64, 101 * F },    { F, 32 * F, 32 * F }, { 16 * F, 16 * F, 16 * F },
-		{ 11 * F, F, 49 * F }, { 16 * F, F, 33 * F }, { 15 * F, F, F },
+		{ 1, 1, 107 * F },     { 2 * F, F, 105 * F },      { F, 4 * F, 100 * F },
+		{ F + 1, 8, 102 * F }, { 4 * F, F, 60 * F },       { F, 64, 101 * F },
+		{ F, 32 * F, 32 * F }, { 16 * F, 16 * F, 16 * F }, { 11 * F, F, 49 * F },
+		{ 16 * F, F, 33 * F }, { 15 * F, F, F },
 	};
 	struct box b;
 	mm_paddr_t out;
@@ -191,7 +193,8 @@ static void both_ends_of_the_address_space_can_be_given_out(void **state)
 	memset(&b, 0, sizeof(b));
 	assert_int_equal(mm_memmap_init(&b.map, b.e, ROOM), MM_OK);
 	assert_int_equal(mm_memmap_add(&b.map, 0, F, MM_MEM_USABLE, NULL), MM_OK);
-	assert_int_equal(mm_memmap_add(&b.map, MM_PADDR_MAX - 2 * F + 1, 2 * F, MM_MEM_USABLE, NULL), MM_OK);
+	assert_int_equal(
+		mm_memmap_add(&b.map, MM_PADDR_MAX - 2 * F + 1, 2 * F, MM_MEM_USABLE, NULL), MM_OK);
 	assert_int_equal(mm_early_init(&b.ea, &b.map, 0, MM_PADDR_MAX), MM_OK);
 	assert_int_equal(take(&b, F, TOP, &out), MM_OK);
 	assert_true(out == 0);

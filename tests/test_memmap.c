@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Boot memory map: the normaliser against an independent oracle, the intake formats, wrong input. */
+/* Boot memory map: the normaliser against an independent oracle, taking, wrong input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include "memmap_reader.h"
 
-#define ROOM    600
-#define F       MM_FRAME_SIZE
+#define ROOM 600
+#define F    MM_FRAME_SIZE
 
 static const char *data_dir;
 
@@ -41,7 +41,8 @@ static enum mm_status feed(struct box *b, const struct claim *c)
 
 static bool same_entry(const struct mm_mem *a, const struct mm_mem *b)
 {
-	return a->base == b->base && a->last == b->last && a->type == b->type && a->owner == b->owner;
+	return a->base == b->base && a->last == b->last && a->type == b->type &&
+	       a->owner == b->owner;
 }
 
 static void assert_map(const struct mm_memmap *map, const struct mm_mem *want, size_t n)
@@ -100,7 +101,8 @@ static size_t oracle(const struct claim *c, size_t n, struct mm_mem *out)
 		uint64_t last = i + 1 < borders ? border[i + 1] - 1 : UINT64_MAX;
 		const struct claim *best = strongest(c, n, border[i]);
 
-		if ((i + 1 < borders && border[i] == border[i + 1]) || !best || border[i] > MM_PADDR_MAX)
+		if ((i + 1 < borders && border[i] == border[i + 1]) || !best ||
+		    border[i] > MM_PADDR_MAX)
 			continue;
 		if (last > MM_PADDR_MAX)
 			last = MM_PADDR_MAX;
@@ -331,9 +333,15 @@ static void usable_memory_is_rounded_inward_when_read(void **state)
 	static const struct {
 		mm_paddr_t base, last, first_frame, frames;
 	} row[] = {
-		{ 0, 0, 0, 0 },		    { 0, F - 2, 0, 0 },		{ 0, F - 1, 0, 1 },
-		{ 1, F, 0, 0 },		    { 1, 2 * F - 2, 0, 0 },	{ 1, 2 * F - 1, F, 1 },
-		{ F - 1, 3 * F, F, 2 },	    { F, 3 * F - 2, F, 1 },	{ 1, 3 * F, F, 2 },
+		{ 0, 0, 0, 0 },
+		{ 0, F - 2, 0, 0 },
+		{ 0, F - 1, 0, 1 },
+		{ 1, F, 0, 0 },
+		{ 1, 2 * F - 2, 0, 0 },
+		{ 1, 2 * F - 1, F, 1 },
+		{ F - 1, 3 * F, F, 2 },
+		{ F, 3 * F - 2, F, 1 },
+		{ 1, 3 * F, F, 2 },
 		{ MM_PADDR_MAX - F + 2, MM_PADDR_MAX, 0, 0 },
 		{ MM_PADDR_MAX - F, MM_PADDR_MAX, MM_PADDR_MAX - F + 1, 1 },
 	};
@@ -443,12 +451,18 @@ static void taking_is_exact(void **state)
 		mm_paddr_t base, length;
 		enum mm_status status;
 	} row[] = {
-		{ 0, 0, MM_E_INVAL },		       { MM_PADDR_MAX, 2, MM_E_INVAL },
-		{ 8 * F, MM_PADDR_MAX, MM_E_INVAL },   { 0, 1, MM_E_BUSY },
-		{ F - 1, 2, MM_E_BUSY },	       { 4 * F - 1, 2, MM_E_BUSY },
-		{ 4 * F, F, MM_E_BUSY },	       { F, 4 * F, MM_E_BUSY },
-		{ 8 * F, F, MM_E_BUSY },	       { 9 * F, 1, MM_E_BUSY },
-		{ 7 * F, F + 1, MM_E_BUSY },	       { 0, MM_PADDR_MAX, MM_E_BUSY },
+		{ 0, 0, MM_E_INVAL },
+		{ MM_PADDR_MAX, 2, MM_E_INVAL },
+		{ 8 * F, MM_PADDR_MAX, MM_E_INVAL },
+		{ 0, 1, MM_E_BUSY },
+		{ F - 1, 2, MM_E_BUSY },
+		{ 4 * F - 1, 2, MM_E_BUSY },
+		{ 4 * F, F, MM_E_BUSY },
+		{ F, 4 * F, MM_E_BUSY },
+		{ 8 * F, F, MM_E_BUSY },
+		{ 9 * F, 1, MM_E_BUSY },
+		{ 7 * F, F + 1, MM_E_BUSY },
+		{ 0, MM_PADDR_MAX, MM_E_BUSY },
 		{ MM_PADDR_MAX, 1, MM_E_BUSY },
 	};
 
@@ -457,8 +471,9 @@ static void taking_is_exact(void **state)
 	assert_int_equal(mm_memmap_add(&b.map, 4 * F, 1, MM_MEM_RESERVED, NULL), MM_OK);
 	struct box was = b;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		assert_int_equal(mm_memmap_take(&b.map, row[i].base, row[i].length, MM_MEM_META, NULL),
-				 row[i].status);
+		assert_int_equal(
+			mm_memmap_take(&b.map, row[i].base, row[i].length, MM_MEM_META, NULL),
+			row[i].status);
 		assert_memory_equal(&b, &was, sizeof(b));
 	}
 	assert_int_equal(mm_memmap_take(&b.map, 2 * F + 5, 1, MM_MEM_META, "m"), MM_OK);
@@ -501,7 +516,8 @@ static void taking_needs_room_for_what_it_splits(void **state)
 
 /* --- Against the oracle --- */
 
-static void assert_feeds_to(const struct claim *c, size_t n, const struct mm_mem *want, size_t wants)
+static void assert_feeds_to(const struct claim *c, size_t n, const struct mm_mem *want,
+			    size_t wants)
 {
 	struct box b;
 
@@ -559,8 +575,8 @@ static void random_claims_match_the_oracle_in_any_order(void **state)
 	static struct mm_mem want[2 * ROOM];
 
 	for (uint64_t round = 1; round <= 400; round++) {
-		size_t n = random_claims(c, 1 + (size_t)(round % 40), centres[round % 4], round % 3 == 0,
-					 round * 0x9e3779b97f4a7c15u);
+		size_t n = random_claims(c, 1 + (size_t)(round % 40), centres[round % 4],
+					 round % 3 == 0, round * 0x9e3779b97f4a7c15u);
 		size_t wants = oracle(c, n, want);
 
 		assert_feeds_to(c, n, want, wants);
@@ -571,8 +587,8 @@ static void random_claims_match_the_oracle_in_any_order(void **state)
 	}
 }
 
-/* Feed all claims into maps of every capacity. Each one is taken if and only if the result fits, and
- * changes not one byte else. */
+/* Feed all claims into maps of every capacity. Each one is taken if and only if the result fits,
+ * and changes not one byte else. */
 static void assert_exact_at_every_capacity(const struct claim *c, size_t n, uint32_t most)
 {
 	static struct mm_mem want[2 * ROOM];
@@ -605,7 +621,8 @@ static void a_full_array_refuses_only_what_does_not_fit_and_changes_nothing(void
 	static struct claim c[ROOM];
 
 	for (uint64_t round = 1; round <= 60; round++) {
-		size_t n = random_claims(c, 16, centres[round % 4], round % 2, round * 0x1234567u + 1);
+		size_t n =
+			random_claims(c, 16, centres[round % 4], round % 2, round * 0x1234567u + 1);
 
 		assert_exact_at_every_capacity(c, n, 16);
 	}
@@ -621,9 +638,11 @@ static void a_full_array_is_enough_if_the_result_is_no_longer(void **state)
 
 	box_init(&b, 10);
 	for (unsigned i = 0; i < 4; i++) /* 4 strong entries with gaps that will be filled */
-		assert_int_equal(mm_memmap_add(&b.map, (2 * i + 1) * F, F, MM_MEM_BAD, NULL), MM_OK);
+		assert_int_equal(mm_memmap_add(&b.map, (2 * i + 1) * F, F, MM_MEM_BAD, NULL),
+				 MM_OK);
 	for (unsigned i = 0; i < 6; i++) /* 6 weak ones that will be swallowed */
-		assert_int_equal(mm_memmap_add(&b.map, (20 + 2 * i) * F, F, MM_MEM_USABLE, NULL), MM_OK);
+		assert_int_equal(mm_memmap_add(&b.map, (20 + 2 * i) * F, F, MM_MEM_USABLE, NULL),
+				 MM_OK);
 	assert_int_equal(b.map.count, 10);
 	assert_int_equal(mm_memmap_add(&b.map, 0, 40 * F, MM_MEM_RESERVED, NULL), MM_OK);
 	assert_int_equal(b.map.count, 9);
@@ -637,7 +656,8 @@ static void twice_as_many_entries_as_ranges_are_always_enough(void **state)
 	static struct claim c[ROOM];
 
 	for (uint64_t round = 1; round <= 300; round++) {
-		size_t n = random_claims(c, 1 + (size_t)(round % 24), centres[round % 4], true, round * 99991);
+		size_t n = random_claims(c, 1 + (size_t)(round % 24), centres[round % 4], true,
+					 round * 99991);
 		struct box b;
 
 		box_init(&b, (uint32_t)(2 * n));
@@ -660,16 +680,36 @@ static void verify_sees_each_kind_of_damage(void **state)
 		b.map.entries = b.e;
 		assert_int_equal(mm_memmap_verify(&b.map), MM_OK);
 		switch (damage) {
-		case 0: b.e[0].base = 1; break;
-		case 1: b.e[0].last -= 1; break;
-		case 2: b.e[2].type = MM_MEM_USABLE; break;
-		case 3: b.e[1].type = (enum mm_mem_type)0; break;
-		case 4: b.e[1].type = (enum mm_mem_type)11; break;
-		case 5: b.e[1].last += 1; break;
-		case 6: b.e[1].base = 5 * F, b.e[1].last = 4 * F; break;
-		case 7: b.e[2].base = b.e[2].last = 0; break;
-		case 8: b.map.capacity = 2; break;
-		case 9: b.map.entries = NULL; break;
+		case 0:
+			b.e[0].base = 1;
+			break;
+		case 1:
+			b.e[0].last -= 1;
+			break;
+		case 2:
+			b.e[2].type = MM_MEM_USABLE;
+			break;
+		case 3:
+			b.e[1].type = (enum mm_mem_type)0;
+			break;
+		case 4:
+			b.e[1].type = (enum mm_mem_type)11;
+			break;
+		case 5:
+			b.e[1].last += 1;
+			break;
+		case 6:
+			b.e[1].base = 5 * F, b.e[1].last = 4 * F;
+			break;
+		case 7:
+			b.e[2].base = b.e[2].last = 0;
+			break;
+		case 8:
+			b.map.capacity = 2;
+			break;
+		case 9:
+			b.map.entries = NULL;
+			break;
 		}
 		assert_int_equal(mm_memmap_verify(&b.map), MM_E_CORRUPT);
 	}

@@ -59,12 +59,18 @@ static void e820_types_are_understood(void **state)
 		enum mm_mem_type type;
 		bool known;
 	} row[] = {
-		{ 0, MM_MEM_RESERVED, false },	  { 1, MM_MEM_USABLE, true },
-		{ 2, MM_MEM_RESERVED, true },	  { 3, MM_MEM_ACPI_RECLAIM, true },
-		{ 4, MM_MEM_ACPI_NVS, true },	  { 5, MM_MEM_BAD, true },
-		{ 6, MM_MEM_RESERVED, false },	  { 7, MM_MEM_RESERVED, false },
-		{ 20, MM_MEM_RESERVED, false },	  { 257, MM_MEM_RESERVED, false },
-		{ 0x80000001u, MM_MEM_RESERVED, false }, { UINT32_MAX, MM_MEM_RESERVED, false },
+		{ 0, MM_MEM_RESERVED, false },
+		{ 1, MM_MEM_USABLE, true },
+		{ 2, MM_MEM_RESERVED, true },
+		{ 3, MM_MEM_ACPI_RECLAIM, true },
+		{ 4, MM_MEM_ACPI_NVS, true },
+		{ 5, MM_MEM_BAD, true },
+		{ 6, MM_MEM_RESERVED, false },
+		{ 7, MM_MEM_RESERVED, false },
+		{ 20, MM_MEM_RESERVED, false },
+		{ 257, MM_MEM_RESERVED, false },
+		{ 0x80000001u, MM_MEM_RESERVED, false },
+		{ UINT32_MAX, MM_MEM_RESERVED, false },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		uint8_t table[20];
@@ -188,13 +194,15 @@ static void real_maps_as_e820_tables_equal_the_ranges_added_one_by_one(void **st
 
 			put_entry(table + i * 20, line[i].first, length, line[i].e820);
 			unknown += line[i].e820 > 5;
-			assert_int_equal(mm_memmap_add(&one.map, line[i].first, length, line[i].type, NULL),
-					 MM_OK);
+			assert_int_equal(
+				mm_memmap_add(&one.map, line[i].first, length, line[i].type, NULL),
+				MM_OK);
 		}
 		assert_int_equal(mm_memmap_add_e820(&two.map, table, n * 20, 20), MM_OK);
 		assert_int_equal(two.map.count, one.map.count);
 		for (uint32_t i = 0; i < one.map.count; i++)
-			assert_true(one.e[i].base == two.e[i].base && one.e[i].last == two.e[i].last &&
+			assert_true(one.e[i].base == two.e[i].base &&
+				    one.e[i].last == two.e[i].last &&
 				    one.e[i].type == two.e[i].type && !two.e[i].owner);
 		assert_int_equal(two.map.dropped.unknown, unknown);
 	}
@@ -205,10 +213,17 @@ static void real_maps_as_e820_tables_equal_the_ranges_added_one_by_one(void **st
 #define BASE ((uint64_t)0x100000) /* of the simulated memory */
 #define SIZE 0x8000
 
-enum { START = 0x10, TABLE = 0x1003, MODLIST = 0x2001, TEXT = 0x3ff0, MODTEXT = 0x5001, RSDP = 0xe0000 };
+enum {
+	START = 0x10,
+	TABLE = 0x1003,
+	MODLIST = 0x2001,
+	TEXT = 0x3ff0,
+	MODTEXT = 0x5001,
+	RSDP = 0xe0000
+};
 
-/* Physical memory, and a reader that hands out copies that are exactly as long as asked and gone with
- * the next call. */
+/* Physical memory, and a reader that hands out copies that are exactly as long as asked and gone
+ * with the next call. */
 struct memory {
 	uint8_t byte[SIZE];
 	uint8_t *copy;
@@ -220,7 +235,8 @@ static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
 	struct memory *m = ctx;
 
 	assert_true(bytes > 0);
-	if (++m->calls == m->refuse_at || pa < BASE || pa - BASE >= SIZE || bytes > SIZE - (pa - BASE))
+	if (++m->calls == m->refuse_at || pa < BASE || pa - BASE >= SIZE ||
+	    bytes > SIZE - (pa - BASE))
 		return NULL;
 	free(m->copy);
 	m->copy = malloc(bytes);
@@ -445,8 +461,8 @@ static void addresses_that_do_not_fit_are_faults(void **state)
 {
 	(void)state;
 #if MM_PADDR_BITS == 32
-	static const size_t field[] = { START + 16, START + 24, START + 32, START + 40, MODLIST,
-					MODLIST + 16 };
+	static const size_t field[] = { START + 16, START + 24, START + 32,
+					START + 40, MODLIST,    MODLIST + 16 };
 
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++) {
 		struct memory *m = new_memory();
@@ -469,8 +485,10 @@ static void wrong_pvh_arguments_are_refused(void **state)
 
 	box_init(&b, ROOM);
 	struct box was = b;
-	assert_int_equal(mm_memmap_add_pvh(NULL, reader, m, (mm_paddr_t)(BASE + START), NULL), MM_E_INVAL);
-	assert_int_equal(mm_memmap_add_pvh(&b.map, NULL, m, (mm_paddr_t)(BASE + START), NULL), MM_E_INVAL);
+	assert_int_equal(mm_memmap_add_pvh(NULL, reader, m, (mm_paddr_t)(BASE + START), NULL),
+			 MM_E_INVAL);
+	assert_int_equal(mm_memmap_add_pvh(&b.map, NULL, m, (mm_paddr_t)(BASE + START), NULL),
+			 MM_E_INVAL);
 	assert_int_equal(mm_memmap_add_pvh(&b.map, reader, m, 0, NULL), MM_E_FAULT);
 	assert_int_equal(mm_memmap_add_pvh(&b.map, reader, m, MM_PADDR_MAX - 3, NULL), MM_E_FAULT);
 	assert_int_equal(mm_memmap_add_pvh(&b.map, reader, m, (mm_paddr_t)(BASE + SIZE - 8), NULL),

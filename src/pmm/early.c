@@ -57,7 +57,8 @@ static bool early_fit(const struct mm_early *ea, mm_paddr_t first, mm_paddr_t la
 	return *base >= first;
 }
 
-static bool early_find(const struct mm_early *ea, mm_paddr_t size, mm_paddr_t align, mm_paddr_t *base)
+static bool early_find(const struct mm_early *ea, mm_paddr_t size, mm_paddr_t align,
+		       mm_paddr_t *base)
 {
 	mm_paddr_t first, last;
 

@@ -265,7 +265,7 @@ mm_paddr_t mm_memmap_bytes(const struct mm_memmap *map, enum mm_mem_type type)
 	for (uint32_t it = 0; mm_memmap_next(map, &it, &e);) {
 		if (e.type != type)
 			continue;
-		if (e.last - e.base >= MM_PADDR_MAX - sum) /* only if it is the whole address space */
+		if (e.last - e.base >= MM_PADDR_MAX - sum) /* then it is the whole address space */
 			return MM_PADDR_MAX;
 		sum += e.last - e.base + 1;
 	}

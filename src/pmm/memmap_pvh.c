@@ -69,7 +69,8 @@ static enum mm_status pvh_text(const struct pvh_intake *in, uint64_t pa)
 	return MM_E_2BIG;
 }
 
-static enum mm_status pvh_decode(const struct pvh_intake *in, mm_paddr_t pa, struct pvh_start *start)
+static enum mm_status pvh_decode(const struct pvh_intake *in, mm_paddr_t pa,
+				 struct pvh_start *start)
 {
 	const uint8_t *p = pvh_item(in, pa, 8, 0);
 

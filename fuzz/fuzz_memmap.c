@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz target: boot memory map, its intake formats and the early allocator, against a model.
+ *
+ * The model is brute force. The address space is cut into cells: in three windows (its begin, one
+ * across 4 GiB, its end) each frame has four cells, its first byte, its last byte and two in
+ * between; the space between windows is one cell each. Every range that an operation names begins
+ * and ends with a cell, so an array with one type and one owner a cell says exactly what the map
+ * must be. After every operation: the map equals the model, verify agrees, an error changed
+ * nothing. */
+#include <mmlib/early.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim.h"
+
+#define F        MM_FRAME_SIZE
+#define WINDOWS  3
+#define FRAMES   12 /* of a window */
+#define CELLS    (WINDOWS * FRAMES * 4 + WINDOWS - 1)
+#define CAPACITY 48
+
+struct input {
+	const uint8_t *p;
+	size_t n;
+};
+
+struct model {
+	enum mm_mem_type type[CELLS]; /* 0: hole */
+	const char *owner[CELLS];
+	struct mm_memmap_dropped dropped;
+};
+
+struct fuzz {
+	struct mm_memmap map;
+	struct mm_mem e[CAPACITY];
+	struct model model;
+};
+
+static const mm_paddr_t window[WINDOWS] = { 0, (mm_paddr_t)0xffff8 << MM_FRAME_SHIFT,
+					    MM_PADDR_MAX - FRAMES *F + 1 };
+static const char *const owners[3] = { NULL, "a", "z" };
+static mm_paddr_t cell_base[CELLS];
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static unsigned byte(struct input *in)
+{
+	if (in->n == 0)
+		return 0;
+	in->n--;
+	return *in->p++;
+}
+
+static uint64_t word(struct input *in)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v = v << 8 | byte(in);
+	return v;
+}
+
+static void cells_init(void)
+{
+	unsigned c = 0;
+
+	for (unsigned w = 0; w < WINDOWS; w++) {
+		for (unsigned f = 0; f < FRAMES; f++) {
+			const mm_paddr_t base = window[w] + f * F;
+
+			cell_base[c++] = base;
+			cell_base[c++] = base + 1;
+			cell_base[c++] = base + F / 2;
+			cell_base[c++] = base + F - 1;
+		}
+		if (w + 1 < WINDOWS)
+			cell_base[c++] = window[w] + FRAMES * F;
+	}
+	check(c == CELLS);
+}
+
+static mm_paddr_t cell_last(unsigned c)
+{
+	return c + 1 < CELLS ? cell_base[c + 1] - 1 : MM_PADDR_MAX;
+}
+
+/* The cell that begins at pa. */
+static unsigned cell_at(mm_paddr_t pa)
+{
+	unsigned c = 0;
+
+	while (cell_base[c] != pa)
+		check(++c < CELLS);
+	return c;
+}
+
+static void outward(unsigned *first, unsigned *last)
+{
+	while (cell_base[*first] % F != 0)
+		--*first;
+	while (cell_last(*last) % F != F - 1)
+		++*last;
+}
+
+/* --- The model --- */
+
+static void model_claim(struct model *m, unsigned first, unsigned last, enum mm_mem_type type,
+			const char *owner)
+{
+	if (type != MM_MEM_USABLE)
+		outward(&first, &last);
+	for (unsigned c = first; c <= last; c++) {
+		if (m->type[c] >= type)
+			continue;
+		m->type[c] = type;
+		m->owner[c] = owner;
+	}
+}
+
+static bool model_continues(const struct model *m, unsigned c)
+{
+	return c > 0 && m->type[c] == m->type[c - 1] && m->owner[c] == m->owner[c - 1];
+}
+
+static unsigned model_count(const struct model *m)
+{
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < CELLS; c++)
+		n += m->type[c] != 0 && !model_continues(m, c);
+	return n;
+}
+
+static bool model_usable(const struct model *m, unsigned first, unsigned last)
+{
+	for (unsigned c = first; c <= last; c++)
+		if (m->type[c] != MM_MEM_USABLE)
+			return false;
+	return true;
+}
+
+/* The entries of the map, one by one, against runs of equal cells. */
+static void check_entries(const struct fuzz *z)
+{
+	const struct model *m = &z->model;
+	uint32_t i = 0;
+
+	for (unsigned c = 0, last; c < CELLS; c = last + 1) {
+		for (last = c; last + 1 < CELLS && model_continues(m, last + 1);)
+			last++;
+		if (m->type[c] == 0)
+			continue;
+		check(i < z->map.count);
+		const struct mm_mem *e = &z->map.entries[i++];
+		check(e->base == cell_base[c] && e->last == cell_last(last));
+		check(e->type == m->type[c] && e->owner == m->owner[c]);
+	}
+	check(i == z->map.count);
+}
+
+/* Is a frame, from cell first to cell last, whole memory of one type and one owner? */
+static enum mm_mem_type model_frame(const struct model *m, unsigned first, unsigned last)
+{
+	for (unsigned c = first + 1; c <= last; c++)
+		if (!model_continues(m, c))
+			return (enum mm_mem_type)0;
+	return m->type[first];
+}
+
+/* What mm_memmap_next() and mm_memmap_bytes() say, against whole frames of the model. */
+static void check_frames(const struct fuzz *z)
+{
+	mm_paddr_t want[MM_MEM_BAD + 1] = { 0 }, got[MM_MEM_BAD + 1] = { 0 }, from = 0;
+	struct mm_mem out;
+
+	for (unsigned c = 0, last; c < CELLS; c = last + 1) {
+		unsigned first = c;
+
+		last = c;
+		outward(&first, &last);
+		want[model_frame(&z->model, first, last)] += cell_last(last) - cell_base[first] + 1;
+	}
+	for (uint32_t it = 0; mm_memmap_next(&z->map, &it, &out);) {
+		check(out.base >= from && out.base % F == 0 && out.last % F == F - 1);
+		check(out.last >= out.base);
+		got[out.type] += out.last - out.base + 1;
+		from = out.last;
+	}
+	for (int t = MM_MEM_USABLE; t <= MM_MEM_BAD; t++) {
+		check(want[t] == got[t]);
+		mm_paddr_t bytes = mm_memmap_bytes(&z->map, (enum mm_mem_type)t);
+		check(bytes == got[t] || (got[t] == 0 && bytes == MM_PADDR_MAX));
+	}
+}
+
+static void check_all(const struct fuzz *z)
+{
+	check(mm_memmap_verify(&z->map) == MM_OK);
+	check(memcmp(&z->map.dropped, &z->model.dropped, sizeof(z->map.dropped)) == 0);
+	check_entries(z);
+	check_frames(z);
+}
+
+/* An operation that claims [first, last] ended with status: it must have had room or changed
+ * nothing. */
+static void settle(struct fuzz *z, const struct fuzz *was, const struct model *next,
+		   enum mm_status status)
+{
+	if (model_count(next) > z->map.capacity) {
+		check(status == MM_E_2BIG && memcmp(z, was, sizeof(*z)) == 0);
+		return;
+	}
+	check(status == MM_OK);
+	z->model = *next;
+}
+
+/* --- Operations --- */
+
+/* Two cells in order. Mostly near each other. */
+static void pick_cells(struct input *in, unsigned *first, unsigned *last)
+{
+	unsigned a = byte(in) % CELLS, b = byte(in);
+
+	b = b < 200 ? a + b % 24 : b % CELLS;
+	if (b >= CELLS)
+		b = CELLS - 1;
+	*first = a < b ? a : b;
+	*last = a < b ? b : a;
+}
+
+/* A range as firmware gives it, with what the model makes of it. */
+static void pick_range(struct input *in, struct model *m, enum mm_mem_type type, const char *owner,
+		       uint64_t *base, uint64_t *length)
+{
+	unsigned first, last, how = byte(in);
+
+	pick_cells(in, &first, &last);
+	*base = cell_base[first];
+	*length = cell_last(last) - cell_base[first] + 1; /* 0 for the whole address space */
+	if (how >= 248) {
+		*length = 0;
+	} else if (how >= 236 && first > 1) {
+		last = CELLS - 1;
+		*length = how & 1 ? UINT64_MAX : UINT64_MAX - *base + 2; /* both wrap */
+		m->dropped.wrapped++;
+		if (type == MM_MEM_USABLE)
+			return;
+	}
+	if (*length == 0)
+		m->dropped.empty++;
+	else
+		model_claim(m, first, last, type, owner);
+}
+
+static void op_add(struct fuzz *z, struct input *in)
+{
+	const struct fuzz was = *z;
+	struct model next = z->model;
+	const int t = (int)(byte(in) % 12);
+	const enum mm_mem_type type = (enum mm_mem_type)t;
+	const char *owner = owners[byte(in) % 3];
+	uint64_t base, length;
+
+	pick_range(in, &next, type, owner, &base, &length);
+	enum mm_status status = mm_memmap_add(&z->map, base, length, type, owner);
+	if (t >= MM_MEM_USABLE && t <= MM_MEM_BAD)
+		settle(z, &was, &next, status);
+	else
+		check(status == MM_E_INVAL && memcmp(z, &was, sizeof(*z)) == 0);
+}
+
+static void op_take(struct fuzz *z, struct input *in)
+{
+	const struct fuzz was = *z;
+	struct model next = z->model;
+	const int t = (int)(byte(in) % 12);
+	const char *owner = owners[byte(in) % 3];
+	unsigned first, last;
+
+	pick_cells(in, &first, &last);
+	mm_paddr_t length = cell_last(last) - cell_base[first] + 1;
+	enum mm_status status =
+		mm_memmap_take(&z->map, cell_base[first], length, (enum mm_mem_type)t, owner);
+	outward(&first, &last);
+	if (t <= MM_MEM_USABLE || t > MM_MEM_BAD || length == 0) {
+		check(status == MM_E_INVAL && memcmp(z, &was, sizeof(*z)) == 0);
+	} else if (!model_usable(&next, first, last)) {
+		check(status == MM_E_BUSY && memcmp(z, &was, sizeof(*z)) == 0);
+	} else {
+		for (unsigned c = first; c <= last; c++)
+			next.type[c] = (enum mm_mem_type)0;
+		model_claim(&next, first, last, (enum mm_mem_type)t, owner);
+		settle(z, &was, &next, status);
+	}
+}
+
+/* The highest place for a request, tried frame by frame. */
+static bool model_place(const struct model *m, mm_paddr_t low, mm_paddr_t high, unsigned w,
+			mm_paddr_t frames, mm_paddr_t align, mm_paddr_t *out)
+{
+	for (unsigned f = FRAMES; f-- > 0;) {
+		mm_paddr_t base = window[w] + f * F;
+
+		if (frames > FRAMES - f || base % align != 0 || base < low)
+			continue;
+		mm_paddr_t last = base + (frames * F - 1);
+		unsigned first = cell_at(base), end = first + (unsigned)frames * 4 - 1;
+		if (last > high || !model_usable(m, first, end))
+			continue;
+		*out = base;
+		return true;
+	}
+	return false;
+}
+
+static mm_paddr_t pick_size(struct input *in)
+{
+	unsigned how = byte(in);
+
+	if (how < 200)
+		return how * (F / 16);
+	return how < 225 ? MM_PADDR_MAX - (how - 200) * (F / 16) : (mm_paddr_t)word(in);
+}
+
+static mm_paddr_t pick_align(struct input *in)
+{
+	unsigned how = byte(in);
+
+	if (how < 64)
+		return (mm_paddr_t)1 << how;
+	return how < 200 ? F << how % 5 : (mm_paddr_t)(how - 200);
+}
+
+/* The allocator works inside one window, so what it gives out is made of cells. */
+static void op_early(struct fuzz *z, struct input *in)
+{
+	const unsigned w = byte(in) % WINDOWS, t = byte(in) % 12, fail = byte(in);
+	const char *owner = owners[byte(in) % 3];
+	const mm_paddr_t low = window[w] + byte(in) % 96 * (F / 16);
+	const mm_paddr_t high = window[w] + FRAMES * F - 1 - byte(in) % 96 * (F / 16);
+	const mm_paddr_t size = pick_size(in), align = pick_align(in);
+	mm_paddr_t base = 7, want, frames = size / F + (size % F != 0);
+	struct mm_early ea;
+
+	if (low > high)
+		return;
+	check(mm_early_init(&ea, &z->map, low, high) == MM_OK);
+	const struct fuzz was = *z;
+	struct model next = z->model;
+	sim_fail_at(fail >= 240, false);
+	enum mm_status status = mm_early_alloc(&ea, size, align, (enum mm_mem_type)t, owner, &base);
+	enum mm_status wrong = MM_OK;
+	if (size == 0 || align == 0 || (align & (align - 1)) || t <= MM_MEM_USABLE ||
+	    t > MM_MEM_BAD)
+		wrong = MM_E_INVAL;
+	else if (size > MM_PADDR_MAX - F + 1)
+		wrong = MM_E_OVERFLOW;
+	else if (fail >= 240 || !model_place(&next, low, high, w, frames, align, &want))
+		wrong = MM_E_NOMEM;
+	sim_fail_at(0, false);
+	if (wrong != MM_OK || status != MM_OK)
+		check(base == 7 && memcmp(z, &was, sizeof(*z)) == 0);
+	if (wrong != MM_OK) {
+		check(status == wrong);
+		return;
+	}
+	unsigned first = cell_at(want), last = first + (unsigned)frames * 4 - 1;
+	for (unsigned c = first; c <= last; c++)
+		next.type[c] = (enum mm_mem_type)0;
+	model_claim(&next, first, last, (enum mm_mem_type)t, owner);
+	settle(z, &was, &next, status);
+	check(status != MM_OK || base == want);
+}
+
+static void put(uint8_t *p, uint64_t v, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static enum mm_mem_type type_of_number(unsigned number, struct model *m)
+{
+	static const enum mm_mem_type known[] = { MM_MEM_USABLE, MM_MEM_RESERVED,
+						  MM_MEM_ACPI_RECLAIM, MM_MEM_ACPI_NVS,
+						  MM_MEM_BAD };
+
+	if (number >= 1 && number <= 5)
+		return known[number - 1];
+	m->dropped.unknown++;
+	return MM_MEM_RESERVED;
+}
+
+/* A table of up to 7 entries, cut anywhere, in a block that ends where the table ends. */
+static void op_e820(struct fuzz *z, struct input *in)
+{
+	const size_t stride = 20 + byte(in) % 9, bytes = byte(in);
+	uint8_t *table = malloc(bytes ? bytes : 1), whole[7 * 28 + 256];
+	enum mm_status want = MM_OK;
+	size_t at = 0;
+
+	memset(whole, 0xff, sizeof(whole));
+	for (; want == MM_OK && at + 20 <= bytes && at < sizeof(whole) - 28; at += stride) {
+		struct model next = z->model;
+		unsigned number = byte(in) % 8;
+		uint64_t base, length;
+
+		pick_range(in, &next, type_of_number(number, &next), NULL, &base, &length);
+		put(whole + at, base, 8);
+		put(whole + at + 8, length, 8);
+		put(whole + at + 16, number, 4);
+		if (model_count(&next) > z->map.capacity)
+			want = MM_E_2BIG;
+		else
+			z->model = next;
+	}
+	memcpy(table, whole, bytes);
+	check(mm_memmap_add_e820(&z->map, table, bytes, stride) == want);
+	free(table);
+}
+
+/* Physical memory for PVH: bytes of the input at address `base`, then zeros. */
+struct memory {
+	const uint8_t *bytes;
+	size_t n;
+	mm_paddr_t base;
+	unsigned calls;
+	uint8_t *last_copy;
+};
+
+static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	struct memory *m = ctx;
+
+	check(bytes > 0 && ++m->calls < 300000);
+	if (pa < m->base || pa - m->base >= m->n || bytes > m->n - (pa - m->base))
+		return NULL;
+	free(m->last_copy);
+	m->last_copy = malloc(bytes);
+	memcpy(m->last_copy, m->bytes + (pa - m->base), bytes);
+	return m->last_copy;
+}
+
+static bool same_info(const struct mm_pvh_info *a, const struct mm_pvh_info *b)
+{
+	return a->cmdline == b->cmdline && a->rsdp == b->rsdp && a->module == b->module &&
+	       a->module_bytes == b->module_bytes;
+}
+
+/* Start info and table as the input wants them, on a map of its own: it must survive. */
+static void op_pvh_hostile(struct input *in)
+{
+	struct mm_mem e[16];
+	struct mm_memmap map;
+	uint8_t image[512] = { 0 };
+	const struct mm_pvh_info before = { 1, 2, 3, 4 };
+	struct mm_pvh_info info = before;
+	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+
+	put(image, 0x336ec578, 4);
+	image[4] = 1;
+	put(image + 16, 0x1100, 8);
+	put(image + 24, 0x11f0, 8);
+	put(image + 40, 0x1040, 8);
+	for (unsigned i = 0; i < 4; i++) /* the counts, and any other fields */
+		image[byte(in) % 56] = (uint8_t)byte(in);
+	image[48] = (uint8_t)byte(in);
+	image[12] = (uint8_t)byte(in);
+	size_t n = in->n < sizeof(image) - 56 ? in->n : sizeof(image) - 56;
+	memcpy(image + 56, in->p, n);
+	in->p += n;
+	in->n -= n;
+	check(mm_memmap_init(&map, e, 16) == MM_OK);
+	enum mm_status status = mm_memmap_add_pvh(&map, reader, &m, 0x1000, &info);
+	check(status == MM_OK || status == MM_E_INVAL || status == MM_E_FAULT ||
+	      status == MM_E_2BIG);
+	check(status == MM_OK || same_info(&info, &before));
+	check(mm_memmap_verify(&map) == MM_OK);
+	free(m.last_copy);
+}
+
+/* The text with which mmlib marks what a PVH loader left, learnt from a map with nothing else. */
+static const char *pvh_owner(void)
+{
+	uint8_t image[256] = { 0 };
+	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+	struct mm_mem e[2];
+	struct mm_memmap map;
+
+	put(image, 0x336ec578, 4);
+	put(image + 4, 1, 4);
+	put(image + 40, 0x1080, 8);
+	put(image + 48, 1, 4);
+	check(mm_memmap_init(&map, e, 2) == MM_OK);
+	check(mm_memmap_add_pvh(&map, reader, &m, 0x1000, NULL) == MM_OK && map.count == 1);
+	free(m.last_copy);
+	return e[0].owner;
+}
+
+/* A well-formed start info in the second window, and what the model makes of it. */
+static void op_pvh(struct fuzz *z, struct input *in)
+{
+	enum { TABLE = 64, TEXT = 512 };
+	uint8_t image[1024] = { 0 };
+	const unsigned entries = 1 + byte(in) % 6, frame = byte(in) % FRAMES, text = byte(in);
+	const unsigned own = cell_at(window[1] + frame * F);
+	struct memory m = { image, sizeof(image), cell_base[own], 0, NULL };
+	struct mm_pvh_info info;
+	struct model next;
+	unsigned i;
+
+	put(image, 0x336ec578, 4);
+	put(image + 4, 1, 4);
+	put(image + 24, text ? m.base + TEXT : 0, 8);
+	put(image + 40, m.base + TABLE, 8);
+	put(image + 48, entries, 4);
+	memset(image + TEXT, 'x', text);
+	for (i = 0; i < entries; i++) {
+		unsigned number = byte(in) % 8;
+		uint64_t base, length;
+
+		next = z->model;
+		pick_range(in, &next, type_of_number(number, &next), NULL, &base, &length);
+		put(image + TABLE + i * 24, base, 8);
+		put(image + TABLE + i * 24 + 8, length, 8);
+		put(image + TABLE + i * 24 + 16, number, 4);
+		if (model_count(&next) > z->map.capacity)
+			break;
+		z->model = next;
+	}
+	enum mm_status status = mm_memmap_add_pvh(&z->map, reader, &m, m.base, &info);
+	free(m.last_copy);
+	if (i < entries) {
+		check(status == MM_E_2BIG);
+		return;
+	}
+	next = z->model;
+	model_claim(&next, own, own, MM_MEM_LOADER, pvh_owner()); /* all of it is in one frame */
+	check(status == (model_count(&next) > z->map.capacity ? MM_E_2BIG : MM_OK));
+	if (status != MM_OK)
+		return;
+	z->model = next;
+	check(info.cmdline == (text ? m.base + TEXT : 0) && info.rsdp == 0 && info.module == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static struct fuzz z;
+	struct input in = { data, n };
+
+	cells_init();
+	memset(&z, 0, sizeof(z));
+	check(mm_memmap_init(&z.map, z.e, byte(&in) % (CAPACITY + 1)) == MM_OK);
+	for (unsigned ops = 0; in.n > 0 && ops < 64; ops++) {
+		switch (byte(&in) % 16) {
+		case 0:
+		case 1:
+		case 2:
+			op_take(&z, &in);
+			break;
+		case 3:
+		case 4:
+		case 5:
+		case 6:
+			op_early(&z, &in);
+			break;
+		case 7:
+		case 8:
+			op_e820(&z, &in);
+			break;
+		case 9:
+			op_pvh(&z, &in);
+			break;
+		case 10:
+			op_pvh_hostile(&in);
+			break;
+		default:
+			op_add(&z, &in);
+			break;
+		}
+		check_all(&z);
+	}
+	return 0;
+}
