@@ -12,9 +12,9 @@ package_there() {
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
-    lib*) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$' ;;
+    lib*) dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$' ;;
     *) command -v "$1" ;;
-  esac >/dev/null
+  esac >/dev/null 2>&1
 }
 
 # need_packages PACKAGE…: install what is missing, as root or with a sudo that asks for no password;
