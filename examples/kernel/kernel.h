@@ -43,6 +43,7 @@ void check_faults(void);
 
 /* report.c: memory as text. */
 void report_map(void);
+void report_metadata(void);
 void report_zones(void);
 void report_address_space(void);
 void report_picture(void);

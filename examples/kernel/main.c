@@ -29,6 +29,7 @@ static void step_map(uintptr_t boot_info)
 static void step_frames(void)
 {
 	must(memory_frames_init(), "the page-frame allocator takes over");
+	report_metadata();
 	report_zones();
 	check_accounting("total = free + used + reserved, in each zone and in all");
 	check(frames_used() == 0, "no frame is in use");

@@ -195,6 +195,9 @@ enum mm_status memory_add_high(void)
 		if (piece.base <= MACHINE_REACH)
 			piece.base = (mm_paddr_t)MACHINE_REACH + 1;
 		st = mm_pmm_add_range(&kernel.pmm, piece.base, piece.last - piece.base + 1);
+		if (st ==
+		    MM_E_NOMEM) /* a piece too small to hold its own metadata: do without it */
+			st = MM_OK;
 	}
 	return st;
 }

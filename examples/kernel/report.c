@@ -28,6 +28,19 @@ void report_map(void)
 	}
 }
 
+void report_metadata(void)
+{
+	mm_paddr_t bytes = mm_memmap_bytes(&kernel.map, MM_MEM_META);
+	struct mm_pmm_stats all;
+	uint64_t tenths;
+
+	if (mm_pmm_stats(&kernel.pmm, -1, &all) != MM_OK || all.total == 0)
+		return;
+	tenths = bytes * 80 / all.total;
+	kprintf("    mmlib keeps %lu KiB of metadata for %lu frames: %lu.%lu bits a frame\n",
+		bytes >> 10, all.total, tenths / 10, tenths % 10);
+}
+
 static void report_zone(int zone)
 {
 	struct mm_pmm_stats s;
