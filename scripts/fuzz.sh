@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
-need_packages clang libclang-rt-14-dev meson gcc
+need_packages clang libclang-rt-14-dev meson gcc libfdt-dev
 
 plant=0
 if [ "${1-}" = --plant ]; then

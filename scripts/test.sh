@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ meson clang lld llvm libclang-rt-14-dev libcmocka-dev valgrind doxygen graphviz \
+need_packages gcc g++ meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen graphviz \
   qemu-system-x86 || exit 1
 
 mkdir -p build
