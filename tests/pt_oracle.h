@@ -12,7 +12,7 @@
 #include <mmlib/pt.h>
 
 #define ORA_PAGE 4096u
-#define ORA_RUNS 16384 /* most stretches in a set */
+#define ORA_RUNS 32768 /* most stretches in a set */
 
 /* A stretch of address space. attr as #mm_pt_attr, rights as all levels together give them. */
 struct ora_run {
@@ -45,6 +45,7 @@ struct ora {
 	size_t used;      /* tables given out */
 	size_t reachable; /* tables in the tree, by the last scan */
 	uint64_t leaves;  /* smallest pages mapped, by the last scan */
+	bool empty_table; /* there is one below the root, by the last scan */
 	const char *wrong;
 
 	unsigned allocs;       /* calls since fail was set */
@@ -72,13 +73,13 @@ void ora_violation(struct ora *ora, const char *what);
 void *ora_virt(struct ora *ora, mm_paddr_t pa);
 
 /* Look at the whole tree: ora->live is what it maps, translations that are gone become stale.
- * Checks reserved bits, lost tables, empty tables, shadow-stack pages. */
+ * Checks reserved bits, tables that were given back, shadow-stack pages. */
 void ora_observe(struct ora *ora);
-/* After an operation: whatever is stale must be covered by the gather. */
+/* After an operation: whatever is stale must be covered by the gather, and no table is empty. */
 void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g);
 /* After mm_pt_sync(): nothing is stale, every table given out is in the tree. */
 void ora_check_synced(struct ora *ora);
-/* Hash of all tables and of how many there are. */
+/* Hash of all tables in the tree and of how many there are. */
 uint64_t ora_hash(struct ora *ora);
 
 /* An access as the MMU does it: checks rights, sets accessed and dirty. */
