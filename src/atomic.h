@@ -69,4 +69,27 @@
 #define mm_atomic_fence()   ((void)0)
 #define mm_atomic_barrier() ((void)0)
 #endif
+
+/* A word that bytes are changed in. */
+typedef uint32_t __attribute__((may_alias)) mm_byte_word;
+
+/* If *byte is `from`, make it `to`; tells whether it was. Done on the 32-bit word around it, since
+ * compilers call a library for atomic bytes on some CPUs: the array it is in must cover whole words. */
+static inline bool mm_atomic_cas_byte(uint8_t *byte, uint8_t from, uint8_t to)
+{
+	uintptr_t at = (uintptr_t)byte;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	unsigned shift = (unsigned)(3 - (at & 3)) * 8;
+#else
+	unsigned shift = (unsigned)(at & 3) * 8;
+#endif
+	mm_byte_word *word = (mm_byte_word *)(at & ~(uintptr_t)3);
+	uint32_t was = mm_atomic_load_relaxed(word);
+
+	do {
+		if ((was >> shift & 0xffu) != from)
+			return false;
+	} while (!mm_atomic_cas(word, &was, (was & ~((uint32_t)0xffu << shift)) | (uint32_t)to << shift));
+	return true;
+}
 #endif

@@ -73,37 +73,18 @@ static inline void frame_store(const struct mm_range *r, mm_pfn_t pfn, unsigned 
 	mm_atomic_store_relaxed(frame_byte(r, pfn), (uint8_t)byte);
 }
 
+/* If the byte is `from`, make it `to`; tells whether it was. The caller has looked: without
+ * MM_CHECKS >= 2, one of two racing frees may win unseen. */
+static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
+{
 #if MM_CHECKS >= 2
-/* Bytes are shared with other frames of the word; the array is padded to whole words. */
-typedef uint32_t __attribute__((may_alias)) frame_word;
-
-/* If the byte is @from, make it @to; tells whether it was. */
-static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
-{
-	uintptr_t at = (uintptr_t)frame_byte(r, pfn);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	unsigned shift = (unsigned)(3 - (at & 3)) * 8;
+	return mm_atomic_cas_byte(frame_byte(r, pfn), (uint8_t)from, (uint8_t)to);
 #else
-	unsigned shift = (unsigned)(at & 3) * 8;
-#endif
-	frame_word *word = (frame_word *)(at & ~(uintptr_t)3);
-	uint32_t was = mm_atomic_load_relaxed(word);
-
-	do {
-		if ((was >> shift & 0xffu) != from)
-			return false;
-	} while (!mm_atomic_cas(word, &was, (was & ~(0xffu << shift)) | (uint32_t)to << shift));
-	return true;
-}
-#else
-/* One of two racing frees may win unseen: see MM_CHECKS. */
-static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
-{
 	(void)from;
 	frame_store(r, pfn, to);
 	return true;
-}
 #endif
+}
 
 /* Head of the allocated block that has pfn as a tail. False if there is none. */
 static inline bool frame_find_head(const struct mm_range *r, mm_pfn_t pfn, mm_pfn_t *head)

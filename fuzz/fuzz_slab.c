@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz the kernel heap against a shadow heap.
+ *
+ * The shadow knows every live object: its address, its size, who it came from, and a pattern that fills
+ * it. After each operation no two live objects overlap, the object is aligned and in managed memory,
+ * patterns are whole, counts are exact, and from time to time everything is verified. Wrong frees must
+ * get their documented error. At the end all is freed, shrunk and destroyed, and the page layer has its
+ * first state hash. */
+#include <stdlib.h>
+#include <string.h>
+#include <mmlib/early.h>
+#include <mmlib/kmalloc.h>
+#include "../tests/pmm_state.h"
+
+#define RAM_FRAMES 512u
+#define LIVE       64u
+#define CACHES     4u
+#define MUST(cond) ((cond) ? (void)0 : abort())
+
+struct object {
+	unsigned char *p;
+	size_t size;   /* bytes that are filled */
+	uint8_t tag;
+	int8_t cache;  /* index, or -1: kmalloc */
+};
+
+static struct sim sim;
+static struct mm_heap heap;
+static uint32_t this_cpu;
+
+struct shadow {
+	struct object live[LIVE];
+	unsigned n;
+	struct mm_cache *cache[CACHES];
+	size_t object_size[CACHES];
+	unsigned count[CACHES];
+};
+
+static uint32_t get_cpu(void *ctx)
+{
+	(void)ctx;
+	return this_cpu;
+}
+
+static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
+{
+	uint32_t was = this_cpu;
+
+	(void)ctx;
+	this_cpu = cpu;
+	fn(arg);
+	this_cpu = was;
+}
+
+static void shadow_check(const struct object *o)
+{
+	for (size_t i = 0; i < o->size; i++)
+		MUST(o->p[i] == (unsigned char)(o->tag + i));
+}
+
+static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cache, uint8_t tag)
+{
+	struct object *o = &s->live[s->n++];
+
+	MUST(p >= sim.host && p + size <= sim.host + sim.bytes);
+	for (unsigned i = 0; i + 1 < s->n; i++)
+		MUST(p + size <= s->live[i].p || s->live[i].p + s->live[i].size <= p);
+	*o = (struct object){ p, size, tag, (int8_t)cache };
+	for (size_t i = 0; i < size; i++)
+		p[i] = (unsigned char)(tag + i);
+	if (cache >= 0)
+		s->count[cache]++;
+}
+
+static void shadow_remove(struct shadow *s, unsigned i)
+{
+	shadow_check(&s->live[i]);
+	if (s->live[i].cache >= 0)
+		s->count[s->live[i].cache]--;
+	s->live[i] = s->live[--s->n];
+}
+
+static size_t pick_size(unsigned a, unsigned b)
+{
+	return a < 200 ? (a * 7 + b) % 1100 + 1 : (a - 199) * 700u + b;
+}
+
+static void op_kmalloc(struct shadow *s, unsigned a, unsigned b)
+{
+	size_t size = pick_size(a, b);
+	void *p = NULL;
+	enum mm_status st;
+
+	if (s->n == LIVE)
+		return;
+	st = mm_kmalloc_st(&heap, size, b & 1 ? MM_ALLOC_ZERO : 0, &p);
+	MUST(st == MM_OK || (st == MM_E_NOMEM && !p));
+	if (st != MM_OK)
+		return;
+	MUST((uintptr_t)p % 16 == 0 && mm_ksize(&heap, p) >= size);
+	for (size_t i = 0; b & 1 && i < size; i++)
+		MUST(((unsigned char *)p)[i] == 0);
+	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b);
+}
+
+static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned c = a % CACHES;
+	void *p;
+
+	if (s->n == LIVE || !s->cache[c])
+		return;
+	p = mm_cache_alloc(s->cache[c], 0);
+	if (p)
+		shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
+}
+
+static void op_free(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object o;
+
+	if (!s->n)
+		return;
+	o = s->live[a % s->n];
+	shadow_remove(s, a % s->n);
+	if (o.cache >= 0 && b & 1)
+		MUST(mm_cache_free(s->cache[o.cache], o.p) == MM_OK);
+	else
+		MUST(mm_kfree(&heap, o.p) == MM_OK);
+	if (b & 2)
+		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
+}
+
+/* Frees that must be refused, and change nothing that a later check would miss. */
+static void op_wrong_free(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object *o;
+
+	MUST(mm_kfree(&heap, &s) == MM_E_FOREIGN && mm_kfree(&heap, NULL) == MM_OK);
+	if (!s->n)
+		return;
+	o = &s->live[a % s->n];
+	if (o->size > 1)
+		MUST(mm_kfree(&heap, o->p + b % (o->size - 1) + 1) == MM_E_ALIGN);
+	for (unsigned c = 0; c < CACHES; c++)
+		if (s->cache[c] && (int)c != o->cache)
+			MUST(mm_cache_free(s->cache[c], o->p) == MM_E_OWNER);
+	shadow_check(o);
+}
+
+static void op_realloc(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object o;
+	size_t size = pick_size(b, a), keep;
+	void *p = NULL;
+
+	if (!s->n || s->live[a % s->n].cache >= 0)
+		return;
+	o = s->live[a % s->n];
+	if (mm_krealloc_st(&heap, o.p, size, 0, &p) != MM_OK) {
+		shadow_check(&o);
+		return;
+	}
+	keep = o.size < size ? o.size : size;
+	for (size_t i = 0; i < keep; i++)
+		MUST(((unsigned char *)p)[i] == (unsigned char)(o.tag + i));
+	s->live[a % s->n] = s->live[--s->n];
+	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1));
+}
+
+static void op_cache(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned c = a % CACHES;
+	struct mm_cache_cfg cfg = { "fuzz", (a * 41 + b) % 5000 + 1, (size_t)1 << b % 9 };
+
+	if (s->cache[c]) {
+		enum mm_status st = mm_cache_destroy(s->cache[c]);
+
+		MUST(st == (s->count[c] ? MM_E_BUSY : MM_OK));
+		if (st == MM_OK)
+			s->cache[c] = NULL;
+	} else {
+		MUST(mm_cache_create(&heap, &cfg, &s->cache[c]) == MM_OK);
+		s->object_size[c] = cfg.size;
+	}
+}
+
+static void check_all(struct shadow *s, bool deep)
+{
+	struct mm_cache_stats stats;
+	uint32_t it = 0;
+
+	for (unsigned c = 0; c < CACHES; c++)
+		if (s->cache[c]) {
+			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
+			MUST(stats.used == s->count[c]);
+		}
+	for (unsigned i = 0; i < s->n; i++)
+		shadow_check(&s->live[i]);
+	for (struct mm_cache *c; deep && (c = mm_cache_next(&heap, &it));)
+		MUST(mm_cache_verify(c) == MM_OK);
+	if (deep)
+		MUST(mm_pmm_verify(heap.pmm) == MM_OK);
+}
+
+static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
+{
+	this_cpu = what >> 7;
+	switch (what % 16) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		op_kmalloc(s, a, b);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		op_cache_alloc(s, a, b);
+		break;
+	case 7:
+		op_wrong_free(s, a, b);
+		break;
+	case 8:
+		op_realloc(s, a, b);
+		break;
+	case 9:
+		op_cache(s, a, b);
+		break;
+	case 10:
+		MUST((a & 1 ? mm_heap_drain(&heap) : mm_heap_shrink(&heap)) == MM_OK);
+		break;
+	case 11: /* many at once, so that magazines and slabs turn over */
+		for (unsigned i = 0; i < b % 32; i++)
+			op_cache_alloc(s, a, b + i);
+		break;
+	case 12:
+		for (unsigned i = 0; i < b % 32; i++)
+			op_free(s, a + i, 0);
+		break;
+	default:
+		op_free(s, a, b);
+		break;
+	}
+}
+
+static void start(struct mm_pmm *pmm)
+{
+	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	struct mm_mem entries[8];
+	struct mm_memmap map;
+	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = 2 };
+
+	if (!sim.host) {
+		sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
+		sim.port.cpu = get_cpu;
+		sim.port.run_on = run_on;
+	}
+	this_cpu = 0;
+	cfg.reach = sim.base + sim.bytes - 1;
+	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
+	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
+	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
+	MUST(mm_pmm_cpu_online(pmm, 1) == MM_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+{
+	struct mm_pmm pmm;
+	static struct shadow s;
+	uint64_t first;
+	unsigned ops = 0;
+
+	start(&pmm);
+	first = pmm_state_hash(&pmm);
+	memset(&s, 0, sizeof(s));
+	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
+	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
+	for (; n >= 3; in += 3, n -= 3, ops++) {
+		op(&s, in[0], in[1], in[2]);
+		check_all(&s, ops % 32 == 0);
+	}
+	while (s.n)
+		op_free(&s, s.n - 1, 0);
+	check_all(&s, true);
+	MUST(mm_heap_destroy(&heap) == MM_OK);
+	MUST(mm_pmm_drain(&pmm) == MM_OK);
+	MUST(pmm_state_hash(&pmm) == first);
+	return 0;
+}

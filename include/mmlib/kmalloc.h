@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Kernel heap: memory of any size.
+ *
+ * Small sizes come from caches, one for each size class, larger ones are whole blocks of pages; both
+ * are checked alike when they are freed. Sizes that are powers of two are aligned to their size, all
+ * others to 16 bytes. Contexts are those of mmlib/slab.h. */
+#ifndef MMLIB_KMALLOC_H
+#define MMLIB_KMALLOC_H
+#include <mmlib/slab.h>
+MM_BEGIN_DECLS
+
+/** Largest size served by a class, bytes; larger ones take pages. */
+#define MM_KMALLOC_MAX_CLASS 8192u
+
+/** Allocate memory, and say why not.
+ *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param[out] out the memory, written only on #MM_OK
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, or another flag
+ *  @retval MM_E_OVERFLOW the size cannot be rounded up to pages
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_page_alloc() @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags,
+					  void **out);
+
+/** Allocate memory.
+ *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @return the memory, or NULL for any error of mm_kmalloc_st()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD static inline void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags)
+{
+	void *p = NULL;
+
+	return mm_kmalloc_st(heap, size, flags, &p) == MM_OK ? p : NULL;
+}
+
+/** Allocate an array of @p n elements of @p size bytes.
+ *  @param heap heap @param n elements @param size bytes of one
+ *  @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC @param[out] out the memory, only on #MM_OK
+ *  @retval MM_E_OVERFLOW n * size does not fit
+ *  @return or as mm_kmalloc_st()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size,
+						uint32_t flags, void **out);
+
+/** Allocate memory with an alignment of its own.
+ *  @param heap heap @param size bytes @param align bytes, a power of two
+ *  @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC @param[out] out the memory, only on #MM_OK
+ *  @retval MM_E_INVAL also: the alignment is no power of two
+ *  @return or as mm_kmalloc_st(); an alignment above every block is #MM_E_NOMEM
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align,
+						  uint32_t flags, void **out);
+
+/** Change the size of memory; it may move. The contents up to the smaller size are kept.
+ *  @param heap heap @param p memory of mm_kmalloc(), or NULL to allocate
+ *  @param size bytes @param flags #MM_ALLOC_ZERO (what is added is zero), #MM_ALLOC_ATOMIC
+ *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL, size 0, or another flag
+ *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE @p p, as mm_kfree()
+ *  @return or as mm_kmalloc_st()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(size)} */
+MM_NODISCARD enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
+					   void **out);
+
+/** Change the size of memory.
+ *  @param heap heap @param p memory, or NULL @param size bytes @param flags as mm_krealloc_st()
+ *  @return the memory, or NULL for any error of mm_krealloc_st(); @p p then stays
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(size)} */
+MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size_t size, uint32_t flags)
+{
+	void *out = NULL;
+
+	return mm_krealloc_st(heap, p, size, flags, &out) == MM_OK ? out : NULL;
+}
+
+/** Free memory.
+ *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
+ *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
+ *  @retval MM_E_FOREIGN outside the memory that mmlib manages, or reserved in it
+ *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap
+ *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
+ *  Racing frees and MM_CHECKS 0: as mm_cache_free().
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p);
+
+/** Bytes that may be used at @p p: the size asked for, rounded up to its class or to pages.
+ *  @param heap heap @param p memory of mm_kmalloc() @return bytes; 0 if it is not allocated memory
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
+size_t mm_ksize(struct mm_heap *heap, const void *p);
+MM_END_DECLS
+#endif

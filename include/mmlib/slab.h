@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief Kernel heap: caches of objects of one size. For any size: mmlib/kmalloc.h.
+ *
+ * A #mm_heap takes pages from a #mm_pmm and gives out objects. Each CPU keeps magazines of objects,
+ * so the usual allocation and free touch no lock, no shared memory and not the object. No allocator
+ * state is ever stored inside an object: a stray write cannot damage the heap, and a free does not
+ * touch cold memory.
+ *
+ * Callable from threads and from interrupts: an interrupt that hits its own CPU inside the heap takes
+ * a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated visible
+ * to another before it is freed there, as for any data. */
+#ifndef MMLIB_SLAB_H
+#define MMLIB_SLAB_H
+#include <mmlib/pmm.h>
+MM_BEGIN_DECLS
+
+struct mm_heap;
+struct mm_heap_cpu;
+struct mm_slab;
+
+/** Most caches of one heap, the size classes of kmalloc included. */
+#define MM_CACHES_MAX 128u
+/** Size classes of kmalloc: 16 to 128 bytes in steps of 16, then eight for each doubling to 8 KiB. */
+#define MM_KMALLOC_CLASSES 56u
+
+/** What a cache's objects are. */
+struct mm_cache_cfg {
+	const char *name; /**< for reports; kept by pointer */
+	size_t size;      /**< bytes of an object, 1 to 32 KiB */
+	size_t align;     /**< bytes, a power of two, at most a frame; 0: that of a pointer */
+};
+
+/** A cache of objects of one size. Lives in its heap. */
+struct mm_cache {
+	struct mm_heap *heap;    /**< @private NULL: this place is free */
+	const char *name;        /**< @private */
+	uint32_t size;           /**< @private bytes from one object to the next */
+	uint32_t reciprocal;     /**< @private 2^32 / size, rounded up */
+	uint32_t nobjects;       /**< @private objects of a slab */
+	uint32_t descriptor;     /**< @private bytes of a slab's descriptor */
+	uint32_t depot_max;      /**< @private full magazines that the depot keeps */
+	uint8_t id;              /**< @private index in the heap and in each CPU's magazines */
+	uint8_t order;           /**< @private of a slab */
+	uint8_t capacity;        /**< @private objects of a magazine */
+	uintptr_t lock;          /**< @private guards all below */
+	void **full;             /**< @private depot: full magazines, linked */
+	uint32_t nfull;          /**< @private */
+	uint32_t nempty;         /**< @private slabs on the list of empty ones */
+	struct mm_slab *partial; /**< @private slabs with some objects home, some out */
+	struct mm_slab *empty;   /**< @private slabs with all objects home */
+	struct mm_slab *spare;   /**< @private descriptors without memory */
+	void **meta;             /**< @private pages of descriptors, linked */
+	size_t ndescriptors;     /**< @private descriptors in those pages */
+	size_t nspare;           /**< @private of them in `spare` */
+	size_t nslabs;           /**< @private slabs with memory */
+	size_t home;             /**< @private objects that are home in their slabs */
+};
+
+/** Counts of a cache. Exact if nobody else is at work. */
+struct mm_cache_stats {
+	const char *name; /**< of the cache */
+	size_t size;      /**< bytes from one object to the next */
+	size_t slabs;     /**< slabs with memory */
+	size_t objects;   /**< objects they have room for */
+	size_t used;      /**< objects that are allocated */
+	size_t cached;    /**< objects in magazines of CPUs and of the depot */
+	size_t bytes;     /**< bytes of the slabs' pages */
+};
+
+/** A kernel heap. All-zero is a valid one that is not set up: allocation answers #MM_E_STATE. */
+struct mm_heap {
+	struct mm_pmm *pmm;       /**< @private */
+	struct mm_heap_cpu *cpus; /**< @private one for each CPU */
+	mm_paddr_t cpus_pa;       /**< @private the pages they lie in */
+	uint32_t cpus_order;      /**< @private */
+	uint32_t ncpus;           /**< @private */
+	uintptr_t nlarge;         /**< @private large blocks that are allocated, an atomic counter */
+	uintptr_t lock;           /**< @private guards caches[] and all below */
+	void **magazines;         /**< @private magazines that nobody uses, linked */
+	void **magazine_pages;    /**< @private pages they were cut from, linked */
+	size_t nmagazines;        /**< @private magazines that nobody uses */
+	size_t nmagazine_pages;   /**< @private */
+	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
+};
+
+/** Set up a heap with all size classes of kmalloc.
+ *  @param[out] heap heap, written only on #MM_OK @param pmm where pages come from
+ *  @param ncpus CPUs that may ever call, at least 1; CPU 0 gets its magazines now
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or ncpus 0
+ *  @retval MM_E_STATE @p pmm is not set up
+ *  @retval MM_E_NOMEM no pages for the CPUs' magazines
+ *  @retval MM_E_NOTSUP frames of this size are too small for it
+ *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(CPUs)} */
+MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus);
+
+/** Give everything back to the page layer. Caches are destroyed.
+ *  @param heap heap that nobody else is using; all-zero afterwards
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @retval MM_E_BUSY objects or large blocks are allocated
+ *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on`
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
+ *  cost: O(memory)} */
+MM_NODISCARD enum mm_status mm_heap_destroy(struct mm_heap *heap);
+
+/** Let a CPU have magazines. A CPU that is not online allocates and frees too, more slowly.
+ *  @param heap heap @param cpu dense number, less than `ncpus`
+ *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
+ *  @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(caches)} */
+MM_NODISCARD enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu);
+
+/** Take back the objects a CPU has at hand, and keep it from taking more.
+ *  @param heap heap @param cpu a CPU that is stopped, or the calling one
+ *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
+ *  @retval MM_E_BUSY it stopped in the middle of a call; nothing changed
+ *  @retval MM_E_STATE not set up
+ *  @mm_ctx{no-sleep; locks: slab depots; cost: O(objects at hand)} */
+MM_NODISCARD enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu);
+
+/** Bring objects that CPUs have at hand home to their slabs: this CPU's now, those of others through
+ *  the port's `run_on`, or, without it, at their next call or mm_heap_cpu_idle().
+ *  @param heap heap @retval MM_OK all CPUs have given back
+ *  @retval MM_E_AGAIN some CPUs will, at their next call
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
+ *  cost: O(CPUs * caches)} */
+MM_NODISCARD enum mm_status mm_heap_drain(struct mm_heap *heap);
+
+/** To be called by idle loops: answers a request to bring objects home.
+ *  @param heap heap, or NULL
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots\, if asked; cost: O(1)\, or the objects} */
+void mm_heap_cpu_idle(struct mm_heap *heap);
+
+/** Drain all CPUs and depots, and give empty slabs and unused magazines back to the page layer.
+ *  @param heap heap @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained now
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
+ *  cost: O(memory)} */
+MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
+
+/** Make a cache.
+ *  @param heap heap @param cfg what its objects are; need not outlive the call
+ *  @param[out] out the cache, written only on #MM_OK
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL, size 0 or above 32 KiB, alignment no power of two or above a frame
+ *  @retval MM_E_NOSPC the heap has #MM_CACHES_MAX caches @retval MM_E_STATE not set up
+ *  @retval MM_E_NOTSUP frames of this size are too small for it
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(caches)} */
+MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *cfg,
+					    struct mm_cache **out);
+
+/** Unmake a cache and give its memory back.
+ *  @param cache cache that nobody else is using
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or a size class of kmalloc
+ *  @retval MM_E_STATE destroyed already
+ *  @retval MM_E_BUSY objects are allocated
+ *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on`
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
+ *  cost: O(its memory)} */
+MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
+
+/** Allocate an object, and say why not.
+ *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param[out] out the object, written only on #MM_OK
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or another flag
+ *  @retval MM_E_STATE the cache is destroyed
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no page for a new slab: as mm_page_alloc()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out);
+
+/** Allocate an object.
+ *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @return the object, or NULL for any error of mm_cache_alloc_st()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD static inline void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
+{
+	void *p = NULL;
+
+	return mm_cache_alloc_st(cache, flags, &p) == MM_OK ? p : NULL;
+}
+
+/** Free an object.
+ *  @param cache the cache it came from @param p the object; NULL does nothing
+ *  @retval MM_OK done @retval MM_E_INVAL NULL cache @retval MM_E_STATE the cache is destroyed
+ *  @retval MM_E_FOREIGN outside the memory that mmlib manages
+ *  @retval MM_E_OWNER of another cache, or no object at all
+ *  @retval MM_E_ALIGN inside an object @retval MM_E_DOUBLE_FREE it is free
+ *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time, both
+ *  may be told #MM_OK unless MM_CHECKS is 2 or more.
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_cache_free(struct mm_cache *cache, void *p);
+
+/** Counts of a cache.
+ *  @param cache cache @param[out] out counts
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE the cache is destroyed
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(CPUs)} */
+MM_NODISCARD enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out);
+
+/** Next cache of a heap, kmalloc's size classes included. Start with `uint32_t it = 0;`.
+ *  @param heap heap @param[in,out] it position @return a cache, or NULL at the end
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) amortised} */
+struct mm_cache *mm_cache_next(struct mm_heap *heap, uint32_t *it);
+
+/** Check all invariants of a cache: counts, bitmaps, state of objects, lists.
+ *  @param cache cache that nobody else is using
+ *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
+ *  @retval MM_E_STATE the cache is destroyed
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(objects)} */
+MM_NODISCARD enum mm_status mm_cache_verify(const struct mm_cache *cache);
+MM_END_DECLS
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: caches
+ * Problem      choose, for objects of one size, how large slabs and magazines are; and make, unmake,
+ *              count and check the whole.
+ * Structure    caches are places in the heap's array; the place is the cache's id, which is also its
+ *              place in each CPU's magazines and what its frames' bytes say.
+ * Slab size    the smallest block of pages that holds eight objects and wastes at most a sixteenth at
+ *              its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
+ * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
+ * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
+ *              C2 used = room in slabs - home - in magazines; derived, never counted.
+ * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
+#include "slab.h"
+#include "../checked.h"
+
+#define CACHE_MAX_SIZE   32768u
+#define CACHE_MAX_ORDER  4u
+#define CACHE_HOLD_BYTES 16384u          /* of objects in one magazine */
+#define CACHE_DEPOT_BYTES (1024u * 1024u) /* of objects in the depot */
+
+static uint32_t cache_clamp(uint32_t v, uint32_t low, uint32_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
+/* Order of a slab for objects of this size; 32-bit arithmetic, block sizes are small. */
+static uint8_t cache_order(uint32_t size, uint32_t max_order)
+{
+	uint8_t best = 0;
+	uint32_t best_waste = UINT32_MAX;
+
+	for (uint8_t order = 0; order <= CACHE_MAX_ORDER && order <= max_order; order++) {
+		uint32_t bytes = (uint32_t)MM_FRAME_SIZE << order, waste;
+
+		if (bytes < size)
+			continue;
+		waste = (bytes % size) << (CACHE_MAX_ORDER - order); /* per largest block */
+		if (bytes / size >= 8 && bytes % size <= bytes / 16)
+			return order;
+		if (waste < best_waste || bytes / size < 8) {
+			best = order;
+			best_waste = waste;
+		}
+	}
+	return best;
+}
+
+static bool cache_cfg_ok(const struct mm_cache_cfg *cfg)
+{
+	return cfg->size && cfg->size <= CACHE_MAX_SIZE && cfg->align <= MM_FRAME_SIZE &&
+	       (cfg->align == 0 || mm_is_pow2(cfg->align));
+}
+
+/* Fill in what follows from the size. */
+static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap *heap,
+				    const struct mm_cache_cfg *cfg)
+{
+	size_t align = cfg->align > sizeof(void *) ? cfg->align : sizeof(void *);
+	uint32_t states;
+
+	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + align - 1, align);
+	cache->order = cache_order(cache->size, heap->pmm->max_order);
+	cache->nobjects = ((uint32_t)MM_FRAME_SIZE << cache->order) / cache->size;
+	if (cache->nobjects == 0)
+		return MM_E_NOTSUP;
+	cache->reciprocal = UINT32_MAX / cache->size + 1;
+	states = (cache->nobjects + (uint32_t)sizeof(void *) - 1) & ~((uint32_t)sizeof(void *) - 1);
+	cache->descriptor = (uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t)) +
+			    states;
+	if (cache->descriptor > (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t) ||
+	    MM_FRAME_SIZE < 2 * MAGAZINE_BYTES)
+		return MM_E_NOTSUP;
+	cache->capacity = (uint8_t)cache_clamp(CACHE_HOLD_BYTES / cache->size, 4, MAGAZINE_MAX);
+	cache->depot_max = cache_clamp(CACHE_DEPOT_BYTES / (cache->capacity * cache->size), 2, 64);
+	return MM_OK;
+}
+
+enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg)
+{
+	struct mm_cache fresh = { .name = cfg->name, .id = (uint8_t)id };
+	enum mm_status st = cache_measure(&fresh, heap, cfg);
+
+	if (st != MM_OK)
+		return st;
+	for (uint32_t i = 0; i < heap->ncpus; i++)
+		heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
+	heap->caches[id] = fresh;
+	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */
+	return MM_OK;
+}
+
+enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *cfg,
+			       struct mm_cache **out)
+{
+	enum mm_status st = MM_E_NOSPC;
+	uintptr_t irq;
+	uint32_t id;
+
+	if (!heap || !cfg || !out || !cache_cfg_ok(cfg))
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	irq = mm_lock(heap->pmm->port, &heap->lock);
+	for (id = MM_KMALLOC_CLASSES; id < MM_CACHES_MAX && heap->caches[id].heap; id++)
+		;
+	if (id < MM_CACHES_MAX)
+		st = cache_init(heap, id, cfg);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	if (st == MM_OK)
+		*out = &heap->caches[id];
+	return st;
+}
+
+enum mm_status mm_cache_destroy(struct mm_cache *cache)
+{
+	enum mm_status drained;
+
+	if (!cache)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	if (cache->id < MM_KMALLOC_CLASSES)
+		return MM_E_INVAL;
+	drained = mm_heap_drain(cache->heap);
+	magazine_flush_depot(cache);
+	if (cache->home != cache->nslabs * cache->nobjects)
+		return drained == MM_OK || magazine_count(cache) == 0 ? MM_E_BUSY : MM_E_AGAIN;
+	slab_release(cache);
+	mm_atomic_store_release(&cache->heap, (struct mm_heap *)NULL); /* C1 */
+	return MM_OK;
+}
+
+enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
+{
+	enum mm_status why = MM_E_NOMEM;
+	void *p;
+
+	if (!cache || !out || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	p = magazine_alloc(cache, flags, &why);
+	if (!p)
+		return why;
+#if MM_CHECKS >= 1
+	struct mm_slab *slab = NULL;
+	uint32_t i = 0;
+	bool ok = slab_find(cache->heap, p, &slab) == MM_OK && slab_index(slab, p, &i);
+
+	MM_CHECK(cache->heap->pmm->port, ok);
+	mm_atomic_store_relaxed(slab_state(slab, i), (uint8_t)OBJECT_USED);
+#endif
+	if (flags & MM_ALLOC_ZERO)
+		__builtin_memset(p, 0, cache->size);
+	*out = p;
+	return MM_OK;
+}
+
+/* Is the object used? If so it is idle now. */
+static bool cache_retire(uint8_t *state)
+{
+#if MM_CHECKS >= 2
+	return mm_atomic_cas_byte(state, OBJECT_USED, OBJECT_IDLE);
+#else
+	if (mm_atomic_load_relaxed(state) != OBJECT_USED)
+		return false;
+	mm_atomic_store_relaxed(state, (uint8_t)OBJECT_IDLE);
+	return true;
+#endif
+}
+
+enum mm_status cache_check_free(struct mm_slab *slab, void *p)
+{
+	uint32_t i;
+
+	if (!slab_index(slab, p, &i))
+		return MM_E_ALIGN;
+	return cache_retire(slab_state(slab, i)) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
+{
+	if (!cache)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	if (!p)
+		return MM_OK;
+#if MM_CHECKS >= 1
+	struct mm_slab *slab;
+	enum mm_status st = slab_find(cache->heap, p, &slab);
+
+	if (st == MM_OK && slab->cache != cache)
+		st = MM_E_OWNER;
+	if (st == MM_OK)
+		st = cache_check_free(slab, p);
+	if (st != MM_OK)
+		return st;
+#endif
+	magazine_free(cache, p);
+	return MM_OK;
+}
+
+enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)
+{
+	const struct mm_port *port;
+	struct mm_cache_stats s;
+	uintptr_t irq;
+
+	if (!cache || !out)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	port = cache->heap->pmm->port;
+	irq = mm_lock(port, &cache->lock);
+	s = (struct mm_cache_stats){ .name = cache->name,
+				     .size = cache->size,
+				     .slabs = cache->nslabs,
+				     .objects = cache->nslabs * cache->nobjects,
+				     .cached = magazine_count(cache),
+				     .bytes = (cache->nslabs << cache->order) << MM_FRAME_SHIFT };
+	s.used = s.objects - cache->home - s.cached; /* C2 */
+	mm_unlock(port, &cache->lock, irq);
+	*out = s;
+	return MM_OK;
+}
+
+struct mm_cache *mm_cache_next(struct mm_heap *heap, uint32_t *it)
+{
+	while (heap && *it < MM_CACHES_MAX) {
+		struct mm_cache *cache = &heap->caches[(*it)++];
+
+		if (mm_atomic_load_acquire(&cache->heap))
+			return cache;
+	}
+	return NULL;
+}
+
+/* Are the bits, the states and the count of a slab true? */
+static bool cache_verify_slab(const struct mm_cache *cache, struct mm_slab *slab)
+{
+	uint32_t home = 0;
+
+	if (slab->cache != cache || !slab->base)
+		return false;
+	for (uint32_t i = 0; i < slab_words(cache) * SLAB_WORD_BITS; i++) {
+		bool is_home = slab->home[i / SLAB_WORD_BITS] >> i % SLAB_WORD_BITS & 1;
+
+		if (is_home && (i >= cache->nobjects || *slab_state(slab, i) != OBJECT_IDLE ||
+				i / SLAB_WORD_BITS < slab->hint))
+			return false;
+		home += is_home;
+	}
+	return home == slab->nhome;
+}
+
+/* S2 over one list; adds up the slabs and the objects that are home. */
+static bool cache_verify_list(const struct mm_cache *cache, struct mm_slab *slab, bool empty,
+			      size_t *slabs, size_t *home)
+{
+	for (; slab; slab = slab->next) {
+		if (!cache_verify_slab(cache, slab) || slab->nhome == 0 ||
+		    (slab->nhome == cache->nobjects) != empty || ++*slabs > cache->nslabs)
+			return false;
+		*home += slab->nhome;
+	}
+	return true;
+}
+
+enum mm_status mm_cache_verify(const struct mm_cache *cache)
+{
+	size_t slabs = 0, empty = 0, home = 0;
+	uint32_t full = 0;
+
+	if (!cache)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
+	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
+		return MM_E_CORRUPT;
+	for (void **magazine = cache->full; magazine && full <= cache->nfull; magazine = *magazine)
+		full++;
+	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
+	    full != cache->nfull ||
+	    cache->nslabs * cache->nobjects - home < magazine_count(cache))
+		return MM_E_CORRUPT;
+	return MM_OK;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: the heap as a whole
+ * Problem      set up and take down what all caches share, and bring objects home from CPUs that
+ *              cannot be touched from here.
+ * Structure    one block of pages holds the magazine tops of all CPUs. Draining a CPU is done by that
+ *              CPU: through the port's run_on, or when it next calls and sees `drain`.
+ * Invariants   E1 init does all that can fail before it writes the caller's heap.
+ *              E2 destroy drains, then checks that everything is home, then gives pages back.
+ * Concurrency  as each function says; other CPUs' magazines are never touched while they run. */
+#include "slab.h"
+#include "../checked.h"
+
+void heap_free_page(struct mm_heap *heap, void *page)
+{
+	mm_pfn_t pfn = 0;
+	struct mm_range *r = pmm_find_virt(heap->pmm, page, &pfn);
+	enum mm_status st;
+
+	MM_CHECK(heap->pmm->port, r != NULL);
+	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), 0, FRAME_META);
+	MM_CHECK(heap->pmm->port, st == MM_OK);
+}
+
+/* Order of the block that n CPUs' magazine tops lie in. */
+static bool heap_cpus_order(const struct mm_pmm *pmm, uint32_t n, uint32_t *order)
+{
+	size_t bytes;
+
+	if (!mm_mul_size(n, sizeof(struct mm_heap_cpu), &bytes))
+		return false;
+	for (*order = 0; *order <= pmm->max_order; ++*order)
+		if ((size_t)MM_FRAME_SIZE << *order >= bytes)
+			return true;
+	return false;
+}
+
+static const char *heap_class_name(void)
+{
+	return "kmalloc";
+}
+
+static enum mm_status heap_init_classes(struct mm_heap *heap)
+{
+	enum mm_status st = MM_OK;
+
+	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++) {
+		struct mm_cache_cfg cfg = { heap_class_name(), kmalloc_class_size(c), 16 };
+
+		st = cache_init(heap, c, &cfg);
+	}
+	return st;
+}
+
+enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
+{
+	uint32_t order;
+	mm_paddr_t pa;
+	enum mm_status st;
+
+	if (!heap || !pmm || ncpus == 0)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (MM_FRAME_SIZE < MM_HEAP_MIN_FRAME)
+		return MM_E_NOTSUP;
+	if (!heap_cpus_order(pmm, ncpus, &order) || mm_hook_fail())
+		return MM_E_NOMEM;
+	st = pmm_alloc_as(pmm, order, 0, FRAME_HEAD + order, &pa);
+	if (st != MM_OK)
+		return st; /* E1 */
+	__builtin_memset(heap, 0, sizeof(*heap));
+	heap->pmm = pmm;
+	heap->cpus = mm_port_to_virt(pmm->port, pa);
+	heap->cpus_pa = pa;
+	heap->cpus_order = order;
+	heap->ncpus = ncpus;
+	__builtin_memset(heap->cpus, 0, ncpus * sizeof(struct mm_heap_cpu));
+	st = heap_init_classes(heap);
+	MM_CHECK(pmm->port, st == MM_OK);
+	heap->cpus[0].online = 1;
+	return MM_OK;
+}
+
+static enum mm_status heap_check_cpu(const struct mm_heap *heap, uint32_t cpu)
+{
+	if (!heap)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	return cpu < heap->ncpus ? MM_OK : MM_E_INVAL;
+}
+
+enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu)
+{
+	enum mm_status st = heap_check_cpu(heap, cpu);
+
+	if (st == MM_OK)
+		mm_atomic_store_release(&heap->cpus[cpu].online, 1u);
+	return st;
+}
+
+enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
+{
+	enum mm_status st = heap_check_cpu(heap, cpu);
+
+	if (st != MM_OK)
+		return st;
+	if (mm_atomic_load_acquire(&heap->cpus[cpu].busy))
+		return MM_E_BUSY;
+	magazine_flush_cpu(heap, &heap->cpus[cpu]);
+	mm_atomic_store_release(&heap->cpus[cpu].online, 0u);
+	return MM_OK;
+}
+
+/* Does this CPU have objects at hand, as far as can be seen from here? */
+static bool heap_cpu_holds(const struct mm_heap *heap, const struct mm_heap_cpu *cpu)
+{
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		if (heap->caches[id].heap &&
+		    (mm_atomic_load_relaxed(&cpu->top[id]) != magazine_none() ||
+		     mm_atomic_load_relaxed(&cpu->spare[id]) != magazine_none()))
+			return true;
+	return false;
+}
+
+static void heap_drain_here(void *arg)
+{
+	struct mm_heap *heap = arg;
+	uintptr_t saved;
+	struct mm_heap_cpu *cpu = heap_enter(heap, &saved);
+
+	if (cpu) { /* else it hit in the middle of a call, which will see `drain` */
+		magazine_flush_cpu(heap, cpu);
+		local_leave(&cpu->busy);
+	}
+	local_unpin(heap->pmm->port, saved);
+}
+
+enum mm_status mm_heap_drain(struct mm_heap *heap)
+{
+	const struct mm_port *port;
+	bool all = true;
+
+	if (!heap)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	port = heap->pmm->port;
+	heap_drain_here(heap);
+	for (uint32_t i = 0; i < heap->ncpus; i++) {
+		if (!heap_cpu_holds(heap, &heap->cpus[i]))
+			continue;
+		mm_atomic_store_relaxed(&heap->cpus[i].drain, 1u);
+		if (port->run_on)
+			port->run_on(port->ctx, i, heap_drain_here, heap);
+		all = all && !heap_cpu_holds(heap, &heap->cpus[i]);
+	}
+	return all ? MM_OK : MM_E_AGAIN;
+}
+
+void mm_heap_cpu_idle(struct mm_heap *heap)
+{
+	uintptr_t saved;
+	struct mm_heap_cpu *cpu;
+
+	if (!heap || !heap->pmm)
+		return;
+	cpu = heap_enter(heap, &saved);
+	if (cpu) {
+		if (mm_atomic_load_relaxed(&cpu->drain))
+			magazine_flush_cpu(heap, cpu);
+		local_leave(&cpu->busy);
+	}
+	local_unpin(heap->pmm->port, saved);
+}
+
+enum mm_status mm_heap_shrink(struct mm_heap *heap)
+{
+	enum mm_status drained = mm_heap_drain(heap);
+
+	if (drained != MM_OK && drained != MM_E_AGAIN)
+		return drained;
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
+		if (!heap->caches[id].heap)
+			continue;
+		magazine_flush_depot(&heap->caches[id]);
+		slab_release(&heap->caches[id]);
+	}
+	magazine_release(heap);
+	return drained;
+}
+
+/* Tables from frames to slabs of which no entry is in use. Nobody else is at work. */
+static void heap_free_tables(struct mm_heap *heap)
+{
+	for (uint32_t i = 0; i < heap->pmm->nranges; i++) {
+		struct mm_range *r = &heap->pmm->ranges[i];
+		size_t n = (size_t)(r->last / MM_SIDE_FRAMES - r->first / MM_SIDE_FRAMES + 1);
+
+		for (size_t t = 0; t < n; t++) {
+			void **table = r->side[t];
+			size_t k = 0;
+
+			while (table && k < (size_t)MM_SIDE_FRAMES && !table[k])
+				k++;
+			if (k == (size_t)MM_SIDE_FRAMES) {
+				r->side[t] = NULL;
+				heap_free_page(heap, table);
+			}
+		}
+	}
+}
+
+enum mm_status mm_heap_destroy(struct mm_heap *heap)
+{
+	enum mm_status st = mm_heap_shrink(heap);
+	struct mm_pmm *pmm;
+
+	if (st != MM_OK)
+		return st;
+	if (mm_atomic_load_relaxed(&heap->nlarge))
+		return MM_E_BUSY;
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		if (heap->caches[id].heap && heap->caches[id].nslabs)
+			return MM_E_BUSY; /* E2 */
+	heap_free_tables(heap);
+	pmm = heap->pmm;
+	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_HEAD + heap->cpus_order);
+	MM_CHECK(pmm->port, st == MM_OK);
+	__builtin_memset(heap, 0, sizeof(*heap));
+	return MM_OK;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: kmalloc
+ * Problem      memory of any size, and of any address which memory it is.
+ * Structure    sizes up to 8 KiB go to one of 56 classes; larger ones are blocks of pages whose head's
+ *              frame byte says so. A free looks at the frame byte first.
+ *
+ *                class   0 .. 7    16, 32 ... 128
+ *                        8 .. 15   144, 160 ... 256     eight for each doubling:
+ *                       16 .. 23   288, 320 ... 512     at most an eighth is lost
+ *                       ...        up to 8192
+ *
+ * Invariants   K1 every class size is a multiple of 16, and slabs start on frame borders, so a size that
+ *                 is a power of two is aligned to itself.
+ *              K2 a block of pages is aligned to its size.
+ * Concurrency  that of the parts. */
+#include "slab.h"
+#include "../checked.h"
+
+/* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
+static uint32_t kmalloc_class(size_t size)
+{
+	uint32_t n = (uint32_t)size - 1, k;
+
+	if (n < 128)
+		return n / 16;
+	k = mm_highest_bit32(n);
+	return (k - 6) * 8 + ((n - (1u << k)) >> (k - 3));
+}
+
+size_t kmalloc_class_size(uint32_t c)
+{
+	uint32_t k = c / 8 + 6;
+
+	if (c < 8)
+		return (c + 1) * 16;
+	return ((size_t)1 << k) + ((size_t)(c % 8 + 1) << (k - 3));
+}
+
+static enum mm_status kmalloc_check(const struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	if (!heap || !out || size == 0 || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
+		return MM_E_INVAL;
+	return heap->pmm ? MM_OK : MM_E_STATE;
+}
+
+/* A block of pages. */
+static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	unsigned order = 0;
+	mm_paddr_t pa;
+	enum mm_status st;
+
+	if (size > SIZE_MAX - (size_t)MM_FRAME_SIZE + 1)
+		return MM_E_OVERFLOW;
+	while (order <= heap->pmm->max_order && (size - 1) >> MM_FRAME_SHIFT >> order)
+		order++;
+	if (order > heap->pmm->max_order || mm_hook_fail())
+		return MM_E_NOMEM;
+	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	if (st != MM_OK)
+		return st;
+	mm_atomic_add(&heap->nlarge, (uintptr_t)1);
+	*out = mm_port_to_virt(heap->pmm->port, pa);
+	return MM_OK;
+}
+
+enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	enum mm_status st = kmalloc_check(heap, size, flags, out);
+
+	if (st != MM_OK)
+		return st;
+	if (size > MM_KMALLOC_MAX_CLASS)
+		return kmalloc_large(heap, size, flags, out);
+	return mm_cache_alloc_st(&heap->caches[kmalloc_class(size)], flags, out);
+}
+
+enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, uint32_t flags,
+				   void **out)
+{
+	size_t bytes;
+
+	if (!mm_mul_size(n, size, &bytes))
+		return heap && out ? MM_E_OVERFLOW : MM_E_INVAL;
+	return mm_kmalloc_st(heap, bytes, flags, out);
+}
+
+enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align, uint32_t flags,
+				     void **out)
+{
+	size_t bytes = align;
+
+	if (!mm_is_pow2(align))
+		return MM_E_INVAL;
+	if (align <= 16)
+		return mm_kmalloc_st(heap, size, flags, out);
+	while (bytes < size && bytes <= SIZE_MAX / 2) /* K1, K2: a power of two is aligned to itself */
+		bytes *= 2;
+	return mm_kmalloc_st(heap, size > bytes ? size : size ? bytes : 0, flags, out);
+}
+
+/* Large blocks: the range, frame and order of one that starts at p. */
+static bool kmalloc_find_large(const struct mm_heap *heap, const void *p, mm_pfn_t *pfn,
+			       unsigned *order)
+{
+	const struct mm_range *r = pmm_find_virt(heap->pmm, p, pfn);
+	unsigned byte = r ? frame_load(r, *pfn) : FRAME_FREE;
+
+	*order = frame_order(byte);
+	return byte >= FRAME_LARGE && byte < FRAME_SLAB;
+}
+
+/* Is p inside a large block, but not at its start? */
+static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
+{
+	mm_pfn_t pfn, head;
+	const struct mm_range *r = pmm_find_virt(heap->pmm, p, &pfn);
+
+	return r && frame_load(r, pfn) == FRAME_FREE && frame_find_head(r, pfn, &head) &&
+	       frame_load(r, head) >= FRAME_LARGE;
+}
+
+static enum mm_status kmalloc_free_large(struct mm_heap *heap, const void *p, mm_pfn_t pfn,
+					 unsigned order)
+{
+	enum mm_status st;
+
+	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
+		return MM_E_ALIGN;
+	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, FRAME_LARGE + order);
+	if (st == MM_OK)
+		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
+	return st;
+}
+
+enum mm_status mm_kfree(struct mm_heap *heap, void *p)
+{
+	struct mm_slab *slab;
+	enum mm_status st;
+	mm_pfn_t pfn;
+	unsigned order;
+
+	if (!heap)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	if (!p)
+		return MM_OK;
+	st = slab_find(heap, p, &slab);
+	if (st == MM_OK)
+		return mm_cache_free(slab->cache, p);
+	if (kmalloc_find_large(heap, p, &pfn, &order))
+		return kmalloc_free_large(heap, p, pfn, order);
+	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+}
+
+/* Usable bytes at p, or why it is not allocated memory. */
+static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *size)
+{
+	struct mm_slab *slab;
+	enum mm_status st = slab_find(heap, p, &slab);
+	mm_pfn_t pfn;
+	unsigned order;
+	uint32_t i;
+
+	if (st == MM_OK) {
+		if (!slab_index(slab, p, &i))
+			return MM_E_ALIGN;
+		if (MM_CHECKS >= 1 &&
+		    mm_atomic_load_relaxed(slab_state(slab, i)) != OBJECT_USED)
+			return MM_E_DOUBLE_FREE;
+		*size = slab->cache->size;
+		return MM_OK;
+	}
+	if (kmalloc_find_large(heap, p, &pfn, &order)) {
+		*size = (size_t)MM_FRAME_SIZE << order;
+		return (uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1) ? MM_E_ALIGN : MM_OK;
+	}
+	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+}
+
+size_t mm_ksize(struct mm_heap *heap, const void *p)
+{
+	size_t size;
+
+	if (!heap || !heap->pmm || !p || kmalloc_size(heap, p, &size) != MM_OK)
+		return 0;
+	return size;
+}
+
+/* Does memory of `now` bytes serve for `size`, without wasting more than half? */
+static bool kmalloc_fits(size_t now, size_t size)
+{
+	return size <= now && (size > now / 2 || now <= 64);
+}
+
+enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags, void **out)
+{
+	enum mm_status st = kmalloc_check(heap, size, flags, out);
+	size_t now, keep;
+	void *to;
+
+	if (st != MM_OK || !p)
+		return st != MM_OK ? st : mm_kmalloc_st(heap, size, flags, out);
+	st = kmalloc_size(heap, p, &now);
+	if (st != MM_OK)
+		return st;
+	if (kmalloc_fits(now, size)) {
+		*out = p;
+		return MM_OK;
+	}
+	st = mm_kmalloc_st(heap, size, flags, &to);
+	if (st != MM_OK)
+		return st;
+	keep = now < size ? now : size;
+	__builtin_memcpy(to, p, keep);
+	*out = to;
+	return mm_kfree(heap, p);
+}
