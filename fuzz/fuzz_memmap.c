@@ -14,7 +14,7 @@
 
 #define F        MM_FRAME_SIZE
 #define WINDOWS  3
-#define FRAMES   12 /* of a window */
+#define FRAMES   8 /* of a window */
 #define CELLS    (WINDOWS * FRAMES * 4 + WINDOWS - 1)
 #define CAPACITY 48
 
@@ -35,7 +35,7 @@ struct fuzz {
 	struct model model;
 };
 
-static const mm_paddr_t window[WINDOWS] = { 0, (mm_paddr_t)0xffff8 << MM_FRAME_SHIFT,
+static const mm_paddr_t window[WINDOWS] = { 0, (mm_paddr_t)0xffffc << MM_FRAME_SHIFT,
 					    MM_PADDR_MAX - FRAMES *F + 1 };
 static const char *const owners[3] = { NULL, "a", "z" };
 static mm_paddr_t cell_base[CELLS];
@@ -198,7 +198,11 @@ static void check_frames(const struct fuzz *z)
 
 static void check_all(const struct fuzz *z)
 {
+	static const struct mm_mem untouched[CAPACITY];
+	const uint32_t capacity = z->map.capacity;
+
 	check(mm_memmap_verify(&z->map) == MM_OK);
+	check(memcmp(z->e + capacity, untouched, (CAPACITY - capacity) * sizeof(*z->e)) == 0);
 	check(memcmp(&z->map.dropped, &z->model.dropped, sizeof(z->map.dropped)) == 0);
 	check_entries(z);
 	check_frames(z);
@@ -421,13 +425,13 @@ static void op_e820(struct fuzz *z, struct input *in)
 	free(table);
 }
 
-/* Physical memory for PVH: bytes of the input at address `base`, then zeros. */
+/* Physical memory for PVH: n bytes at address `base`. */
 struct memory {
 	const uint8_t *bytes;
 	size_t n;
 	mm_paddr_t base;
 	unsigned calls;
-	uint8_t *last_copy;
+	uint8_t *copy; /* 64 bytes; what is read ends where they end */
 };
 
 static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
@@ -437,10 +441,8 @@ static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
 	check(bytes > 0 && ++m->calls < 300000);
 	if (pa < m->base || pa - m->base >= m->n || bytes > m->n - (pa - m->base))
 		return NULL;
-	free(m->last_copy);
-	m->last_copy = malloc(bytes);
-	memcpy(m->last_copy, m->bytes + (pa - m->base), bytes);
-	return m->last_copy;
+	check(bytes <= 64);
+	return memcpy(m->copy + 64 - bytes, m->bytes + (pa - m->base), bytes);
 }
 
 static bool same_info(const struct mm_pvh_info *a, const struct mm_pvh_info *b)
@@ -457,7 +459,7 @@ static void op_pvh_hostile(struct input *in)
 	uint8_t image[512] = { 0 };
 	const struct mm_pvh_info before = { 1, 2, 3, 4 };
 	struct mm_pvh_info info = before;
-	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+	struct memory m = { image, sizeof(image), 0x1000, 0, malloc(64) };
 
 	put(image, 0x336ec578, 4);
 	image[4] = 1;
@@ -478,14 +480,14 @@ static void op_pvh_hostile(struct input *in)
 	      status == MM_E_2BIG);
 	check(status == MM_OK || same_info(&info, &before));
 	check(mm_memmap_verify(&map) == MM_OK);
-	free(m.last_copy);
+	free(m.copy);
 }
 
 /* The text with which mmlib marks what a PVH loader left, learnt from a map with nothing else. */
 static const char *pvh_owner(void)
 {
 	uint8_t image[256] = { 0 };
-	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+	struct memory m = { image, sizeof(image), 0x1000, 0, malloc(64) };
 	struct mm_mem e[2];
 	struct mm_memmap map;
 
@@ -495,7 +497,7 @@ static const char *pvh_owner(void)
 	put(image + 48, 1, 4);
 	check(mm_memmap_init(&map, e, 2) == MM_OK);
 	check(mm_memmap_add_pvh(&map, reader, &m, 0x1000, NULL) == MM_OK && map.count == 1);
-	free(m.last_copy);
+	free(m.copy);
 	return e[0].owner;
 }
 
@@ -506,7 +508,7 @@ static void op_pvh(struct fuzz *z, struct input *in)
 	uint8_t image[1024] = { 0 };
 	const unsigned entries = 1 + byte(in) % 6, frame = byte(in) % FRAMES, text = byte(in);
 	const unsigned own = cell_at(window[1] + frame * F);
-	struct memory m = { image, sizeof(image), cell_base[own], 0, NULL };
+	struct memory m = { image, sizeof(image), cell_base[own], 0, malloc(64) };
 	struct mm_pvh_info info;
 	struct model next;
 	unsigned i;
@@ -531,7 +533,7 @@ static void op_pvh(struct fuzz *z, struct input *in)
 		z->model = next;
 	}
 	enum mm_status status = mm_memmap_add_pvh(&z->map, reader, &m, m.base, &info);
-	free(m.last_copy);
+	free(m.copy);
 	if (i < entries) {
 		check(status == MM_E_2BIG);
 		return;
@@ -555,7 +557,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	cells_init();
 	memset(&z, 0, sizeof(z));
 	check(mm_memmap_init(&z.map, z.e, byte(&in) % (CAPACITY + 1)) == MM_OK);
-	for (unsigned ops = 0; in.n > 0 && ops < 64; ops++) {
+	for (unsigned ops = 0; in.n > 0 && ops < 48; ops++) {
 		switch (byte(&in) % 16) {
 		case 0:
 		case 1:

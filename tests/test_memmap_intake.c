@@ -477,6 +477,52 @@ static void addresses_that_do_not_fit_are_faults(void **state)
 #endif
 }
 
+/* Serves every address, as a machine would whose memory ends with the address space: the start info
+ * below its last quarter, zeros below its end. */
+static const void *generous_reader(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	static const uint8_t zeros[64];
+	static const uint8_t text[1] = { 'x' };
+	struct memory *m = ctx;
+
+	assert_true(bytes <= sizeof(zeros));
+	m->calls++;
+	if (pa == BASE + START)
+		return m->byte + START;
+	assert_true(pa > MM_PADDR_MAX / 4 * 3); /* did not go round */
+	return bytes == 1 ? text : zeros;
+}
+
+static void tables_and_texts_do_not_go_round_the_end_of_the_address_space(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t field;
+		mm_paddr_t at;
+		unsigned calls;
+	} row[] = {
+		{ START + 40, MM_PADDR_MAX - 23, 2 + 1 },
+		{ START + 40, MM_PADDR_MAX - 23 - 5, 2 + 1 },
+		{ START + 16, MM_PADDR_MAX - 31, 2 + 3 + 1 },
+		{ START + 24, MM_PADDR_MAX - 2, 2 + 3 + 3 },
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct memory *m = new_memory();
+		struct box b;
+
+		put(m->byte + START + 40, MM_PADDR_MAX - 0xffff, 8);
+		if (row[i].field == START + 24)
+			put(m->byte + START + 12, 0, 4); /* no modules */
+		put(m->byte + row[i].field, row[i].at, 8);
+		box_init(&b, ROOM);
+		assert_int_equal(mm_memmap_add_pvh(&b.map, generous_reader, m,
+						   (mm_paddr_t)(BASE + START), NULL),
+				 MM_E_FAULT);
+		assert_int_equal(m->calls, row[i].calls);
+		free_memory(m);
+	}
+}
+
 static void wrong_pvh_arguments_are_refused(void **state)
 {
 	(void)state;
@@ -518,6 +564,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_full_map_ends_pvh_intake_at_any_step),
 		cmocka_unit_test(hostile_modules_are_clipped_or_refused),
 		cmocka_unit_test(addresses_that_do_not_fit_are_faults),
+		cmocka_unit_test(tables_and_texts_do_not_go_round_the_end_of_the_address_space),
 		cmocka_unit_test(wrong_pvh_arguments_are_refused),
 	};
 	data_dir = argc > 1 ? argv[1] : "tests/data";

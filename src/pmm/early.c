@@ -42,8 +42,8 @@ static bool early_run(const struct mm_memmap *map, uint32_t *i, mm_paddr_t *firs
 	return true;
 }
 
-/* The highest base in [first, last] for size bytes, both in whole frames and within the allocator's
- * bounds (A1). */
+/* The highest base in [first, last] for size bytes, which are whole frames, within the allocator's
+ * bounds (A1). An alignment below a frame changes nothing: the base is on a frame border anyway. */
 static bool early_fit(const struct mm_early *ea, mm_paddr_t first, mm_paddr_t last, mm_paddr_t size,
 		      mm_paddr_t align, mm_paddr_t *base)
 {
@@ -81,8 +81,6 @@ enum mm_status mm_early_alloc(struct mm_early *ea, mm_paddr_t size, mm_paddr_t a
 	if (size > MM_PADDR_MAX - MEMMAP_IN_FRAME)
 		return MM_E_OVERFLOW;
 	size = (size + MEMMAP_IN_FRAME) & ~MEMMAP_IN_FRAME;
-	if (align < MM_FRAME_SIZE)
-		align = MM_FRAME_SIZE;
 	if (mm_hook_fail() || !early_find(ea, size, align, &base))
 		return MM_E_NOMEM;
 	enum mm_status status = mm_memmap_take(ea->map, base, size, type, owner);

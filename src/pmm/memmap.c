@@ -116,7 +116,7 @@ static void memmap_plan(const struct mm_memmap *map, const struct mm_mem *piece,
 	} else if (s->first > 0 && memmap_joins(&e[s->first - 1], piece)) {
 		whole.base = e[--s->first].base;
 	}
-	if (!cut && s->end < map->count && memmap_joins(piece, &e[s->end]))
+	if (s->end < map->count && memmap_joins(piece, &e[s->end]))
 		whole.last = e[s->end++].last;
 	s->out[s->n++] = whole;
 	if (cut) {

@@ -7,10 +7,10 @@
 
 #define MEMMAP_IN_FRAME (MM_FRAME_SIZE - 1) /* the bits of an address inside its frame */
 
-/* Is b the entry that begins with the byte after a's last? */
+/* Does b, an entry above a, begin with the byte after a's last? */
 static inline bool memmap_touch(const struct mm_mem *a, const struct mm_mem *b)
 {
-	return b->base > a->last && b->base - 1 == a->last;
+	return a->last + 1 == b->base;
 }
 
 /* Round a range inward to frames. False, and nothing written, if no whole frame is in it. */
@@ -19,8 +19,7 @@ static inline bool memmap_inward(mm_paddr_t *base, mm_paddr_t *last)
 	mm_paddr_t up = (MM_FRAME_SIZE - (*base & MEMMAP_IN_FRAME)) & MEMMAP_IN_FRAME;
 	mm_paddr_t down = ((*last & MEMMAP_IN_FRAME) + 1) & MEMMAP_IN_FRAME;
 
-	if (*last - *base < up || *last - *base - up < down ||
-	    *last - *base - up - down < MEMMAP_IN_FRAME)
+	if (*last - *base < up || *last - *base - up < down)
 		return false;
 	*base += up;
 	*last -= down;
