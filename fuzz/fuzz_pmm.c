@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz the physical memory manager against a map of owners.
  *
- * The input is a boot map and a list of operations. After each operation: what the model says of every
- * frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes, and a refused
- * operation has left the state hash as it was. At the end everything is freed and the hash is that of
- * the start. */
+ * The input is a boot map and a list of operations. After each operation: what the model says of
+ * every frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes, and a
+ * refused operation has left the state hash as it was. At the end everything is freed and the hash
+ * is that of the start. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
@@ -44,9 +44,9 @@ static void model_check(const struct model *m, const struct mm_pmm *pmm)
 	struct mm_frame_run run;
 
 	for (unsigned f = 0; f < FRAMES; f++) {
-		static const int state[] = { [NONE] = MM_FRAME_NONE, [FREE] = MM_FRAME_FREE,
-					     [HEAD] = MM_FRAME_USED, [TAIL] = MM_FRAME_USED,
-					     [TABLE] = MM_FRAME_TABLE, [META] = MM_FRAME_META,
+		static const int state[] = { [NONE] = MM_FRAME_NONE,         [FREE] = MM_FRAME_FREE,
+					     [HEAD] = MM_FRAME_USED,         [TAIL] = MM_FRAME_USED,
+					     [TABLE] = MM_FRAME_TABLE,       [META] = MM_FRAME_META,
 					     [RESERVED] = MM_FRAME_RESERVED, [BAD] = MM_FRAME_BAD };
 
 		MUST(mm_page_info(pmm, pa_of(f) + 5, &run) == MM_OK);
@@ -56,12 +56,14 @@ static void model_check(const struct model *m, const struct mm_pmm *pmm)
 		     (m->owner[f] >= RESERVED && run.state == MM_FRAME_NONE));
 		if (m->owner[f] == HEAD)
 			MUST(run.base == pa_of(f) && run.order == m->order[f]);
-		used[zone_of(f)] += m->owner[f] == HEAD || m->owner[f] == TAIL || m->owner[f] == TABLE;
+		used[zone_of(f)] +=
+			m->owner[f] == HEAD || m->owner[f] == TAIL || m->owner[f] == TABLE;
 		free[zone_of(f)] += m->owner[f] == FREE;
 	}
 	for (int z = 0; z < 3; z++) {
 		MUST(mm_pmm_stats(pmm, z, &s) == MM_OK);
-		MUST(s.used == used[z] && s.free == free[z] && s.total == s.free + s.used + s.reserved);
+		MUST(s.used == used[z] && s.free == free[z] &&
+		     s.total == s.free + s.used + s.reserved);
 	}
 	MUST(mm_pmm_verify(pmm) == MM_OK);
 }
@@ -137,9 +139,10 @@ static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsign
 		return;
 	}
 	MUST(pa == 1);
-	MUST(order > pmm->max_order ? st == MM_E_INVAL :
-				      st == MM_E_NOMEM &&
-					      !model_fits(m, order, flags >> 24 ? (int)(flags >> 24) - 1 : 2));
+	MUST(order > pmm->max_order
+		     ? st == MM_E_INVAL
+		     : st == MM_E_NOMEM &&
+			       !model_fits(m, order, flags >> 24 ? (int)(flags >> 24) - 1 : 2));
 }
 
 static void op_alloc_at(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
@@ -190,10 +193,10 @@ static void model_from_map(struct model *m, const struct mm_memmap *map)
 			unsigned f = (unsigned)(p - BASE);
 
 			if (f < FRAMES)
-				m->owner[f] = mem.type == MM_MEM_USABLE ? FREE :
-					      mem.type == MM_MEM_META	? META :
-					      mem.type == MM_MEM_BAD	? BAD :
-									  RESERVED;
+				m->owner[f] = mem.type == MM_MEM_USABLE ? FREE
+					      : mem.type == MM_MEM_META ? META
+					      : mem.type == MM_MEM_BAD  ? BAD
+									: RESERVED;
 		}
 }
 
@@ -205,8 +208,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	struct mm_memmap map;
 	struct mm_pmm pmm;
 	struct model m;
-	const struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 3, .spare_ranges = 2,
-					.reach = ((mm_paddr_t)(BASE + FRAMES) << MM_FRAME_SHIFT) - 1 };
+	const struct mm_pmm_cfg cfg = { .zones = zones,
+					.nzones = 3,
+					.spare_ranges = 2,
+					.reach = ((mm_paddr_t)(BASE + FRAMES) << MM_FRAME_SHIFT) -
+						 1 };
 	uint64_t first;
 
 	if (n < 1)
@@ -215,8 +221,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		sim_init(&sim, pa_of(0), (size_t)FRAMES << MM_FRAME_SHIFT);
 	MUST(mm_memmap_init(&map, entries, 64) == MM_OK);
 	for (unsigned k = in[0] % 8 + 1; k && n >= 4; k--, in += 3, n -= 3)
-		MUST(mm_memmap_add(&map, pa_of(in[1]), (uint64_t)(in[2] % (FRAMES - in[1]) + 1) << MM_FRAME_SHIFT,
-				   in[3] % 4 ? MM_MEM_USABLE : (enum mm_mem_type)(in[3] / 4 % 10 + 1),
+		MUST(mm_memmap_add(&map, pa_of(in[1]),
+				   (uint64_t)(in[2] % (FRAMES - in[1]) + 1) << MM_FRAME_SHIFT,
+				   in[3] % 4 ? MM_MEM_USABLE
+					     : (enum mm_mem_type)(in[3] / 4 % 10 + 1),
 				   NULL) == MM_OK);
 	if (mm_pmm_init(&pmm, &sim.port, &map, &cfg) != MM_OK)
 		return 0;

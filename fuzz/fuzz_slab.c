@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz the kernel heap against a shadow heap.
  *
- * The shadow knows every live object: its address, its size, who it came from, and a pattern that fills
- * it. After each operation no two live objects overlap, the object is aligned and in managed memory,
- * patterns are whole, counts are exact, and from time to time everything is verified. Wrong frees must
- * get their documented error. At the end all is freed, shrunk and destroyed, and the page layer has its
- * first state hash. */
+ * The shadow knows every live object: its address, its size, who it came from, and a pattern that
+ * fills it. After each operation no two live objects overlap, the object is aligned and in managed
+ * memory, patterns are whole, counts are exact, and from time to time everything is verified. Wrong
+ * frees must get their documented error. At the end all is freed, shrunk and destroyed, and the
+ * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
@@ -19,9 +19,9 @@
 
 struct object {
 	unsigned char *p;
-	size_t size;   /* bytes that are filled */
+	size_t size; /* bytes that are filled */
 	uint8_t tag;
-	int8_t cache;  /* index, or -1: kmalloc */
+	int8_t cache; /* index, or -1: kmalloc */
 };
 
 static struct sim sim;

@@ -74,7 +74,8 @@
 typedef uint32_t __attribute__((may_alias)) mm_byte_word;
 
 /* If *byte is `from`, make it `to`; tells whether it was. Done on the 32-bit word around it, since
- * compilers call a library for atomic bytes on some CPUs: the array it is in must cover whole words. */
+ * compilers call a library for atomic bytes on some CPUs: the array it is in must cover whole
+ * words. */
 static inline bool mm_atomic_cas_byte(uint8_t *byte, uint8_t from, uint8_t to)
 {
 	uintptr_t at = (uintptr_t)byte;

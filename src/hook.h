@@ -31,6 +31,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_BUDDY_MERGE  2 /* buddy: a word is promoted although one bit is missing */
 #define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
 #define MM_PLANT_FDT          4 /* device tree: offset of a property's name is not checked */
+#define MM_PLANT_SLAB_BIT     5 /* slab: the last object of a word is handed out twice */
 #ifndef MM_PLANT
 #define MM_PLANT 0
 #endif

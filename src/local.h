@@ -2,8 +2,9 @@
 /* CPU-local access: how a fast path is alone with its CPU's data, without a lock.
  *
  * Theory of operation
- * Problem      per-CPU magazines must not be entered twice on one CPU: not by a preempter, not by an
- *              interrupt that hits in the middle. Disabling interrupts costs more than all the rest.
+ * Problem      per-CPU magazines must not be entered twice on one CPU: not by a preempter, not by
+ *              an interrupt that hits in the middle. Disabling interrupts costs more than all the
+ *              rest.
  * Structure    pin; read the CPU's number; test its busy flag; set it; work; clear it; unpin.
  *              Who finds the flag set is an interrupt on top of the owner: it takes the path that
  *              needs no per-CPU data.

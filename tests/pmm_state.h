@@ -12,7 +12,10 @@ static inline uint64_t pmm_state_hash(const struct mm_pmm *pmm)
 
 	for (uint32_t i = 0; i < pmm->nranges; i++) {
 		const struct mm_range *r = &pmm->ranges[i];
-		struct { mm_pfn_t first; unsigned long order; } block = { r->first, 0 };
+		struct {
+			mm_pfn_t first;
+			unsigned long order;
+		} block = { r->first, 0 };
 		unsigned order;
 
 		hash = sim_hash(hash, r->bytes, (size_t)(r->last - r->first + 1));

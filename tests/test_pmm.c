@@ -36,7 +36,9 @@ static const struct mm_zone_cfg zones[] = {
 
 static struct mm_pmm_cfg config(void)
 {
-	return (struct mm_pmm_cfg){ .zones = zones, .nzones = 3, .spare_ranges = 4,
+	return (struct mm_pmm_cfg){ .zones = zones,
+				    .nzones = 3,
+				    .spare_ranges = 4,
 				    .reach = RAM_BASE + FRAMES(RAM_FRAMES) - 1 };
 }
 
@@ -95,8 +97,9 @@ static void hand_over_accounts_for_every_frame(void **state)
 	struct machine *m = machine_new();
 	struct mm_pmm_stats s;
 
-	assert_int_equal(mm_memmap_take(&m->map, RAM_BASE + FRAMES(16), FRAMES(5), MM_MEM_KERNEL, "k"),
-			 MM_OK);
+	assert_int_equal(
+		mm_memmap_take(&m->map, RAM_BASE + FRAMES(16), FRAMES(5), MM_MEM_KERNEL, "k"),
+		MM_OK);
 	map_add(m, RAM_BASE + FRAMES(40), FRAMES(3), MM_MEM_RESERVED);
 	machine_start(m);
 	s = stats(m, -1);
@@ -121,8 +124,8 @@ static void init_refuses_bad_configurations(void **state)
 	struct machine before;
 
 	memcpy(&before, m, sizeof(before));
-#define REFUSED(status) \
-	assert_int_equal(mm_pmm_init(&m->pmm, &port, &m->map, &cfg), status); \
+#define REFUSED(status)                                                                            \
+	assert_int_equal(mm_pmm_init(&m->pmm, &port, &m->map, &cfg), status);                      \
 	assert_memory_equal(m, &before, sizeof(before))
 	cfg = good, cfg.zones = NULL;
 	REFUSED(MM_E_INVAL);
@@ -454,8 +457,8 @@ static void memory_above_reach_is_added_later(void **state)
 	before = stats(m, -1).total;
 	assert_int_equal(before, 0x180);
 	hash = pmm_state_hash(&m->pmm);
-#define REFUSED(base, bytes, status) \
-	assert_int_equal(mm_pmm_add_range(&m->pmm, base, bytes), status); \
+#define REFUSED(base, bytes, status)                                                               \
+	assert_int_equal(mm_pmm_add_range(&m->pmm, base, bytes), status);                          \
 	assert_int_equal(pmm_state_hash(&m->pmm), hash)
 	REFUSED(FRAMES(0x280), 0, MM_E_INVAL);
 	REFUSED(FRAMES(0x280) + 1, FRAME, MM_E_INVAL);
@@ -550,7 +553,8 @@ static void verify_finds_damage(void **state)
 
 	assert_int_equal(mm_page_alloc(&m->pmm, 2, MM_ALLOC_ZONE(0), &pa), MM_OK);
 	byte = &m->pmm.ranges[0].bytes[mm_pa_to_pfn(pa) - m->pmm.ranges[0].first];
-	for (unsigned v = 0; v < 256; v++) { /* all but the heads of that order (three kinds) are lies */
+	for (unsigned v = 0; v < 256;
+	     v++) { /* all but the heads of that order (three kinds) are lies */
 		uint8_t was = *byte;
 
 		*byte = (uint8_t)v;
@@ -580,13 +584,15 @@ static void *far_to_virt(void *ctx, mm_paddr_t pa)
 	return (void *)((uintptr_t)sim->host + (uintptr_t)(pa - sim->base));
 }
 
-/* Real machines, metadata only: the window of simulated memory is where the metadata will lie, at the
- * top of the highest RAM at or below reach. Maps of more than 64 GiB are cut there by reach. */
+/* Real machines, metadata only: the window of simulated memory is where the metadata will lie, at
+ * the top of the highest RAM at or below reach. Maps of more than 64 GiB are cut there by reach. */
 static void a_real_map_is_managed(const char *name)
 {
 	static struct mm_mem entries[256];
 	struct memmap_line line[64];
-	struct mm_zone_cfg pc[] = { { "DMA", 0xffffff }, { "DMA32", 0xffffffff }, { "NORMAL", MM_PADDR_MAX } };
+	struct mm_zone_cfg pc[] = { { "DMA", 0xffffff },
+				    { "DMA32", 0xffffffff },
+				    { "NORMAL", MM_PADDR_MAX } };
 	struct mm_pmm_cfg cfg = { .zones = pc, .nzones = 3 };
 	struct mm_memmap map;
 	struct mm_mem mem, highest = { 0 };
@@ -599,8 +605,10 @@ static void a_real_map_is_managed(const char *name)
 
 	assert_int_equal(mm_memmap_init(&map, entries, 256), MM_OK);
 	for (size_t i = 0, n = memmap_read(data_folder, name, line, 64); i < n; i++)
-		assert_int_equal(mm_memmap_add(&map, line[i].first, line[i].last - line[i].first + 1,
-					       line[i].type, NULL), MM_OK);
+		assert_int_equal(mm_memmap_add(&map, line[i].first,
+					       line[i].last - line[i].first + 1, line[i].type,
+					       NULL),
+				 MM_OK);
 	for (bool any = false; mm_memmap_next(&map, &it, &mem); any = true) {
 		if (!any)
 			first = mem.base;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames at hand on each CPU: they come back when asked for, memory is never reported as used up while
- * they are somewhere, and an interrupt in the middle of a call does no harm. */
+/* Frames at hand on each CPU: they come back when asked for, memory is never reported as used up
+ * while they are somewhere, and an interrupt in the middle of a call does no harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel heap: caches and kmalloc. Objects do not overlap and are aligned, every wrong free is
- * answered, failures change nothing, and after everything is freed and shrunk the page layer is as it
- * was at first. */
+ * answered, failures change nothing, and after everything is freed and shrunk the page layer is as
+ * it was at first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -275,7 +275,8 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_cache_free(a, &outside), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(small - sim.host), 0),
 			 (small - sim.host) % (ptrdiff_t)MM_FRAME_SIZE ? MM_E_ALIGN : MM_E_OWNER);
-	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(large - sim.host), 4), MM_E_OWNER);
+	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(large - sim.host), 4),
+			 MM_E_OWNER);
 	assert_int_equal(mm_ksize(&heap, was), 0);
 	assert_int_equal(mm_ksize(&heap, small + 1), 0);
 	assert_int_equal(mm_ksize(&heap, &outside), 0);
@@ -382,7 +383,8 @@ static void caches_of_every_size_and_alignment_work(void **state)
 
 			for (unsigned i = 0; i < 40; i++) {
 				assert_non_null(p[i] = mm_cache_alloc(cache, 0));
-				assert_int_equal((uintptr_t)p[i] % (align ? align : sizeof(void *)), 0);
+				assert_int_equal((uintptr_t)p[i] % (align ? align : sizeof(void *)),
+						 0);
 				fill(p[i], size, i);
 			}
 			assert_int_equal(stats(cache).used, 40);
@@ -592,7 +594,8 @@ static void a_failed_allocation_changes_nothing(void **state)
 					assert_int_equal(st, MM_E_NOMEM);
 					assert_ptr_equal(p, &p);
 					verify_all();
-					assert_int_equal(mm_kmalloc_st(&heap, sizes[s], 0, &p), MM_OK);
+					assert_int_equal(mm_kmalloc_st(&heap, sizes[s], 0, &p),
+							 MM_OK);
 				}
 				assert_int_equal(mm_kfree(&heap, p), MM_OK);
 				if (!failed)

@@ -2,8 +2,8 @@
 /** @file
  *  @brief Build configuration: every option with its default, its range and what it costs.
  *
- * Set one option with `-DMM_X=value`, or several with `-DMM_CONFIG_HEADER='"my_config.h"'`. mmlib and
- * all code that includes its headers must be built with the same values. */
+ * Set one option with `-DMM_X=value`, or several with `-DMM_CONFIG_HEADER='"my_config.h"'`. mmlib
+ * and all code that includes its headers must be built with the same values. */
 #ifndef MMLIB_CONFIG_H
 #define MMLIB_CONFIG_H
 #include <mmlib/std.h>
@@ -35,7 +35,8 @@
 #endif
 
 /** Bits of a word of the buddy's bitmaps: 8, 16, 32 or 64, the widest that the CPU can compare and
- *  swap. Default: those of a pointer. 8 and 16 are for tests: small words reach every merge soon. */
+ *  swap. Default: those of a pointer. 8 and 16 are for tests: small words reach every merge soon.
+ *  */
 #ifndef MM_WORD_BITS
 #if UINTPTR_MAX > 0xffffffffu
 #define MM_WORD_BITS 64

@@ -2,9 +2,9 @@
 /** @file
  *  @brief Kernel heap: memory of any size.
  *
- * Small sizes come from caches, one for each size class, larger ones are whole blocks of pages; both
- * are checked alike when they are freed. Sizes that are powers of two are aligned to their size, all
- * others to 16 bytes. Contexts are those of mmlib/slab.h. */
+ * Small sizes come from caches, one for each size class, larger ones are whole blocks of pages;
+ * both are checked alike when they are freed. Sizes that are powers of two are aligned to their
+ * size, all others to 16 bytes. Contexts are those of mmlib/slab.h. */
 #ifndef MMLIB_KMALLOC_H
 #define MMLIB_KMALLOC_H
 #include <mmlib/slab.h>

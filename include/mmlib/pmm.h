@@ -3,8 +3,8 @@
  *  @brief Physical memory manager: page frames from a boot memory map, by zones.
  *
  * One byte a frame says what the frame is, so that a wrong free is answered instead of believed.
- * Zones are slices of the address space by upper limit; a zone holds ranges, one for each stretch of
- * RAM, each with its own buddy. Metadata follows the memory, not the address space. */
+ * Zones are slices of the address space by upper limit; a zone holds ranges, one for each stretch
+ * of RAM, each with its own buddy. Metadata follows the memory, not the address space. */
 #ifndef MMLIB_PMM_H
 #define MMLIB_PMM_H
 #include <mmlib/buddy.h>
@@ -163,8 +163,8 @@ MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base
  *  @retval MM_E_INVAL NULL, unknown flag, no such zone, an order that no range could ever hold, or
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()
- *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log ranges)
- *  with a frame at hand\, else O(ranges)\, and the frames if they are to be zeroed} */
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
+ *  ranges) with a frame at hand\, else O(ranges)\, and the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 					  mm_paddr_t *out);
 
@@ -202,8 +202,8 @@ MM_NODISCARD enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsi
 MM_NODISCARD enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa);
 
 /** Let a CPU keep frames at hand. CPU 0 is set up by mm_pmm_init(); others call this, or have it
- *  called for them, before their first allocation. A CPU that is not online allocates and frees too,
- *  more slowly.
+ *  called for them, before their first allocation. A CPU that is not online allocates and frees
+ *  too, more slowly.
  *  @param pmm manager @param cpu dense number, less than `ncpus`
  *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
  *  @retval MM_E_STATE before mm_pmm_init()
@@ -218,13 +218,15 @@ MM_NODISCARD enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu);
  *  @mm_ctx{no-sleep; locks: none; cost: O(frames at hand)} */
 MM_NODISCARD enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu);
 
-/** Give the frames that CPUs have at hand back to the buddies: this CPU's now, those of others through
+/** Give the frames that CPUs have at hand back to the buddies: this CPU's now, those of others
+ * through
  *  the port's `run_on`, or, without it, at their next call or mm_pmm_cpu_idle().
  *  @param pmm manager
  *  @retval MM_OK all CPUs have given back
  *  @retval MM_E_AGAIN some CPUs will, at their next call
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
- *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)} */
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)}
+ *  */
 MM_NODISCARD enum mm_status mm_pmm_drain(struct mm_pmm *pmm);
 
 /** To be called by idle loops: answers a request to give frames back.
@@ -243,8 +245,8 @@ MM_NODISCARD enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa
 /** Walk managed memory in address order, neighbours of one class folded into one run (allocated
  *  blocks one by one). Takes no locks, so it may run in a panic.
  *  Start with `mm_pfn_t it = 0;` and call until false.
- *  @param pmm manager @param[in,out] it frame to go on from @param[out] out run, written only on true
- *  @return whether there was one
+ *  @param pmm manager @param[in,out] it frame to go on from @param[out] out run, written only on
+ *  true @return whether there was one
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
  *  cost: O(frames of the run)} */
 bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run *out);

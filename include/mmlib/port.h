@@ -28,7 +28,8 @@ struct mm_port {
 	 *  [any context, locks may be held] */
 	void (*panic)(void *ctx, const char *file, int line);
 
-	/** OPTIONAL, with @c unlock. Take the lock in @p word (all-zero is an unlocked one), interrupts
+	/** OPTIONAL, with @c unlock. Take the lock in @p word (all-zero is an unlocked one),
+	 * interrupts
 	 *  off. Returns the interrupt state before. Absent: one CPU, or callers serialise.
 	 *  [irq-ok, no-sleep] */
 	uintptr_t (*lock)(void *ctx, uintptr_t *word);
@@ -48,11 +49,13 @@ struct mm_port {
 	void (*pin)(void *ctx);
 	/** OPTIONAL, with @c pin. Ends one pin. [irq-ok, nmi-ok, no-sleep] */
 	void (*unpin)(void *ctx);
-	/** OPTIONAL. Run @p fn(@p arg) on CPU @p cpu and wait for its end. Absent: caches of other CPUs
+	/** OPTIONAL. Run @p fn(@p arg) on CPU @p cpu and wait for its end. Absent: caches of other
+	 * CPUs
 	 *  are drained at their own next call, so out of memory may be reported as #MM_E_AGAIN.
 	 *  [not with IRQs off] */
 	void (*run_on)(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg);
-	/** OPTIONAL. Monotonic time, nanoseconds. Absent: nothing ages. [irq-ok, nmi-ok, no-sleep] */
+	/** OPTIONAL. Monotonic time, nanoseconds. Absent: nothing ages. [irq-ok, nmi-ok, no-sleep]
+	 * */
 	uint64_t (*now_ns)(void *ctx);
 	/** OPTIONAL. One line of text without a newline. Absent: mmlib is silent.
 	 *  [any context, locks may be held] */
@@ -81,7 +84,8 @@ MM_NODISCARD enum mm_status mm_port_check(const struct mm_port *port);
 #ifdef MM_PORT_INLINE_HEADER
 #include MM_PORT_INLINE_HEADER
 #else
-/** `port->to_virt`. @param port checked port @param pa physical address, bytes @return its address */
+/** `port->to_virt`. @param port checked port @param pa physical address, bytes @return its address
+ * */
 static inline void *mm_port_to_virt(const struct mm_port *port, mm_paddr_t pa)
 {
 	return port->to_virt(port->ctx, pa);

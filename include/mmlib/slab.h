@@ -7,9 +7,9 @@
  * state is ever stored inside an object: a stray write cannot damage the heap, and a free does not
  * touch cold memory.
  *
- * Callable from threads and from interrupts: an interrupt that hits its own CPU inside the heap takes
- * a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated visible
- * to another before it is freed there, as for any data. */
+ * Callable from threads and from interrupts: an interrupt that hits its own CPU inside the heap
+ * takes a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated
+ * visible to another before it is freed there, as for any data. */
 #ifndef MMLIB_SLAB_H
 #define MMLIB_SLAB_H
 #include <mmlib/pmm.h>
@@ -21,7 +21,8 @@ struct mm_slab;
 
 /** Most caches of one heap, the size classes of kmalloc included. */
 #define MM_CACHES_MAX 128u
-/** Size classes of kmalloc: 16 to 128 bytes in steps of 16, then eight for each doubling to 8 KiB. */
+/** Size classes of kmalloc: 16 to 128 bytes in steps of 16, then eight for each doubling to 8 KiB.
+ * */
 #define MM_KMALLOC_CLASSES 56u
 
 /** What a cache's objects are. */
@@ -118,7 +119,8 @@ MM_NODISCARD enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cp
  *  @mm_ctx{no-sleep; locks: slab depots; cost: O(objects at hand)} */
 MM_NODISCARD enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu);
 
-/** Bring objects that CPUs have at hand home to their slabs: this CPU's now, those of others through
+/** Bring objects that CPUs have at hand home to their slabs: this CPU's now, those of others
+ * through
  *  the port's `run_on`, or, without it, at their next call or mm_heap_cpu_idle().
  *  @param heap heap @retval MM_OK all CPUs have given back
  *  @retval MM_E_AGAIN some CPUs will, at their next call
@@ -133,8 +135,8 @@ MM_NODISCARD enum mm_status mm_heap_drain(struct mm_heap *heap);
 void mm_heap_cpu_idle(struct mm_heap *heap);
 
 /** Drain all CPUs and depots, and give empty slabs and unused magazines back to the page layer.
- *  @param heap heap @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained now
- *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @param heap heap @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained
+ *  now @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
  *  cost: O(memory)} */
 MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
@@ -188,8 +190,8 @@ MM_NODISCARD static inline void *mm_cache_alloc(struct mm_cache *cache, uint32_t
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages
  *  @retval MM_E_OWNER of another cache, or no object at all
  *  @retval MM_E_ALIGN inside an object @retval MM_E_DOUBLE_FREE it is free
- *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time, both
- *  may be told #MM_OK unless MM_CHECKS is 2 or more.
+ *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time,
+ *  both may be told #MM_OK unless MM_CHECKS is 2 or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_cache_free(struct mm_cache *cache, void *p);
 

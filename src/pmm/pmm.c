@@ -2,15 +2,17 @@
 /* Theory of operation: physical memory manager, allocation and free
  * Problem      give out frames from the right part of memory, fast, and believe no free that is not
  *              proved by the frame byte.
- * Structure    zones[]: slices of the address space by upper limit. ranges[]: stretches of RAM, sorted;
- *              the ranges of a zone are neighbours. Each range: a buddy and one byte a frame.
+ * Structure    zones[]: slices of the address space by upper limit. ranges[]: stretches of RAM,
+ *              sorted; the ranges of a zone are neighbours. Each range: a buddy and one byte a
+ *              frame.
  * Invariants   M1 ranges are sorted, disjoint, and each lies in one zone.
  *              M2 bytes and bitmaps agree at quiescence (frame.h, B1 to B3).
- *              M3 a zone's `free` is never less than what the zone's buddies hold: it is raised before
- *                 a block enters a buddy and lowered after one left. At quiescence they are equal.
+ *              M3 a zone's `free` is never less than what the zone's buddies hold: it is raised
+ *                 before a block enters a buddy and lowered after one left. At quiescence they are
+ *                 equal.
  *              M4 total = free + used + reserved in every zone; used is derived.
- * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges change
- *              only while the caller keeps others away.
+ * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges
+ *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */
 #include "pmm.h"
 
@@ -101,7 +103,8 @@ enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, 
 	enum mm_status result = MM_E_NOMEM;
 
 	for (uint32_t i = 0; i < z->nranges; i++) {
-		enum mm_status st = mm_buddy_alloc(&pmm->ranges[z->first_range + i].buddy, order, pfn);
+		enum mm_status st =
+			mm_buddy_alloc(&pmm->ranges[z->first_range + i].buddy, order, pfn);
 
 		if (st == MM_OK) {
 			pmm_count(pmm, zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
@@ -114,7 +117,8 @@ enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, 
 }
 
 /* From the highest zone at or below `zone` that has such a block. */
-static enum mm_status pmm_from_zones(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn)
+static enum mm_status pmm_from_zones(struct mm_pmm *pmm, uint32_t zone, unsigned order,
+				     mm_pfn_t *pfn)
 {
 	enum mm_status result = MM_E_NOMEM;
 

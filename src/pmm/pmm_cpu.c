@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: frames at hand on each CPU
- * Problem      single frames come and go often; the buddy's compare-and-swap on shared words is what
- *              CPUs would meet on.
+ * Problem      single frames come and go often; the buddy's compare-and-swap on shared words is
+ *              what CPUs would meet on.
  * Structure    each CPU has a magazine of frames of one zone, the hot zone, last in first out: the
  *              last frame freed is the warmest. It is refilled to half from the zone's buddies and
  *              emptied by half into them, so the buddies are touched once in many calls.
@@ -14,7 +14,8 @@
  *                 failure own frames are given back, then those of others.
  * Draining     with the port's run_on, others are drained by running on them. Without it they are
  *              asked, and answer at their next call: the failure is then MM_E_AGAIN.
- * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is lock-free. */
+ * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is
+ *              lock-free. */
 #include "pmm.h"
 #include "../local.h"
 
@@ -155,7 +156,8 @@ void pmm_request_drain(struct mm_pmm *pmm)
 
 static void cpu_drain_here(void *pmm)
 {
-	(void)pmm_cpu_drain(pmm); /* false: it hit in the middle of a call, which will see `drain` */
+	(void)pmm_cpu_drain(
+		pmm); /* false: it hit in the middle of a call, which will see `drain` */
 }
 
 enum mm_status mm_pmm_drain(struct mm_pmm *pmm)

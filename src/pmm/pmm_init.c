@@ -45,12 +45,12 @@ struct pmm_span {
 struct pmm_walk {
 	const struct mm_memmap *map;
 	const struct mm_zone_cfg *zones;
-	mm_pfn_t reach;       /* highest frame to look at */
-	uint32_t it;          /* position in the map */
-	struct pmm_span rest; /* of a stretch that was cut at a zone's limit */
+	mm_pfn_t reach;        /* highest frame to look at */
+	uint32_t it;           /* position in the map */
+	struct pmm_span rest;  /* of a stretch that was cut at a zone's limit */
 	struct pmm_span ahead; /* RAM read but not used yet */
-	mm_pfn_t first, last; /* the stretch */
-	uint32_t zone;        /* and its zone */
+	mm_pfn_t first, last;  /* the stretch */
+	uint32_t zone;         /* and its zone */
 };
 
 /* The next piece of RAM of the map, up to reach. */
@@ -83,8 +83,8 @@ static struct pmm_span pmm_walk_join(struct pmm_walk *w)
 {
 	struct pmm_span all = w->ahead;
 
-	while (w->ahead.valid && (w->ahead.first <= all.last ||
-				  w->ahead.first - all.last - 1 <= PMM_HOLE_FRAMES)) {
+	while (w->ahead.valid &&
+	       (w->ahead.first <= all.last || w->ahead.first - all.last - 1 <= PMM_HOLE_FRAMES)) {
 		all.last = w->ahead.last;
 		w->ahead = pmm_walk_read(w);
 	}
@@ -225,8 +225,8 @@ static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
 {
 	mm_paddr_t before = 0;
 
-	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX || cfg->low > cfg->reach ||
-	    !pmm_frame_end(cfg->reach))
+	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX ||
+	    cfg->low > cfg->reach || !pmm_frame_end(cfg->reach))
 		return false;
 	for (uint32_t i = 0; i < cfg->nzones; i++) {
 		mm_paddr_t last = cfg->zones[i].last;
@@ -328,7 +328,8 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 	return MM_OK;
 }
 
-/* A part of a range to be added, within one zone: how many of its first frames its metadata takes. */
+/* A part of a range to be added, within one zone: how many of its first frames its metadata takes.
+ * */
 static enum mm_status pmm_part_meta(mm_pfn_t first, mm_pfn_t last, mm_pfn_t *frames)
 {
 	size_t bytes;
@@ -407,7 +408,8 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	if (length == 0 || (base | length) & (MM_FRAME_SIZE - 1) || length - 1 > MM_PADDR_MAX - base ||
+	if (length == 0 || (base | length) & (MM_FRAME_SIZE - 1) ||
+	    length - 1 > MM_PADDR_MAX - base ||
 	    (base + (length - 1)) >> MM_FRAME_SHIFT > MM_PFN_MAX)
 		return MM_E_INVAL;
 	first = mm_pa_to_pfn(base);

@@ -46,8 +46,8 @@ static struct mm_frame_run pmm_block(const struct mm_range *r, mm_pfn_t pfn)
 	if (frame_is_head(byte)) {
 		unsigned order = frame_order(byte);
 
-		return (struct mm_frame_run){ mm_pfn_to_pa(head), (mm_pfn_t)1 << order, MM_FRAME_USED,
-					      order };
+		return (struct mm_frame_run){ mm_pfn_to_pa(head), (mm_pfn_t)1 << order,
+					      MM_FRAME_USED, order };
 	}
 	return (struct mm_frame_run){ mm_pfn_to_pa(pfn), 1, pmm_class(byte), 0 };
 }
@@ -83,7 +83,8 @@ bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run
 		return false;
 	*out = pmm_block(r, *it > r->first ? *it : r->first);
 	pfn = mm_pa_to_pfn(out->base) + out->frames;
-	if (out->state != MM_FRAME_USED) { /* fold neighbours; behind a run no tail can follow: B2 */
+	if (out->state !=
+	    MM_FRAME_USED) { /* fold neighbours; behind a run no tail can follow: B2 */
 		while (pfn <= r->last && pmm_class(frame_load(r, pfn)) == out->state)
 			pfn++;
 		out->frames = pfn - mm_pa_to_pfn(out->base);
@@ -206,7 +207,8 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 
 		if (r->zone != z || r->first > r->last || r->last > zone->last ||
 		    (z && r->first <= pmm->zones[z - 1].last) ||
-		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, &free, &hand))
+		    (i && r->first <= pmm->ranges[i - 1].last) ||
+		    !pmm_verify_range(r, &free, &hand))
 			return false;
 	}
 	return free == (mm_pfn_t)zone->free && hand == pmm_at_hand(pmm, z) &&

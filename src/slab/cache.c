@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: caches
- * Problem      choose, for objects of one size, how large slabs and magazines are; and make, unmake,
- *              count and check the whole.
- * Structure    caches are places in the heap's array; the place is the cache's id, which is also its
- *              place in each CPU's magazines and what its frames' bytes say.
- * Slab size    the smallest block of pages that holds eight objects and wastes at most a sixteenth at
- *              its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
+ * Problem      choose, for objects of one size, how large slabs and magazines are; and make,
+ *              unmake, count and check the whole.
+ * Structure    caches are places in the heap's array; the place is the cache's id, which is also
+ *              its place in each CPU's magazines and what its frames' bytes say.
+ * Slab size    the smallest block of pages that holds eight objects and wastes at most a sixteenth
+ *              at its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
  * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
  *              C2 used = room in slabs - home - in magazines; derived, never counted.
@@ -13,9 +13,9 @@
 #include "slab.h"
 #include "../checked.h"
 
-#define CACHE_MAX_SIZE   32768u
-#define CACHE_MAX_ORDER  4u
-#define CACHE_HOLD_BYTES 16384u          /* of objects in one magazine */
+#define CACHE_MAX_SIZE    32768u
+#define CACHE_MAX_ORDER   4u
+#define CACHE_HOLD_BYTES  16384u          /* of objects in one magazine */
 #define CACHE_DEPOT_BYTES (1024u * 1024u) /* of objects in the depot */
 
 static uint32_t cache_clamp(uint32_t v, uint32_t low, uint32_t high)
@@ -65,8 +65,8 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 		return MM_E_NOTSUP;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
 	states = (cache->nobjects + (uint32_t)sizeof(void *) - 1) & ~((uint32_t)sizeof(void *) - 1);
-	cache->descriptor = (uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t)) +
-			    states;
+	cache->descriptor =
+		(uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t)) + states;
 	if (cache->descriptor > (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t) ||
 	    MM_FRAME_SIZE < 2 * MAGAZINE_BYTES)
 		return MM_E_NOTSUP;
@@ -282,8 +282,7 @@ enum mm_status mm_cache_verify(const struct mm_cache *cache)
 	for (void **magazine = cache->full; magazine && full <= cache->nfull; magazine = *magazine)
 		full++;
 	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
-	    full != cache->nfull ||
-	    cache->nslabs * cache->nobjects - home < magazine_count(cache))
+	    full != cache->nfull || cache->nslabs * cache->nobjects - home < magazine_count(cache))
 		return MM_E_CORRUPT;
 	return MM_OK;
 }

@@ -2,8 +2,8 @@
 /* Theory of operation: the heap as a whole
  * Problem      set up and take down what all caches share, and bring objects home from CPUs that
  *              cannot be touched from here.
- * Structure    one block of pages holds the magazine tops of all CPUs. Draining a CPU is done by that
- *              CPU: through the port's run_on, or when it next calls and sees `drain`.
+ * Structure    one block of pages holds the magazine tops of all CPUs. Draining a CPU is done by
+ *              that CPU: through the port's run_on, or when it next calls and sees `drain`.
  * Invariants   E1 init does all that can fail before it writes the caller's heap.
  *              E2 destroy drains, then checks that everything is home, then gives pages back.
  * Concurrency  as each function says; other CPUs' magazines are never touched while they run. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: kmalloc
  * Problem      memory of any size, and of any address which memory it is.
- * Structure    sizes up to 8 KiB go to one of 56 classes; larger ones are blocks of pages whose head's
- *              frame byte says so. A free looks at the frame byte first.
+ * Structure    sizes up to 8 KiB go to one of 56 classes; larger ones are blocks of pages whose
+ *              head's frame byte says so. A free looks at the frame byte first.
  *
  *                class   0 .. 7    16, 32 ... 128
  *                        8 .. 15   144, 160 ... 256     eight for each doubling:
  *                       16 .. 23   288, 320 ... 512     at most an eighth is lost
  *                       ...        up to 8192
  *
- * Invariants   K1 every class size is a multiple of 16, and slabs start on frame borders, so a size that
- *                 is a power of two is aligned to itself.
+ * Invariants   K1 every class size is a multiple of 16, and slabs start on frame borders, so a size
+ *                 that is a power of two is aligned to itself.
  *              K2 a block of pages is aligned to its size.
  * Concurrency  that of the parts. */
 #include "slab.h"
@@ -36,7 +36,8 @@ size_t kmalloc_class_size(uint32_t c)
 	return ((size_t)1 << k) + ((size_t)(c % 8 + 1) << (k - 3));
 }
 
-static enum mm_status kmalloc_check(const struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+static enum mm_status kmalloc_check(const struct mm_heap *heap, size_t size, uint32_t flags,
+				    void **out)
 {
 	if (!heap || !out || size == 0 || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
 		return MM_E_INVAL;
@@ -85,8 +86,8 @@ enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, 
 	return mm_kmalloc_st(heap, bytes, flags, out);
 }
 
-enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align, uint32_t flags,
-				     void **out)
+enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align,
+				     uint32_t flags, void **out)
 {
 	size_t bytes = align;
 
@@ -94,7 +95,8 @@ enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t a
 		return MM_E_INVAL;
 	if (align <= 16)
 		return mm_kmalloc_st(heap, size, flags, out);
-	while (bytes < size && bytes <= SIZE_MAX / 2) /* K1, K2: a power of two is aligned to itself */
+	while (bytes < size &&
+	       bytes <= SIZE_MAX / 2) /* K1, K2: a power of two is aligned to itself */
 		bytes *= 2;
 	return mm_kmalloc_st(heap, size > bytes ? size : size ? bytes : 0, flags, out);
 }
@@ -166,8 +168,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	if (st == MM_OK) {
 		if (!slab_index(slab, p, &i))
 			return MM_E_ALIGN;
-		if (MM_CHECKS >= 1 &&
-		    mm_atomic_load_relaxed(slab_state(slab, i)) != OBJECT_USED)
+		if (MM_CHECKS >= 1 && mm_atomic_load_relaxed(slab_state(slab, i)) != OBJECT_USED)
 			return MM_E_DOUBLE_FREE;
 		*size = slab->cache->size;
 		return MM_OK;
@@ -194,7 +195,8 @@ static bool kmalloc_fits(size_t now, size_t size)
 	return size <= now && (size > now / 2 || now <= 64);
 }
 
-enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags, void **out)
+enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
+			      void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
 	size_t now, keep;

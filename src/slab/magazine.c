@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: magazines
- * Problem      allocate and free at the cost of a few loads and stores, on any number of CPUs, without
- *              touching the object or a lock.
- * Structure    each CPU has two magazines for each cache, `top` and `spare`. Allocation pops from top,
- *              free pushes. When that cannot be done, the two change places; when neither can serve, a
- *              magazine is exchanged with the cache's depot, or filled from the slabs, or emptied
- *              into them. So a lock is taken once in some sixty calls.
+ * Problem      allocate and free at the cost of a few loads and stores, on any number of CPUs,
+ *              without touching the object or a lock.
+ * Structure    each CPU has two magazines for each cache, `top` and `spare`. Allocation pops from
+ *              top, free pushes. When that cannot be done, the two change places; when neither can
+ *              serve, a magazine is exchanged with the cache's depot, or filled from the slabs, or
+ *              emptied into them. So a lock is taken once in some sixty calls.
  *
  *                top   <--->   spare   <--->   depot (full ones)   <--->   slabs
  *

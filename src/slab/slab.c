@@ -2,23 +2,23 @@
 /* Theory of operation: slabs
  * Problem      cut pages into objects of one size, and know of any address which object it is and
  *              whether that object is out, without a word inside the object.
- * Structure    a slab is a block of pages and a descriptor elsewhere: one bit for each object (is it
- *              home?) and one byte (is it used?). Descriptors are cut from pages of the cache's own. A
- *              table of one pointer a frame leads from an address to the descriptor: one frame of
- *              table for each MM_SIDE_FRAMES frames that ever held a slab.
+ * Structure    a slab is a block of pages and a descriptor elsewhere: one bit for each object (is
+ *              it home?) and one byte (is it used?). Descriptors are cut from pages of the cache's
+ *              own. A table of one pointer a frame leads from an address to the descriptor: one
+ *              frame of table for each MM_SIDE_FRAMES frames that ever held a slab.
  *
  *                object:   home  --slab_take-->  in a magazine  --alloc-->  used
  *                                <--slab_put---                 <--free---
  *
  * Invariants   S1 an object is home (bit set), in exactly one magazine, or used (state byte).
- *              S2 nhome counts the bits; a slab is in `partial` if 0 < nhome < nobjects, in `empty` if
- *                 nhome == nobjects, in no list if nhome == 0.
+ *              S2 nhome counts the bits; a slab is in `partial` if 0 < nhome < nobjects, in `empty`
+ *                 if nhome == nobjects, in no list if nhome == 0.
  *              S3 the frame byte and the table are written before the first object leaves, and
  *                 cleared after the last is home, before the pages go back.
  *              S4 the page layer is called with no lock held: a new slab is made first and then
  *                 brought in, slabs to be given back are unhooked first.
- * Why no list through objects   it would touch cold memory at each free, and a stray write to a free
- *              object could lead the allocator anywhere.
+ * Why no list through objects   it would touch cold memory at each free, and a stray write to a
+ *              free object could lead the allocator anywhere.
  * Concurrency  the cache's lock guards lists, bits and counts. Tables are set with compare-and-swap
  *              and stay until the heap is destroyed. */
 #include "slab.h"
@@ -86,7 +86,8 @@ static struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *
 }
 
 /* Note the slab in the tables of all its frames; NULL to clear. The tables are there. */
-static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order, struct mm_slab *slab)
+static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
+		      struct mm_slab *slab)
 {
 	for (mm_pfn_t pfn = first; pfn < first + ((mm_pfn_t)1 << order); pfn++) {
 		struct mm_slab **table = *slab_table_place(r, pfn);

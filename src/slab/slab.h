@@ -7,8 +7,8 @@
  *   magazine.c   the fast paths; magazines of CPUs, the depot
  *   slab.c       slabs: pages cut into objects, which are home and which are out
  *
- * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is called
- * with none of the locks held. */
+ * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
+ * called with none of the locks held. */
 #ifndef MM_SRC_SLAB_SLAB_H
 #define MM_SRC_SLAB_SLAB_H
 #include <mmlib/kmalloc.h>
@@ -23,8 +23,8 @@
  *   word     0      1 ...        first-1   first ......... WORDS-1
  *           link                  NULL     objects, free places
  *                                          ^ capacity of them
- * It is told by its top, the address of the next free place: top[-1] is NULL if it is empty, and top
- * is aligned to the magazine's size if it is full. No count, no capacity to load. */
+ * It is told by its top, the address of the next free place: top[-1] is NULL if it is empty, and
+ * top is aligned to the magazine's size if it is full. No count, no capacity to load. */
 #if UINTPTR_MAX > 0xffffffffu
 #define MAGAZINE_WORDS 64u
 #else
@@ -44,13 +44,15 @@ struct mm_heap_cpu {
 
 /* Descriptor of a slab, in pages of its cache's own. Bits and states follow it. */
 struct mm_slab {
-	struct mm_slab *next, *prev; /* in cache->partial, ->empty or ->spare; a full slab is in none */
+	struct mm_slab *next,
+		*prev; /* in cache->partial, ->empty or ->spare; a full slab is in none */
 	struct mm_cache *cache;
 	unsigned char *base; /* first object; NULL: no memory */
 	mm_paddr_t pa;       /* of its pages */
 	uint32_t nhome;      /* objects that are home */
 	uint32_t hint;       /* no object is home in words below this one */
-	uintptr_t home[];    /* bit set: the object is home. Then a byte for each object: is it used? */
+	uintptr_t
+		home[]; /* bit set: the object is home. Then a byte for each object: is it used? */
 };
 
 /* Frames of fewer bytes hold no useful slab, nor eight magazines. */
@@ -139,8 +141,9 @@ static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_stat
 {
 	mm_paddr_t pa;
 
-	*why = mm_hook_fail() ? MM_E_NOMEM :
-				pmm_alloc_as(heap->pmm, 0, flags & MM_ALLOC_ATOMIC, FRAME_META, &pa);
+	*why = mm_hook_fail()
+		       ? MM_E_NOMEM
+		       : pmm_alloc_as(heap->pmm, 0, flags & MM_ALLOC_ATOMIC, FRAME_META, &pa);
 	return *why == MM_OK ? mm_port_to_virt(heap->pmm->port, pa) : NULL;
 }
 

@@ -22,8 +22,8 @@ void sim_destroy(struct sim *sim);
 /* The port's to_virt; aborts outside the window. */
 void *sim_to_virt(void *ctx, mm_paddr_t pa);
 
-/* Failure injection, for builds with MM_HOOKS=1. The nth call of mm_hook_fail() from now on (from 1)
- * answers true; with sticky, all later ones too. 0 switches it off. */
+/* Failure injection, for builds with MM_HOOKS=1. The nth call of mm_hook_fail() from now on (from
+ * 1) answers true; with sticky, all later ones too. 0 switches it off. */
 void sim_fail_at(unsigned nth, bool sticky);
 /* How often mm_hook_fail() was called since the last sim_fail_at(). */
 unsigned sim_fail_calls(void);
