@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* Page tables: the walker with a format that is odd on purpose, folded and selected at run time, in
+ * long random runs against an array with one element for each page.
+ *
+ * What is odd: entries of 4 bytes, tables of three different lengths, an empty entry that is not 0
+ * and depends on the level, pages of 512 bytes, no sign extension, break-before-make for a split. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <mmlib/pt_port.h>
+
+/* 31:30 kind  29:24 attributes  18:0 physical address >> 5 */
+#define ODD_TABLE (UINT64_C(1) << 30)
+#define ODD_LEAF  (UINT64_C(2) << 30)
+#define ODD_EMPTY (UINT64_C(3) << 30)
+#define ODD_KIND  (UINT64_C(3) << 30)
+#define ODD_W     (UINT64_C(1) << 24)
+#define ODD_X     (UINT64_C(1) << 25)
+#define ODD_U     (UINT64_C(1) << 26)
+#define ODD_A     (UINT64_C(1) << 27)
+#define ODD_D     (UINT64_C(1) << 28)
+
+static uint64_t odd_empty(const struct mm_pt *pt, unsigned level)
+{
+	(void)pt;
+	return ODD_EMPTY | level;
+}
+
+static enum mm_pt_kind odd_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	(void)pt;
+	if (entry == (ODD_EMPTY | level))
+		return MM_PT_EMPTY;
+	if ((entry & ODD_KIND) == ODD_TABLE && level > 0)
+		return MM_PT_TABLE;
+	return (entry & ODD_KIND) == ODD_LEAF && level < 2 ? MM_PT_LEAF : MM_PT_BAD;
+}
+
+static enum mm_status odd_check(const struct mm_pt *pt, uint32_t attr)
+{
+	(void)pt;
+	return attr & (MM_PT_GLOBAL | MM_PT_TYPE) || !(attr & MM_PT_READ) ? MM_E_NOTSUP : MM_OK;
+}
+
+static uint64_t odd_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
+{
+	(void)pt;
+	(void)level;
+	if (!(attr & MM_PT_TRACK))
+		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
+	return ODD_LEAF | pa >> 5 | (attr & MM_PT_WRITE ? ODD_W : 0) |
+	       (attr & MM_PT_EXEC ? ODD_X : 0) | (attr & MM_PT_USER ? ODD_U : 0) |
+	       (attr & MM_PT_ACCESSED ? ODD_A : 0) | (attr & MM_PT_DIRTY ? ODD_D : 0);
+}
+
+static uint32_t odd_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return MM_PT_READ | (entry & ODD_W ? MM_PT_WRITE : 0u) | (entry & ODD_X ? MM_PT_EXEC : 0u) |
+	       (entry & ODD_U ? MM_PT_USER : 0u) | (entry & ODD_A ? MM_PT_ACCESSED : 0u) |
+	       (entry & ODD_D ? MM_PT_DIRTY : 0u);
+}
+
+static uint64_t odd_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return ODD_TABLE | pa >> 5;
+}
+
+static mm_paddr_t odd_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return (mm_paddr_t)((entry & 0x7ffff) << 5);
+}
+
+static unsigned odd_transition(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	if ((old & ODD_KIND) == ODD_EMPTY)
+		return MM_PT_AFTER_SYNC;
+	if ((old & ODD_KIND) == ODD_LEAF && (now & ODD_KIND) == ODD_TABLE)
+		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_BBM;
+	return MM_PT_AFTER_FLUSH;
+}
+
+static const struct mm_pt_port odd_port = {
+	.name = "odd",
+	.nlevels = 3,
+	.entry_lg2 = 2,
+	.va_bits = 21,
+	.pa_bits = 24,
+	.hw_volatile = ODD_A | ODD_D,
+	.hw_final = ODD_A | ODD_D,
+	.level = { { 9, 5, true }, { 14, 3, true }, { 17, 4, false } },
+	.empty = odd_empty,
+	.classify = odd_classify,
+	.check = odd_check,
+	.leaf = odd_leaf,
+	.attr = odd_attr,
+	.table = odd_table,
+	.pa = odd_pa,
+	.transition = odd_transition,
+};
+
+MM_PT_DECLARE(odd_pt);
+#define MM_PT_PORT (&odd_port)
+#define MM_PT_NAME odd_pt
+#include "vmm/pt_walk.inc"
+#undef MM_PT_PORT
+#undef MM_PT_NAME
+
+/* ---- a machine for it ---- */
+
+#define PAGE   512u
+#define PAGES  4096u
+#define TABLES 400u
+#define SLOT   128u
+#define BASE   0x100000u
+
+static const size_t table_bytes[3] = { 128, 32, 64 };
+static unsigned char memory[TABLES * SLOT] __attribute__((aligned(128)));
+static size_t slot_bytes[TABLES], used;
+static unsigned fail_in, flushes;
+static struct mm_tlb_gather g;
+
+static enum mm_status odd_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
+{
+	(void)ctx;
+	assert_true(bytes == table_bytes[0] || bytes == table_bytes[1] || bytes == table_bytes[2]);
+	if (fail_in && --fail_in == 0)
+		return MM_E_NOMEM;
+	for (size_t i = 0; i < TABLES; i++) {
+		if (slot_bytes[i] == 0) {
+			slot_bytes[i] = bytes;
+			used++;
+			memset(memory + i * SLOT, 0xA5, SLOT);
+			*pa = (mm_paddr_t)(BASE + i * SLOT);
+			return MM_OK;
+		}
+	}
+	return MM_E_NOMEM;
+}
+
+static void odd_free(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	size_t i = (size_t)(pa - BASE) / SLOT;
+
+	(void)ctx;
+	assert_true(i < TABLES && slot_bytes[i] == bytes);
+	slot_bytes[i] = 0;
+	used--;
+	memset(memory + i * SLOT, 0, SLOT); /* kind 0: damage, if somebody looks */
+}
+
+static void *odd_virt(void *ctx, mm_paddr_t pa)
+{
+	(void)ctx;
+	assert_true(pa >= BASE && (pa - BASE) / SLOT < TABLES && slot_bytes[(pa - BASE) / SLOT]);
+	return memory + (pa - BASE);
+}
+
+static void odd_flush(void *ctx, const struct mm_tlb_gather *what)
+{
+	(void)ctx;
+	assert_true(what->flush || what->sync);
+	flushes++;
+}
+
+static const struct mm_pt_env odd_env = {
+	.alloc_table = odd_alloc, .free_table = odd_free, .to_virt = odd_virt, .flush = odd_flush
+};
+
+/* ---- the array ---- */
+
+struct page {
+	uint32_t pa, attr; /* attr 0: nothing */
+};
+
+static struct page model[PAGES];
+static struct mm_pt pt;
+static bool folded;
+
+static uint64_t rng_state;
+
+static unsigned rng(unsigned below)
+{
+	rng_state ^= rng_state << 13;
+	rng_state ^= rng_state >> 7;
+	rng_state ^= rng_state << 17;
+	return (unsigned)(rng_state >> 20) % below;
+}
+
+static void check_all(void)
+{
+	struct mm_pt_cur cur;
+	struct mm_pt_run run;
+	size_t at = 0, tables = 0;
+
+	assert_int_equal(mm_pt_verify(&pt, &tables), MM_OK);
+	assert_true(tables <= used);
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, 0, (uint64_t)PAGES * PAGE), MM_OK);
+	while (folded ? odd_pt_cur_next(&cur, &run) : mm_pt_cur_next(&cur, &run)) {
+		assert_int_equal(run.va, at * PAGE);
+		for (uint32_t off = 0; at * PAGE <= run.last; at++, off += PAGE) {
+			assert_int_equal(model[at].attr, run.attr);
+			if (run.attr)
+				assert_int_equal(model[at].pa, run.pa + off);
+		}
+	}
+	assert_int_equal(at, PAGES);
+}
+
+static void sync_all(void)
+{
+	size_t tables = 0;
+
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(mm_pt_verify(&pt, &tables), MM_OK);
+	assert_int_equal(tables, used);
+}
+
+static size_t mapped(size_t page, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = page; i < page + n; i++)
+		count += model[i].attr != 0;
+	return count;
+}
+
+static void random_map(size_t page, size_t n, uint32_t attr)
+{
+	uint32_t pa = (uint32_t)((page + (rng(3) ? 0 : rng(64))) * PAGE);
+	uint32_t flags = rng(4) ? 0 : MM_PT_PARTIAL;
+	bool taken = mapped(page, n);
+	enum mm_status st = folded ? odd_pt_map(&pt, page * PAGE, pa, n * PAGE, attr, flags, &g)
+				   : mm_pt_map(&pt, page * PAGE, pa, n * PAGE, attr, flags, &g);
+
+	size_t done = st == MM_OK ? n : flags ? (size_t)(g.stop_va / PAGE) - page : 0;
+	assert_true(st == MM_OK ? !taken : st == MM_E_NOMEM || (st == MM_E_EXIST && taken));
+	assert_int_equal(g.pages, done);
+	for (size_t i = 0; i < done; i++) {
+		assert_int_equal(model[page + i].attr, 0);
+		model[page + i].pa = pa + (uint32_t)(i * PAGE);
+		model[page + i].attr = attr & MM_PT_TRACK ? attr & ~(uint32_t)MM_PT_TRACK
+							  : attr | MM_PT_ACCESSED | MM_PT_DIRTY;
+	}
+}
+
+static void random_unmap(size_t page, size_t n)
+{
+	size_t count = mapped(page, n);
+	enum mm_status st = folded ? odd_pt_unmap(&pt, page * PAGE, n * PAGE, 0, &g)
+				   : mm_pt_unmap(&pt, page * PAGE, n * PAGE, 0, &g);
+
+	assert_true(st == MM_OK || st == (count ? MM_E_NOMEM : MM_E_NOENT));
+	if (st != MM_OK)
+		return;
+	assert_int_equal(g.pages, count);
+	assert_true(g.flush);
+	memset(&model[page], 0, n * sizeof(model[0]));
+}
+
+static void random_protect(size_t page, size_t n, uint32_t attr)
+{
+	size_t count = mapped(page, n);
+	enum mm_status st = folded ? odd_pt_protect(&pt, page * PAGE, n * PAGE, attr, 0, &g)
+				   : mm_pt_protect(&pt, page * PAGE, n * PAGE, attr, 0, &g);
+
+	assert_true(st == MM_OK || st == (count ? MM_E_NOMEM : MM_E_NOENT));
+	for (size_t i = page; st == MM_OK && i < page + n; i++) {
+		uint32_t seen = model[i].attr & (MM_PT_ACCESSED | MM_PT_DIRTY);
+		if (model[i].attr)
+			model[i].attr = (attr & MM_PT_TRACK ? seen : MM_PT_ACCESSED | MM_PT_DIRTY) |
+					(attr & ~(uint32_t)MM_PT_TRACK);
+	}
+}
+
+static void random_visit(size_t page, size_t n)
+{
+	struct mm_pt_cur cur;
+	struct mm_pt_run run;
+
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, page * PAGE, n * PAGE), MM_OK);
+	while ((folded ? odd_pt_unmap_next(&pt, &cur, &g, &run)
+		       : mm_pt_unmap_next(&pt, &cur, &g, &run)) == MM_OK) {
+		for (size_t i = (size_t)run.va / PAGE; i <= run.last / PAGE; i++) {
+			assert_true(i >= page && i < page + n && model[i].attr == run.attr);
+			model[i].attr = 0;
+		}
+	}
+}
+
+static void a_long_random_run(void **state)
+{
+	struct mm_pt none = { 0 };
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		folded = round;
+		rng_state = 88172645463325252u;
+		memset(model, 0, sizeof(model));
+		g = (struct mm_tlb_gather){ 0 };
+		flushes = 0;
+		assert_int_equal(mm_pt_init(&pt, &odd_port, &odd_env, NULL), MM_OK);
+		for (unsigned step = 0; step < 2500; step++) {
+			static const unsigned size[] = { 4, 70, 600, 2000 };
+			size_t n = 1 + rng(size[rng(4)]), page = rng((unsigned)(PAGES - n + 1));
+			uint32_t attr = MM_PT_READ | (rng(2) ? MM_PT_WRITE : MM_PT_EXEC) |
+					(rng(2) ? MM_PT_USER : 0u) | (rng(2) ? MM_PT_TRACK : 0u);
+			if (!rng(3))
+				page &= ~(size_t)31, n = (n + 31) & ~(size_t)31;
+			if (page + n > PAGES)
+				n = PAGES - page;
+			fail_in = rng(5) ? 0 : 1 + rng(6);
+			switch (rng(5)) {
+			case 0:
+			case 1:
+				random_map(page, n, attr);
+				break;
+			case 2:
+				random_unmap(page, n);
+				break;
+			case 3:
+				random_protect(page, n, attr);
+				break;
+			case 4:
+				random_visit(page, n / 8 + 1);
+				break;
+			}
+			check_all();
+			if (!rng(4))
+				sync_all();
+		}
+		sync_all();
+		assert_true(flushes > 500);
+		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+		assert_int_equal(used, 0);
+		assert_memory_equal(&pt, &none, sizeof(pt));
+	}
+}
+
+static void the_edges_of_a_short_address_space(void **state)
+{
+	const uint64_t end = (uint64_t)PAGES * PAGE;
+
+	(void)state;
+	g = (struct mm_tlb_gather){ 0 };
+	fail_in = 0;
+	assert_int_equal(mm_pt_init(&pt, &odd_port, &odd_env, NULL), MM_OK);
+	assert_int_equal(odd_pt_map(&pt, end, 0, PAGE, MM_PT_READ, 0, &g), MM_E_RANGE);
+	assert_int_equal(odd_pt_map(&pt, end - PAGE, 0, 2 * PAGE, MM_PT_READ, 0, &g), MM_E_RANGE);
+	assert_int_equal(odd_pt_map(&pt, 0, 1u << 24, PAGE, MM_PT_READ, 0, &g), MM_E_RANGE);
+	assert_int_equal(odd_pt_map(&pt, 0, 0, PAGE, MM_PT_READ | MM_PT_GLOBAL, 0, &g),
+			 MM_E_NOTSUP);
+	assert_int_equal(odd_pt_map(&pt, 0, 0, PAGE / 2, MM_PT_READ, 0, &g), MM_E_ALIGN);
+	assert_int_equal(odd_pt_map(&pt, 0, 0, end, MM_PT_READ, 0, &g), MM_OK);
+	assert_int_equal(g.pages, PAGES);
+	assert_int_equal(used, 1 + 16);
+	assert_int_equal(odd_pt_unmap(&pt, PAGE, end - 2 * PAGE, MM_PT_EXACT, &g), MM_OK);
+	sync_all();
+	assert_int_equal(used, 1 + 2 + 2);
+	assert_int_equal(odd_pt_unmap(&pt, 0, end, 0, &g), MM_OK);
+	assert_int_equal(g.pages, 2);
+	sync_all();
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	assert_int_equal(used, 0);
+}
+
+static void a_format_that_contradicts_itself_is_refused(void **state)
+{
+	struct mm_pt_port bad = odd_port;
+
+	(void)state;
+	bad.level[1].shift++;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.level[0].leaf = false;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.nlevels = MM_PT_LEVELS_MAX + 1;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.entry_lg2 = 4;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.transition = NULL;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	assert_int_equal(used, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_long_random_run),
+		cmocka_unit_test(the_edges_of_a_short_address_space),
+		cmocka_unit_test(a_format_that_contradicts_itself_is_refused),
+	};
+	return cmocka_run_group_tests_name("pt_format", tests, NULL, NULL);
+}
