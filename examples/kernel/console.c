@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "console.h"
-#include "machine.h"
+#include "smp.h"
 
 /* One %... of a format. */
 struct spec {
@@ -9,6 +9,8 @@ struct spec {
 };
 
 static unsigned checks, failures;
+static uintptr_t lock;
+static struct cpu *writer; /* who holds the lock: a CPU that dies while it writes goes on writing */
 
 static void put(char c)
 {
@@ -112,21 +114,37 @@ static void put_argument(char conversion, va_list *args, const struct spec *spec
 	}
 }
 
-void kprintf(const char *fmt, ...)
+static void put_all(const char *fmt, va_list *args)
 {
-	va_list args;
 	struct spec spec;
 
-	va_start(args, fmt);
 	for (; *fmt; fmt++) {
 		if (*fmt != '%') {
 			put(*fmt);
 			continue;
 		}
 		fmt = parse_spec(fmt + 1, &spec);
-		put_argument(*fmt, &args, &spec);
+		put_argument(*fmt, args, &spec);
 	}
+}
+
+void kprintf(const char *fmt, ...)
+{
+	bool mine = __atomic_load_n(&writer, __ATOMIC_RELAXED) == machine_cpu();
+	bool irq = false;
+	va_list args;
+
+	if (!mine) {
+		irq = smp_lock(&lock);
+		__atomic_store_n(&writer, machine_cpu(), __ATOMIC_RELAXED);
+	}
+	va_start(args, fmt);
+	put_all(fmt, &args);
 	va_end(args);
+	if (!mine) {
+		__atomic_store_n(&writer, NULL, __ATOMIC_RELAXED);
+		smp_unlock(&lock, irq);
+	}
 }
 
 bool check(bool ok, const char *promise)

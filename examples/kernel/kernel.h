@@ -2,13 +2,16 @@
 /* The demo kernel's memory, and its parts in the order in which main.c runs them. */
 #ifndef KERNEL_H
 #define KERNEL_H
-#include <mmlib/pmm.h>
+#include <mmlib/kmalloc.h>
 #include "machine.h"
 
 struct kernel {
 	struct mm_memmap map; /* what memory the machine has */
 	struct mm_pmm pmm;    /* who owns which frame of it */
 	struct mm_pt pt;      /* what the kernel sees of it */
+	struct mm_heap heap;  /* objects in frames of it */
+	uint32_t ncpus;       /* CPUs that firmware tells of */
+	bool no_flush;        /* leave out every flush of TLBs, to show that it is noticed */
 	char cmdline[128];
 };
 
@@ -31,6 +34,8 @@ enum mm_status memory_map_init(uintptr_t boot_info);
 enum mm_status memory_frames_init(void);
 enum mm_status memory_tables_init(void);
 enum mm_status memory_add_high(void);
+enum mm_status memory_cpu_init(struct cpu *c);
+enum mm_status memory_heap_init(void);
 
 /* check_*.c: promises put to the test. */
 mm_pfn_t frames_used(void);
@@ -40,11 +45,15 @@ void check_blocks(void);
 void check_exhaustion(void);
 void check_misuse(void);
 void check_faults(void);
+void check_cpus(void);
+void check_heap(void);
+void check_shootdown(void);
 
 /* report.c: memory as text. */
 void report_map(void);
 void report_metadata(void);
 void report_zones(void);
+void report_caches(void);
 void report_address_space(void);
 void report_picture(void);
 #endif

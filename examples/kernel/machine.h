@@ -7,11 +7,15 @@
  *   MACHINE_DIRECT_MAP    virtual address of physical address 0 in the direct map. The boot tables
  *                         already have it there, so a pointer made early stays valid for ever.
  *   MACHINE_REACH         last physical byte that the boot tables map there
+ *   MACHINE_LOW           first physical byte where mmlib's metadata may lie
  *   MACHINE_IMAGE_OFFSET  virtual minus physical address of the kernel's image
  *   MACHINE_SCRATCH       virtual address where nothing is mapped, for trying things out
+ *   MACHINE_STACKS        virtual address of the stacks of CPUs 1, 2, ...
  *   MACHINE_UPPER, MACHINE_UPPER_SIZE  the kernel's part of the address space
  *   MACHINE_PT(op)        name of a page-table operation folded to this format
- *   MACHINE_ZONES         initialisers of the zones, lowest first */
+ *   MACHINE_ZONES         initialisers of the zones, lowest first
+ *   struct machine_cpu    what the machine keeps for each CPU
+ *   machine_cpu()         this CPU's struct cpu, from a register */
 #ifndef MACHINE_H
 #define MACHINE_H
 #include <mmlib/memmap.h>
@@ -28,19 +32,45 @@ extern char image_data[], image_guard[], image_stack[], image_end[];
 extern char machine_return[], machine_victim[];
 #define MACHINE_RETURN_BYTES 8
 
+enum { GUARD_BYTES = 4096, STACK_ORDER = 2, STACK_BYTES = 16384, CPUS_MAX = 8 };
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
-/* A fault that a probe met. */
+/* What a probe met. */
 struct fault {
-	bool taken;    /* was there one? */
+	bool taken;    /* was there a fault? */
+	uint8_t value; /* the byte that was read, if not */
 	uintptr_t va;  /* the address, as the CPU reports it */
 	uint64_t code; /* the CPU's code of the cause */
 };
 
+/* A CPU. The first one runs on the image's stack. */
+struct cpu {
+	uint32_t number;       /* from 0, without gaps */
+	uint32_t online;       /* it has come up */
+	uint64_t id;           /* what the hardware calls it */
+	uintptr_t stack;       /* lowest byte of its stack; GUARD_BYTES below it are never mapped */
+	uint32_t pins;         /* how often it is pinned now */
+	struct smp_call *call; /* what another CPU asks it to do in an interrupt */
+	void (*job)(struct cpu *me); /* what it is to do instead of idling */
+	struct fault fault;          /* the last one that a probe met */
+	struct machine_cpu machine;
+};
+
+/* What a new CPU is given: its page tables, its stack and itself. Boot code reads it. */
+struct machine_start {
+	uint64_t root;
+	uintptr_t stack_end;
+	struct cpu *cpu;
+};
+
 /* Where the kernel begins: called by the boot code, on the boot tables. */
 noreturn void kernel_main(uintptr_t boot_info);
+/* Where a new CPU begins: called by the boot code, on the kernel's tables and its own stack. */
+noreturn void smp_cpu_main(struct cpu *me);
+/* Another CPU's interrupt has arrived: called by the machine, interrupts off. */
+void smp_interrupt(void);
 
-/* Console and exceptions. Called first. */
+/* Console; called first. */
 void machine_init(void);
 void machine_console_put(char c);
 /* Leave the machine and tell the host whether all went well. */
@@ -49,17 +79,35 @@ noreturn void machine_exit(bool ok);
 /* Feed the loader's memory map. Copies the command line, cut to @bytes with its final zero. */
 enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
 			      size_t bytes);
+/* Next page of device registers that the kernel uses through the direct map. Start with 0. */
+bool machine_next_device(uint32_t *it, mm_paddr_t *pa);
 
-/* Page tables: the format, what this CPU has of it, use of a tree, and the flush that
- * mm_pt_env asks for. */
+/* Page tables: the format, and what this CPU has of it. */
 const struct mm_pt_port *machine_pt_port(void);
 void machine_pt_probe(struct mm_pt_cfg *cfg);
 void machine_switch_tables(mm_paddr_t root);
+/* Make all CPUs forget: the flush that mm_pt_env asks for. Interrupts on, if others are online. */
 void machine_tlb_flush(const struct mm_tlb_gather *g);
+
+/* This CPU's exceptions, interrupts and register for machine_cpu(). First thing on each CPU. */
+void machine_cpu_init(struct cpu *me);
+/* Next CPU beside this one that firmware tells of. Start with 0. After machine_memmap(). */
+bool machine_next_cpu(uint32_t *it, uint64_t *id);
+/* Let CPU @c begin; @start is in the image or in the direct map. False: firmware refuses. */
+bool machine_cpu_start(const struct cpu *c, const struct machine_start *start);
+/* Interrupt another CPU: it calls smp_interrupt(). */
+void machine_interrupt(const struct cpu *c);
+/* Interrupts of this CPU off; were they on? And: as they were. */
+bool machine_irq_save(void);
+void machine_irq_restore(bool on);
+/* Interrupts off: wait for one, take it, and return with interrupts off. */
+void machine_idle(void);
+/* Spare the others in a loop that waits. */
+void machine_relax(void);
 
 /* Touch an address, and live to tell: reads a byte, writes a zero byte, or calls it. */
 struct fault machine_probe(enum access access, const void *va);
-/* Run off the end of the stack, as a recursion without end does. */
+/* Run off the end of this CPU's stack, as a recursion without end does. */
 struct fault machine_probe_overflow(void);
 /* The code that this machine gives for a fault of the kernel: on a page that is mapped but forbids
  * the access, or on one that is not mapped. */

@@ -2,10 +2,12 @@
 /* The demo kernel: takes mmlib into use on bare hardware, step by step, shows what it sees and puts
  * mmlib's promises to the test. How to use mmlib is in memory.c; this file only tells the story.
  *
- * Command line: "fail" leaks a frame, so that the last check must fail. A report that cannot fail
- * proves nothing. */
+ * Command line: words that make a check fail, since a report that cannot fail proves nothing.
+ *   fail     leaks a frame
+ *   noflush  leaves out the flush of TLBs while all CPUs use the pages that change */
 #include "console.h"
 #include "kernel.h"
+#include "smp.h"
 
 /* Go on only if this step succeeded: later ones stand on it. */
 static void must(enum mm_status st, const char *promise)
@@ -16,11 +18,38 @@ static void must(enum mm_status st, const char *promise)
 	machine_exit(false);
 }
 
+/* Is this word on the command line? */
+static bool has_word(const char *word)
+{
+	size_t length = __builtin_strlen(word);
+	const char *p = kernel.cmdline;
+
+	while (*p) {
+		while (*p == ' ')
+			p++;
+		if (__builtin_memcmp(p, word, length) == 0 && (p[length] == ' ' || !p[length]))
+			return true;
+		while (*p && *p != ' ')
+			p++;
+	}
+	return false;
+}
+
+static bool nobody_pinned(void)
+{
+	bool ok = true;
+
+	for (uint32_t i = 0; i < kernel.ncpus; i++)
+		ok = ok && cpus[i].pins == 0;
+	return ok;
+}
+
 static void step_map(uintptr_t boot_info)
 {
 	enum mm_status st = memory_map_init(boot_info);
 
-	kprintf("    command line \"%s\"\n", kernel.cmdline);
+	kernel.ncpus = smp_find();
+	kprintf("    command line \"%s\", CPUs: %u\n", kernel.cmdline, kernel.ncpus);
 	report_map();
 	must(st, "the loader's memory map is read");
 	must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
@@ -45,13 +74,57 @@ static void step_tables(void)
 	check_accounting("total = free + used + reserved with all RAM");
 }
 
+static void step_allocate(void)
+{
+	check_blocks();
+	check_exhaustion();
+	check_misuse();
+}
+
+static void step_cpus(void)
+{
+	must(smp_start(), "the other CPUs are started");
+	check_cpus();
+}
+
+static void step_heap(void)
+{
+	must(memory_heap_init(), "the kernel heap is set up");
+	check_heap();
+}
+
+static void step_shootdown(void)
+{
+	kernel.no_flush = has_word("noflush");
+	check_shootdown();
+	kernel.no_flush = false;
+}
+
+/* Everything back to where step 6 left it. */
+static void step_end(mm_pfn_t used)
+{
+	mm_paddr_t leak;
+
+	check_status(mm_heap_shrink(&kernel.heap), MM_OK,
+		     "objects at hand are called home from all CPUs, empty slabs are given back");
+	check_status(mm_heap_destroy(&kernel.heap), MM_OK, "and the heap itself");
+	check_status(mm_pmm_drain(&kernel.pmm), MM_OK, "so are the frames at hand on all CPUs");
+	if (has_word("fail"))
+		must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
+	report_picture();
+	report_zones();
+	check_accounting("total = free + used + reserved at the end");
+	check(frames_used() == used, "everything that was taken is given back");
+	check(nobody_pinned(), "every pin has met its unpin");
+}
+
 noreturn void kernel_main(uintptr_t boot_info)
 {
 	mm_pfn_t used;
-	mm_paddr_t leak;
 	bool ok;
 
 	machine_init();
+	machine_cpu_init(&cpus[0]);
 	kprintf("mmlib demo kernel, %s\n", MACHINE_NAME);
 	kprintf("\n1. The boot memory map: what firmware says, without the kernel's own image\n");
 	step_map(boot_info);
@@ -62,18 +135,20 @@ noreturn void kernel_main(uintptr_t boot_info)
 	step_tables();
 	used = frames_used();
 	kprintf("\n4. Allocation: all sizes, until nothing is left, and mistakes\n");
-	check_blocks();
-	check_exhaustion();
-	check_misuse();
+	step_allocate();
 	kprintf("\n5. Protection: what must fault does fault, at the right address\n");
 	check_faults();
-	if (__builtin_memcmp(kernel.cmdline, "fail", 4) == 0)
-		must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
-	kprintf("\n6. Memory now: . free  U used  T page table  M metadata  R reserved or hole\n");
-	report_picture();
-	report_zones();
-	check_accounting("total = free + used + reserved at the end");
 	check(frames_used() == used, "everything that was taken is given back");
+	kprintf("\n6. The other CPUs: a stack each, with a guard page\n");
+	step_cpus();
+	used = frames_used();
+	kprintf("\n7. The heap: all CPUs at once, freeing what others made\n");
+	step_heap();
+	kprintf("\n8. Shootdown: pages change while all CPUs use them\n");
+	step_shootdown();
+	kprintf("\n9. Memory at the end: . free  U used  T page table  M metadata  R reserved or "
+		"hole\n");
+	step_end(used);
 	ok = check_end();
 	machine_exit(ok);
 }

@@ -10,14 +10,14 @@
  *              3. memory_tables_init()  the kernel's own page tables, from frames of step 2: RAM
  *                                       in a direct map, the image with the rights each part needs.
  *              4. memory_add_high()     RAM that only the new tables reach.
+ *              5. memory_cpu_init()     for each further CPU: a stack, and frames at hand.
+ *              6. memory_heap_init()    objects of any size, at hand on each CPU.
  * Invariant    a pointer from direct_map() is the same before and after step 3, so mmlib's pointers
  *              to its metadata stay valid.
  * Why not map the holes?  they may be devices: a cached mapping of a device is a bug that waits. */
 #include "console.h"
 #include "kernel.h"
-
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
+#include "smp.h"
 
 struct kernel kernel;
 static struct mm_mem map_entries[128];
@@ -35,12 +35,76 @@ static void port_panic(void *ctx, const char *file, int line)
 	machine_exit(false);
 }
 
-/* One CPU, no interrupts: two callbacks are all that mmlib needs. */
+static uintptr_t port_lock(void *ctx, uintptr_t *word)
+{
+	(void)ctx;
+	return smp_lock(word);
+}
+
+static void port_unlock(void *ctx, uintptr_t *word, uintptr_t irq)
+{
+	(void)ctx;
+	smp_unlock(word, irq != 0);
+}
+
+static uintptr_t port_irq_save(void *ctx)
+{
+	(void)ctx;
+	return machine_irq_save();
+}
+
+static void port_irq_restore(void *ctx, uintptr_t irq)
+{
+	(void)ctx;
+	machine_irq_restore(irq != 0);
+}
+
+static uint32_t port_cpu(void *ctx)
+{
+	(void)ctx;
+	return machine_cpu()->number;
+}
+
+/* Nothing is ever moved to another CPU here, so a pin is only counted. A kernel with a scheduler
+ * disables preemption instead. */
+static void port_pin(void *ctx)
+{
+	(void)ctx;
+	machine_cpu()->pins++;
+}
+
+static void port_unpin(void *ctx)
+{
+	(void)ctx;
+	machine_cpu()->pins--;
+}
+
+static void port_run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
+{
+	(void)ctx;
+	smp_call(cpu, fn, arg);
+}
+
+static void port_log(void *ctx, const char *line)
+{
+	(void)ctx;
+	kprintf("mmlib: %s\n", line);
+}
+
 static const struct mm_port port = {
 	.version = MM_PORT_VERSION,
 	.size = sizeof(struct mm_port),
 	.to_virt = port_to_virt,
 	.panic = port_panic,
+	.lock = port_lock,
+	.unlock = port_unlock,
+	.irq_save = port_irq_save,
+	.irq_restore = port_irq_restore,
+	.cpu = port_cpu,
+	.pin = port_pin,
+	.unpin = port_unpin,
+	.run_on = port_run_on,
+	.log = port_log,
 };
 
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
@@ -62,7 +126,8 @@ static void table_free(void *ctx, mm_paddr_t pa, size_t bytes)
 static void table_flush(void *ctx, const struct mm_tlb_gather *g)
 {
 	(void)ctx;
-	machine_tlb_flush(g);
+	if (!kernel.no_flush)
+		machine_tlb_flush(g);
 }
 
 static const struct mm_pt_env table_env = {
@@ -92,8 +157,9 @@ enum mm_status memory_frames_init(void)
 	const struct mm_pmm_cfg cfg = {
 		.zones = zones,
 		.nzones = sizeof(zones) / sizeof(*zones),
+		.ncpus = kernel.ncpus,
 		.spare_ranges = 8,
-		.low = MIB,
+		.low = MACHINE_LOW,
 		.reach = MACHINE_REACH,
 	};
 
@@ -164,6 +230,18 @@ static enum mm_status map_ram(struct mm_tlb_gather *g)
 	return st == MM_OK && open ? map_piece(run.base, run.last, g) : st;
 }
 
+static enum mm_status map_devices(struct mm_tlb_gather *g)
+{
+	enum mm_status st = MM_OK;
+	mm_paddr_t pa;
+	uint32_t it = 0;
+
+	while (st == MM_OK && machine_next_device(&it, &pa))
+		st = MACHINE_PT(map)(&kernel.pt, MACHINE_DIRECT_MAP + pa, pa, MM_FRAME_SIZE,
+				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MM_PT_DEVICE, 0, g);
+	return st;
+}
+
 enum mm_status memory_tables_init(void)
 {
 	struct mm_tlb_gather g = { 0 };
@@ -176,6 +254,8 @@ enum mm_status memory_tables_init(void)
 		st = map_ram(&g);
 	if (st == MM_OK)
 		st = map_image(&g);
+	if (st == MM_OK)
+		st = map_devices(&g);
 	if (st != MM_OK)
 		return st;
 	mm_pt_sync(&kernel.pt, &g);
@@ -195,9 +275,42 @@ enum mm_status memory_add_high(void)
 		if (piece.base <= MACHINE_REACH)
 			piece.base = (mm_paddr_t)MACHINE_REACH + 1;
 		st = mm_pmm_add_range(&kernel.pmm, piece.base, piece.last - piece.base + 1);
-		if (st ==
-		    MM_E_NOMEM) /* a piece too small to hold its own metadata: do without it */
-			st = MM_OK;
+		if (st == MM_E_NOMEM)
+			st = MM_OK; /* too small to hold its own metadata: do without it */
 	}
+	return st;
+}
+
+/* A stack between two guard pages: those around it stay unmapped. */
+static enum mm_status stack_init(struct cpu *c)
+{
+	struct mm_tlb_gather g = { 0 };
+	enum mm_status st;
+	mm_paddr_t pa;
+
+	c->stack = MACHINE_STACKS + (uintptr_t)c->number * (STACK_BYTES + GUARD_BYTES);
+	st = mm_page_alloc(&kernel.pmm, STACK_ORDER, 0, &pa);
+	if (st == MM_OK)
+		st = MACHINE_PT(map)(&kernel.pt, c->stack, pa, STACK_BYTES,
+				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL, 0, &g);
+	mm_pt_sync(&kernel.pt, &g);
+	return st;
+}
+
+enum mm_status memory_cpu_init(struct cpu *c)
+{
+	enum mm_status st = stack_init(c);
+
+	if (st == MM_OK)
+		st = mm_pmm_cpu_online(&kernel.pmm, c->number);
+	return st;
+}
+
+enum mm_status memory_heap_init(void)
+{
+	enum mm_status st = mm_heap_init(&kernel.heap, &kernel.pmm, kernel.ncpus);
+
+	for (uint32_t i = 1; i < kernel.ncpus && st == MM_OK; i++)
+		st = mm_heap_cpu_online(&kernel.heap, i);
 	return st;
 }

@@ -79,6 +79,19 @@ void report_zones(void)
 		report_free_blocks((unsigned)z, s.name);
 }
 
+void report_caches(void)
+{
+	struct mm_cache_stats s;
+	struct mm_cache *c;
+	uint32_t it = 0;
+
+	kprintf("    cache     size      used    cached   objects  slabs      KiB\n");
+	while ((c = mm_cache_next(&kernel.heap, &it)))
+		if (mm_cache_stats(c, &s) == MM_OK && s.slabs)
+			kprintf("    %-8s %5lu %9lu %9lu %9lu %6lu %8lu\n", s.name, s.size, s.used,
+				s.cached, s.objects, s.slabs, s.bytes >> 10);
+}
+
 static void report_leaves(const struct mm_pt_run *r)
 {
 	unsigned shift = machine_pt_port()->level[r->level].shift;

@@ -7,7 +7,11 @@
  *      MACHINE_DIRECT_MAP for good, and their first GiB at MACHINE_IMAGE_OFFSET for the image;
  *   2. switches to long mode with no-execute and write protection on;
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
- * The tables hold only what C needs until it has built its own. */
+ * The tables hold only what C needs until it has built its own.
+ *
+ * Other CPUs (Intel SDM volume 3A, "Multiple-Processor Management"): real mode, at the page that the
+ * start-up interrupt names. apic.c copies the trampoline there, with what the CPU is to begin with.
+ * It goes through the boot tables too. */
 #include "layout.h"
 
 #define ENTRY_TABLE 0x003 /* present, writable */
@@ -86,7 +90,55 @@ boot_pdpt:	.skip 4096
 boot_pdpt_image: .skip 4096
 boot_pd:	.skip 4 * 4096
 
+	.section .rodata
+	.code16
+	.globl trampoline, trampoline_start, trampoline_end
+trampoline:
+	cli
+	cld
+	xorw %ax, %ax
+	movw %ax, %ds
+	lgdtl TRAMPOLINE + (trampoline_gdt_pointer - trampoline)
+	movl $(CR4_PAE | CR4_PGE), %eax
+	movl %eax, %cr4
+	movl $boot_pml4, %eax
+	movl %eax, %cr3
+	movl $MSR_EFER, %ecx
+	rdmsr
+	orl $(EFER_LME | EFER_NXE), %eax
+	wrmsr
+	movl $CR0_BITS, %eax /* protected mode and paging at once: long mode */
+	movl %eax, %cr0
+	ljmpl $8, $(TRAMPOLINE + (4f - trampoline))
+
+	.code64
+4:	movabsq $secondary_high, %rax
+	jmp *%rax
+	.balign 8
+trampoline_start: /* struct machine_start */
+	.skip 24
+trampoline_gdt_pointer:
+	.word boot_gdt_end - boot_gdt - 1
+	.long boot_gdt
+trampoline_end:
+
 	.text
+secondary_high:
+	xorl %eax, %eax
+	movw %ax, %ds
+	movw %ax, %es
+	movw %ax, %ss
+	movw %ax, %fs
+	movw %ax, %gs
+	movq $(TRAMPOLINE + (trampoline_start - trampoline)), %rbx
+	movq 8(%rbx), %rsp
+	movq 16(%rbx), %rdi
+	movq (%rbx), %rax
+	movq %rax, %cr3 /* the low addresses end here */
+	xorl %ebp, %ebp
+	call smp_cpu_main
+	ud2
+
 boot_high:
 	xorl %eax, %eax
 	movw %ax, %ds

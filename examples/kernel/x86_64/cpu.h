@@ -17,6 +17,19 @@ static inline uint8_t cpu_in8(uint16_t port)
 	return value;
 }
 
+static inline uint64_t cpu_read_msr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void cpu_write_msr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
 static inline uint64_t cpu_cr2(void)
 {
 	uint64_t value;

@@ -4,10 +4,17 @@
 #define LAYOUT_H
 #define MACHINE_DIRECT_MAP   0xffff800000000000
 #define MACHINE_REACH        0xffffffff
+#define MACHINE_LOW          0x100000
 #define MACHINE_SCRATCH      0xffffc00000000000
+#define MACHINE_STACKS       0xffffd00000000000
 #define MACHINE_IMAGE_OFFSET 0xffffffff80000000
 #define MACHINE_UPPER        0xffff800000000000
 #define MACHINE_UPPER_SIZE   0x0000800000000000
+
+/* Where the first code of another CPU is copied to: real mode reaches no higher than 1 MiB. What is
+ * below TRAMPOLINE_END is kept back for it. */
+#define TRAMPOLINE     0x8000
+#define TRAMPOLINE_END 0x10000
 
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_x86_64.h>
@@ -15,6 +22,33 @@
 #define MACHINE_PT(op) mm_pt_x86_64_##op
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
-	{ "DMA", 0xffffff }, { "DMA32", 0xffffffff }, { "NORMAL", MM_PADDR_MAX }
+	{ "DMA", 0xffffff }, { "DMA32", 0xffffffff },                                              \
+	{                                                                                          \
+		"NORMAL", MM_PADDR_MAX                                                             \
+	}
+
+struct __attribute__((packed)) tss {
+	uint32_t zero;
+	uint64_t rsp[3], zero2, ist[7], zero3;
+	uint16_t zero4, iomap;
+};
+
+struct cpu;
+
+struct machine_cpu {
+	struct cpu *self; /* what gs points to */
+	uint64_t gdt[4];
+	struct tss tss;
+	uint64_t overflow_rsp; /* the stack to return to while a probe is running off it */
+	char fault_stack[4096] __attribute__((aligned(16))); /* of double faults */
+};
+
+static inline struct cpu *machine_cpu(void)
+{
+	struct cpu *me;
+
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(me));
+	return me;
+}
 #endif
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c. */
-#include "../machine.h"
+/* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c, other CPUs
+ * in apic.c. */
+#include "../smp.h"
+#include "apic.h"
 #include "cpu.h"
-#include "traps.h"
 
 /* Serial port 1, a 16550. */
 enum { COM1 = 0x3f8, COM_DATA = 0, COM_INTERRUPTS = 1, COM_FIFO = 2, COM_LINE = 3, COM_STATUS = 5 };
@@ -11,7 +12,7 @@ enum { COM_LINE_8N1 = 3, COM_LINE_DIVISOR = 0x80, COM_FIFO_ON = 7, COM_STATUS_EM
 /* QEMU's isa-debug-exit: a byte v written there ends QEMU with status 2 * v + 1. */
 enum { EXIT_PORT = 0xf4, EXIT_OK = 0x10, EXIT_FAILED = 0x11 };
 
-static void serial_init(void)
+void machine_init(void)
 {
 	cpu_out8(COM1 + COM_INTERRUPTS, 0);
 	cpu_out8(COM1 + COM_LINE, COM_LINE_DIVISOR);
@@ -19,12 +20,6 @@ static void serial_init(void)
 	cpu_out8(COM1 + COM_INTERRUPTS, 0);
 	cpu_out8(COM1 + COM_LINE, COM_LINE_8N1);
 	cpu_out8(COM1 + COM_FIFO, COM_FIFO_ON);
-}
-
-void machine_init(void)
-{
-	serial_init();
-	traps_init();
 }
 
 void machine_console_put(char c)
@@ -66,9 +61,16 @@ enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *
 			cmdline[i] = from[i];
 	}
 	cmdline[i] = '\0';
+	apic_find(boot_read, info.rsdp); /* now: the direct map to come is without these tables */
 	/* Other CPUs begin in real mode, so their first code has to lie low. What the
 	 * loader left there has been read by now. */
-	return mm_memmap_add(map, 0, 0x10000, MM_MEM_EARLY, "CPU start-up");
+	return mm_memmap_add(map, 0, TRAMPOLINE_END, MM_MEM_EARLY, "CPU start-up");
+}
+
+bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
+{
+	*pa = apic_base();
+	return (*it)++ == 0;
 }
 
 const struct mm_pt_port *machine_pt_port(void)
@@ -86,7 +88,44 @@ void machine_switch_tables(mm_paddr_t root)
 	cpu_set_cr3(root);
 }
 
+static void flush_here(void *gather)
+{
+	mm_pt_x86_64_flush_local(gather);
+}
+
+/* A CPU cannot reach into the TLB of another: it has to be asked. */
 void machine_tlb_flush(const struct mm_tlb_gather *g)
 {
-	mm_pt_x86_64_flush_local(g); /* one CPU: no other has to be told */
+	mm_pt_x86_64_flush_local(g);
+	if (g->flush || g->tables)
+		smp_call_others(flush_here, (void *)(uintptr_t)g);
+}
+
+enum { RFLAGS_IF = 0x200 };
+
+bool machine_irq_save(void)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	return flags & RFLAGS_IF;
+}
+
+void machine_irq_restore(bool on)
+{
+	if (on)
+		__asm__ volatile("sti" : : : "memory");
+	else
+		__asm__ volatile("cli" : : : "memory");
+}
+
+/* sti takes effect after the next instruction, so no interrupt is lost between the two. */
+void machine_idle(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+void machine_relax(void)
+{
+	__asm__ volatile("pause");
 }

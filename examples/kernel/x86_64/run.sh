@@ -7,7 +7,7 @@ demo_exit_ok=33                # QEMU's status when the kernel says that all is 
 
 # demo_run KERNEL CPU MEMORY WORDS: boot it, console on standard output
 demo_run() {
-  qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -m "$3" -kernel "$1" -append "$4" \
+  qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -smp 4 -m "$3" -kernel "$1" -append "$4" \
     -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 </dev/null
 }

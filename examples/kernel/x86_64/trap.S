@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions, and the accesses that are meant to fault. */
+/* Exceptions and interrupts, and the accesses that are meant to fault. */
 
-/* One entry point for each exception; those where the CPU pushes no error code push a 0, so that all
+/* One entry point for each vector of traps.h; those where the CPU pushes no error code push a 0, so that all
  * frames look like struct trap_frame. */
 	.text
 	.altmacro
@@ -19,7 +19,7 @@
 	.globl trap_entries
 trap_entries: /* 16 bytes each */
 	.set vector, 0
-	.rept 32
+	.rept 48
 	TRAP %vector
 	.set vector, vector + 1
 	.endr
@@ -68,11 +68,12 @@ trap_common:
 	.popsection
 	.endm
 
-/* bool probe_*(const void *va): true if the access faulted. */
+/* bool probe_*(const void *va): true if the access faulted. probe_read() puts the byte to *value. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
 1:	movb (%rdi), %al
 	FIXUP 1b, probe_faulted
+	movb %al, (%rsi)
 	xorl %eax, %eax
 	ret
 probe_write:
@@ -93,16 +94,16 @@ probe_faulted:
 	movl $1, %eax
 	ret
 
-/* bool probe_overflow(void): push to the guard page below the stack. There is no room for the page
- * fault's frame either, so the CPU raises a double fault, which has a stack of its own.
- * trap_handle() comes back to probe_overflow_done with the old stack. */
+/* bool probe_overflow(uint64_t *rsp, uintptr_t stack): push to the guard page below the stack. There is
+ * no room for the page fault's frame either, so the CPU raises a double fault, which has a stack of
+ * its own. trap_handle() comes back to probe_overflow_done with the old stack, from *rsp. */
 	.globl probe_overflow, probe_overflow_done
 probe_overflow:
-	movq %rsp, probe_overflow_rsp
-	movq $image_stack, %rsp
+	movq %rsp, (%rdi)
+	movq %rsi, %rsp
 	pushq $0
-	movq probe_overflow_rsp, %rsp
-	movq $0, probe_overflow_rsp
+	movq (%rdi), %rsp
+	movq $0, (%rdi)
 	xorl %eax, %eax
 	ret
 probe_overflow_done:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions of the demo kernel on x86-64.
+/* Exceptions and interrupts of the demo kernel on x86-64.
  *
  * Theory of operation
  * Problem      the kernel provokes faults on purpose and must tell them from real ones.
  * Structure    trap.S marks each instruction that may fault with a place to go on, in section
- *              .fixups. A page fault at a listed instruction is noted in `last` and resumed there.
+ *              .fixups. A page fault at a listed instruction is noted for this CPU and resumed there.
  *              A call to a page that forbids execution faults at its target: it is found by the
  *              return address that the call has pushed.
  * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
@@ -12,10 +12,11 @@
  * All others   print the registers and leave the machine with a failure. */
 #include "../console.h"
 #include "../machine.h"
+#include "apic.h"
 #include "cpu.h"
 #include "traps.h"
 
-enum { TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14, TRAP_COUNT = 32 };
+enum { TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14 };
 
 /* Error code of a page fault (Intel SDM volume 3A, section 4.7). */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_FETCH = 16 };
@@ -38,12 +39,6 @@ struct gate {
 	uint32_t offset_high, zero;
 };
 
-struct __attribute__((packed)) tss {
-	uint32_t zero;
-	uint64_t rsp[3], zero2, ist[7], zero3;
-	uint16_t zero4, iomap;
-};
-
 struct __attribute__((packed)) table_pointer {
 	uint16_t limit;
 	uint64_t base;
@@ -52,19 +47,15 @@ struct __attribute__((packed)) table_pointer {
 extern const struct fixup fixups[], fixups_end[];
 extern char trap_entries[TRAP_COUNT][16];
 extern char probe_overflow_done[];
-bool probe_read(const void *va);
+bool probe_read(const void *va, uint8_t *value);
 bool probe_write(const void *va);
 bool probe_exec(const void *va);
-bool probe_overflow(void);
+bool probe_overflow(uint64_t *rsp, uintptr_t stack);
 void trap_handle(struct trap_frame *f);
 
 enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16 };
-static uint64_t gdt[4] = { 0, 0x00af9b000000ffff }; /* code: 64 bits, ring 0; then the TSS */
+#define MSR_GS_BASE 0xc0000101u
 static struct gate idt[TRAP_COUNT];
-static struct tss tss = { .iomap = sizeof(struct tss) };
-static char double_fault_stack[4096] __attribute__((aligned(16)));
-static struct fault last;
-uint64_t probe_overflow_rsp; /* the stack to return to while a probe is running off it */
 
 static void gate_set(struct gate *g, const void *entry, uint8_t ist)
 {
@@ -78,27 +69,33 @@ static void gate_set(struct gate *g, const void *entry, uint8_t ist)
 			    .offset_high = (uint32_t)(offset >> 32) };
 }
 
-static void gdt_load(void)
+/* Code segment and task state; the latter knows the stack of double faults. */
+static void gdt_load(struct machine_cpu *m)
 {
-	struct table_pointer pointer = { sizeof(gdt) - 1, (uint64_t)gdt };
-	uint64_t base = (uint64_t)&tss;
+	struct table_pointer pointer = { sizeof(m->gdt) - 1, (uint64_t)m->gdt };
+	uint64_t base = (uint64_t)&m->tss;
 
-	tss.ist[0] = (uint64_t)(double_fault_stack + sizeof(double_fault_stack));
-	gdt[2] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 |
-		 (base >> 24 & 0xff) << 56;
-	gdt[3] = base >> 32;
+	m->tss.iomap = sizeof(m->tss);
+	m->tss.ist[0] = (uint64_t)(m->fault_stack + sizeof(m->fault_stack));
+	m->gdt[1] = 0x00af9b000000ffff; /* code: 64 bits, ring 0 */
+	m->gdt[2] = (sizeof(m->tss) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 |
+		    (base >> 24 & 0xff) << 56;
+	m->gdt[3] = base >> 32;
 	__asm__ volatile("lgdt %0" : : "m"(pointer));
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
 
-void traps_init(void)
+void machine_cpu_init(struct cpu *me)
 {
 	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
-	gdt_load();
-	for (unsigned i = 0; i < TRAP_COUNT; i++)
+	me->machine.self = me;
+	cpu_write_msr(MSR_GS_BASE, (uint64_t)&me->machine.self);
+	gdt_load(&me->machine);
+	for (unsigned i = 0; i < TRAP_COUNT; i++) /* the same on all CPUs */
 		gate_set(&idt[i], trap_entries[i], i == TRAP_DOUBLE_FAULT);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
+	apic_cpu_init();
 }
 
 static const struct fixup *fixup_find(uint64_t rip)
@@ -118,7 +115,7 @@ static bool page_fault_expected(struct trap_frame *f)
 
 	if (!x)
 		return false;
-	last = (struct fault){ .taken = true, .va = cpu_cr2(), .code = f->error };
+	machine_cpu()->fault = (struct fault){ .taken = true, .va = cpu_cr2(), .code = f->error };
 	f->rip = x->to;
 	if (fetch)
 		f->rsp += sizeof(at);
@@ -128,24 +125,26 @@ static bool page_fault_expected(struct trap_frame *f)
 /* A double fault with an address in the guard page is a stack that is used up. */
 static bool stack_overflow(void)
 {
-	return cpu_cr2() - (uint64_t)image_guard < (uint64_t)(image_stack - image_guard);
+	return cpu_cr2() - (machine_cpu()->stack - GUARD_BYTES) < GUARD_BYTES;
 }
 
 static bool overflow_expected(struct trap_frame *f)
 {
-	if (!probe_overflow_rsp || !stack_overflow())
+	struct cpu *me = machine_cpu();
+
+	if (!me->machine.overflow_rsp || !stack_overflow())
 		return false;
-	last = (struct fault){ .taken = true, .va = cpu_cr2(), .code = PF_WRITE };
+	me->fault = (struct fault){ .taken = true, .va = cpu_cr2(), .code = PF_WRITE };
 	f->rip = (uint64_t)probe_overflow_done;
-	f->rsp = probe_overflow_rsp;
-	probe_overflow_rsp = 0;
+	f->rsp = me->machine.overflow_rsp;
+	me->machine.overflow_rsp = 0;
 	return true;
 }
 
 static noreturn void trap_die(const struct trap_frame *f)
 {
-	kprintf("\nunexpected exception %lu, error code %#lx, address %#lx%s\n", f->vector,
-		f->error, cpu_cr2(),
+	kprintf("\nCPU %u: unexpected exception %lu, error code %#lx, address %#lx%s\n",
+		machine_cpu()->number, f->vector, f->error, cpu_cr2(),
 		f->vector == TRAP_DOUBLE_FAULT && stack_overflow() ? ": stack overflow" : "");
 	kprintf("rip %016lx  cs %04lx  rflags %08lx  rsp %016lx  ss %04lx\n", f->rip, f->cs,
 		f->rflags, f->rsp, f->ss);
@@ -162,27 +161,40 @@ void trap_handle(struct trap_frame *f)
 		return;
 	if (f->vector == TRAP_DOUBLE_FAULT && overflow_expected(f))
 		return;
-	trap_die(f);
+	if (f->vector < TRAP_INTERRUPT)
+		trap_die(f);
+	if (f->vector == TRAP_INTERRUPT) {
+		smp_interrupt();
+		apic_done();
+	}
 }
 
 struct fault machine_probe(enum access access, const void *va)
 {
+	struct fault *met = &machine_cpu()->fault;
 	bool faulted;
 
-	last = (struct fault){ 0 };
+	*met = (struct fault){ 0 };
 	if (access == ACCESS_READ)
-		faulted = probe_read(va);
+		faulted = probe_read(va, &met->value);
 	else if (access == ACCESS_WRITE)
 		faulted = probe_write(va);
 	else
 		faulted = probe_exec(va);
-	return faulted ? last : (struct fault){ 0 };
+	return faulted == met->taken ? *met : (struct fault){ 0 };
 }
 
+/* Interrupts off: without a stack none can be taken. */
 struct fault machine_probe_overflow(void)
 {
-	last = (struct fault){ 0 };
-	return probe_overflow() ? last : (struct fault){ 0 };
+	struct cpu *me = machine_cpu();
+	bool irq = machine_irq_save();
+	bool faulted;
+
+	me->fault = (struct fault){ 0 };
+	faulted = probe_overflow(&me->machine.overflow_rsp, me->stack);
+	machine_irq_restore(irq);
+	return faulted ? me->fault : (struct fault){ 0 };
 }
 
 uint64_t machine_fault_code(enum access access, bool mapped)

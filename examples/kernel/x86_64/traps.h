@@ -2,6 +2,7 @@
 #ifndef TRAPS_H
 #define TRAPS_H
 
-/* Load descriptor tables: from here on exceptions are reported, on stacks that exist. */
-void traps_init(void);
+/* Vectors: exceptions below TRAP_INTERRUPT, then what other CPUs send, and last the one that the
+ * interrupt controller sends when it has nothing to say. */
+enum { TRAP_INTERRUPT = 32, TRAP_SPURIOUS = 47, TRAP_COUNT = 48 };
 #endif
