@@ -7,14 +7,14 @@ set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-input='include README.md CONTRIBUTING.md docs'
+more=
 if [ "${1-}" = --plant ]; then
   printf '/** @file\n * @brief x */\n/** Does something. */\nint mm_planted(int a);\n' >"$out/plant.h"
-  input="$input $out/plant.h"
+  more="INPUT += $out/plant.h"
 fi
 {
   cat docs/Doxyfile
-  echo "INPUT = $input"
+  echo "$more"
   echo "OUTPUT_DIRECTORY = $out"
 } | doxygen - >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
 bad=0
