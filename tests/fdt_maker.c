@@ -227,6 +227,8 @@ static void device(struct maker *m)
 			cell(m, "#address-cells", 1);
 		if (b & 32)
 			prop(m, "ranges", "", 0);
+		if (b & 8) /* of no matter deeper down */
+			text(m, "device_type", "memory");
 		reg(m);
 		text(m, "compatible", b & 128 ? "a,uart" : "a,other");
 	}
@@ -254,7 +256,7 @@ size_t fdt_make(void *buf, const uint8_t *in, size_t n)
 	}
 	MUST(fdt_finish_reservemap(buf) == 0 && fdt_begin_node(buf, "") == 0);
 	cells(&m);
-	for (unsigned steps = 0; steps < 100 && more(&m); steps++) {
+	for (unsigned steps = 0; steps < 40 && more(&m); steps++) {
 		static void (*const make[])(struct maker *) = { memory,       memory, memory,
 								reservations, chosen, distances,
 								device };

@@ -25,6 +25,8 @@ static bool strict(const void *fdt)
 		int at = next;
 		uint32_t tag = fdt_next_tag(fdt, at, &next);
 
+		if (tag != FDT_END && next <= at) /* libfdt 1.6 lets lengths wrap: no end of it */
+			return false;
 		switch (tag) {
 		case FDT_BEGIN_NODE:
 			if (depth++ == 0 && rooted)
@@ -271,7 +273,8 @@ void fdt_ref_read(struct fdt_ref *ref, const void *blob, size_t bytes, mm_paddr_
 	int ac, sc;
 
 	start(ref);
-	if (fdt_check_full(blob, bytes) != 0 || !strict(blob) ||
+	if (bytes < sizeof(struct fdt_header) || fdt_check_header(blob) != 0 ||
+	    fdt_totalsize(blob) > bytes || !strict(blob) || fdt_check_full(blob, bytes) != 0 ||
 	    !cells(blob, root(blob), &ac, &sc) || !unique(blob))
 		return;
 	ref->info.bytes = fdt_totalsize(blob);

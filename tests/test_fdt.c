@@ -19,8 +19,8 @@
 #define ROOM 16384
 
 static const char *data_dir;
-static const char *const files[] = { "arm-virt", "arm-virt-secure", "arm-virt-numa4", "riscv-virt",
-				     "riscv-virt-numa2" };
+static const char *const files[] = { "arm-virt",   "arm-virt-secure",  "arm-virt-numa4",
+				     "riscv-virt", "riscv-virt-numa2", "everything" };
 
 /* A blob, and what becomes of it. */
 struct box {
@@ -162,7 +162,7 @@ static const char *owner_at(const struct box *b, uint64_t pa)
 
 /* --- Real machines --- */
 
-static void trees_of_real_machines_read_as_libfdt_reads_them(void **state)
+static void trees_of_files_read_as_libfdt_reads_them(void **state)
 {
 	static struct box b;
 	static struct fdt_ref ref;
@@ -209,6 +209,41 @@ static void qemu_with_a_secure_world_is_known(void **state)
 #if MM_PADDR_BITS == 64
 	assert_int_equal(mm_memmap_bytes(&b.map, MM_MEM_USABLE), 6 * GIB - (100 << 10));
 #endif
+}
+
+static void a_tree_with_everything_gives_this_map(void **state)
+{
+	static const struct mm_mem want[] = {
+		{ 0x80000000, 0x8003ffff, MM_MEM_RESERVED, mm_fdt_no_map },
+		{ 0x80040000, 0x800fffff, MM_MEM_USABLE, NULL },
+		{ 0x80100000, 0x80101fff, MM_MEM_RESERVED, mm_fdt_rsvmap },
+		{ 0x80102000, 0x83ffffff, MM_MEM_USABLE, NULL },
+		{ 0x84000000, 0x84123fff, MM_MEM_INITRD, mm_fdt_initrd },
+		{ 0x84124000, 0x85ffffff, MM_MEM_USABLE, NULL },
+		{ 0x86000000, 0x866fffff, MM_MEM_RESERVED, mm_fdt_reusable },
+		{ 0x86700000, 0x868fffff, MM_MEM_RESERVED, mm_fdt_reserved },
+		{ 0x86900000, 0x86ffffff, MM_MEM_USABLE, NULL },
+		{ 0x87000000, 0x870fffff, MM_MEM_RESERVED, mm_fdt_rsvmap },
+		{ 0x87100000, 0x87ffffff, MM_MEM_USABLE, NULL },
+#if MM_PADDR_BITS == 64
+		{ 0x100000000, 0x1080007ff, MM_MEM_USABLE, NULL },
+#endif
+	};
+	static struct box b;
+
+	(void)state;
+	load(&b, "everything");
+	assert_int_equal(feed(&b), MM_OK);
+	assert_int_equal(b.map.count, 1 + sizeof(want) / sizeof(*want)); /* the blob comes first */
+	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		assert_int_equal(b.entries[i + 1].base, want[i].base);
+		assert_int_equal(b.entries[i + 1].last, want[i].last);
+		assert_int_equal(b.entries[i + 1].type, want[i].type);
+		assert_ptr_equal(b.entries[i + 1].owner, want[i].owner);
+	}
+	assert_int_equal(mm_numa_distance(&b.numa, 1, 0), 25); /* told as 0, 1 */
+	assert_int_equal(b.info.dynamic_bytes, 0x400000);
+	assert_int_equal(b.info.disabled, 1);
 }
 
 static void numa_nodes_of_qemu_are_known(void **state)
@@ -406,6 +441,9 @@ static void each_defect_of_the_tree_has_its_error(void **state)
 		{ { BEGIN, 0, PROP, 0, 5, END_NODE, END }, MM_E_CORRUPT }, /* name outside */
 		{ { BEGIN, 0, PROP, 99, 0, END_NODE, END }, MM_E_CORRUPT },
 		{ { BEGIN, 0, PROP, 0xfffffff8, 0, END_NODE, END }, MM_E_CORRUPT },
+		{ { BEGIN, 0, PROP, 0xfffffff4, 0, END_NODE, END }, MM_E_CORRUPT }, /* for ever */
+		{ { BEGIN, 0, NOP, NOP, NOP, NOP, NOP, PROP }, MM_E_CORRUPT },
+		{ { BEGIN, 0, NOP, NOP, NOP, NOP, PROP, 0 }, MM_E_CORRUPT },
 		{ { BEGIN, 0, END_NODE, 5, END }, MM_E_CORRUPT }, /* no such token */
 		{ { BEGIN, 0, END_NODE, NOP, NOP, NOP, NOP, NOP }, MM_E_CORRUPT }, /* no end */
 		{ { BEGIN, 0x61616161, 0x61616161, 0x61616161, 0x61616161, 0x61616161, 0x61616161,
@@ -416,13 +454,13 @@ static void each_defect_of_the_tree_has_its_error(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++) {
-		static const uint32_t header[14] = { 0xd00dfeed, 92, 56, 88, 40, 17, 16, 0, 4, 32 };
+		static const uint32_t header[14] = { 0xd00dfeed, 92, 60, 56, 40, 17, 16, 0, 4, 32 };
 
 		for (size_t w = 0; w < 14; w++)
 			fdt32_st(b.blob + 4 * w, header[w]);
 		for (size_t w = 0; w < 8; w++)
-			fdt32_st(b.blob + 56 + 4 * w, trees[i].token[w]);
-		memcpy(b.blob + 88, "ab\0c", 4); /* "c" does not end */
+			fdt32_st(b.blob + 60 + 4 * w, trees[i].token[w]);
+		memcpy(b.blob + 56, "ab\0c", 4); /* "c" does not end */
 		b.bytes = 92;
 		if (trees[i].want == MM_OK)
 			assert_int_equal(feed(&b), MM_OK);
@@ -433,8 +471,17 @@ static void each_defect_of_the_tree_has_its_error(void **state)
 	/* a name that begins in the strings block and does not end there */
 	static const uint32_t unended[8] = { BEGIN, 0, PROP, 0, 3, END_NODE, END };
 	for (size_t w = 0; w < 8; w++)
-		fdt32_st(b.blob + 56 + 4 * w, unended[w]);
+		fdt32_st(b.blob + 60 + 4 * w, unended[w]);
 	assert_refused(&b, MM_E_CORRUPT);
+	static const uint32_t cut[8] = { BEGIN, 0, NOP, NOP, NOP, NOP, NOP, NOP };
+	for (size_t w = 0; w < 8; w++)
+		fdt32_st(b.blob + 60 + 4 * w, cut[w]);
+	for (b.bytes = 89; b.bytes < 92; b.bytes++) { /* inside the last token */
+		fdt_set_totalsize(b.blob, (uint32_t)b.bytes);
+		fdt_set_size_dt_struct(b.blob, (uint32_t)b.bytes - 60);
+		assert_refused(&b, MM_E_CORRUPT);
+		compare_exactly(b.blob, b.bytes);
+	}
 	fdt32_st(b.blob + 44, 1); /* the reservation block runs out of the blob */
 	fdt32_st(b.blob + 16, 60);
 	assert_refused(&b, MM_E_CORRUPT);
@@ -809,9 +856,10 @@ static void devices_that_cannot_be_reached_are_passed_over(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(trees_of_real_machines_read_as_libfdt_reads_them),
+		cmocka_unit_test(trees_of_files_read_as_libfdt_reads_them),
 		cmocka_unit_test(a_blob_with_room_behind_it_reserves_the_room_too),
 		cmocka_unit_test(qemu_with_a_secure_world_is_known),
+		cmocka_unit_test(a_tree_with_everything_gives_this_map),
 		cmocka_unit_test(numa_nodes_of_qemu_are_known),
 		cmocka_unit_test(the_console_of_qemu_is_found),
 		cmocka_unit_test(random_trees_read_as_libfdt_reads_them_at_any_alignment),

@@ -30,19 +30,19 @@ static uint64_t next_random(uint64_t *s)
 
 static void ranges_say_what_was_added(void **state)
 {
-	enum { UNITS = 64, UNIT = 0x1000 };
+	enum { UNITS = 64, UNIT = 0x1000, CAPACITY = 8 };
 	uint64_t seed = 7;
 
 	(void)state;
 	for (int run = 0; run < 2000; run++) {
-		struct mm_numa_range ranges[12], r;
+		struct mm_numa_range ranges[CAPACITY], r;
 		uint8_t distances[9];
 		struct mm_numa numa;
 		uint32_t owner[UNITS], it = 0, kept = 0;
 
-		assert_int_equal(mm_numa_init(&numa, ranges, 12, distances, 3), MM_OK);
+		assert_int_equal(mm_numa_init(&numa, ranges, CAPACITY, distances, 3), MM_OK);
 		memset(owner, 0xff, sizeof(owner));
-		for (int i = 0; i < 20; i++) {
+		for (int i = 0; i < 60; i++) {
 			uint32_t first = (uint32_t)(next_random(&seed) % UNITS);
 			uint32_t n = (uint32_t)(next_random(&seed) % (UNITS - first) % 9);
 			uint32_t node = (uint32_t)(next_random(&seed) % 4);
@@ -53,11 +53,11 @@ static void ranges_say_what_was_added(void **state)
 				taken |= owner[u] != MM_NUMA_NONE && owner[u] != node;
 			for (uint32_t u = first ? first - 1 : 0; u <= first + n && u < UNITS; u++)
 				grows &= owner[u] != node;
-			enum mm_status want = node == 3               ? MM_E_2BIG
-					      : n == 0                ? MM_OK
-					      : taken                 ? MM_E_EXIST
-					      : before == 12 && grows ? MM_E_2BIG
-								      : MM_OK;
+			enum mm_status want = node == 3                     ? MM_E_2BIG
+					      : n == 0                      ? MM_OK
+					      : taken                       ? MM_E_EXIST
+					      : before == CAPACITY && grows ? MM_E_2BIG
+									    : MM_OK;
 			assert_int_equal(mm_numa_add_range(&numa, (uint64_t)first * UNIT,
 							   (uint64_t)n * UNIT, node),
 					 want);

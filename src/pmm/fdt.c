@@ -226,7 +226,7 @@ bool mm_fdt_named(const struct fdt_node *node, const char *name)
 {
 	uint32_t i = 0;
 
-	while (i < node->name_bytes && node->name[i] != '@' && node->name[i] == (uint8_t)name[i])
+	while (i < node->name_bytes && node->name[i] == (uint8_t)name[i])
 		i++;
 	return name[i] == 0 && (i == node->name_bytes || node->name[i] == '@');
 }
