@@ -177,7 +177,7 @@ enum mm_status mm_fdt_open(struct fdt_blob *blob, const void *at, size_t bytes)
 
 bool mm_fdt_next(const struct fdt_blob *blob, struct fdt_walk *walk, struct fdt_node *node)
 {
-	struct fdt_token t;
+	struct fdt_token t = { 0 };
 
 	while (fdt_token(blob, walk->at, &t) && t.kind != FDT_END) {
 		walk->at = t.next;
@@ -208,7 +208,7 @@ static bool fdt_text(const uint8_t *p, uint32_t bytes, const char *want)
 bool mm_fdt_prop(const struct fdt_blob *blob, const struct fdt_node *node, const char *name,
 		 struct fdt_value *value)
 {
-	struct fdt_token t;
+	struct fdt_token t = { 0 };
 
 	for (uint32_t at = node->props; fdt_token(blob, at, &t); at = t.next) {
 		if (t.kind != FDT_PROP && t.kind != FDT_NOP)

@@ -275,7 +275,7 @@ static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, const str
 		      unsigned char *meta)
 {
 	struct pmm_walk w;
-	size_t one;
+	size_t one = 0;
 
 	for (uint32_t i = 0; i < cfg->nzones; i++)
 		pmm->zones[i] = (struct mm_zone){ .name = cfg->zones[i].name,
