@@ -57,6 +57,13 @@ static uint64_t odd_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, 
 	       (attr & MM_PT_ACCESSED ? ODD_A : 0) | (attr & MM_PT_DIRTY ? ODD_D : 0);
 }
 
+static uint64_t odd_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return pa >> 5;
+}
+
 static uint32_t odd_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
 	(void)pt;
@@ -104,6 +111,7 @@ static const struct mm_pt_port odd_port = {
 	.classify = odd_classify,
 	.check = odd_check,
 	.leaf = odd_leaf,
+	.frame = odd_frame,
 	.attr = odd_attr,
 	.table = odd_table,
 	.pa = odd_pa,

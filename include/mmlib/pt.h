@@ -81,6 +81,7 @@ struct mm_pt_cfg {
 	uint8_t leaf_levels; /**< bit l: this machine has leaves at level l; 0: all the format has.
 	                          Bit 0 and no gaps: a leaf is split into those one level below */
 	bool allow_wx;       /**< mappings may be both writable and executable; else #MM_E_PERM */
+	uint32_t features;   /**< of this machine, as the format's header names them; 0: the least */
 	uint64_t set_bits;   /**< bits set in every entry, leaf or table (memory encryption) */
 };
 
@@ -92,6 +93,7 @@ struct mm_pt {
 	                                    read-only */
 	struct mm_pt_cfg cfg;          /**< @private with the zeros resolved */
 	uint64_t pa_last;              /**< @private highest physical address */
+	uint64_t reserved;             /**< @private address bits that no entry may have */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 };
 

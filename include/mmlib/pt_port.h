@@ -32,6 +32,13 @@ enum mm_pt_after {
 	MM_PT_AFTER_BBM = 1u << 3,    /**< must pass through an empty entry and a flush in between */
 };
 
+/** What the bits of a virtual address above those that are translated must be. */
+enum mm_pt_va {
+	MM_PT_VA_SIGN, /**< copies of the highest translated bit: one tree has both ends */
+	MM_PT_VA_ZERO, /**< zero: the tree of the low end */
+	MM_PT_VA_ONES, /**< one: the tree of the high end */
+};
+
 /** One level's geometry. */
 struct mm_pt_level {
 	uint8_t shift; /**< log2 of the bytes that one entry covers */
@@ -46,11 +53,14 @@ struct mm_pt_port {
 	uint8_t entry_lg2;    /**< log2 of the bytes in an entry: 2 or 3 */
 	uint8_t va_bits;      /**< bits of a virtual address that are translated */
 	uint8_t pa_bits;      /**< most bits of a physical address that an entry holds */
-	bool sign_extended;   /**< bits above va_bits repeat the highest one, else they are 0 */
+	uint8_t extension;    /**< of #mm_pt_va: what the bits of an address above va_bits are */
 	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time... */
 	uint64_t hw_final;    /**< ...and their values once it changes them no more: such a leaf is
 	                           replaced with a plain store */
-	uint64_t set_mask;    /**< bits that mm_pt_cfg::set_bits may have, if pa_bits leaves them free */
+	uint64_t empty_ignore; /**< bits that may be set in an entry that is empty all the same:
+	                            classify() says #MM_PT_EMPTY if all others are those of empty() */
+	uint64_t addr_mask;   /**< bits of an entry that hold an address. Of those that pa_bits leaves
+	                           free mm_pt_cfg::set_bits may take some; the rest must be 0 */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */
 
 	/** The empty entry at a level. Not always 0. */
@@ -62,6 +72,9 @@ struct mm_pt_port {
 	/** A leaf. @p attr passed check(). Without #MM_PT_TRACK accessed and dirty are preset; with it
 	 *  they are as #MM_PT_ACCESSED and #MM_PT_DIRTY in @p attr say. */
 	uint64_t (*leaf)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr);
+	/** The bits of a leaf that hold @p pa: leaf() of @p pa is leaf() of 0 or-ed with them. Loops
+	 *  compute the rest of a leaf once. */
+	uint64_t (*frame)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level);
 	/** Attributes of a leaf, the inverse of leaf(); never has #MM_PT_TRACK. */
 	uint32_t (*attr)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** An entry that points to a table. */

@@ -52,17 +52,16 @@ X86_FN uint64_t x86_64_empty(const struct mm_pt *pt, unsigned level)
 	return 0;
 }
 
+/* Most frequent first: the walk down takes two tests for each table. */
 X86_FN enum mm_pt_kind x86_64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
 	if (!(entry & ~(X86_A | X86_D)))
 		return MM_PT_EMPTY; /* X3 */
-	if (!(entry & X86_P) || (entry & X86_ADDR & ~(pt->pa_last | pt->cfg.set_bits)))
-		return MM_PT_BAD;
 	if (level == 0)
-		return MM_PT_LEAF;
-	if (!(entry & X86_PS))
+		return (entry & (X86_P | pt->reserved)) == X86_P ? MM_PT_LEAF : MM_PT_BAD;
+	if ((entry & (X86_P | X86_PS | pt->reserved)) == X86_P)
 		return MM_PT_TABLE;
-	if (!(pt->cfg.leaf_levels >> level & 1))
+	if (!(entry & X86_P) || (entry & pt->reserved) || !(pt->cfg.leaf_levels >> level & 1))
 		return MM_PT_BAD;
 	return entry & X86_ADDR & ~x86_64_leaf_addr(level) & ~x86_64_pat(level) ? MM_PT_BAD
 										: MM_PT_LEAF;
@@ -74,26 +73,37 @@ X86_FN enum mm_status x86_64_check(const struct mm_pt *pt, uint32_t attr)
 	return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
 }
 
-/* PWT, PCD and PAT of a memory type: PAT entry 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC. */
-X86_FN uint64_t x86_64_type(uint32_t type, unsigned level)
+/* PAT entry for a memory type, and back, as digits of a constant: no branches, so that a loop that
+ * writes leaves computes all but the address once. Types are in order WB WT WC UC DEVICE. PAT
+ * entries 5 to 7 are not ours; the reset value repeats 1 to 3 there. */
+#define X86_TYPE_TO_PAT UINT64_C(0x32410)
+#define X86_PAT_TO_TYPE UINT64_C(0x43124310)
+
+X86_FN uint64_t x86_64_type(uint32_t attr, unsigned level)
 {
-	switch (type) {
-	case MM_PT_WT:
-		return X86_PWT;
-	case MM_PT_UC:
-		return X86_PCD;
-	case MM_PT_DEVICE:
-		return X86_PCD | X86_PWT;
-	case MM_PT_WC:
-		return x86_64_pat(level);
-	default:
-		return 0;
-	}
+	uint64_t pat = X86_TYPE_TO_PAT >> ((attr & MM_PT_TYPE) >> 8) * 4 & 7;
+
+	return (pat & 3) << 3 | (pat >> 2) << (level ? X86_PAT_BIG : X86_PAT_LG2);
+}
+
+X86_FN uint32_t x86_64_attr_type(uint64_t entry, unsigned level)
+{
+	uint64_t pat = entry >> 3 & 3;
+
+	pat |= (entry >> (level ? X86_PAT_BIG : X86_PAT_LG2) & 1) << 2;
+	return (uint32_t)(X86_PAT_TO_TYPE >> pat * 4 & 7) << 8;
+}
+
+X86_FN uint64_t x86_64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return pa;
 }
 
 X86_FN uint64_t x86_64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
 {
-	uint64_t entry = X86_P | x86_64_type(attr & MM_PT_TYPE, level) | pt->cfg.set_bits;
+	uint64_t entry = X86_P | x86_64_type(attr, level) | pt->cfg.set_bits;
 
 	if (!(attr & MM_PT_TRACK))
 		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
@@ -106,16 +116,6 @@ X86_FN uint64_t x86_64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned leve
 	if (attr & MM_PT_DIRTY)
 		entry |= attr & MM_PT_WRITE ? X86_D : X86_SOFT_D; /* X2 */
 	return entry | pa;
-}
-
-/* PAT entries 5 to 7 are not ours; the reset value repeats 1 to 3 there. */
-X86_FN uint32_t x86_64_attr_type(uint64_t entry, unsigned level)
-{
-	if (entry & X86_PCD)
-		return entry & X86_PWT ? MM_PT_DEVICE : MM_PT_UC;
-	if (entry & X86_PWT)
-		return MM_PT_WT;
-	return entry & x86_64_pat(level) ? MM_PT_WC : MM_PT_WB;
 }
 
 X86_FN uint32_t x86_64_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
@@ -178,15 +178,17 @@ static const struct mm_pt_port mm_port_x86_64 = {
 	.entry_lg2 = 3,
 	.va_bits = 48,
 	.pa_bits = 52,
-	.sign_extended = true,
+	.extension = MM_PT_VA_SIGN,
 	.hw_volatile = X86_A | X86_D,
 	.hw_final = X86_A | X86_D,
-	.set_mask = X86_ADDR,
+	.empty_ignore = X86_A | X86_D,
+	.addr_mask = X86_ADDR,
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
 	.empty = x86_64_empty,
 	.classify = x86_64_classify,
 	.check = x86_64_check,
 	.leaf = x86_64_leaf,
+	.frame = x86_64_frame,
 	.attr = x86_64_attr,
 	.table = x86_64_table,
 	.pa = x86_64_pa,

@@ -79,8 +79,8 @@ static enum mm_status pt_table_new(const struct mm_pt *pt, unsigned level, mm_pa
 
 static bool pt_port_ok(const struct mm_pt_port *port)
 {
-	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->attr ||
-	    !port->table || !port->pa || !port->transition)
+	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->frame ||
+	    !port->attr || !port->table || !port->pa || !port->transition)
 		return false;
 	if (port->nlevels < 1 || port->nlevels > MM_PT_LEVELS_MAX || !port->level[0].leaf)
 		return false;
@@ -133,7 +133,8 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	uint64_t used =
 		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
 	pt->cfg.set_bits = set;
-	return !(set & (used | ~pt->port->set_mask));
+	pt->reserved = pt->port->addr_mask & ~pt->port->frame(pt, highest, 0) & ~set;
+	return !(set & (used | ~pt->port->addr_mask));
 }
 
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
@@ -464,6 +465,19 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 	pt->detached++;
 }
 
+/* Is nothing in the table but entry @i? */
+static bool pt_alone(const struct mm_pt *pt, void *table, unsigned level, size_t i)
+{
+	const struct mm_pt_port *port = pt->port;
+	const size_t n = pt_entries(port, level);
+	const uint64_t empty = port->empty(pt, level);
+
+	for (size_t k = 1; k < n; k++)
+		if (pt_used(port, table, (i + k) & (n - 1), empty))
+			return false;
+	return true;
+}
+
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level)
 {
 	const struct mm_pt_port *port = pt->port;
@@ -479,7 +493,7 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	}
 	while (l < port->nlevels - 1u) {
 		size_t i = pt_index(port, va, l);
-		if (!pt_alone(pt, port, at[l].table, l, i, i))
+		if (!pt_alone(pt, at[l].table, l, i))
 			break;
 		l++;
 	}
@@ -489,20 +503,19 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 			  port->level[level].shift);
 }
 
-void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
-		      const struct pt_at *at, size_t i, uint32_t attr)
+void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
+		      unsigned level, uint32_t attr)
 {
 	const struct mm_pt_port *port = pt->port;
-	void *slot = pt_slot(port, at->table, i);
-	uint64_t old = pt_load(slot, port->entry_lg2), empty = port->empty(pt, at->level);
-	uint64_t mask = pt_mask(port, at->level);
+	uint64_t old = pt_load(slot, port->entry_lg2), empty = port->empty(pt, level);
+	uint64_t mask = pt_mask(port, level);
 
 	while (!pt_change(slot, port->entry_lg2, &old, empty))
 		;
-	pt_note(g, va & ~mask, va | mask, port->level[at->level].shift, MM_PT_AFTER_FLUSH);
+	pt_note(g, va & ~mask, va | mask, port->level[level].shift, MM_PT_AFTER_FLUSH);
 	mm_pt_sync(pt, g);
-	attr |= port->attr(pt, old, at->level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
-	uint64_t now = port->leaf(pt, port->pa(pt, old, at->level), at->level, attr);
+	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
+	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);
 	pt_make(slot, port->entry_lg2, now);
-	pt_note(g, va, va, port->level[0].shift, port->transition(pt, empty, now, at->level));
+	pt_note(g, va, va, port->level[0].shift, port->transition(pt, empty, now, level));
 }

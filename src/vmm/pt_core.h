@@ -131,13 +131,13 @@ PT_INLINE bool pt_covered(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr
 /* Is [va, last] representable? For one address, give it twice. */
 PT_INLINE bool pt_va_ok(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
 {
-	uint64_t top;
+	/* the bits that must be alike, as the low bits of a number */
+	unsigned shift = port->extension == MM_PT_VA_SIGN ? port->va_bits - 1u : port->va_bits;
+	uint64_t ones = shift < 64 ? UINT64_MAX >> shift : 0;
+	uint64_t low = shift < 64 ? va >> shift : 0, high = shift < 64 ? last >> shift : 0;
 
-	if (!port->sign_extended)
-		return port->va_bits == 64 || !(last >> port->va_bits);
-	top = va >> (port->va_bits - 1);
-	return top == last >> (port->va_bits - 1) &&
-	       (top == 0 || top == UINT64_MAX >> (port->va_bits - 1));
+	return low == high && ((low == 0 && port->extension != MM_PT_VA_ONES) ||
+			       (low == ones && port->extension != MM_PT_VA_ZERO));
 }
 
 /* The rules for every range. *@last is its last byte. */
@@ -178,18 +178,42 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 
-/* Does the table hold nothing outside its entries [lo, hi]? Its neighbours tell mostly. */
-PT_INLINE bool pt_alone(const struct mm_pt *pt, const struct mm_pt_port *port, void *table,
-			unsigned level, size_t lo, size_t hi)
-{
-	size_t n = pt_entries(port, level), left = n - 1 - (hi - lo);
+#define PT_GROUP 8u /* entries that share a cache line on most machines */
 
-	if (lo > 0 && port->classify(pt, pt_get(port, table, lo - 1), level) != MM_PT_EMPTY)
-		return false;
-	if (MM_PLANTED(MM_PLANT_PT_EMPTY) && lo > 0)
-		return true;
-	for (size_t i = hi + 1; left > 0; i++, left--)
-		if (port->classify(pt, pt_get(port, table, i & (n - 1)), level) != MM_PT_EMPTY)
+/* What an entry has that an empty one does not have; 0: it is empty. */
+PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
+{
+	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
+}
+
+/* Is an entry in the group of entry @i in use? One branch for all: after unmapping at random, each
+ * would be mispredicted. */
+PT_INLINE bool pt_group_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
+{
+	size_t first = i & ~(size_t)(PT_GROUP - 1);
+	uint64_t used = 0;
+
+#pragma GCC unroll 8
+	for (size_t k = 0; k < PT_GROUP; k++)
+		used |= pt_used(port, table, first + k, empty);
+	return used;
+}
+
+/* Has a table become empty by clearing entries [lo, hi]? Their neighbours mostly tell. */
+PT_INLINE bool pt_emptied(const struct mm_pt *pt, const struct mm_pt_port *port, void *table,
+			  unsigned level, size_t lo, size_t hi)
+{
+	const size_t n = pt_entries(port, level);
+	const uint64_t empty = port->empty(pt, level);
+
+	if (n >= PT_GROUP) {
+		if (pt_group_used(port, table, lo, empty) || pt_group_used(port, table, hi, empty))
+			return false;
+		if (MM_PLANTED(MM_PLANT_PT_EMPTY))
+			return true;
+	}
+	for (size_t k = 1; k <= n; k++)
+		if (pt_used(port, table, (hi + k) & (n - 1), empty))
 			return false;
 	return true;
 }
@@ -210,6 +234,6 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
  * leaves empty. */
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
 /* Change a leaf that must not go from one valid value to another at once. */
-void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
-		      const struct pt_at *at, size_t i, uint32_t attr);
+void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
+		      unsigned level, uint32_t attr);
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ *  @brief RISC-V page tables: Sv39 and Sv48, pages of 4 KiB, 2 MiB, 1 GiB (and 512 GiB with Sv48).
+ *
+ * Memory types: without Svpbmt only #MM_PT_WB, which then means what the physical memory attributes of
+ * the address say, so devices are mapped with it too. With Svpbmt (#MM_PT_RISCV64_SVPBMT) also
+ * #MM_PT_WC and #MM_PT_DEVICE. */
+#ifndef MMLIB_PT_RISCV64_H
+#define MMLIB_PT_RISCV64_H
+#include <mmlib/pt.h>
+MM_BEGIN_DECLS
+
+/** For mm_pt_cfg::features: this machine has Svpbmt, and menvcfg.PBMTE is set. */
+#define MM_PT_RISCV64_SVPBMT 1u
+
+/** Three levels, 39-bit addresses, for mm_pt_init(). satp.MODE is 8.
+ *  @return static data
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+const struct mm_pt_port *mm_pt_sv39_port(void);
+
+/** Four levels, 48-bit addresses, for mm_pt_init(). satp.MODE is 9.
+ *  @return static data
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+const struct mm_pt_port *mm_pt_sv48_port(void);
+
+MM_PT_DECLARE(mm_pt_sv39);
+MM_PT_DECLARE(mm_pt_sv48);
+
+#if defined(__riscv) && __riscv_xlen == 64
+/** Make this hart forget what a gather holds: SFENCE.VMA for each page, or for all addresses when there
+ *  are more than 32, tables have changed, or entries only became valid. For env->flush of a kernel;
+ *  other harts are told through SBI (remote SFENCE.VMA) or run it too. Supervisor mode.
+ *  @param g gather
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g);
+#endif
+MM_END_DECLS
+#endif
