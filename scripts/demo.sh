@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on a machine.
 #   scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of examples/kernel/
-#     --append WORDS   kernel command line; "fail" makes one check fail, to show that it would be noticed
+#     --append WORDS   kernel command line; "fail" and "noflush" make one check fail, to show that it
+#                      would be noticed
 #     --cpu CPU        only this CPU of QEMU; else all that matter, the others with their verdict only
 #     --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
 #     --cross          build with clang and lld, even where this machine's own gcc could
@@ -63,7 +64,7 @@ judge() {
   if [ "$2" -eq 124 ]; then
     verdict="no end after $seconds seconds"
   elif [ "$bad" -gt 0 ]; then
-    verdict="$bad checks failed"
+    verdict="$bad of $((good + bad)) checks failed"
   elif [ -z "$plan" ] || [ "$2" -ne "$demo_exit_ok" ]; then
     verdict="stopped before its end, QEMU's status is $2"
   elif [ "$plan" -ne "$good" ]; then
@@ -75,13 +76,15 @@ judge() {
   return 1
 }
 
-# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU, and to descriptor $show
+# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU; from where the kernel begins it goes
+# to descriptor $show too
 boot() {
   local status=0
   log=build/log-demo-$1-$2
   export -f demo_run
   timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$words" \
-    2>&1 | sed -u 's/\r$//' | tee "$log" >&"$show" || status=${PIPESTATUS[0]}
+    2>&1 | sed -u 's/\r*$//' | tee "$log" | sed -un '/^mmlib demo kernel/,$p' >&"$show" ||
+    status=${PIPESTATUS[0]}
   judge "$log" "$status"
 }
 

@@ -12,7 +12,8 @@
  *   MACHINE_SCRATCH       virtual address where nothing is mapped, for trying things out
  *   MACHINE_STACKS        virtual address of the stacks of CPUs 1, 2, ...
  *   MACHINE_UPPER, MACHINE_UPPER_SIZE  the kernel's part of the address space
- *   MACHINE_PT(op)        name of a page-table operation folded to this format
+ *   MACHINE_PT(op)        name of a page-table operation, folded to this format if it is only one
+ *   MACHINE_DEVICE        attributes of a mapping of device registers
  *   MACHINE_ZONES         initialisers of the zones, lowest first
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
@@ -86,8 +87,9 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa);
 const struct mm_pt_port *machine_pt_port(void);
 void machine_pt_probe(struct mm_pt_cfg *cfg);
 void machine_switch_tables(mm_paddr_t root);
-/* Make all CPUs forget: the flush that mm_pt_env asks for. Interrupts on, if others are online. */
-void machine_tlb_flush(const struct mm_tlb_gather *g);
+/* The flush that mm_pt_env asks for, on this CPU and, if @all, on all others. Interrupts on, if there
+ * are others. */
+void machine_tlb_flush(const struct mm_tlb_gather *g, bool all);
 
 /* This CPU's exceptions, interrupts and register for machine_cpu(). First thing on each CPU. */
 void machine_cpu_init(struct cpu *me);

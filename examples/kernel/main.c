@@ -4,7 +4,7 @@
  *
  * Command line: words that make a check fail, since a report that cannot fail proves nothing.
  *   fail     leaks a frame
- *   noflush  leaves out the flush of TLBs while all CPUs use the pages that change */
+ *   noflush  does not tell other CPUs of pages that change while they use them */
 #include "console.h"
 #include "kernel.h"
 #include "smp.h"
@@ -95,9 +95,9 @@ static void step_heap(void)
 
 static void step_shootdown(void)
 {
-	kernel.no_flush = has_word("noflush");
+	kernel.flush_here_only = has_word("noflush");
 	check_shootdown();
-	kernel.no_flush = false;
+	kernel.flush_here_only = false;
 }
 
 /* Everything back to where step 6 left it. */

@@ -126,8 +126,7 @@ static void table_free(void *ctx, mm_paddr_t pa, size_t bytes)
 static void table_flush(void *ctx, const struct mm_tlb_gather *g)
 {
 	(void)ctx;
-	if (!kernel.no_flush)
-		machine_tlb_flush(g);
+	machine_tlb_flush(g, !kernel.flush_here_only);
 }
 
 static const struct mm_pt_env table_env = {
@@ -238,7 +237,7 @@ static enum mm_status map_devices(struct mm_tlb_gather *g)
 
 	while (st == MM_OK && machine_next_device(&it, &pa))
 		st = MACHINE_PT(map)(&kernel.pt, MACHINE_DIRECT_MAP + pa, pa, MM_FRAME_SIZE,
-				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MM_PT_DEVICE, 0, g);
+				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MACHINE_DEVICE, 0, g);
 	return st;
 }
 

@@ -20,6 +20,7 @@
 #include <mmlib/pt_x86_64.h>
 #define MACHINE_NAME   "x86-64"
 #define MACHINE_PT(op) mm_pt_x86_64_##op
+#define MACHINE_DEVICE MM_PT_DEVICE
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
 	{ "DMA", 0xffffff }, { "DMA32", 0xffffffff },                                              \

@@ -94,10 +94,10 @@ static void flush_here(void *gather)
 }
 
 /* A CPU cannot reach into the TLB of another: it has to be asked. */
-void machine_tlb_flush(const struct mm_tlb_gather *g)
+void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
 	mm_pt_x86_64_flush_local(g);
-	if (g->flush || g->tables)
+	if (all && (g->flush || g->tables))
 		smp_call_others(flush_here, (void *)(uintptr_t)g);
 }
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* From the loader to C.
+ *
+ * QEMU starts an ELF kernel at its entry, in EL1, MMU off, with the device tree at the start of RAM.
+ * This code
+ *   1. builds boot tables: the first 4 GiB in blocks of 1 GiB, visible at 0 for the jump and at
+ *      MACHINE_DIRECT_MAP for good, and the GiB of the image at MACHINE_IMAGE_OFFSET;
+ *   2. turns on MMU and caches: up to there memory is Device memory, without atomics;
+ *   3. jumps to the high addresses that the rest of the kernel is linked for.
+ * The tables hold only what C needs until it has built its own.
+ *
+ * Stacks: threads use SP_EL0 (SPSel is 0), exceptions SP_EL1: a stack that is used up can still be
+ * reported. Boot entries belong to address space 0, the kernel's own to all: no TLB ever holds two
+ * that match. Other CPUs begin at secondary_start, as PSCI CPU_ON was told, and go the same way. */
+#include "layout.h"
+
+#define DEVICE_BLOCK (0x0060000000000c01 | BOOT_ATTR_DEVICE << 2) /* nG, AF, no execution */
+#define MEMORY_BLOCK (0x0000000000000f01 | BOOT_ATTR_MEMORY << 2) /* nG, AF, inner shareable */
+#define TABLE        3
+#define GIB          0x40000000
+#define L0_INDEX(va) (((va) >> 39) & 511)
+#define L1_INDEX(va) (((va) >> 30) & 511)
+#define IMAGE_GIB    GIB /* where the image is loaded */
+
+/* Both halves: 48 bits, 4 KiB, tables in cached memory. */
+#define TCR_BITS   0xb5103510
+#define TCR_EPD0   0x80
+#define SCTLR_BITS 0x1005 /* I, C, M */
+
+	.section .boot, "ax", %progbits
+	.globl _start, secondary_start
+_start:
+	mrs x0, CurrentEL
+	cmp x0, #4
+1:	b.ne 1b /* QEMU with virtualization=on: not for this kernel */
+	adrp x1, boot_l1
+	ldr x2, =DEVICE_BLOCK
+	str x2, [x1]
+	ldr x2, =(MEMORY_BLOCK + GIB)
+	mov x3, #GIB
+	str x2, [x1, #8]
+	add x2, x2, x3
+	str x2, [x1, #16]
+	add x2, x2, x3
+	str x2, [x1, #24]
+
+	adrp x4, boot_l1_image
+	ldr x2, =(MEMORY_BLOCK + IMAGE_GIB)
+	str x2, [x4, #(8 * L1_INDEX(MACHINE_IMAGE_OFFSET + IMAGE_GIB))]
+
+	orr x1, x1, #TABLE
+	orr x4, x4, #TABLE
+	adrp x2, boot_l0_low
+	str x1, [x2]
+	adrp x2, boot_l0_high
+	str x1, [x2, #(8 * L0_INDEX(MACHINE_DIRECT_MAP))]
+	str x4, [x2, #(8 * L0_INDEX(MACHINE_IMAGE_OFFSET))]
+	adr x30, 2f
+	b mmu_on
+2:	ldr x1, =boot_high
+	br x1
+
+secondary_start: /* x0 is what CPU_ON was given: a struct machine_start */
+	adr x30, 3f
+	b mmu_on
+3:	ldr x1, =secondary_high
+	br x1
+
+mmu_on:
+	msr daifset, #15
+	msr spsel, #0
+	dsb sy
+	adrp x1, boot_l0_low
+	msr ttbr0_el1, x1
+	adrp x1, boot_l0_high
+	msr ttbr1_el1, x1
+	ldr x1, =BOOT_MAIR
+	msr mair_el1, x1
+	ldr x1, =TCR_BITS
+	mrs x2, id_aa64mmfr0_el1
+	and x2, x2, #15 /* how many bits physical addresses have, */
+	mov x3, #5      /* 48 at most with 4 KiB pages */
+	cmp x2, x3
+	csel x2, x2, x3, lo
+	orr x1, x1, x2, lsl #32
+	msr tcr_el1, x1
+	isb
+	tlbi vmalle1
+	dsb nsh
+	isb
+	mrs x1, sctlr_el1
+	ldr x2, =SCTLR_BITS
+	orr x1, x1, x2
+	msr sctlr_el1, x1
+	isb
+	ret
+	.ltorg
+
+	.section .boot.bss, "aw", %nobits
+	.balign 4096
+boot_l0_low:   .skip 4096
+boot_l0_high:  .skip 4096
+boot_l1:       .skip 4096
+boot_l1_image: .skip 4096
+
+	.text
+boot_high:
+	ldr x1, =image_end
+	mov sp, x1
+	mov x29, #0
+	mov x30, #0
+	mov x0, #GIB /* the device tree */
+	bl kernel_main
+4:	b 4b
+
+secondary_high:
+	ldp x19, x2, [x0]
+	ldr x20, [x0, #16]
+	mov sp, x2
+	mov x0, x19
+	bl machine_switch_tables /* uses no stack: it is only below */
+	mov x29, #0
+	mov x30, #0
+	mov x0, x20
+	bl smp_cpu_main
+5:	b 5b
+
+/* void machine_switch_tables(mm_paddr_t root): to address space 1, and no low half from here on. */
+	.globl machine_switch_tables
+machine_switch_tables:
+	mov x1, #(1 << 48)
+	msr ttbr0_el1, x1
+	msr ttbr1_el1, x0
+	mrs x1, tcr_el1
+	orr x1, x1, #TCR_EPD0
+	msr tcr_el1, x1
+	isb
+	tlbi vmalle1
+	dsb nsh
+	isb
+	ret
+	.ltorg

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The address space of the demo kernel on AArch64. kernel.lds and boot.S know the same numbers. */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+#define MACHINE_DIRECT_MAP   0xffff800000000000
+#define MACHINE_REACH        0xffffffff
+#define MACHINE_LOW          0x40000000
+#define MACHINE_SCRATCH      0xffffc00000000000
+#define MACHINE_STACKS       0xffffd00000000000
+#define MACHINE_IMAGE_OFFSET 0xffffffff80000000
+#define MACHINE_UPPER        0xffff800000000000
+#define MACHINE_UPPER_SIZE   0x0000800000000000
+
+/* Memory types of the boot tables, as mmlib numbers them: mm_pt_aarch64_high_port() wants that. */
+#define BOOT_MAIR        0x040044bbff
+#define BOOT_ATTR_MEMORY 0
+#define BOOT_ATTR_DEVICE 4
+
+#ifndef __ASSEMBLER__
+#include <mmlib/pt_aarch64.h>
+_Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
+#define MACHINE_NAME   "AArch64"
+#define MACHINE_PT(op) mm_pt_aarch64_high_##op
+#define MACHINE_DEVICE MM_PT_DEVICE
+/* The first 16 MiB of RAM, what 32 bits reach, and all. */
+#define MACHINE_ZONES                                                                              \
+	{ "DMA", 0x40ffffff }, { "DMA32", 0xffffffff },                                            \
+	{                                                                                          \
+		"NORMAL", MM_PADDR_MAX                                                             \
+	}
+
+struct machine_cpu {
+	char trap_stack[8192] __attribute__((aligned(16)));
+};
+
+struct cpu;
+
+static inline struct cpu *machine_cpu(void)
+{
+	struct cpu *me;
+
+	__asm__ volatile("mrs %0, tpidr_el1" : "=r"(me));
+	return me;
+}
+#endif
+#endif

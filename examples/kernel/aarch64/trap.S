@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions and interrupts, and the accesses that are meant to fault. */
+
+	.text
+	.macro VECTOR number
+	.balign 128
+	sub sp, sp, #288
+	stp x0, x1, [sp]
+	mov x1, #\number
+	b trap_common
+	.endm
+
+	.balign 2048
+	.globl trap_vectors
+trap_vectors:
+	.irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	VECTOR \number
+	.endr
+
+trap_common: /* struct trap_frame */
+	stp x2, x3, [sp, #16]
+	stp x4, x5, [sp, #32]
+	stp x6, x7, [sp, #48]
+	stp x8, x9, [sp, #64]
+	stp x10, x11, [sp, #80]
+	stp x12, x13, [sp, #96]
+	stp x14, x15, [sp, #112]
+	stp x16, x17, [sp, #128]
+	stp x18, x19, [sp, #144]
+	stp x20, x21, [sp, #160]
+	stp x22, x23, [sp, #176]
+	stp x24, x25, [sp, #192]
+	stp x26, x27, [sp, #208]
+	stp x28, x29, [sp, #224]
+	mrs x2, sp_el0
+	stp x30, x2, [sp, #240]
+	mrs x2, elr_el1
+	mrs x3, spsr_el1
+	stp x2, x3, [sp, #256]
+	mrs x2, esr_el1
+	mrs x3, far_el1
+	stp x2, x3, [sp, #272]
+	mov x0, sp
+	bl trap_handle
+	ldp x2, x3, [sp, #256]
+	msr elr_el1, x2
+	msr spsr_el1, x3
+	ldp x0, x1, [sp]
+	ldp x2, x3, [sp, #16]
+	ldp x4, x5, [sp, #32]
+	ldp x6, x7, [sp, #48]
+	ldp x8, x9, [sp, #64]
+	ldp x10, x11, [sp, #80]
+	ldp x12, x13, [sp, #96]
+	ldp x14, x15, [sp, #112]
+	ldp x16, x17, [sp, #128]
+	ldp x18, x19, [sp, #144]
+	ldp x20, x21, [sp, #160]
+	ldp x22, x23, [sp, #176]
+	ldp x24, x25, [sp, #192]
+	ldp x26, x27, [sp, #208]
+	ldp x28, x29, [sp, #224]
+	ldr x30, [sp, #240]
+	add sp, sp, #288
+	eret
+
+/* If an access to memory at \at faults, the kernel goes on at \to. */
+	.macro FIXUP at, to
+	.pushsection .fixups, "a", %progbits
+	.quad \at, \to
+	.popsection
+	.endm
+
+/* bool probe_*(const void *va): true if the access faulted. probe_read() puts the byte to *value. */
+	.globl probe_read, probe_write, probe_exec
+probe_read:
+1:	ldrb w2, [x0]
+	FIXUP 1b, probe_faulted
+	strb w2, [x1]
+	mov w0, #0
+	ret
+probe_write:
+2:	strb wzr, [x0]
+	FIXUP 2b, probe_faulted
+	mov w0, #0
+	ret
+probe_exec:
+	stp x29, x30, [sp, #-16]!
+	blr x0
+3:	ldp x29, x30, [sp], #16
+	FIXUP 3b, probe_exec_faulted /* the fault is at the target: found by its return address */
+	mov w0, #0
+	ret
+probe_exec_faulted:
+	ldp x29, x30, [sp], #16
+probe_faulted:
+	mov w0, #1
+	ret
+
+/* bool probe_overflow(uintptr_t stack): push to the guard page below the stack. */
+	.globl probe_overflow
+probe_overflow:
+	mov x9, sp
+	mov sp, x0
+4:	str xzr, [sp, #-16]!
+	FIXUP 4b, probe_overflow_faulted
+	mov sp, x9
+	mov w0, #0
+	ret
+probe_overflow_faulted:
+	mov sp, x9
+	mov w0, #1
+	ret
+
+	.balign 8
+	.globl machine_return, machine_victim
+machine_return:
+	ret
+	udf #0
+machine_victim:
+	.quad 0

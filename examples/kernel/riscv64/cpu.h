@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The instructions that C has no words for. */
+#ifndef CPU_H
+#define CPU_H
+#include <stdint.h>
+
+enum { SSTATUS_SIE = 2, SIE_SSIE = 2, SIP_SSIP = 2 };
+
+#define csr_read(csr)                                                                              \
+	__extension__({                                                                            \
+		uint64_t value;                                                                    \
+		__asm__ volatile("csrr %0, " #csr : "=r"(value) : : "memory");                     \
+		value;                                                                             \
+	})
+
+#define csr_write(csr, value)                                                                      \
+	__asm__ volatile("csrw " #csr ", %0" : : "r"((uint64_t)(value)) : "memory")
+#define csr_set(csr, bits)                                                                         \
+	__asm__ volatile("csrs " #csr ", %0" : : "r"((uint64_t)(bits)) : "memory")
+#define csr_clear(csr, bits)                                                                       \
+	__asm__ volatile("csrc " #csr ", %0" : : "r"((uint64_t)(bits)) : "memory")
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* QEMU's machine "virt": SBI firmware, a device tree, and a device to end QEMU with. Exceptions are in
+ * traps.c. */
+#include "../fdt.h"
+#include "../smp.h"
+#include "cpu.h"
+
+/* "sifive,test0": what is written there ends QEMU. */
+enum { TEST_DEVICE = 0x100000, TEST_PASS = 0x5555, TEST_FAIL = 0x13333 };
+
+/* SBI 1.0: extensions and their functions. */
+enum { SBI_PUTCHAR = 1 };
+enum { SBI_IPI = 0x735049, SBI_IPI_SEND = 0 };
+enum { SBI_RFENCE = 0x52464e43, SBI_RFENCE_VMA = 1 };
+enum { SBI_HSM = 0x48534d, SBI_HSM_START = 0, SBI_HSM_STATUS = 2, SBI_HSM_STOPPED = 1 };
+enum { SBI_OK = 0, HARTS_MAX = 64 }; /* harts whose numbers are asked for */
+
+struct sbi_answer {
+	int64_t error;
+	uint64_t value;
+};
+
+enum { SATP_MODE_SHIFT = 60, SATP_SV48 = 9 };
+
+extern const uint64_t machine_secondary; /* physical address of the first code of another hart */
+
+static struct sbi_answer sbi(uint64_t extension, uint64_t function, const uint64_t arg[4])
+{
+	register uint64_t a0 __asm__("a0") = arg[0];
+	register uint64_t a1 __asm__("a1") = arg[1];
+	register uint64_t a2 __asm__("a2") = arg[2];
+	register uint64_t a3 __asm__("a3") = arg[3];
+	register uint64_t a6 __asm__("a6") = function;
+	register uint64_t a7 __asm__("a7") = extension;
+
+	__asm__ volatile("ecall"
+			 : "+r"(a0), "+r"(a1)
+			 : "r"(a2), "r"(a3), "r"(a6), "r"(a7)
+			 : "memory");
+	return (struct sbi_answer){ (int64_t)a0, a1 };
+}
+
+#define SBI(extension, function, ...) sbi(extension, function, (const uint64_t[4]){ __VA_ARGS__ })
+
+void machine_init(void)
+{
+	/* The firmware's console is ready as it is. */
+}
+
+void machine_console_put(char c)
+{
+	SBI(SBI_PUTCHAR, 0, (uint8_t)c);
+}
+
+noreturn void machine_exit(bool ok)
+{
+	*(volatile uint32_t *)(MACHINE_DIRECT_MAP + TEST_DEVICE) = ok ? TEST_PASS : TEST_FAIL;
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
+			      size_t bytes)
+{
+	return fdt_memmap(boot_info, map, cmdline, bytes);
+}
+
+bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
+{
+	*pa = TEST_DEVICE;
+	return (*it)++ == 0;
+}
+
+/* What the boot code has turned on. */
+const struct mm_pt_port *machine_pt_port(void)
+{
+	return csr_read(satp) >> SATP_MODE_SHIFT == SATP_SV48 ? mm_pt_sv48_port()
+							      : mm_pt_sv39_port();
+}
+
+void machine_pt_probe(struct mm_pt_cfg *cfg)
+{
+	*cfg = (struct mm_pt_cfg){ 0 };
+}
+
+/* A hart cannot reach into the TLB of another: the firmware makes all of them forget. */
+void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
+{
+	mm_pt_riscv64_flush_local(g);
+	if (!all)
+		return;
+	if (g->tables || !g->flush)
+		SBI(SBI_RFENCE, SBI_RFENCE_VMA, 0, UINT64_MAX, 0, UINT64_MAX);
+	else
+		SBI(SBI_RFENCE, SBI_RFENCE_VMA, 0, UINT64_MAX, g->start, g->last - g->start + 1);
+}
+
+void machine_interrupt(const struct cpu *c)
+{
+	SBI(SBI_IPI, SBI_IPI_SEND, 1, c->id);
+}
+
+bool machine_next_cpu(uint32_t *it, uint64_t *id)
+{
+	while (*it < HARTS_MAX) {
+		struct sbi_answer status;
+
+		*id = (*it)++;
+		status = SBI(SBI_HSM, SBI_HSM_STATUS, *id);
+		if (status.error == SBI_OK && status.value == SBI_HSM_STOPPED)
+			return true;
+	}
+	return false;
+}
+
+bool machine_cpu_start(const struct cpu *c, const struct machine_start *start)
+{
+	return SBI(SBI_HSM, SBI_HSM_START, c->id, machine_secondary, (uint64_t)start).error ==
+	       SBI_OK;
+}
+
+bool machine_irq_save(void)
+{
+	bool on = csr_read(sstatus) & SSTATUS_SIE;
+
+	csr_clear(sstatus, SSTATUS_SIE);
+	return on;
+}
+
+void machine_irq_restore(bool on)
+{
+	if (on)
+		csr_set(sstatus, SSTATUS_SIE);
+	else
+		csr_clear(sstatus, SSTATUS_SIE);
+}
+
+/* wfi ends when an interrupt is pending, enabled or not. */
+void machine_idle(void)
+{
+	__asm__ volatile("wfi" : : : "memory");
+	csr_set(sstatus, SSTATUS_SIE);
+	csr_clear(sstatus, SSTATUS_SIE);
+}
+
+void machine_relax(void)
+{
+	__asm__ volatile("nop");
+}
