@@ -36,7 +36,8 @@ struct mm_port {
 	/** OPTIONAL, with @c lock. Release @p word and restore the interrupt state that @c lock
 	 *  returned. [irq-ok, no-sleep] */
 	void (*unlock)(void *ctx, uintptr_t *word, uintptr_t irq);
-	/** OPTIONAL, with @c irq_restore. Interrupts off on this CPU; returns the state before.
+	/** OPTIONAL, with @c irq_restore. Interrupts off on this CPU; returns the state before, always
+	 *  the same value for the same state (not a whole flags register).
 	 *  Absent: no interrupt handler calls mmlib. [irq-ok, no-sleep] */
 	uintptr_t (*irq_save)(void *ctx);
 	/** OPTIONAL, with @c irq_save. Puts the state back. [irq-ok, no-sleep] */
