@@ -15,9 +15,14 @@ if [ "${1-}" = --plant ]; then
   plant=$2
   shift 2
 fi
+list() { sed -n "s/^  '\([a-z0-9_]*\)': \[.*/\1/p" fuzz/meson.build; }
+if [ "${1-}" = --list ]; then
+  list
+  exit 0
+fi
 if [ $# -lt 1 ]; then
   echo "usage: scripts/fuzz.sh [--plant N] TARGET [SECONDS]; targets:"
-  sed -n "s/^  '\([a-z0-9]*\)': .*/  \1/p" fuzz/meson.build
+  list | sed 's/^/  /'
   exit 2
 fi
 target=$1

@@ -28,6 +28,7 @@ need_packages() {
   for package in "${missing[@]}"; do # what these need and only recommend
     case $package in
       gcc) missing+=(libc6-dev) ;;
+      valgrind) missing+=(libc6-dbg) ;;
       libcmocka-dev) missing+=(pkg-config) ;;
     esac
   done
