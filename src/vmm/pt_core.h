@@ -25,6 +25,13 @@ struct pt_span {
 	bool done;       /* nothing is left */
 };
 
+/* What the last leaf of a run looked like without its frame, and what protect made of it. Leaves that
+ * look the same become the same, as long as hardware does not change them. */
+struct pt_same {
+	uint64_t frame; /* bits that hold the frame */
+	uint64_t old, now;
+};
+
 /* Bytes of an entry at @level, less one. */
 PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 {
