@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on a machine.
-#   scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of examples/kernel/
-#     --append WORDS   kernel command line; "fail" and "noflush" make one check fail, to show that it
-#                      would be noticed
-#     --cpu CPU        only this CPU of QEMU; else all that matter, the others with their verdict only
-#     --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
+# Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on a
+#   machine. scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of
+#     examples/kernel/ --append WORDS   kernel command line; "fail" and "noflush" make one check
+#                      fail, to show that it would be noticed
+#     --cpu CPU        only this CPU of QEMU; else all that matter, the others with their verdict
+#     only --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
+#     --smp COUNT      CPUs, default 4
 #     --cross          build with clang and lld, even where this machine's own gcc could
 # Installs what is missing (Debian packages), builds in build/. Exit status 0 only if every check of
 # every machine passed.
@@ -16,6 +17,7 @@ cd "$(dirname "$0")/.."
 words=
 cpu=
 memory=6G
+count=4
 cross=false
 seconds=120
 machines=()
@@ -24,6 +26,7 @@ while [ $# -gt 0 ]; do
     --append) words=$2; shift ;;
     --cpu) cpu=$2; shift ;;
     --memory) memory=$2; shift ;;
+    --smp) count=$2; shift ;;
     --cross) cross=true ;;
     -*) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 2 ;;
     *) machines+=("$1") ;;
@@ -76,13 +79,13 @@ judge() {
   return 1
 }
 
-# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU; from where the kernel begins it goes
-# to descriptor $show too
+# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU; from where the kernel begins it
+# goes to descriptor $show too
 boot() {
   local status=0
   log=build/log-demo-$1-$2
   export -f demo_run
-  timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$words" \
+  timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$count" "$words" \
     2>&1 | sed -u 's/\r*$//' | tee "$log" | sed -un '/^mmlib demo kernel/,$p' >&"$show" ||
     status=${PIPESTATUS[0]}
   judge "$log" "$status"
@@ -103,7 +106,7 @@ for machine in "${machines[@]}"; do
   show=3
   for c in ${cpu:-$demo_cpus}; do
     boot "$machine" "$c" || failed=$((failed + 1))
-    results+=("demo $machine, CPU $c, $memory: $verdict; console in $log")
+    results+=("demo $machine, $c, $memory, $count CPUs: $verdict; console in $log")
     show=4
   done
 done

@@ -2,16 +2,17 @@
 /* All CPUs: each has come up whole, and none goes on using an old translation.
  *
  * Theory of operation (shootdown)
- * Problem      a TLB remembers. If a CPU is not told of a change, it goes on reading the old frame or
- *              writing to a page that is read-only by now, and mostly nobody notices.
+ * Problem      a TLB remembers. If a CPU is not told of a change, it goes on reading the old frame
+ *              or writing to a page that is read-only by now, and mostly nobody notices.
  * Structure    CPU 0 takes PAGES pages through `views`, over and over: maps them, makes them
- *              read-only, unmaps them, maps other frames there. `stage` says which view holds; it is
- *              odd while CPU 0 changes something. All others read and write all pages all the time.
- *              What a CPU met between two looks at one even stage must be exactly that view.
+ *              read-only, unmaps them, maps other frames there. `stage` says which view holds; it
+ *              is odd while CPU 0 changes something. All others read and write all pages all the
+ *              time. What a CPU met between two looks at one even stage must be exactly that view.
  * Certainty    CPU 0 goes on only when every CPU has gone over all pages in this stage: so each TLB
  *              holds the old translations when they change. */
 #include "console.h"
 #include "kernel.h"
+#include "probe.h"
 #include "smp.h"
 
 enum { PAGES = 128, VIEWS = 6, ROUNDS = 4, STAGE_END = 2 * VIEWS * ROUNDS };
@@ -64,6 +65,12 @@ static bool as_viewed(const struct view *v, unsigned i, const struct fault *read
 	return read->taken || read->value == mark(i, v->set);
 }
 
+/* While something changes it may be any view, but nothing else. */
+static bool of_some_view(unsigned i, const struct fault *read)
+{
+	return read->taken || read->value == mark(i, 0) || read->value == mark(i, 1);
+}
+
 /* Go over all pages. Each CPU writes to a byte of its own. */
 static void look(struct cpu *me, struct looks *l)
 {
@@ -71,11 +78,12 @@ static void look(struct cpu *me, struct looks *l)
 
 	for (unsigned i = 0; i < PAGES; i++) {
 		uint32_t before = stage_now();
-		struct fault read = machine_probe(ACCESS_READ, page(i));
-		struct fault write = machine_probe(ACCESS_WRITE, page(i) + 64 + me->number);
+		struct fault read = probe(ACCESS_READ, page(i));
+		struct fault write = probe(ACCESS_WRITE, page(i) + 64 + me->number);
 
 		if ((before & 1) || stage_now() != before) {
 			l->between++;
+			l->stale += !of_some_view(i, &read);
 			continue;
 		}
 		l->sure++;
@@ -183,7 +191,7 @@ static bool is_itself[CPUS_MAX], on_own_stack[CPUS_MAX], caught_overflow[CPUS_MA
 
 static void job_self(struct cpu *me)
 {
-	struct fault f = machine_probe_overflow();
+	struct fault f = probe_stack_end();
 	uintptr_t here = (uintptr_t)&f;
 
 	is_itself[me->number] = machine_cpu() == me && me == &cpus[me->number];

@@ -2,6 +2,7 @@
 /* Promises of the page tables, asked of the MMU itself. */
 #include "console.h"
 #include "kernel.h"
+#include "probe.h"
 
 /* A word in each part of the image. */
 static const uint64_t in_rodata = 1;
@@ -56,7 +57,7 @@ void check_tables(void)
 static void check_fault(enum access access, const volatile void *at, bool mapped,
 			const char *promise)
 {
-	struct fault f = machine_probe(access, (const void *)at);
+	struct fault f = probe(access, (const void *)at);
 	uint64_t code = machine_fault_code(access, mapped);
 
 	if (!check(f.taken && f.va == (uintptr_t)at && f.code == code, promise))
@@ -66,7 +67,7 @@ static void check_fault(enum access access, const volatile void *at, bool mapped
 
 static void check_no_fault(enum access access, const volatile void *at, const char *promise)
 {
-	struct fault f = machine_probe(access, (const void *)at);
+	struct fault f = probe(access, (const void *)at);
 
 	if (!check(!f.taken, promise))
 		kprintf("# fault at %#lx, code %#lx\n", f.va, f.code);
@@ -86,7 +87,7 @@ static void check_image_faults(void)
 	check_fault(ACCESS_WRITE, image_guard, false, "the first byte under the guard page faults");
 	check_fault(ACCESS_WRITE, (const void *)((uintptr_t)image_stack - 1), false,
 		    "and so does the last");
-	f = machine_probe_overflow();
+	f = probe_stack_end();
 	check(f.taken && f.va - (uintptr_t)image_guard < (uintptr_t)(image_stack - image_guard),
 	      "a stack that overflows is caught in the guard page, and the kernel lives");
 }

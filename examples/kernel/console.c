@@ -101,6 +101,9 @@ static void put_argument(char conversion, va_list *args, const struct spec *spec
 	case 'x':
 		put_unsigned(args, 16, spec);
 		break;
+	case 'p':
+		put_number((uintptr_t)va_arg(*args, void *), false, 16, spec);
+		break;
 	case 's':
 		s = va_arg(*args, const char *);
 		put_text(s, __builtin_strlen(s), spec);

@@ -4,7 +4,7 @@
 #define CONSOLE_H
 #include <mmlib/types.h>
 
-/* printf with %% %c %s %d %u %x, flags - 0 #, a width, and l. */
+/* printf with %% %c %s %d %u %x %p, flags - 0 #, a width, and l. */
 void kprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Report one promise as kept or broken. Returns @ok. */

@@ -30,6 +30,7 @@ static inline mm_paddr_t image_pa(const void *p)
 }
 
 /* memory.c: the part to copy into a kernel of your own. Each returns the first error it meets. */
+extern const struct mm_port memory_port;
 enum mm_status memory_map_init(uintptr_t boot_info);
 enum mm_status memory_frames_init(void);
 enum mm_status memory_tables_init(void);
@@ -46,6 +47,7 @@ void check_exhaustion(void);
 void check_misuse(void);
 void check_faults(void);
 void check_cpus(void);
+void check_port(void);
 void check_heap(void);
 void check_shootdown(void);
 

@@ -87,8 +87,8 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa);
 const struct mm_pt_port *machine_pt_port(void);
 void machine_pt_probe(struct mm_pt_cfg *cfg);
 void machine_switch_tables(mm_paddr_t root);
-/* The flush that mm_pt_env asks for, on this CPU and, if @all, on all others. Interrupts on, if there
- * are others. */
+/* The flush that mm_pt_env asks for, on this CPU and, if @all, on all others. Interrupts on, if
+ * there are others. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all);
 
 /* This CPU's exceptions, interrupts and register for machine_cpu(). First thing on each CPU. */
@@ -107,10 +107,6 @@ void machine_idle(void);
 /* Spare the others in a loop that waits. */
 void machine_relax(void);
 
-/* Touch an address, and live to tell: reads a byte, writes a zero byte, or calls it. */
-struct fault machine_probe(enum access access, const void *va);
-/* Run off the end of this CPU's stack, as a recursion without end does. */
-struct fault machine_probe_overflow(void);
 /* The code that this machine gives for a fault of the kernel: on a page that is mapped but forbids
  * the access, or on one that is not mapped. */
 uint64_t machine_fault_code(enum access access, bool mapped);

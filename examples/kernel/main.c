@@ -85,6 +85,7 @@ static void step_cpus(void)
 {
 	must(smp_start(), "the other CPUs are started");
 	check_cpus();
+	check_port();
 }
 
 static void step_heap(void)

@@ -88,10 +88,10 @@ static void port_run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *ar
 static void port_log(void *ctx, const char *line)
 {
 	(void)ctx;
-	kprintf("mmlib: %s\n", line);
+	kprintf("    %s\n", line);
 }
 
-static const struct mm_port port = {
+const struct mm_port memory_port = {
 	.version = MM_PORT_VERSION,
 	.size = sizeof(struct mm_port),
 	.to_virt = port_to_virt,
@@ -162,7 +162,7 @@ enum mm_status memory_frames_init(void)
 		.reach = MACHINE_REACH,
 	};
 
-	return mm_pmm_init(&kernel.pmm, &port, &kernel.map, &cfg);
+	return mm_pmm_init(&kernel.pmm, &memory_port, &kernel.map, &cfg);
 }
 
 /* A part of the image with rights of its own. */
@@ -237,7 +237,8 @@ static enum mm_status map_devices(struct mm_tlb_gather *g)
 
 	while (st == MM_OK && machine_next_device(&it, &pa))
 		st = MACHINE_PT(map)(&kernel.pt, MACHINE_DIRECT_MAP + pa, pa, MM_FRAME_SIZE,
-				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MACHINE_DEVICE, 0, g);
+				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MACHINE_DEVICE, 0,
+				     g);
 	return st;
 }
 

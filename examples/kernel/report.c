@@ -98,9 +98,9 @@ static void report_leaves(const struct mm_pt_run *r)
 
 	kprintf("    %016lx -> %012lx  %4lu x ", r->va, r->pa, ((r->last - r->va) >> shift) + 1);
 	put_size(UINT64_C(1) << shift);
-	kprintf("  %c%c%c%s%s\n", r->attr & MM_PT_READ ? 'r' : '-', r->attr & MM_PT_WRITE ? 'w' : '-',
-		r->attr & MM_PT_EXEC ? 'x' : '-', r->attr & MM_PT_GLOBAL ? "  global" : "",
-		r->attr & MM_PT_TYPE ? "  device" : "");
+	kprintf("  %c%c%c%s%s\n", r->attr & MM_PT_READ ? 'r' : '-',
+		r->attr & MM_PT_WRITE ? 'w' : '-', r->attr & MM_PT_EXEC ? 'x' : '-',
+		r->attr & MM_PT_GLOBAL ? "  global" : "", r->attr & MM_PT_TYPE ? "  device" : "");
 }
 
 /* Does @b go on where @a ends, with the same rights and page size? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: several CPUs
- * Problem      mmlib wants to know which CPU it is on, locks, and a way to run a function on another
- *              CPU; a change of page tables must reach the TLB of every CPU.
+ * Problem      mmlib wants to know which CPU it is on, locks, and a way to run a function on
+ *              another CPU; a change of page tables must reach the TLB of every CPU.
  * Structure    each CPU has one mailbox, `call`. Who calls puts a pointer to its own struct there,
  *              interrupts the CPU, and waits for `done`. A job is the same in slow motion: the idle
  *              loop runs it, with interrupts on.

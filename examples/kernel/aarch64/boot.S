@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader to C.
  *
- * QEMU starts an ELF kernel at its entry, in EL1, MMU off, with the device tree at the start of RAM.
- * This code
+ * QEMU starts an ELF kernel at its entry, in EL1, MMU off, with the device tree at the start of
+ * RAM. This code
  *   1. builds boot tables: the first 4 GiB in blocks of 1 GiB, visible at 0 for the jump and at
  *      MACHINE_DIRECT_MAP for good, and the GiB of the image at MACHINE_IMAGE_OFFSET;
  *   2. turns on MMU and caches: up to there memory is Device memory, without atomics;

@@ -5,12 +5,12 @@
  * address of the device tree. QEMU makes it jump to the lowest address that is loaded, so _start is
  * the first thing in the image. This code
  *   1. builds boot tables: the first 4 GiB in pages of 1 GiB, visible at 0 for the jump and at
- *      MACHINE_DIRECT_MAP for good, and the GiB of the image at MACHINE_IMAGE_OFFSET. One table is the
- *      root for Sv39; for Sv48 it is the table below both ends of the root;
+ *      MACHINE_DIRECT_MAP for good, and the GiB of the image at MACHINE_IMAGE_OFFSET. One table is
+ *      the root for Sv39; for Sv48 it is the table below both ends of the root;
  *   2. turns paging on: Sv48 if the hart has it, else Sv39;
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
- * The tables hold only what C needs until it has built its own. Other harts begin at secondary_start,
- * as HSM hart_start was told, and go the same way. */
+ * The tables hold only what C needs until it has built its own. Other harts begin at
+ * secondary_start, as HSM hart_start was told, and go the same way. */
 #include "layout.h"
 
 #define GIB_PAGE   0xcf /* dirty, accessed, executable, writable, readable, valid */

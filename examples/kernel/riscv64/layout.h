@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The address space of the demo kernel on RV64: the same in Sv39 and Sv48, so it keeps to what Sv39 can
- * address. kernel.lds and boot.S know the same numbers. */
+/* The address space of the demo kernel on RV64: the same in Sv39 and Sv48, so it keeps to what Sv39
+ * can address. kernel.lds and boot.S know the same numbers. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 #define MACHINE_DIRECT_MAP   0xffffffc000000000

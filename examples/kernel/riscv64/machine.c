@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* QEMU's machine "virt": SBI firmware, a device tree, and a device to end QEMU with. Exceptions are in
- * traps.c. */
+/* QEMU's machine "virt": SBI firmware, a device tree, and a device to end QEMU with. Exceptions are
+ * in traps.c. */
 #include "../fdt.h"
 #include "../smp.h"
 #include "cpu.h"

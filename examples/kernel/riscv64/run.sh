@@ -5,9 +5,9 @@ demo_package=qemu-system-misc # Debian package of the emulator; its firmware com
 demo_cpus=rv64                # CPUs to show it on
 demo_exit_ok=0                # QEMU's status when the kernel says that all is well
 
-# demo_run KERNEL CPU MEMORY WORDS: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
 demo_run() {
-  qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp 4 -m "$3" -kernel "$1" \
-    -append "$4" -nodefaults -no-user-config -no-reboot -display none -serial stdio \
+  qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp "$4" -m "$3" -kernel "$1" \
+    -append "$5" -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     </dev/null
 }

@@ -100,7 +100,7 @@ trap_entry:
 	.popsection
 	.endm
 
-/* bool probe_*(const void *va): true if the access faulted. probe_read() puts the byte to *value. */
+/* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
 1:	lbu t0, 0(a0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), MADT (5.2.12). Nothing in a table is believed
- * before its length is known and its sum is right. */
+/* ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), MADT (5.2.12). Nothing in a table is
+ * believed before its length is known and its sum is right. */
 #include "acpi.h"
 
 enum { TABLE_MAX = 65536, HEADER_BYTES = 36 };

@@ -9,9 +9,9 @@
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
  * The tables hold only what C needs until it has built its own.
  *
- * Other CPUs (Intel SDM volume 3A, "Multiple-Processor Management"): real mode, at the page that the
- * start-up interrupt names. apic.c copies the trampoline there, with what the CPU is to begin with.
- * It goes through the boot tables too. */
+ * Other CPUs (Intel SDM volume 3A, "Multiple-Processor Management"): real mode, at the page that
+ * the start-up interrupt names. apic.c copies the trampoline there, with what the CPU is to begin
+ * with. It goes through the boot tables too. */
 #include "layout.h"
 
 #define ENTRY_TABLE 0x003 /* present, writable */

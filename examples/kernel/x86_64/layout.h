@@ -37,10 +37,10 @@ struct __attribute__((packed)) tss {
 struct cpu;
 
 struct machine_cpu {
-	struct cpu *self; /* what gs points to */
+	struct cpu *self;      /* what gs points to */
+	uint64_t overflow_rsp; /* gs:8: the stack to return to while a probe is running off it */
 	uint64_t gdt[4];
 	struct tss tss;
-	uint64_t overflow_rsp; /* the stack to return to while a probe is running off it */
 	char fault_stack[4096] __attribute__((aligned(16))); /* of double faults */
 };
 

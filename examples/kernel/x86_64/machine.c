@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c, other CPUs
- * in apic.c. */
+/* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c, other
+ * CPUs in apic.c. */
 #include "../smp.h"
 #include "apic.h"
 #include "cpu.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and interrupts, and the accesses that are meant to fault. */
 
-/* One entry point for each vector of traps.h; those where the CPU pushes no error code push a 0, so that all
- * frames look like struct trap_frame. */
+/* One entry point for each vector of traps.h; those where the CPU pushes no error code push a 0, so
+ * that all frames look like struct trap_frame. */
 	.text
 	.altmacro
 	.macro TRAP vector
 	.balign 16
-	.if (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
-	.else
+	.set coded, (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17)
+	.set coded, coded || (\vector == 21) || (\vector == 29) || (\vector == 30)
+	.if coded == 0
 	pushq $0
 	.endif
 	pushq $\vector
@@ -68,7 +69,7 @@ trap_common:
 	.popsection
 	.endm
 
-/* bool probe_*(const void *va): true if the access faulted. probe_read() puts the byte to *value. */
+/* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
 1:	movb (%rdi), %al
@@ -94,16 +95,17 @@ probe_faulted:
 	movl $1, %eax
 	ret
 
-/* bool probe_overflow(uint64_t *rsp, uintptr_t stack): push to the guard page below the stack. There is
+/* bool probe_overflow(uintptr_t stack): push to the guard page below the stack. There is
  * no room for the page fault's frame either, so the CPU raises a double fault, which has a stack of
- * its own. trap_handle() comes back to probe_overflow_done with the old stack, from *rsp. */
+ * its own. trap_handle() comes back to probe_overflow_done with the old stack, from
+ * machine_cpu.overflow_rsp, which gs:8 is. */
 	.globl probe_overflow, probe_overflow_done
 probe_overflow:
-	movq %rsp, (%rdi)
-	movq %rsi, %rsp
+	movq %rsp, %gs:8
+	movq %rdi, %rsp
 	pushq $0
-	movq (%rdi), %rsp
-	movq $0, (%rdi)
+	movq %gs:8, %rsp
+	movq $0, %gs:8
 	xorl %eax, %eax
 	ret
 probe_overflow_done:

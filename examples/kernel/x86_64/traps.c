@@ -2,16 +2,12 @@
 /* Exceptions and interrupts of the demo kernel on x86-64.
  *
  * Theory of operation
- * Problem      the kernel provokes faults on purpose and must tell them from real ones.
- * Structure    trap.S marks each instruction that may fault with a place to go on, in section
- *              .fixups. A page fault at a listed instruction is noted for this CPU and resumed there.
- *              A call to a page that forbids execution faults at its target: it is found by the
- *              return address that the call has pushed.
+ * Provoked     page faults at the marks of probe.h go on there.
  * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
  *              normal stack is used up. All others run on the stack they interrupt.
  * All others   print the registers and leave the machine with a failure. */
 #include "../console.h"
-#include "../machine.h"
+#include "../probe.h"
 #include "apic.h"
 #include "cpu.h"
 #include "traps.h"
@@ -28,10 +24,6 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-struct fixup {
-	uint64_t at, to;
-};
-
 struct gate {
 	uint16_t offset_low, selector;
 	uint8_t ist, type;
@@ -44,13 +36,8 @@ struct __attribute__((packed)) table_pointer {
 	uint64_t base;
 };
 
-extern const struct fixup fixups[], fixups_end[];
 extern char trap_entries[TRAP_COUNT][16];
 extern char probe_overflow_done[];
-bool probe_read(const void *va, uint8_t *value);
-bool probe_write(const void *va);
-bool probe_exec(const void *va);
-bool probe_overflow(uint64_t *rsp, uintptr_t stack);
 void trap_handle(struct trap_frame *f);
 
 enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16 };
@@ -98,41 +85,28 @@ void machine_cpu_init(struct cpu *me)
 	apic_cpu_init();
 }
 
-static const struct fixup *fixup_find(uint64_t rip)
-{
-	for (const struct fixup *x = fixups; x < fixups_end; x++)
-		if (x->at == rip)
-			return x;
-	return NULL;
-}
-
-/* Was this page fault provoked? Then note it and let the frame return to the fixup. */
+/* Was this page fault provoked? Then note it and let the frame return to the fixup. A call has
+ * pushed its return address. */
 static bool page_fault_expected(struct trap_frame *f)
 {
 	bool fetch = f->error & PF_FETCH;
-	uint64_t at = fetch ? *(const uint64_t *)f->rsp : f->rip;
-	const struct fixup *x = fixup_find(at);
+	uintptr_t to =
+		probe_faulted(fetch ? *(const uint64_t *)f->rsp : f->rip, cpu_cr2(), f->error);
 
-	if (!x)
+	if (!to)
 		return false;
-	machine_cpu()->fault = (struct fault){ .taken = true, .va = cpu_cr2(), .code = f->error };
-	f->rip = x->to;
+	f->rip = to;
 	if (fetch)
-		f->rsp += sizeof(at);
+		f->rsp += sizeof(uint64_t);
 	return true;
 }
 
 /* A double fault with an address in the guard page is a stack that is used up. */
-static bool stack_overflow(void)
-{
-	return cpu_cr2() - (machine_cpu()->stack - GUARD_BYTES) < GUARD_BYTES;
-}
-
 static bool overflow_expected(struct trap_frame *f)
 {
 	struct cpu *me = machine_cpu();
 
-	if (!me->machine.overflow_rsp || !stack_overflow())
+	if (!me->machine.overflow_rsp || !probe_in_guard(cpu_cr2()))
 		return false;
 	me->fault = (struct fault){ .taken = true, .va = cpu_cr2(), .code = PF_WRITE };
 	f->rip = (uint64_t)probe_overflow_done;
@@ -145,7 +119,8 @@ static noreturn void trap_die(const struct trap_frame *f)
 {
 	kprintf("\nCPU %u: unexpected exception %lu, error code %#lx, address %#lx%s\n",
 		machine_cpu()->number, f->vector, f->error, cpu_cr2(),
-		f->vector == TRAP_DOUBLE_FAULT && stack_overflow() ? ": stack overflow" : "");
+		f->vector == TRAP_DOUBLE_FAULT && probe_in_guard(cpu_cr2()) ? ": stack overflow"
+									    : "");
 	kprintf("rip %016lx  cs %04lx  rflags %08lx  rsp %016lx  ss %04lx\n", f->rip, f->cs,
 		f->rflags, f->rsp, f->ss);
 	kprintf("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
@@ -167,34 +142,6 @@ void trap_handle(struct trap_frame *f)
 		smp_interrupt();
 		apic_done();
 	}
-}
-
-struct fault machine_probe(enum access access, const void *va)
-{
-	struct fault *met = &machine_cpu()->fault;
-	bool faulted;
-
-	*met = (struct fault){ 0 };
-	if (access == ACCESS_READ)
-		faulted = probe_read(va, &met->value);
-	else if (access == ACCESS_WRITE)
-		faulted = probe_write(va);
-	else
-		faulted = probe_exec(va);
-	return faulted == met->taken ? *met : (struct fault){ 0 };
-}
-
-/* Interrupts off: without a stack none can be taken. */
-struct fault machine_probe_overflow(void)
-{
-	struct cpu *me = machine_cpu();
-	bool irq = machine_irq_save();
-	bool faulted;
-
-	me->fault = (struct fault){ 0 };
-	faulted = probe_overflow(&me->machine.overflow_rsp, me->stack);
-	machine_irq_restore(irq);
-	return faulted ? me->fault : (struct fault){ 0 };
 }
 
 uint64_t machine_fault_code(enum access access, bool mapped)
