@@ -66,7 +66,9 @@ struct mm_pt_env {
 	enum mm_status (*alloc_table)(void *ctx, size_t bytes, mm_paddr_t *pa);
 	/** Takes a table page back. Called after the flush that made it unreachable. */
 	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
-	/** Address through which a table page is read and written. */
+	/** Address through which a table page is read and written. A kernel that compiles mmlib itself
+	 *  may define `MM_PT_TO_VIRT(pt, pa)` in its configuration header: that is used instead, and
+	 *  the indirect call for each table is gone. */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
 	 *  upper entries over it if `g->tables`. With `g->sync` alone: only order the stores. Returns
