@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen \
+need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen \
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc || exit 1
 
 mkdir -p build

@@ -24,6 +24,11 @@
 #define MM_SRC_ATOMIC_H
 #include "hook.h"
 
+/* gcc on AArch64 calls libgcc for atomics unless it is told not to, and kernels have no libgcc. */
+#if defined(__aarch64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC target("no-outline-atomics")
+#endif
+
 #if MM_ATOMICS
 #define mm_atomic_load_relaxed(p)     (mm_hook_step(), __atomic_load_n((p), __ATOMIC_RELAXED))
 #define mm_atomic_load_acquire(p)     (mm_hook_step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))

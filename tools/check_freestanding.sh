@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Compile the library the way a kernel without any C library does, for each architecture, and look at
 # what comes out: no warning, no undefined symbol but mem{cpy,move,set,cmp}, no writable data, no
-# stack frame over 512 bytes.
+# stack frame over 512 bytes. First with our flags, then with the defaults of the compilers that
+# embedders have.
 #   tools/check_freestanding.sh [--plant]      --plant: add a file that breaks the rules; must fail
 set -eu
 cd "$(dirname "$0")/.."
@@ -17,6 +18,26 @@ if [ "${1-}" = --plant ]; then
   sources="$sources $out/plant.c"
 fi
 bad=0
+
+# judge NAME OBJECT…: link what is there and look at its symbols and sections
+judge() {
+  name=$1
+  shift
+  ld.lld -r -o "$out/all.o" "$@"
+  undefined=$(llvm-nm -u "$out/all.o" | awk '{print $2}' | grep -vxE 'mem(cpy|move|set|cmp)' || true)
+  if [ -n "$undefined" ]; then
+    echo "$name: undefined symbols: $undefined"
+    bad=1
+  fi
+  data=$(llvm-size -A "$out/all.o" | awk '$1 ~ /^\.s?(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ {n += $2} END {print n + 0}')
+  if [ "$data" != 0 ]; then
+    echo "$name: $data bytes of writable data"
+    bad=1
+  fi
+  text=$(llvm-size -A "$out/all.o" | awk '$1 ~ /^\.text|^\.rodata/ {n += $2} END {print n + 0}')
+  echo "$name: $text bytes of text and constants"
+}
+
 for t in $targets; do
   extra=
   [ "$t" = riscv64 ] && extra='-march=rv64gc -mabi=lp64d'
@@ -29,19 +50,19 @@ for t in $targets; do
       objects="$objects $o"
     done
     # shellcheck disable=SC2086
-    ld.lld -r -o "$out/$t.o" $objects
-    undefined=$(llvm-nm -u "$out/$t.o" | awk '{print $2}' | grep -vxE 'mem(cpy|move|set|cmp)' || true)
-    if [ -n "$undefined" ]; then
-      echo "$t: undefined symbols: $undefined"
-      bad=1
-    fi
-    data=$(llvm-size -A "$out/$t.o" | awk '$1 ~ /^\.s?(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ {n += $2} END {print n + 0}')
-    if [ "$data" != 0 ]; then
-      echo "$t: $data bytes of writable data"
-      bad=1
-    fi
-    text=$(llvm-size -A "$out/$t.o" | awk '$1 ~ /^\.text|^\.rodata/ {n += $2} END {print n + 0}')
-    echo "$t, MM_CHECKS=$checks: $text bytes of text and constants, 0 undefined, 0 writable"
+    judge "$t, clang, MM_CHECKS=$checks" $objects
+  done
+done
+for cc in gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
+  for opt in -O2 -Os; do
+    objects=
+    for f in $sources; do
+      o="$out/$cc-$(printf %s "$f" | tr / _).o"
+      $cc $opt -std=c11 -ffreestanding -Wall -Wextra -Werror -Iinclude -Isrc -c -o "$o" "$f" || bad=1
+      objects="$objects $o"
+    done
+    # shellcheck disable=SC2086
+    judge "$cc $opt" $objects
   done
 done
 exit $bad
