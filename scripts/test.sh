@@ -79,6 +79,8 @@ fi
 if wanted freestanding; then
   check "freestanding on four architectures: symbols, data, warnings" tools/check_freestanding.sh
   check_fails "control: a libc call and a global are noticed" "undefined symbols: strlen" tools/check_freestanding.sh --plant
+  check "each layer links with those below it only" tools/check_layers.sh
+  check_fails "control: a layer that lacks another is noticed" "needs more" tools/check_layers.sh --plant
   check "headers as C++17 and alone" tools/check_headers.sh
 fi
 if wanted gcc; then
