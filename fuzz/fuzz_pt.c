@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: page tables. Random operations at both ends of the address space and around borders
- * of all levels, with allocations that fail, against a plain list of what is mapped, an independent
- * walker, and a TLB that forgets nothing until it is told. Everything is compared after each
- * operation, and at the end all tables must have come back. */
+/* Fuzz target: page tables of all formats; the first byte chooses. Random operations at both ends of
+ * the address space and around borders of all levels, with allocations that fail, against a plain
+ * list of what is mapped, an independent walker, and a TLB that forgets nothing until it is told and
+ * notices where break-before-make or an order of stores is missing. Everything is compared after
+ * each operation, and at the end all tables must have come back. */
+#include <mmlib/pt_aarch64.h>
+#include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
 #include "../tests/pt_oracle.h"
 #include <stdio.h>
@@ -19,10 +22,79 @@ struct op {
 	uint16_t offset, length;
 };
 
+/* One format: its folded instance, and what the manual says of its addresses and attributes. */
+struct format {
+	const struct mm_pt_port *(*port)(void);
+	const struct ora_arch *arch;
+	enum mm_status (*map)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint64_t, uint32_t, uint32_t,
+			      struct mm_tlb_gather *);
+	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t,
+				struct mm_tlb_gather *);
+	enum mm_status (*protect)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, uint32_t,
+				  struct mm_tlb_gather *);
+	enum mm_status (*query)(const struct mm_pt *, mm_vaddr_t, struct mm_pt_run *);
+	bool (*next)(struct mm_pt_cur *, struct mm_pt_run *);
+	enum mm_status (*unmap_next)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
+				     struct mm_pt_run *);
+	uint64_t low_end,
+		high;     /* last address of the low half, first of the high; 0: it has none */
+	bool riscv;       /* can execute without reading; types only with Svpbmt */
+	uint64_t base[8]; /* where operations happen */
+};
+
+#define FOLDED(name)                                                                               \
+	name##_map, name##_unmap, name##_protect, name##_query, name##_cur_next, name##_unmap_next
+#define HEX(x) UINT64_C(0x##x)
+
+static const struct format formats[] = {
+	{ mm_pt_x86_64_port,
+	  &ora_x86_64,
+	  FOLDED(mm_pt_x86_64),
+	  HEX(00007fffffffffff),
+	  HEX(ffff800000000000),
+	  false,
+	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(7fffff800000), HEX(ffff800000000000),
+	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
+	{ mm_pt_aarch64_port,
+	  &ora_aarch64,
+	  FOLDED(mm_pt_aarch64),
+	  HEX(0000ffffffffffff),
+	  0,
+	  false,
+	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(ffffff800000), HEX(800000000000),
+	    HEX(ffffffffff800000), HEX(ffff00000000), HEX(40000000) } },
+	{ mm_pt_aarch64_high_port,
+	  &ora_aarch64_high,
+	  FOLDED(mm_pt_aarch64_high),
+	  0,
+	  HEX(ffff000000000000),
+	  false,
+	  { HEX(ffff000000000000), HEX(ffff00003fc00000), HEX(ffff007fffc00000),
+	    HEX(fffeffffff800000), HEX(ffff800000000000), HEX(ffffffffff800000),
+	    HEX(ffffffff00000000), HEX(ffffffffc0000000) } },
+	{ mm_pt_sv39_port,
+	  &ora_sv39,
+	  FOLDED(mm_pt_sv39),
+	  HEX(0000003fffffffff),
+	  HEX(ffffffc000000000),
+	  true,
+	  { 0, HEX(3fc00000), HEX(1fffc00000), HEX(3fff800000), HEX(ffffffc000000000),
+	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
+	{ mm_pt_sv48_port,
+	  &ora_sv48,
+	  FOLDED(mm_pt_sv48),
+	  HEX(00007fffffffffff),
+	  HEX(ffff800000000000),
+	  true,
+	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(7fffff800000), HEX(ffff800000000000),
+	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
+};
+
 struct fuzz {
+	const struct format *format;
 	struct mm_pt pt;
 	struct mm_tlb_gather g;
-	bool folded, allow_wx;
+	bool folded, allow_wx, svpbmt;
 	uint8_t leaf_levels;
 	uint64_t hash; /* of all tables, before the operation */
 };
@@ -45,35 +117,35 @@ static void must(bool ok, const char *what, int line)
 
 static enum mm_status do_map(uint64_t va, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
 {
-	return f.folded ? mm_pt_x86_64_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
+	return f.folded ? f.format->map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
 			: mm_pt_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g);
 }
 
 static enum mm_status do_unmap(uint64_t va, uint64_t len, uint32_t flags)
 {
-	return f.folded ? mm_pt_x86_64_unmap(&f.pt, va, len, flags, &f.g)
+	return f.folded ? f.format->unmap(&f.pt, va, len, flags, &f.g)
 			: mm_pt_unmap(&f.pt, va, len, flags, &f.g);
 }
 
 static enum mm_status do_protect(uint64_t va, uint64_t len, uint32_t attr, uint32_t flags)
 {
-	return f.folded ? mm_pt_x86_64_protect(&f.pt, va, len, attr, flags, &f.g)
+	return f.folded ? f.format->protect(&f.pt, va, len, attr, flags, &f.g)
 			: mm_pt_protect(&f.pt, va, len, attr, flags, &f.g);
 }
 
 static enum mm_status do_query(uint64_t va, struct mm_pt_run *run)
 {
-	return f.folded ? mm_pt_x86_64_query(&f.pt, va, run) : mm_pt_query(&f.pt, va, run);
+	return f.folded ? f.format->query(&f.pt, va, run) : mm_pt_query(&f.pt, va, run);
 }
 
 static bool do_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
 {
-	return f.folded ? mm_pt_x86_64_cur_next(cur, run) : mm_pt_cur_next(cur, run);
+	return f.folded ? f.format->next(cur, run) : mm_pt_cur_next(cur, run);
 }
 
 static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
 {
-	return f.folded ? mm_pt_x86_64_unmap_next(&f.pt, cur, &f.g, run)
+	return f.folded ? f.format->unmap_next(&f.pt, cur, &f.g, run)
 			: mm_pt_unmap_next(&f.pt, cur, &f.g, run);
 }
 
@@ -81,14 +153,6 @@ static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run
 
 static uint64_t pick_va(const struct op *op)
 {
-	static const uint64_t base[8] = { 0,
-					  UINT64_C(0x3fc00000),
-					  UINT64_C(0x7fffc00000),
-					  UINT64_C(0x7fffff800000),
-					  UINT64_C(0xffff800000000000),
-					  UINT64_C(0xffffffffff800000),
-					  UINT64_C(0xffffffff00000000),
-					  UINT64_C(0x40000000) };
 	uint64_t off = op->offset % 2048;
 
 	switch (op->scale % 4) {
@@ -99,7 +163,7 @@ static uint64_t pick_va(const struct op *op)
 		off = off % 4 * 512 * 512 + (off >> 2) % 2 * 512;
 		break;
 	}
-	return base[op->where % 8] + off * ORA_PAGE;
+	return f.format->base[op->where % 8] + off * ORA_PAGE;
 }
 
 static uint64_t pick_length(const struct op *op)
@@ -124,8 +188,8 @@ static enum mm_status range_status(uint64_t va, uint64_t len)
 
 	if (len == 0 || wraps)
 		return MM_E_INVAL;
-	uint64_t last = va + len - 1, low = UINT64_C(0x00007fffffffffff), high = ~low;
-	return last <= low || va >= high ? MM_OK : MM_E_RANGE;
+	uint64_t last = va + len - 1, low = f.format->low_end, high = f.format->high;
+	return (low && last <= low) || (high && va >= high) ? MM_OK : MM_E_RANGE;
 }
 
 static enum mm_status attr_status(uint32_t attr)
@@ -135,7 +199,13 @@ static enum mm_status attr_status(uint32_t attr)
 		return MM_E_INVAL;
 	if ((attr & MM_PT_WRITE) && (attr & MM_PT_EXEC) && !f.allow_wx)
 		return MM_E_PERM;
-	return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
+	if (!f.format->riscv)
+		return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
+	if ((attr & MM_PT_WRITE) && !(attr & MM_PT_READ))
+		return MM_E_NOTSUP;
+	uint32_t type = attr & MM_PT_TYPE;
+	bool choice = f.svpbmt && (type == MM_PT_WC || type == MM_PT_DEVICE);
+	return type == MM_PT_WB || choice ? MM_OK : MM_E_NOTSUP;
 }
 
 static uint32_t pick_attr(const struct op *op)
@@ -403,7 +473,7 @@ static void run_op(const struct op *op)
 		sync_all();
 }
 
-static void start(uint8_t how)
+static void start(uint8_t format, uint8_t how)
 {
 	static bool ready;
 	struct mm_pt_cfg cfg = { .pa_bits = 40 };
@@ -413,15 +483,22 @@ static void start(uint8_t how)
 	ready = true;
 	ora_reset(&ora);
 	set_clear(&model);
-	f = (struct fuzz){ .folded = how & 1, .allow_wx = how & 2 };
+	f = (struct fuzz){ .format = &formats[format % (sizeof(formats) / sizeof(formats[0]))],
+			   .folded = how & 1,
+			   .allow_wx = how & 2 };
+	f.svpbmt = f.format->riscv && (how & 32);
 	cfg.allow_wx = f.allow_wx;
 	cfg.leaf_levels = how & 4 ? (how & 8 ? 1 : 3) : 0;
 	cfg.set_bits = how & 16 ? UINT64_C(1) << 47 : 0;
+	cfg.features = f.svpbmt ? MM_PT_RISCV64_SVPBMT : 0;
+	ora.arch = f.format->arch;
+	ora.features = cfg.features;
 	ora.pa_bits = 40;
 	ora.c_bit = cfg.set_bits;
-	MUST(mm_pt_init(&f.pt, mm_pt_x86_64_port(), &ora.env, &cfg) == MM_OK);
+	MUST(mm_pt_init(&f.pt, f.format->port(), &ora.env, &cfg) == MM_OK);
 	ora.pt = &f.pt;
 	ora_observe(&ora);
+	ora.unordered = ora.new_table = false; /* the root is loaded into a register */
 	MUST(ora.used == 1);
 }
 
@@ -429,10 +506,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
 	struct op op;
 
-	if (n < 1)
+	if (n < 2)
 		return 0;
-	start(in[0]);
-	in++, n--;
+	start(in[0], in[1]);
+	in += 2, n -= 2;
 	for (unsigned i = 0; i < MAX_OPS && n >= sizeof(op);
 	     i++, in += sizeof(op), n -= sizeof(op)) {
 		memcpy(&op, in, sizeof(op));

@@ -32,6 +32,12 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
 #define MM_PLANT_FDT          4 /* device tree: offset of a property's name is not checked */
 #define MM_PLANT_SLAB_BIT     5 /* slab: the last object of a word is handed out twice */
+/* Page-table formats: */
+#define MM_PLANT_A64_SPLIT   20 /* AArch64: a block becomes a table without break-before-make */
+#define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */
+#define MM_PLANT_RV64_TABLES 22 /* RISC-V: a split is flushed by address, which orders leaves only */
+#define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
+#define MM_PLANT_PT_REMAP    24 /* walker: maps where the TLB still has the old translation */
 #ifndef MM_PLANT
 #define MM_PLANT 0
 #endif

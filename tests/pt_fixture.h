@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What the page-table tests share: the two instances of the walker, a machine, and operations that
- * check themselves against the oracle. One set of tests runs for both instances. */
+/* What the page-table tests share: the formats, the instances of the walker, a machine, and
+ * operations that check themselves against the oracle. One set of tests runs for all formats, and
+ * for each with the folded instance and the one that selects the format at run time. */
 #ifndef PT_FIXTURE_H
 #define PT_FIXTURE_H
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_port.h>
+#include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
 #include "pt_oracle.h"
 #include "sim.h"
@@ -23,8 +27,68 @@
 #define PA0  UINT64_C(0x1000000000) /* aligned for every leaf */
 #define ROOM 1200                   /* tables of the machine */
 
+/* A format, and what the manual says of its address space. */
+struct format {
+	const struct mm_pt_port *(*port)(void);
+	const struct ora_arch *arch;
+	uint64_t base;          /* offsets in tests count from here... */
+	uint64_t low_end, high; /* last valid address of the low half, first of the high half */
+	unsigned leaf;          /* highest level that has leaves */
+	unsigned c_bit;         /* a bit of the address field */
+	bool exec_only, types;  /* can express these */
+};
+
+static const struct format x86_64 = {
+	.port = mm_pt_x86_64_port,
+	.arch = &ora_x86_64,
+	.low_end = UINT64_C(0x00007fffffffffff),
+	.high = UINT64_C(0xffff800000000000),
+	.leaf = 2,
+	.c_bit = 51,
+	.types = true,
+};
+static const struct format aarch64 = {
+	.port = mm_pt_aarch64_port,
+	.arch = &ora_aarch64,
+	.low_end = UINT64_C(0x0000ffffffffffff),
+	.high = 0, /* none */
+	.leaf = 2,
+	.c_bit = 47,
+	.types = true,
+};
+static const struct format aarch64_high = {
+	.port = mm_pt_aarch64_high_port,
+	.arch = &ora_aarch64_high,
+	.base = UINT64_C(0xffff000000000000),
+	.low_end = 0, /* none */
+	.high = UINT64_C(0xffff000000000000),
+	.leaf = 2,
+	.c_bit = 47,
+	.types = true,
+};
+static const struct format sv39 = {
+	.port = mm_pt_sv39_port,
+	.arch = &ora_sv39,
+	.low_end = UINT64_C(0x0000003fffffffff),
+	.high = UINT64_C(0xffffffc000000000),
+	.leaf = 2,
+	.c_bit = 51,
+	.exec_only = true,
+};
+static const struct format sv48 = {
+	.port = mm_pt_sv48_port,
+	.arch = &ora_sv48,
+	.low_end = UINT64_C(0x00007fffffffffff),
+	.high = UINT64_C(0xffff800000000000),
+	.leaf = 3,
+	.c_bit = 51,
+	.exec_only = true,
+};
+
 /* One instance of the walker. */
 struct walker {
+	const struct format *f;
+	bool folded;
 	enum mm_status (*map)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint64_t, uint32_t, uint32_t,
 			      struct mm_tlb_gather *);
 	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t,
@@ -37,11 +101,25 @@ struct walker {
 				     struct mm_pt_run *);
 };
 
-static const struct walker folded = { mm_pt_x86_64_map,      mm_pt_x86_64_unmap,
-				      mm_pt_x86_64_protect,  mm_pt_x86_64_query,
-				      mm_pt_x86_64_cur_next, mm_pt_x86_64_unmap_next };
-static const struct walker any = { mm_pt_map,   mm_pt_unmap,    mm_pt_protect,
-				   mm_pt_query, mm_pt_cur_next, mm_pt_unmap_next };
+#define WALKER(format, name, is_folded)                                                            \
+	{                                                                                          \
+		&format, is_folded, name##_map, name##_unmap, name##_protect, name##_query,        \
+			name##_cur_next, name##_unmap_next                                         \
+	}
+
+/* Folded, and at run time, in turn. */
+static const struct walker walkers[] = {
+	WALKER(x86_64, mm_pt_x86_64, true),
+	WALKER(x86_64, mm_pt, false),
+	WALKER(aarch64, mm_pt_aarch64, true),
+	WALKER(aarch64, mm_pt, false),
+	WALKER(aarch64_high, mm_pt_aarch64_high, true),
+	WALKER(aarch64_high, mm_pt, false),
+	WALKER(sv39, mm_pt_sv39, true),
+	WALKER(sv39, mm_pt, false),
+	WALKER(sv48, mm_pt_sv48, true),
+	WALKER(sv48, mm_pt, false),
+};
 
 static struct ora ora;
 static struct ora_set want; /* what should be mapped */
@@ -49,27 +127,123 @@ static const struct walker *w;
 static struct mm_pt pt;
 static struct mm_tlb_gather g;
 
+/* The address at an offset. */
+#define V(offset) (w->f->base + (offset))
+
 /* A fresh machine and an empty tree. */
-static inline void start_with(void **state, const struct mm_pt_port *port,
-			      const struct mm_pt_cfg *cfg)
+static inline void start_port(const struct mm_pt_port *port, const struct mm_pt_cfg *cfg)
 {
-	w = *state;
 	if (!ora.mem)
 		ora_init(&ora, 0x80000000, ROOM);
 	ora_reset(&ora);
 	set_clear(&want);
-	ora.pa_bits = cfg && cfg->pa_bits ? cfg->pa_bits : 52;
+	ora.arch = w->f->arch;
+	ora.pa_bits = cfg && cfg->pa_bits ? cfg->pa_bits : port->pa_bits;
 	ora.c_bit = cfg ? cfg->set_bits : 0;
+	ora.features = cfg ? cfg->features : 0;
 	g = (struct mm_tlb_gather){ 0 };
 	assert_int_equal(mm_pt_init(&pt, port, &ora.env, cfg), MM_OK);
 	ora.pt = &pt;
 	ora_observe(&ora);
+	ora.unordered = ora.new_table = false; /* the root is loaded into a register */
 	assert_int_equal(ora.used, 1);
+}
+
+static inline void start_with(void **state, const struct mm_pt_cfg *cfg)
+{
+	w = *state;
+	start_port(w->f->port(), cfg);
 }
 
 static inline void start(void **state)
 {
-	start_with(state, mm_pt_x86_64_port(), NULL);
+	start_with(state, NULL);
+}
+
+/* The walker and the plain map, with offsets in place of addresses. */
+static inline enum mm_status map(uint64_t off, uint64_t pa, uint64_t len, uint32_t attr,
+				 uint32_t flags)
+{
+	return w->map(&pt, V(off), pa, len, attr, flags, &g);
+}
+
+static inline enum mm_status unmap(uint64_t off, uint64_t len, uint32_t flags)
+{
+	return w->unmap(&pt, V(off), len, flags, &g);
+}
+
+static inline enum mm_status protect(uint64_t off, uint64_t len, uint32_t attr, uint32_t flags)
+{
+	return w->protect(&pt, V(off), len, attr, flags, &g);
+}
+
+static inline void run_to_offsets(struct mm_pt_run *run)
+{
+	run->va -= w->f->base;
+	run->last -= w->f->base;
+}
+
+static inline enum mm_status query(uint64_t off, struct mm_pt_run *run)
+{
+	enum mm_status st = w->query(&pt, V(off), run);
+
+	run_to_offsets(run);
+	return st;
+}
+
+static inline enum mm_status cur_init(struct mm_pt_cur *cur, uint64_t off, uint64_t len)
+{
+	return mm_pt_cur_init(cur, &pt, V(off), len);
+}
+
+static inline bool next(struct mm_pt_cur *cur, struct mm_pt_run *run)
+{
+	bool more = w->next(cur, run);
+
+	if (more)
+		run_to_offsets(run);
+	return more;
+}
+
+static inline enum mm_status unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
+{
+	enum mm_status st = w->unmap_next(&pt, cur, &g, run);
+
+	if (st == MM_OK)
+		run_to_offsets(run);
+	return st;
+}
+
+/* Where the last operation stopped. */
+static inline uint64_t stopped(void)
+{
+	return g.stop_va - w->f->base;
+}
+
+static inline void want_map(uint64_t off, uint64_t last, uint64_t pa, uint32_t attr)
+{
+	set_insert(&want, (struct ora_run){ V(off), V(last), pa, ora_told(attr), 0 });
+}
+
+static inline uint64_t want_unmap(uint64_t off, uint64_t last)
+{
+	return set_remove(&want, V(off), V(last));
+}
+
+static inline uint64_t want_protect(uint64_t off, uint64_t last, uint32_t attr)
+{
+	return set_protect(&want, V(off), V(last), attr);
+}
+
+static inline void want_bits(uint64_t off, uint64_t last, uint32_t bits)
+{
+	set_touch(&want, V(off), V(last), bits);
+}
+
+/* A read or write as the hardware does it. */
+static inline bool use(uint64_t off, bool write)
+{
+	return ora_access(&ora, V(off), write, false, false);
 }
 
 /* The tables say what they should, and the gather covers what changed. */
@@ -104,27 +278,25 @@ static inline void finish(void)
 	assert_null(ora.wrong);
 }
 
-static inline void map_ok(uint64_t va, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
+static inline void map_ok(uint64_t off, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
 {
-	assert_int_equal(w->map(&pt, va, pa, len, attr, flags, &g), MM_OK);
+	assert_int_equal(map(off, pa, len, attr, flags), MM_OK);
 	assert_int_equal(g.pages, len / K4);
-	set_insert(&want,
-		   (struct ora_run){
-			   .va = va, .last = va + (len - 1), .pa = pa, .attr = ora_told(attr) });
+	want_map(off, off + (len - 1), pa, attr);
 	check();
 }
 
-static inline void unmap_ok(uint64_t va, uint64_t len)
+static inline void unmap_ok(uint64_t off, uint64_t len)
 {
-	assert_int_equal(w->unmap(&pt, va, len, 0, &g), MM_OK);
-	assert_int_equal(g.pages, set_remove(&want, va, va + (len - 1)));
+	assert_int_equal(unmap(off, len, 0), MM_OK);
+	assert_int_equal(g.pages, want_unmap(off, off + (len - 1)));
 	check();
 }
 
-static inline void protect_ok(uint64_t va, uint64_t len, uint32_t attr)
+static inline void protect_ok(uint64_t off, uint64_t len, uint32_t attr)
 {
-	assert_int_equal(w->protect(&pt, va, len, attr, 0, &g), MM_OK);
-	assert_int_equal(g.pages, set_protect(&want, va, va + (len - 1), attr));
+	assert_int_equal(protect(off, len, attr, 0), MM_OK);
+	assert_int_equal(g.pages, want_protect(off, off + (len - 1), attr));
 	check();
 }
 
@@ -146,10 +318,23 @@ static inline void start_occupied(void **state)
 	hash_before = ora_hash(&ora);
 }
 
-/* A test for both instances. */
-#define BOTH(f)                                                                                    \
-	{ "folded: " #f, f, NULL, NULL, (void *)(uintptr_t)&folded },                              \
-	{                                                                                          \
-		"any: " #f, f, NULL, NULL, (void *)(uintptr_t)&any                                 \
+/* Run each test for each walker: the test's name has the format and the instance. */
+static inline int run_for_all(const char *group, const struct CMUnitTest *tests, size_t n)
+{
+	static char names[64 * (sizeof(walkers) / sizeof(walkers[0]))][128];
+	static struct CMUnitTest all[64 * (sizeof(walkers) / sizeof(walkers[0]))];
+	size_t count = 0;
+
+	for (size_t k = 0; k < sizeof(walkers) / sizeof(walkers[0]); k++) {
+		for (size_t i = 0; i < n; i++, count++) {
+			snprintf(names[count], sizeof(names[0]), "%s, %s: %s",
+				 walkers[k].f->arch->name, walkers[k].folded ? "folded" : "any",
+				 tests[i].name);
+			all[count] = tests[i];
+			all[count].name = names[count];
+			all[count].initial_state = (void *)(uintptr_t)&walkers[k];
+		}
 	}
+	return _cmocka_run_group_tests(group, all, count, NULL, NULL);
+}
 #endif

@@ -8,11 +8,6 @@
 #pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
 #endif
 
-/* SDM volume 3A, tables 4-15 to 4-20: entries of 4-level paging. */
-#define BIT(n)   (UINT64_C(1) << (n))
-#define SOFT_D   BIT(58) /* the library's own: dirty of a read-only page */
-#define PA_FIELD ((BIT(52) - 1) & ~(uint64_t)0xfff)
-
 void ora_violation(struct ora *ora, const char *what)
 {
 	if (!ora->wrong)
@@ -177,55 +172,59 @@ static uint64_t *table_at(struct ora *ora, uint64_t pa)
 	return ora_virt(ora, (mm_paddr_t)pa);
 }
 
-/* Rights in #mm_pt_attr terms that one entry leaves. */
-static uint32_t entry_rights(uint64_t e)
+#define RIGHTS (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER)
+
+static uint64_t span_of(unsigned level)
 {
-	return MM_PT_READ | (e & BIT(1) ? MM_PT_WRITE : 0u) | (e & BIT(2) ? MM_PT_USER : 0u) |
-	       (e & BIT(63) ? 0u : MM_PT_EXEC);
+	return UINT64_C(4096) << (9 * level);
 }
 
-/* Memory type, by PAT entry (SDM 4.9.2): as reset, and entry 4 write-combining. */
-static uint32_t entry_type(uint64_t e, unsigned level)
+static uint64_t pa_of(const struct ora *ora, uint64_t e)
 {
-	static const uint32_t pat[8] = { MM_PT_WB, MM_PT_WT, MM_PT_UC, MM_PT_DEVICE,
-					 MM_PT_WC, MM_PT_WT, MM_PT_UC, MM_PT_DEVICE };
-	unsigned pat_bit = level == 0 ? 7 : 12;
-
-	return pat[(e >> 3 & 1) | (e >> 4 & 1) << 1 | (e >> pat_bit & 1) << 2];
+	return (e & ora->arch->address & ~ora->c_bit) << ora->arch->shift;
 }
 
-static struct ora_run decode_leaf(struct ora *ora, uint64_t e, unsigned level, uint64_t va,
-				  uint32_t rights)
+/* @path: rights that the tables above leave, and MM_PT_GLOBAL if they make it so. */
+static struct ora_run decode_leaf(const struct ora *ora, uint64_t e, unsigned level, uint64_t va,
+				  uint32_t path)
 {
-	uint64_t size = UINT64_C(4096) << (9 * level);
-	struct ora_run r = { .va = va, .last = va + (size - 1), .level = (uint8_t)level };
+	uint64_t size = span_of(level);
+	uint32_t attr = ora->arch->attr(e, level);
 
-	r.pa = e & PA_FIELD & ~(size - 1) & ~ora->c_bit;
-	r.attr = (entry_rights(e) & rights) | entry_type(e, level);
-	r.attr |= e & BIT(8) ? MM_PT_GLOBAL : 0u;
-	r.attr |= e & BIT(5) ? MM_PT_ACCESSED : 0u;
-	r.attr |= e & (BIT(6) | SOFT_D) ? MM_PT_DIRTY : 0u;
-	return r;
+	return (struct ora_run){ .va = va,
+				 .last = va + (size - 1),
+				 .pa = pa_of(ora, e) & ~(size - 1),
+				 .attr = (attr & (path | ~(uint32_t)RIGHTS)) |
+					 (path & MM_PT_GLOBAL),
+				 .level = (uint8_t)level };
 }
 
+/* What no entry may have: address bits beyond the machine, and what the manual reserves. */
 static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool leaf)
 {
-	uint64_t beyond = PA_FIELD & ~(BIT(ora->pa_bits) - 1) & ~ora->c_bit;
-	uint64_t low = (BIT(12 + 9 * level) - 1) & ~(uint64_t)0x1fff;
+	const struct ora_arch *arch = ora->arch;
+	uint64_t beyond = ~((UINT64_C(1) << ora->pa_bits) - 1) >> arch->shift;
 
 	if (ora->damaged)
 		return;
-	if ((e & beyond) || (level == 3 && (e & BIT(7))) || (leaf && level > 0 && (e & low)))
-		ora_violation(ora, "reserved bits in a present entry");
-	if (leaf && !(e & BIT(1)) && (e & BIT(6)))
-		ora_violation(ora, "a shadow-stack page: RW=0, D=1");
+	if (e & beyond & arch->address & ~ora->c_bit)
+		ora_violation(ora, "an address beyond the machine's physical bits");
+	const char *wrong = arch->reserved(ora, e, level, leaf);
+	if (wrong)
+		ora_violation(ora, wrong);
 	if (ora->c_bit && !(e & ora->c_bit))
 		ora_violation(ora, "an entry without the encryption bit");
 }
 
-static uint64_t canonical(uint64_t va)
+/* The whole address for one that is translated. */
+static uint64_t whole(const struct ora *ora, uint64_t va)
 {
-	return va & BIT(47) ? va | ~(BIT(48) - 1) : va;
+	unsigned bits = 12 + 9 * (ora->arch->top + 1);
+	uint64_t upper = ~((UINT64_C(1) << bits) - 1);
+
+	if (ora->arch->half == ORA_SIGN)
+		return va >> (bits - 1) & 1 ? va | upper : va;
+	return ora->arch->half == ORA_ONES ? va | upper : va;
 }
 
 static void scan_leaf(struct ora *ora, struct ora_run r)
@@ -244,68 +243,68 @@ static void scan_leaf(struct ora *ora, struct ora_run r)
 	set->run[set->n++] = r;
 }
 
-/* Is @now the leaf that follows leaf @before, with the same bits and the next frame? */
-static bool goes_on(uint64_t before, uint64_t now, unsigned level)
+/* Does @now differ from @before in nothing but the next frame? */
+static bool goes_on(const struct ora *ora, uint64_t before, uint64_t now, unsigned level)
 {
-	uint64_t size = UINT64_C(4096) << (9 * level), bit = level ? BIT(7) : 0;
-
-	return (before & BIT(0)) && (before & bit) == bit && now == before + size &&
-	       (now & PA_FIELD) > (before & PA_FIELD);
+	return now == before + (span_of(level) >> ora->arch->shift) &&
+	       !((now ^ before) & ~(ora->arch->address & ~ora->c_bit));
 }
 
-static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint32_t rights)
+static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint32_t path)
 {
+	const struct ora_arch *arch = ora->arch;
 	const uint64_t *t = table_at(ora, pa);
 	struct ora_page *page = &ora->page[(pa - ora->base) / ORA_PAGE];
-	bool empty = true;
+	bool empty = true, was_leaf = false;
 
 	if (page->now)
 		ora_violation(ora, "a table is reached twice");
 	page->now = true;
 	page->level = level;
-	page->va = canonical(base);
-	page->last = page->va + ((UINT64_C(4096) << (9 * (level + 1))) - 1);
+	page->va = whole(ora, base);
+	page->last = page->va + (span_of(level + 1) - 1);
 	ora->reachable++;
 	for (unsigned i = 0; i < 512; i++) {
-		uint64_t e = t[i], va = canonical(base + ((uint64_t)i << (12 + 9 * level)));
-		if (!(e & ~(BIT(5) | BIT(6))))
-			continue;
-		empty = false;
-		if (!(e & BIT(0)))
-			continue;
-		bool leaf = level == 0 || (level < 3 && (e & BIT(7)));
-		if (leaf && i > 0 && goes_on(t[i - 1], e, level)) {
+		uint64_t e = t[i], va = whole(ora, base + i * span_of(level));
+		if (was_leaf && goes_on(ora, t[i - 1], e, level)) {
 			struct ora_run *r = &ora->scan.run[ora->scan.n - 1];
 			ora->leaves += UINT64_C(1) << (9 * level);
-			r->last += UINT64_C(4096) << (9 * level);
+			r->last += span_of(level);
 			continue;
 		}
-		check_reserved(ora, e, level, leaf);
-		if (leaf)
-			scan_leaf(ora, decode_leaf(ora, e, level, va, rights));
-		else if (!ora->wrong)
-			scan_table(ora, e & PA_FIELD & ~ora->c_bit, level - 1, va,
-				   rights & entry_rights(e));
+		was_leaf = false;
+		if (!(e & ~arch->ignored))
+			continue;
+		empty = false;
+		if (!(e & 1)) /* present, valid: bit 0 in all of them */
+			continue;
+		was_leaf = arch->is_leaf(e, level);
+		check_reserved(ora, e, level, was_leaf);
+		if (was_leaf)
+			scan_leaf(ora, decode_leaf(ora, e, level, va, path));
+		else if (level > 0 && !ora->wrong)
+			scan_table(ora, pa_of(ora, e), level - 1, base + i * span_of(level),
+				   arch->path(e, path));
 	}
-	ora->empty_table |= empty && level < 3;
+	ora->empty_table |= empty && level < arch->top;
 }
 
 struct ora_run ora_walk(struct ora *ora, uint64_t va)
 {
-	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER;
 	uint64_t pa = ora->pt->root;
+	uint32_t path = RIGHTS;
 
-	for (unsigned level = 3;; level--) {
-		uint64_t e = table_at(ora, pa)[va >> (12 + 9 * level) & 511];
-		uint64_t mask = (UINT64_C(4096) << (9 * level)) - 1;
-		if (!(e & BIT(0)))
+	for (unsigned level = ora->arch->top;; level--) {
+		uint64_t e = table_at(ora, pa)[va / span_of(level) & 511];
+		uint64_t mask = span_of(level) - 1;
+		if (!(e & 1))
 			return (struct ora_run){ .va = va & ~mask,
 						 .last = va | mask,
 						 .level = (uint8_t)level };
-		if (level == 0 || (level < 3 && (e & BIT(7))))
-			return decode_leaf(ora, e, level, va & ~mask, rights);
-		rights &= entry_rights(e);
-		pa = e & PA_FIELD & ~ora->c_bit;
+		if (ora->arch->is_leaf(e, level) || level == 0)
+			return decode_leaf(ora, e, level, va & ~mask, path);
+		path = ora->arch->path(e, path);
+		pa = pa_of(ora, e);
 	}
 }
 
@@ -315,17 +314,16 @@ bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
 	uint64_t pa = ora->pt->root;
 
 	if (!r.attr || (write && !(r.attr & MM_PT_WRITE)) || (user && !(r.attr & MM_PT_USER)) ||
-	    (fetch && !(r.attr & MM_PT_EXEC)))
+	    (fetch && !(r.attr & MM_PT_EXEC)) || (!fetch && !(r.attr & MM_PT_READ)))
 		return false;
-	for (unsigned level = 3;;
-	     level--) { /* SDM 4.8: accessed in all entries used, dirty in the last */
-		uint64_t *e = &table_at(ora, pa)[va >> (12 + 9 * level) & 511];
-		*e |= BIT(5);
-		if (level == r.level) {
-			*e |= write ? BIT(6) : 0;
+	if (fetch && !user && (r.attr & MM_PT_USER) && ora->arch->user_is_not_kernel)
+		return false;
+	for (unsigned level = ora->arch->top;; level--) {
+		uint64_t *e = &table_at(ora, pa)[va / span_of(level) & 511];
+		*e = ora->arch->touched(*e, level == r.level, write);
+		if (level == r.level)
 			return true;
-		}
-		pa = *e & PA_FIELD & ~ora->c_bit;
+		pa = pa_of(ora, *e);
 	}
 }
 
@@ -334,21 +332,32 @@ bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
 /* May a CPU go on using translation @old if the tables now say @now for the same addresses? */
 static bool still_good(const struct ora_run *old, const struct ora_run *now, uint64_t va)
 {
-	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE, rights = MM_PT_WRITE | MM_PT_EXEC;
+	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE;
+	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
 
 	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
 	       ((old->attr ^ now->attr) & exact) == 0 && (old->attr & rights & ~now->attr) == 0;
 }
 
+/* May one TLB hold both for the same addresses? Arm ARM, chapter D8, "Using break-before-make when
+ * updating translation table entries": not if address, size, memory type or nG differ. */
+static bool may_coexist(const struct ora_run *old, const struct ora_run *now, uint64_t va)
+{
+	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
+	       !((old->attr ^ now->attr) & (MM_PT_GLOBAL | MM_PT_TYPE));
+}
+
 /* [va, last] of a translation that was live is not any more. */
 static void make_stale(struct ora *ora, const struct ora_run *r, uint64_t va, uint64_t last)
 {
-	struct ora_run gone = {
-		.va = va, .last = last, .pa = r->pa + (va - r->va), .level = r->level
-	};
+	struct ora_run gone = { .va = va,
+				.last = last,
+				.pa = r->pa + (va - r->va),
+				.attr = r->attr,
+				.level = r->level };
 
 	if (set_overlaps(&ora->stale, va, last, NULL))
-		set_remove(&ora->stale, va, last); /* only addresses matter from here on */
+		set_remove(&ora->stale, va, last); /* the newer one counts */
 	set_insert(&ora->stale, gone);
 }
 
@@ -375,6 +384,62 @@ static void compare_with_scan(struct ora *ora, const struct ora_run *old)
 	}
 }
 
+/* Is all of @now in the set @was, as leaves of the same size and with the same frames? */
+static bool was_there(const struct ora_set *was, const struct ora_run *now)
+{
+	uint64_t va = now->va;
+
+	for (size_t i = set_find(was, va); i < was->n && was->run[i].va <= va; i++) {
+		const struct ora_run *r = &was->run[i];
+		if (r->level != now->level || r->pa + (va - r->va) != now->pa + (va - now->va))
+			return false;
+		if (r->last >= now->last)
+			return true;
+		va = r->last + 1;
+	}
+	return false;
+}
+
+/* Has an entry become valid since we last looked? Then stores must be ordered before its use. */
+static void find_new(struct ora *ora)
+{
+	for (size_t i = 0; i < ora->scan.n && !ora->unordered; i++)
+		ora->unordered = !was_there(&ora->live, &ora->scan.run[i]);
+	for (size_t i = 0; i < ora->pages; i++)
+		if (ora->page[i].now && !ora->page[i].live)
+			ora->unordered = ora->new_table = true;
+}
+
+/* An old translation that is in a TLB yet, and one in the tables, that must not meet. */
+static void find_conflicts(struct ora *ora)
+{
+	for (size_t i = 0; i < ora->stale.n; i++) {
+		const struct ora_run *old = &ora->stale.run[i];
+		for (size_t k = set_find(&ora->scan, old->va);
+		     k < ora->scan.n && ora->scan.run[k].va <= old->last; k++) {
+			const struct ora_run *now = &ora->scan.run[k];
+			uint64_t va = now->va > old->va ? now->va : old->va;
+			if (!may_coexist(old, now, va))
+				ora_violation(ora,
+					      "break-before-make: a leaf over one not forgotten");
+		}
+	}
+	for (size_t i = 0; i < ora->pages; i++) {
+		const struct ora_page *old = &ora->page[i];
+		if (old->now || !(old->stale || old->live))
+			continue;
+		for (size_t k = 0; k < ora->pages; k++)
+			if (ora->page[k].now && ora->page[k].level == old->level &&
+			    ora->page[k].va == old->va)
+				ora_violation(ora,
+					      "break-before-make: a table for one not forgotten");
+		size_t k = set_find(&ora->scan, old->va);
+		if (k < ora->scan.n && ora->scan.run[k].va <= old->last &&
+		    ora->scan.run[k].level > old->level)
+			ora_violation(ora, "break-before-make: a leaf for a table not forgotten");
+	}
+}
+
 void ora_observe(struct ora *ora)
 {
 	if (!ora->pt || !ora->pt->port)
@@ -385,9 +450,13 @@ void ora_observe(struct ora *ora)
 	ora->leaves = 0;
 	ora->empty_table = false;
 	set_clear(&ora->scan);
-	scan_table(ora, ora->pt->root, 3, 0, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER);
+	scan_table(ora, ora->pt->root, ora->arch->top, 0, RIGHTS);
 	for (size_t i = 0; i < ora->live.n; i++)
 		compare_with_scan(ora, &ora->live.run[i]);
+	if (ora->arch->must_order)
+		find_new(ora);
+	if (ora->arch->must_break)
+		find_conflicts(ora);
 	memcpy(ora->live.run, ora->scan.run, ora->scan.n * sizeof(ora->scan.run[0]));
 	ora->live.n = ora->scan.n;
 	for (size_t i = 0; i < ora->pages; i++) {
@@ -397,6 +466,13 @@ void ora_observe(struct ora *ora)
 		p->stale = (p->stale || p->live) && !p->now;
 		p->live = p->now;
 	}
+}
+
+/* Does a flush of @g order the stores that made entries valid? One with addresses only does not on
+ * RISC-V: it orders leaves at those addresses. */
+static bool orders(const struct ora *ora, const struct mm_tlb_gather *g)
+{
+	return g->sync || (g->flush && (g->tables || !ora->new_table));
 }
 
 void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
@@ -409,7 +485,7 @@ void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 		if (!g->flush || r->va < g->start || r->last > g->last)
 			ora_violation(ora,
 				      "a translation changed and the gather does not cover it");
-		if ((UINT64_C(4096) << (9 * r->level)) < UINT64_C(1) << g->min_shift)
+		if (span_of(r->level) < UINT64_C(1) << g->min_shift)
 			ora_violation(ora, "min_shift is larger than a page that changed");
 	}
 	for (size_t i = 0; i < ora->pages; i++) {
@@ -417,6 +493,8 @@ void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 		if (p->stale && (!g->flush || !g->tables || p->last < g->start || p->va > g->last))
 			ora_violation(ora, "a table was detached and the gather does not cover it");
 	}
+	if (ora->unordered && !orders(ora, g))
+		ora_violation(ora, "an entry became valid and the gather does not say so");
 }
 
 void ora_check_synced(struct ora *ora)
@@ -427,12 +505,18 @@ void ora_check_synced(struct ora *ora)
 	for (size_t i = 0; i < ora->pages; i++)
 		if (ora->page[i].stale)
 			ora_violation(ora, "a pointer to a dead table survived the flush");
+	if (ora->unordered)
+		ora_violation(ora, "an entry became valid without a flush or order");
 	if (ora->used != ora->reachable)
 		ora_violation(ora, "tables leaked");
 }
 
 static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
 {
+	for (size_t i = set_find(&ora->stale, va); i < ora->stale.n && ora->stale.run[i].va <= last;
+	     i++)
+		if (span_of(ora->stale.run[i].level) < UINT64_C(1) << ora->flushed.min_shift)
+			ora_violation(ora, "a flush steps over a page that changed");
 	set_remove(&ora->stale, va, last);
 	for (size_t i = 0; tables && i < ora->pages; i++)
 		if (ora->page[i].last >= va && ora->page[i].va <= last)
@@ -517,6 +601,8 @@ static void env_flush(void *ctx, const struct mm_tlb_gather *g)
 	ora_observe(ora);
 	if (g->flush)
 		drop_stale(ora, g->start, g->last, g->tables);
+	if (orders(ora, g))
+		ora->unordered = ora->new_table = false;
 }
 
 void ora_reset(struct ora *ora)
@@ -527,9 +613,11 @@ void ora_reset(struct ora *ora)
 	ora->give = ora->given_back = 0;
 	ora->flushes = 0;
 	ora->pt = NULL;
-	ora->damaged = false;
+	ora->damaged = ora->unordered = ora->new_table = false;
+	ora->arch = &ora_x86_64;
 	ora->pa_bits = 52;
 	ora->c_bit = 0;
+	ora->features = 0;
 	ora->live.n = ora->stale.n = ora->scan.n = 0;
 	ora_fail(ora, 0, false);
 }

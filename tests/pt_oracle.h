@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Oracle for page tables: memory for tables, a model of x86-64's MMU and TLB, and a plain map of
- * what should be mapped. Shared by the tests and the fuzz target.
+/* Oracle for page tables: memory for tables, a model of an MMU and its TLB, and a plain map of what
+ * should be mapped. Shared by the tests and the fuzz target.
  *
- * Written from Intel's manual (SDM volume 3A, chapter 4), not from the library's port: numbers here
- * are bit numbers there. The TLB is the worst one possible: it holds every translation and every
- * pointer to a table that was ever reachable, until a flush covers it.
+ * What the entries of an architecture mean is in pt_arch.c, written from its manual, not from the
+ * library's port. The TLB is the worst one possible: it holds every translation and every pointer
+ * to a table that was ever reachable, until a flush covers it. Where the architecture demands
+ * break-before-make, nothing valid may be in the tables over what the TLB still holds; where stores
+ * must be ordered before a new entry is used, a flush must say so.
  *
  * A violation is kept in `wrong`, the first one; the test asserts that there is none. */
 #ifndef PT_ORACLE_H
@@ -36,6 +38,33 @@ struct ora_page {
 	uint64_t va, last; /* what it translates */
 };
 
+struct ora;
+
+enum ora_half { ORA_SIGN, ORA_ZERO, ORA_ONES };
+
+/* What an architecture's manual says of 8-byte entries in 4 KiB tables of 512. Levels count from
+ * the leaf table. */
+struct ora_arch {
+	const char *name;
+	unsigned top;            /* level of the root table */
+	enum ora_half half;      /* address bits above those that are translated */
+	uint64_t address;        /* field of the physical address... */
+	unsigned shift;          /* ...and how far it is shifted right in the entry */
+	uint64_t ignored;        /* bits that may be set in an entry that is empty */
+	bool must_break;         /* break-before-make */
+	bool must_order;         /* an entry that became valid wants ordered stores */
+	bool user_is_not_kernel; /* the kernel never executes what the user may use */
+	bool (*is_leaf)(uint64_t e, unsigned level);  /* of a valid entry */
+	uint32_t (*attr)(uint64_t e, unsigned level); /* of a leaf, in #mm_pt_attr terms */
+	uint32_t (*path)(uint64_t e, uint32_t path);  /* rights that are left below a table */
+	/* What is wrong with a valid entry, or NULL. */
+	const char *(*reserved)(const struct ora *ora, uint64_t e, unsigned level, bool leaf);
+	/* What hardware makes of an entry that it used for an access. */
+	uint64_t (*touched)(uint64_t e, bool last, bool write);
+};
+
+extern const struct ora_arch ora_x86_64, ora_aarch64, ora_aarch64_high, ora_sv39, ora_sv48;
+
 struct ora {
 	struct mm_pt_env env; /* hand this to mm_pt_init() */
 	unsigned char *mem;
@@ -58,8 +87,12 @@ struct ora {
 
 	const struct mm_pt *pt; /* observed tree, or NULL */
 	bool damaged;           /* the test planted damage: reserved bits are no violation */
-	uint8_t pa_bits;        /* of the machine */
-	uint64_t c_bit;         /* encryption bit, not an address bit */
+	bool unordered;         /* an entry became valid, and no flush has ordered it since */
+	bool new_table;         /* one of them points to a table */
+	const struct ora_arch *arch;
+	uint32_t features; /* of the machine, as mm_pt_cfg::features */
+	uint8_t pa_bits;   /* of the machine */
+	uint64_t c_bit;    /* encryption bit, not an address bit */
 	struct ora_set live, stale, scan;
 };
 

@@ -185,7 +185,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 /** Map [va, va + length) to physical [pa, pa + length), with the largest leaves that fit.
  *  Nothing may be mapped there, and no damaged entry may be there. On failure what was mapped is
  *  unmapped again (the gather covers what was visible for a moment, `g->pages` is 0), unless
- *  #MM_PT_PARTIAL.
+ *  #MM_PT_PARTIAL. Where the format demands break-before-make, and the gather has changes here that
+ *  are not flushed yet, it is synced first.
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
  *  size @param attr of #mm_pt_attr @param flags of #mm_pt_flags, and MM_PT_MAX_LEVEL()
  *  @param[in,out] g gather
@@ -200,8 +201,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *  @retval MM_E_STATE not set up, or by a folded operation: set up for another format
  *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
  *  @return or what `alloc_table` returned
- *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
- *  O(entries written)} */
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
+ *  call env->flush; cost: O(entries written)} */
 MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
 				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
 

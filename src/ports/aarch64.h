@@ -21,6 +21,7 @@
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
 #include <mmlib/pt_port.h>
+#include "hook.h"
 
 #define A64_FN static inline __attribute__((always_inline))
 
@@ -153,6 +154,8 @@ A64_FN unsigned a64_between_leaves(uint64_t old, uint64_t now)
 {
 	uint64_t kept = A64_RIGHTS | A64_AF | A64_SOFT_D;
 
+	if (MM_PLANTED(MM_PLANT_A64_NG))
+		kept |= A64_NG;
 	if ((old ^ now) & ~kept)
 		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_BBM; /* A5 */
 	if ((old ^ now) & A64_RIGHTS || old & ~now & A64_AF)
@@ -168,6 +171,8 @@ A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 	bool was_table = a64_is_table(old, level), is_table = a64_is_table(now, level);
 	unsigned tables = was_table || is_table ? MM_PT_AFTER_TABLES : MM_PT_AFTER_NONE;
 	if (!(now & A64_VALID))
+		return MM_PT_AFTER_FLUSH | tables;
+	if (tables && MM_PLANTED(MM_PLANT_A64_SPLIT))
 		return MM_PT_AFTER_FLUSH | tables;
 	if (tables)
 		return old == now ? MM_PT_AFTER_NONE : MM_PT_AFTER_FLUSH | tables | MM_PT_AFTER_BBM;

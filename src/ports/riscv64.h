@@ -16,6 +16,7 @@
 #define MM_SRC_PORTS_RISCV64_H
 #include <mmlib/pt_port.h>
 #include <mmlib/pt_riscv64.h>
+#include "hook.h"
 
 #define RV64_FN static inline __attribute__((always_inline))
 
@@ -165,8 +166,11 @@ RV64_FN unsigned rv64_transition(const struct mm_pt *pt, uint64_t old, uint64_t 
 {
 	(void)pt;
 	if (!(old & RV64_V))
-		return now & RV64_V ? MM_PT_AFTER_SYNC : MM_PT_AFTER_NONE;
+		return now & RV64_V && !MM_PLANTED(MM_PLANT_RV64_SYNC) ? MM_PT_AFTER_SYNC :
+									 MM_PT_AFTER_NONE;
 	bool was_table = level && !(old & RV64_RWX), is_table = level && !(now & RV64_RWX);
+	if (is_table && (now & RV64_V) && MM_PLANTED(MM_PLANT_RV64_TABLES))
+		return MM_PT_AFTER_FLUSH;
 	if (was_table || (is_table && (now & RV64_V)))
 		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES;
 	if (!(now & RV64_V))
