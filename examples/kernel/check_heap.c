@@ -12,7 +12,7 @@
 #include "kernel.h"
 #include "smp.h"
 
-enum { ROUNDS = 6000, SHELF = 128, ROUNDS_PER_INTERRUPT = 32, OBJECT_BYTES = 1536 };
+enum { ROUNDS = 4000, SHELF = 128, ROUNDS_PER_INTERRUPT = 32, OBJECT_BYTES = 1536 };
 enum kind { KIND_FRAMES, KIND_MEMORY, KIND_OBJECT, KINDS };
 
 /* A thing. Its descriptor is an object itself. */

@@ -11,7 +11,6 @@ enum { TEST_DEVICE = 0x100000, TEST_PASS = 0x5555, TEST_FAIL = 0x13333 };
 /* SBI 1.0: extensions and their functions. */
 enum { SBI_PUTCHAR = 1 };
 enum { SBI_IPI = 0x735049, SBI_IPI_SEND = 0 };
-enum { SBI_RFENCE = 0x52464e43, SBI_RFENCE_VMA = 1 };
 enum { SBI_HSM = 0x48534d, SBI_HSM_START = 0, SBI_HSM_STATUS = 2, SBI_HSM_STOPPED = 1 };
 enum { SBI_OK = 0, HARTS_MAX = 64 }; /* harts whose numbers are asked for */
 
@@ -83,16 +82,18 @@ void machine_pt_probe(struct mm_pt_cfg *cfg)
 	*cfg = (struct mm_pt_cfg){ 0 };
 }
 
-/* A hart cannot reach into the TLB of another: the firmware makes all of them forget. */
+static void flush_here(void *gather)
+{
+	mm_pt_riscv64_flush_local(gather);
+}
+
+/* A hart cannot reach into the TLB of another: it has to be asked, of entries that became valid
+ * too. The firmware's remote fence (RFENCE) does the same, but asks one hart after the other. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
 	mm_pt_riscv64_flush_local(g);
-	if (!all)
-		return;
-	if (g->tables || !g->flush)
-		SBI(SBI_RFENCE, SBI_RFENCE_VMA, 0, UINT64_MAX, 0, UINT64_MAX);
-	else
-		SBI(SBI_RFENCE, SBI_RFENCE_VMA, 0, UINT64_MAX, g->start, g->last - g->start + 1);
+	if (all)
+		smp_call_others(flush_here, (void *)(uintptr_t)g);
 }
 
 void machine_interrupt(const struct cpu *c)
