@@ -32,6 +32,14 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
 #define MM_PLANT_FDT          4 /* device tree: offset of a property's name is not checked */
 #define MM_PLANT_SLAB_BIT     5 /* slab: the last object of a word is handed out twice */
+/* Races, for the schedule explorer: */
+#define MM_PLANT_SUM_RECHECK 10 /* summary: who cleared a bit does not look at the word again */
+#define MM_PLANT_PROMOTE     11 /* buddy: a full word is emptied by a store */
+#define MM_PLANT_GIVE        12 /* buddy: a free is a load and a store */
+#define MM_PLANT_SUM_INFER   13 /* summary: taken for set because the word was not zero */
+#define MM_PLANT_DRAIN       14 /* frames at hand: a drain empties other CPUs' magazines itself */
+#define MM_PLANT_DEPOT       15 /* magazines: the depot is used without its lock */
+#define MM_PLANT_BUSY        16 /* CPU-local: an interrupt does not test the busy flag */
 /* Page-table formats: */
 #define MM_PLANT_A64_SPLIT   20 /* AArch64: a block becomes a table without break-before-make */
 #define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */

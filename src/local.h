@@ -12,7 +12,9 @@
  *              L2 the flag is tested and set with plain loads and stores. That is right because
  *                 interrupters nest strictly: whoever comes between test and set is gone again, its
  *                 own flag cleared, before the store happens.
- *              L3 only compiler barriers are needed: owner and interrupter are one hart.
+ *              L3 between owner and interrupter compiler barriers suffice: they are one hart. Other
+ *                 CPUs may look at the flag, to learn whether the owner is inside: who sees it clear
+ *                 sees what was done before, so it is cleared with release.
  * Modes        MM_LOCAL in config.h. One choice for the page cache and the slab. */
 #ifndef MM_SRC_LOCAL_H
 #define MM_SRC_LOCAL_H
@@ -48,13 +50,16 @@ static inline void local_unpin(const struct mm_port *port, uintptr_t saved)
 static inline bool local_enter(uint32_t *busy)
 {
 #if MM_LOCAL == MM_LOCAL_FLAG
-	if (mm_atomic_load_relaxed(busy))
+	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_load_relaxed(busy))
 		return false;
 	mm_atomic_store_relaxed(busy, 1u); /* L2 */
 	mm_atomic_barrier();
 	return true;
 #elif MM_LOCAL == MM_LOCAL_TRYLOCK
 	return mm_atomic_swap(busy, 1u) == 0;
+#elif MM_LOCAL == MM_LOCAL_IRQ
+	mm_atomic_store_relaxed(busy, 1u); /* for other CPUs: L3 */
+	return true;
 #else
 	(void)busy;
 	return true;
@@ -63,11 +68,9 @@ static inline bool local_enter(uint32_t *busy)
 
 static inline void local_leave(uint32_t *busy)
 {
-#if MM_LOCAL == MM_LOCAL_FLAG
-	mm_atomic_barrier(); /* L3 */
-	mm_atomic_store_relaxed(busy, 0u);
-#elif MM_LOCAL == MM_LOCAL_TRYLOCK
-	mm_atomic_store_release(busy, 0u);
+#if MM_LOCAL != MM_LOCAL_NONE
+	mm_atomic_barrier();
+	mm_atomic_store_release(busy, 0u); /* L3 */
 #else
 	(void)busy;
 #endif

@@ -276,6 +276,36 @@ static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 	mm_pmm_cpu_idle(NULL);
 }
 
+#if MM_HOOKS && MM_LOCAL == MM_LOCAL_FLAG
+static unsigned irq_at, irq_now;
+static mm_paddr_t irq_pa;
+
+static void allocate_in_interrupt(void)
+{
+	if (++irq_now == irq_at)
+		irq_pa = page();
+}
+
+static void an_interrupt_while_a_cpu_goes_offline_does_no_harm(void **state)
+{
+	(void)state;
+	for (irq_at = 1; irq_now + 1 >= irq_at; irq_at++) {
+		assert_int_equal(mm_page_free(&pmm, page(), 0), MM_OK);
+		irq_now = 0;
+		irq_pa = 0;
+		sim_step = allocate_in_interrupt;
+		assert_int_equal(mm_pmm_cpu_offline(&pmm, 0), MM_OK);
+		sim_step = NULL;
+		assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+		if (irq_pa)
+			assert_int_equal(mm_page_free(&pmm, irq_pa, 0), MM_OK);
+		assert_true(pmm_state_hash(&pmm) == first_state);
+		assert_int_equal(mm_pmm_cpu_online(&pmm, 0), MM_OK);
+	}
+	assert_true(irq_at > 4);
+}
+#endif
+
 static void a_cpu_number_beyond_the_configured_ones_works(void **state)
 {
 	(void)state;
@@ -361,6 +391,9 @@ int main(void)
 		TEST(a_large_block_calls_frames_home),
 		TEST(one_particular_frame_is_found_at_hand),
 		TEST(an_unplugged_cpu_leaves_nothing_behind),
+#if MM_HOOKS && MM_LOCAL == MM_LOCAL_FLAG
+		TEST(an_interrupt_while_a_cpu_goes_offline_does_no_harm),
+#endif
 		TEST(a_cpu_number_beyond_the_configured_ones_works),
 #if MM_LOCAL == MM_LOCAL_FLAG
 		TEST(an_interrupt_in_the_middle_goes_round),

@@ -101,6 +101,7 @@ struct mm_pmm {
 	uint32_t ncpus;             /**< @private */
 	uint32_t hot_zone;          /**< @private the zone whose frames CPUs keep at hand */
 	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
+	uint32_t refills;           /**< @private how often a CPU began to fill its magazine */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
 };
@@ -159,7 +160,8 @@ MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base
  *  @retval MM_E_NOMEM no allowed zone has such a block: own frames at hand were given back, and
  *          those of all other CPUs if the port has `run_on`, and it was looked for again
  *  @retval MM_E_AGAIN other CPUs hold frames at hand and could not be made to give them back now
- *          (no `run_on`, or #MM_ALLOC_ATOMIC); they were asked to. Or as mm_buddy_alloc()
+ *          (no `run_on`, or #MM_ALLOC_ATOMIC, or they were about to use them); they were asked to. Or
+ *          as mm_buddy_alloc()
  *  @retval MM_E_INVAL NULL, unknown flag, no such zone, an order that no range could ever hold, or
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()

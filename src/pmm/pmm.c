@@ -145,14 +145,23 @@ static enum mm_status pmm_empty_hands(struct mm_pmm *pmm, uint32_t flags)
 	return MM_E_AGAIN;
 }
 
+/* Was no frame moved to a hand since refills was read? */
+static bool pmm_none_moved(const struct mm_pmm *pmm, uint32_t refills)
+{
+	return mm_atomic_load_acquire(&pmm->refills) == refills;
+}
+
 /* Nothing was found: empty all hands and look again. */
 static enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t zone, unsigned order,
 				     uint32_t flags, mm_pfn_t *pfn)
 {
+	uint32_t refills = mm_atomic_load_acquire(&pmm->refills);
 	enum mm_status empty = pmm_empty_hands(pmm, flags);
 	enum mm_status st = pmm_from_zones(pmm, zone, order, pfn);
 
-	return st == MM_E_NOMEM ? (empty == MM_OK ? MM_E_NOMEM : MM_E_AGAIN) : st;
+	if (st == MM_E_NOMEM && (empty != MM_OK || !pmm_none_moved(pmm, refills)))
+		st = MM_E_AGAIN;
+	return st;
 }
 
 enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
@@ -195,6 +204,24 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 	return pmm_alloc_as(pmm, order, flags, pmm_byte(order, flags), out);
 }
 
+/* Take a block by its address; some of it may be at hand. */
+static enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn,
+				unsigned order, uint32_t flags)
+{
+	enum mm_status st = mm_buddy_alloc_at(&r->buddy, pfn, order), empty = MM_OK;
+	uint32_t refills;
+
+	if (st != MM_E_BUSY || !pmm->ncpus)
+		return st;
+	refills = mm_atomic_load_acquire(&pmm->refills);
+	if (pmm_any_at_hand(pmm))
+		empty = pmm_empty_hands(pmm, flags);
+	st = mm_buddy_alloc_at(&r->buddy, pfn, order); /* it may have come back meanwhile */
+	if (st == MM_E_BUSY && (empty != MM_OK || !pmm_none_moved(pmm, refills)))
+		st = MM_E_AGAIN;
+	return st;
+}
+
 enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, uint32_t flags)
 {
 	mm_pfn_t pfn = mm_pa_to_pfn(pa);
@@ -213,14 +240,7 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	r = pmm_find(pmm, pfn);
 	if (!r || order > mm_buddy_max_order(&r->buddy))
 		return MM_E_FOREIGN;
-	st = mm_buddy_alloc_at(&r->buddy, pfn, order);
-	if (st == MM_E_BUSY && pmm_any_at_hand(pmm)) { /* it may be at hand */
-		enum mm_status empty = pmm_empty_hands(pmm, flags);
-
-		st = mm_buddy_alloc_at(&r->buddy, pfn, order);
-		if (st == MM_E_BUSY && empty != MM_OK)
-			st = MM_E_AGAIN;
-	}
+	st = pmm_claim(pmm, r, pfn, order, flags);
 	if (st != MM_OK)
 		return st;
 	pmm_count(pmm, r->zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */

@@ -11,7 +11,10 @@
  *                 it came here, and is set after it left.
  *              H3 a zone with few free frames leaves none at hand: see cpu_scarce().
  *              H4 memory is not reported as used up while frames are at hand anywhere: before a
- *                 failure own frames are given back, then those of others.
+ *                 failure own frames are given back, then those of others. A CPU that is inside may
+ *                 have frames on their way to its magazine, so `busy` counts as having some; and who
+ *                 begins to take some counts it in pmm->refills first, so that a search which they
+ *                 were taken away from knows.
  * Draining     with the port's run_on, others are drained by running on them. Without it they are
  *              asked, and answer at their next call: the failure is then MM_E_AGAIN.
  * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is
@@ -70,6 +73,7 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 
 	if (cpu_scarce(pmm))
 		return;
+	mm_atomic_add(&pmm->refills, 1u); /* H4 */
 	while (cpu->count < MM_PAGE_MAGAZINE / 2 &&
 	       pmm_from_zone(pmm, pmm->hot_zone, 0, &pfn) == MM_OK) {
 		cpu->frames[cpu->count] = pfn;
@@ -139,10 +143,16 @@ void pmm_cpu_empty_all(struct mm_pmm *pmm)
 		cpu_flush(pmm, &pmm->cpus[i], 0);
 }
 
+/* May this CPU have frames at hand, or on their way there? It sets `count` before it leaves. */
+static bool cpu_holds(const struct mm_page_cpu *cpu)
+{
+	return mm_atomic_load_acquire(&cpu->busy) || mm_atomic_load_relaxed(&cpu->count);
+}
+
 bool pmm_any_at_hand(const struct mm_pmm *pmm)
 {
 	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (mm_atomic_load_relaxed(&pmm->cpus[i].count))
+		if (cpu_holds(&pmm->cpus[i]))
 			return true;
 	return false;
 }
@@ -150,7 +160,7 @@ bool pmm_any_at_hand(const struct mm_pmm *pmm)
 void pmm_request_drain(struct mm_pmm *pmm)
 {
 	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (mm_atomic_load_relaxed(&pmm->cpus[i].count))
+		if (cpu_holds(&pmm->cpus[i]))
 			mm_atomic_store_relaxed(&pmm->cpus[i].drain, 1u);
 }
 
@@ -167,9 +177,11 @@ enum mm_status mm_pmm_drain(struct mm_pmm *pmm)
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
 	(void)pmm_cpu_drain(pmm);
+	if (MM_PLANTED(MM_PLANT_DRAIN))
+		pmm_cpu_empty_all(pmm);
 	pmm_request_drain(pmm);
 	for (uint32_t i = 0; pmm->port->run_on && i < pmm->ncpus; i++)
-		if (mm_atomic_load_relaxed(&pmm->cpus[i].count))
+		if (cpu_holds(&pmm->cpus[i]))
 			pmm->port->run_on(pmm->port->ctx, i, cpu_drain_here, pmm);
 	return pmm_any_at_hand(pmm) ? MM_E_AGAIN : MM_OK;
 }
@@ -203,7 +215,9 @@ enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
 
 enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 {
+	enum mm_status st = MM_E_BUSY;
 	struct mm_page_cpu *c;
+	uintptr_t saved;
 
 	if (!pmm)
 		return MM_E_INVAL;
@@ -212,10 +226,15 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
 	c = &pmm->cpus[cpu];
-	if (mm_atomic_load_acquire(&c->busy))
-		return MM_E_BUSY;
-	cpu_flush(pmm, c, 0);
-	c->drain = 0;
-	c->online = 0;
-	return MM_OK;
+	(void)local_pin(pmm->port, &saved);
+	if (!mm_atomic_load_acquire(&c->busy) && local_enter(&c->busy)) {
+		/* it may be this CPU: interrupts go round */
+		cpu_flush(pmm, c, 0);
+		c->drain = 0;
+		c->online = 0;
+		local_leave(&c->busy);
+		st = MM_OK;
+	}
+	local_unpin(pmm->port, saved);
+	return st;
 }

@@ -102,14 +102,23 @@ enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu)
 enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
 {
 	enum mm_status st = heap_check_cpu(heap, cpu);
+	struct mm_heap_cpu *c;
+	uintptr_t saved;
 
 	if (st != MM_OK)
 		return st;
-	if (mm_atomic_load_acquire(&heap->cpus[cpu].busy))
-		return MM_E_BUSY;
-	magazine_flush_cpu(heap, &heap->cpus[cpu]);
-	mm_atomic_store_release(&heap->cpus[cpu].online, 0u);
-	return MM_OK;
+	c = &heap->cpus[cpu];
+	st = MM_E_BUSY;
+	(void)local_pin(heap->pmm->port, &saved);
+	if (!mm_atomic_load_acquire(&c->busy) && local_enter(&c->busy)) {
+		/* it may be this CPU: interrupts go round */
+		magazine_flush_cpu(heap, c);
+		mm_atomic_store_release(&c->online, 0u);
+		local_leave(&c->busy);
+		st = MM_OK;
+	}
+	local_unpin(heap->pmm->port, saved);
+	return st;
 }
 
 /* Does this CPU have objects at hand, as far as can be seen from here? */
