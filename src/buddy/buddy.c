@@ -51,7 +51,10 @@
 /* As many levels as frame numbers have bits for: no shift reaches BUDDY_PFN_BITS. */
 #define BUDDY_LEVELS_FIT ((unsigned)((BUDDY_PFN_BITS - 1) / BUDDY_F))
 #define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)
-#define BUDDY_TRIES      64 /* searches again before MM_E_AGAIN */
+/* Searches again before MM_E_AGAIN. Tests that explore every schedule make it small. */
+#ifndef MM_BUDDY_TRIES
+#define MM_BUDDY_TRIES 64
+#endif
 
 /* A block: 2^run units of a level, from frame pfn on. */
 struct buddy_block {
@@ -196,19 +199,40 @@ static mm_word_t buddy_add(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_
 	return was | bits;
 }
 
+/* Empty a full word, if it is still full. */
+static bool buddy_take_full(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t *word)
+{
+	mm_word_t *at = buddy_word(b, level, pfn);
+
+	if (MM_PLANTED(MM_PLANT_PROMOTE)) {
+		mm_atomic_store_release(at, (mm_word_t)0);
+		return true;
+	}
+	return mm_atomic_cas(at, word, 0);
+}
+
 /* Keeps I3: word is full; as long as it is still so, replace it by one bit of the level above,
  * which may become full in turn. I2 holds: a full word has no unit outside the range, nor has its
  * sum. */
 static void buddy_merge(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
 {
 	buddy_begin(b);
-	while (buddy_full(word) && level + 1 < b->nlevels &&
-	       mm_atomic_cas(buddy_word(b, level, pfn), &word, 0)) {
+	while (buddy_full(word) && level + 1 < b->nlevels && buddy_take_full(b, level, pfn, &word)) {
 		buddy_sum_repair(&b->level[level], buddy_index(b, level, pfn));
 		level++;
 		word = buddy_add(b, level, pfn, buddy_unit_bit(level, pfn));
 	}
 	buddy_end(b);
+}
+
+/* Change a word from *was to `to`, if it is *was; else put it there. */
+static bool buddy_put(mm_word_t *at, mm_word_t *was, mm_word_t to)
+{
+	if (MM_PLANTED(MM_PLANT_GIVE)) {
+		mm_atomic_store_release(at, to);
+		return true;
+	}
+	return mm_atomic_cas(at, was, to);
 }
 
 static enum mm_status buddy_give(struct mm_buddy *b, const struct buddy_block *k)
@@ -219,8 +243,9 @@ static enum mm_status buddy_give(struct mm_buddy *b, const struct buddy_block *k
 	do {
 		if (MM_CHECKS > 0 && was & mask)
 			return MM_E_DOUBLE_FREE;
-	} while (!mm_atomic_cas(at, &was, was | mask));
-	buddy_filled(b, k->level, buddy_index(b, k->level, k->pfn));
+	} while (!buddy_put(at, &was, was | mask));
+	if (!MM_PLANTED(MM_PLANT_SUM_INFER) || !was)
+		buddy_filled(b, k->level, buddy_index(b, k->level, k->pfn));
 	if (buddy_full(was | mask) && k->level + 1 < b->nlevels)
 		buddy_merge(b, k->level, k->pfn, was | mask);
 	if (mm_atomic_load_seq(&b->searching)) { /* this free counts as a move */
@@ -376,7 +401,7 @@ static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_block *k,
 
 	mm_atomic_add(&b->searching, 1u);
 	mm_atomic_fence(); /* b->searching is seen before any word is read */
-	for (unsigned n = 0; n < BUDDY_TRIES && st == MM_E_AGAIN; n++) {
+	for (unsigned n = 0; n < MM_BUDDY_TRIES && st == MM_E_AGAIN; n++) {
 		uint32_t done = mm_atomic_load_acquire(&b->done);
 		uint32_t begun = mm_atomic_load_acquire(&b->begun);
 
@@ -708,4 +733,3 @@ enum mm_status mm_buddy_verify(const struct mm_buddy *b)
 #undef BUDDY_PFN_BITS
 #undef BUDDY_LEVELS_FIT
 #undef BUDDY_LEVELS_MAX
-#undef BUDDY_TRIES

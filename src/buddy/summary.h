@@ -78,6 +78,8 @@ static inline void buddy_sum_repair_bit(mm_word_t *word, mm_word_t *row, mm_word
 			mm_atomic_or(row, bit);
 		else
 			mm_atomic_and(row, (mm_word_t)~bit);
+		if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
+			return;
 	}
 }
 

@@ -112,27 +112,40 @@ static void magazine_drop(struct mm_heap *heap, void **top)
 	mm_unlock(port, &heap->lock, irq);
 }
 
+static uintptr_t depot_lock(struct mm_cache *cache)
+{
+	if (MM_PLANTED(MM_PLANT_DEPOT))
+		return 0;
+	return mm_lock(cache->heap->pmm->port, &cache->lock);
+}
+
+static void depot_unlock(struct mm_cache *cache, uintptr_t irq)
+{
+	if (!MM_PLANTED(MM_PLANT_DEPOT))
+		mm_unlock(cache->heap->pmm->port, &cache->lock, irq);
+}
+
 /* A full magazine from the depot, as its top, or NULL. */
 static void **depot_get(struct mm_cache *cache)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &cache->lock);
+	uintptr_t irq = depot_lock(cache);
 	void **magazine = cache->full;
 
+	if (MM_PLANTED(MM_PLANT_DEPOT))
+		mm_hook_step();
 	if (magazine) {
 		cache->full = *magazine;
 		cache->nfull--;
 	}
-	mm_unlock(port, &cache->lock, irq);
+	depot_unlock(cache, irq);
 	return magazine ? magazine + MAGAZINE_WORDS : NULL;
 }
 
 /* Leave a full magazine with the depot; false if it has enough. */
 static bool depot_put(struct mm_cache *cache, void **top)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
 	void **magazine = magazine_of(top);
-	uintptr_t irq = mm_lock(port, &cache->lock);
+	uintptr_t irq = depot_lock(cache);
 	bool room = cache->nfull < cache->depot_max;
 
 	if (room) {
@@ -140,7 +153,7 @@ static bool depot_put(struct mm_cache *cache, void **top)
 		cache->full = magazine;
 		cache->nfull++;
 	}
-	mm_unlock(port, &cache->lock, irq);
+	depot_unlock(cache, irq);
 	return room;
 }
 

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Schedule explorer: the real library code on simulated CPUs, in every order that matters.
+ *
+ * Theory of operation
+ * Problem      a race shows itself in one order of steps out of millions. Threads do not find it,
+ *              and cannot repeat it.
+ * Structure    each CPU is a coroutine. All of them stand before their next step: an atomic
+ *              operation, a lock, or another call of the port. The search picks one of them, lets it
+ *              make that step, and so on to the end: a schedule. Interrupts run on top of the CPU
+ *              that they hit. All is one thread, so a schedule can be repeated.
+ * Search       depth first over the choices; each schedule starts again from a copy of the first
+ *              state. A state that was seen before is not gone on from: the continuation of a CPU is
+ *              its stack from the stack pointer on, so equal memory and equal stacks mean an equal
+ *              future. With a bound on preemptions, a state is entered again if more are left.
+ * Memory       all that a schedule may change lives in one arena. Its pages are write-protected
+ *              until first written, so that only pages that were ever written are restored and
+ *              hashed. Pages that equal the first state add nothing to the hash.
+ * Oracle       ex_violate() from anywhere: the schedule is printed, and can be replayed. A state
+ *              that repeats on one path is a loop without progress. Nobody able to go on is a
+ *              deadlock.
+ * Limit        memory is sequentially consistent here; weaker orders are for other tools. */
+#ifndef EXPLORE_H
+#define EXPLORE_H
+#include <mmlib/kmalloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EX_CPUS    3
+#define EX_OPS     4  /* operations of one CPU */
+#define EX_IRQS    2  /* interrupts of one CPU */
+#define EX_SLOTS   16 /* blocks or objects that a scenario names */
+#define EX_RECORDS 24
+#define EX_FRAMES  512
+
+enum op_kind {
+	OP_NONE,
+	OP_ALLOC,
+	OP_ALLOC_AT,
+	OP_FREE,
+	OP_FREE_RACE, /* of several for one slot, exactly one must be believed */
+	OP_DRAIN,
+	OP_IDLE,
+	OP_OFFLINE, /* of the own CPU */
+	OP_SHRINK,
+	OP_KMALLOC,
+	OP_KFREE,
+	OP_EAT, /* set-up: take all free frames but `count` */
+};
+
+struct op {
+	enum op_kind kind;
+	unsigned slot, order;
+	uint32_t flags;
+	mm_pfn_t pfn, count; /* count: a stretch of frames instead of an order; bytes of kmalloc */
+	unsigned cpu;        /* set-up: where */
+};
+
+enum {
+	SCN_RUN_ON = 1, /* the port has run_on */
+	SCN_AMPLE = 2,  /* there is memory enough: no allocation may fail */
+	SCN_NO_IRQ = 4, /* no variant with one operation as an interrupt */
+	SCN_HANDS = 8,  /* CPUs have page magazines (slab scenarios) */
+	SCN_LONG = 16,  /* takes long: fewer preemptions in the short form */
+};
+
+struct world;
+struct scenario {
+	const char *name, *what;
+	const struct world *world;
+	unsigned flags;
+	int bound; /* most preemptions; 0: every schedule */
+	mm_pfn_t base, frames;
+	struct {
+		mm_pfn_t first, count;
+	} free[6];         /* what is free at the start (buddy) */
+	struct op held[8]; /* blocks at the start, slot by slot (buddy) */
+	struct op pre[16]; /* operations that make the first state (pmm, slab) */
+	struct op cpu[EX_CPUS][EX_OPS];
+	struct op irq[EX_CPUS][EX_IRQS];
+};
+extern const struct scenario ex_scenarios[];
+
+/* What was called, when it began and ended (in events), and what came of it. */
+struct record {
+	const struct op *op;
+	unsigned cpu, irq;
+	int start, end; /* end -1: still running */
+	enum mm_status st;
+	uint64_t first, count; /* frames, or address and bytes */
+};
+
+struct slot {
+	uint64_t first, count;
+	unsigned order;
+	bool live, initial;
+};
+
+/* What a schedule may change, beside the library's own memory. In the arena. */
+struct ex_state {
+	struct record record[EX_RECORDS];
+	unsigned nrecords;
+	int events;
+	struct slot slot[EX_SLOTS];
+	uint8_t map[EX_FRAMES]; /* 0 free, else slot + 1, or MAP_TAKEN */
+};
+#define MAP_TAKEN 255u
+extern struct ex_state *ex;
+
+/* One kind of thing under test. */
+struct world {
+	void (*setup)(const struct scenario *);
+	void (*run)(const struct op *, struct record *);
+	void (*finish)(const struct scenario *); /* all CPUs are done */
+};
+extern const struct world world_buddy, world_pmm, world_slab;
+
+/* arena.c */
+void arena_reset(void);
+void *arena_alloc(size_t bytes, size_t align);
+void arena_protect(void); /* the first state is complete */
+void arena_restore(void);
+uint64_t arena_hash(void);
+bool arena_fault(void *address); /* was it the first write to a page? */
+uint64_t ex_hash(uint64_t seed, const void *data, size_t bytes);
+
+/* cpu.c */
+extern struct mm_port ex_port, ex_port_run_on;
+extern uint32_t ex_setup_cpu;
+enum { ACT_STEP, ACT_IRQ, ACT_IPI };
+void cpu_setup(const struct scenario *s);
+void cpu_start(void); /* before each schedule */
+bool cpu_can(unsigned cpu, unsigned action);
+bool cpu_finished(unsigned cpu);
+void cpu_act(unsigned cpu, unsigned action);
+uint64_t cpu_hash(uint64_t seed);
+void cpu_where(unsigned cpu, const char **what, void **where);
+void cpu_abandon(void); /* leave the running coroutine for ever */
+bool cpu_running(void);
+void cpu_memory(void *host, uint64_t base, uint64_t bytes); /* what to_virt reaches */
+extern unsigned ex_ncpus;
+
+/* search.c */
+void ex_violate(const char *format, ...) __attribute__((format(printf, 1, 2)));
+struct ex_limits {
+	unsigned long schedules;
+	double seconds;
+	bool no_pruning; /* go on from states that were seen */
+};
+struct ex_result {
+	unsigned long schedules, states;
+	double stands_for, seconds;
+	bool complete, violated;
+};
+struct ex_result ex_search(const struct scenario *s, const struct ex_limits *limits);
+bool ex_replay(const struct scenario *s, const char *schedule);
+void ex_print_schedule(void);
+
+/* world.c: what the worlds share */
+struct slot *world_live(const struct op *op);
+void world_got(struct record *r, uint64_t first, uint64_t count, unsigned order);
+void world_giving(struct record *r, struct slot *slot);
+void world_check_failures(const struct scenario *s, mm_pfn_t base, mm_pfn_t frames);
+void world_must(bool ok, const char *what);
+#endif

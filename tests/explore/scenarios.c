@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* What is explored. Words have 8 bits (MM_WORD_BITS=8): a word is a unit of 8 frames, 64 frames are two
+ * levels, 512 three. */
+#include "explore.h"
+
+#define A(s, o)                                                                                    \
+	{                                                                                          \
+		.kind = OP_ALLOC, .slot = (s), .order = (o)                                        \
+	}
+#define AT(s, p, o)                                                                                \
+	{                                                                                          \
+		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .order = (o)                         \
+	}
+#define F(s)                                                                                       \
+	{                                                                                          \
+		.kind = OP_FREE, .slot = (s)                                                       \
+	}
+#define HOLD(p, o)                                                                                 \
+	{                                                                                          \
+		.kind = OP_FREE, .pfn = (p), .order = (o)                                          \
+	}
+#define HOLDS(p, n)                                                                                \
+	{                                                                                          \
+		.kind = OP_FREE, .pfn = (p), .count = (n)                                          \
+	}
+#define KM(s, n)                                                                                   \
+	{                                                                                          \
+		.kind = OP_KMALLOC, .slot = (s), .count = (n)                                      \
+	}
+#define KF(s)                                                                                      \
+	{                                                                                          \
+		.kind = OP_KFREE, .slot = (s)                                                      \
+	}
+#define RACE(s)                                                                                    \
+	{                                                                                          \
+		.kind = OP_FREE_RACE, .slot = (s)                                                  \
+	}
+#define DRAIN                                                                                      \
+	{                                                                                          \
+		.kind = OP_DRAIN                                                                   \
+	}
+#define SHRINK                                                                                     \
+	{                                                                                          \
+		.kind = OP_SHRINK                                                                  \
+	}
+#define IDLE                                                                                       \
+	{                                                                                          \
+		.kind = OP_IDLE                                                                    \
+	}
+#define OFFLINE                                                                                    \
+	{                                                                                          \
+		.kind = OP_OFFLINE                                                                 \
+	}
+#define EAT(n)                                                                                     \
+	{                                                                                          \
+		.kind = OP_EAT, .count = (n)                                                       \
+	}
+/* The same, in the set-up, on CPU c. */
+#define A_ON(c, s, o)                                                                              \
+	{                                                                                          \
+		.kind = OP_ALLOC, .slot = (s), .order = (o), .cpu = (c)                            \
+	}
+#define F_ON(c, s)                                                                                 \
+	{                                                                                          \
+		.kind = OP_FREE, .slot = (s), .cpu = (c)                                           \
+	}
+#define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
+#define SLAB          .world = &world_slab, .frames = 48
+#define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
+#define BUDDY(n)      .world = &world_buddy, .frames = (n)
+
+const struct scenario ex_scenarios[] = {
+	{ "b-alloc-alloc", "two allocations split one unit", BUDDY(64), .free = { { 8, 8 } },
+	  .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "b-last", "two allocations, one free frame", BUDDY(64), .free = { { 11, 1 } },
+	  .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "b-promote", "a free completes a word, an allocation wants a frame of it", BUDDY(64),
+	  .free = { { 0, 7 } }, .held = { HOLD(7, 0) }, .cpu = { { A(1, 0) }, { F(0) } } },
+	{ "b-promote-unit", "a free completes a word, an allocation wants the unit", BUDDY(64),
+	  .free = { { 0, 7 } }, .held = { HOLD(7, 0) }, .cpu = { { A(1, 3) }, { F(0) } } },
+	{ "b-free-free", "two frees complete one word", BUDDY(64), .free = { { 0, 6 } },
+	  .held = { HOLD(6, 0), HOLD(7, 0) }, .cpu = { { F(0) }, { F(1) } } },
+	{ "b-free-free-up", "two frees complete two words and the word above", BUDDY(512),
+	  .free = { { 0, 7 }, { 8, 7 }, { 16, 48 } }, .held = { HOLD(7, 0), HOLD(15, 0) },
+	  .cpu = { { F(0) }, { F(1) } } },
+	{ "b-split-free", "a unit is split while a word below another is completed", BUDDY(64),
+	  .free = { { 1, 7 }, { 8, 8 } }, .held = { HOLD(0, 0) },
+	  .cpu = { { A(1, 1) }, { F(0) } } },
+	{ "b-split-deep", "last unit of a parent, split through two levels", BUDDY(512),
+	  .free = { { 448, 64 } }, .cpu = { { A(0, 0) }, { A(1, 3) } } },
+	{ "b-split-buddy", "a unit is split while another part of it is freed", BUDDY(512),
+	  .free = { { 64, 32 }, { 104, 24 } }, .held = { HOLD(96, 3) },
+	  .cpu = { { A(1, 0) }, { F(0) } } },
+	{ "b-at-alloc", "a frame by its address, and any frame", BUDDY(64), .free = { { 0, 8 } },
+	  .cpu = { { AT(0, 1, 0) }, { A(1, 0) } } },
+	{ "b-at-at", "one frame, wanted twice", BUDDY(64), .free = { { 0, 8 } },
+	  .cpu = { { AT(0, 1, 0) }, { AT(1, 0, 1) } } },
+	{ "b-at-free", "a unit by its address while a free completes it", BUDDY(64),
+	  .free = { { 8, 7 } }, .held = { HOLD(15, 0) }, .cpu = { { AT(1, 8, 3) }, { F(0) } } },
+	{ "b-at-part", "a frame by its address while its word is promoted", BUDDY(64),
+	  .free = { { 8, 7 } }, .held = { HOLD(15, 0) }, .cpu = { { AT(1, 9, 0) }, { F(0) } } },
+	{ "b-range", "a range is freed, an allocation takes of it", BUDDY(64), .free = { { 0, 3 } },
+	  .held = { HOLDS(3, 14) }, .cpu = { { A(1, 1) }, { F(0) } } },
+	{ "b-empty-fill", "a word becomes empty and filled: its summary", BUDDY(128),
+	  .free = { { 16, 1 } }, .held = { HOLD(17, 0) }, .cpu = { { A(1, 0) }, { F(0) } } },
+	{ "b-empty-empty", "two words of one summary bit's row become empty", BUDDY(128),
+	  .free = { { 16, 1 }, { 24, 1 } }, .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "b-infer", "a free into a word whose summary is not set yet, then an allocation",
+	  BUDDY(128), .held = { HOLD(17, 0), HOLD(19, 0) },
+	  .cpu = { { F(0) }, { F(1), A(2, 0) } } },
+	{ "b-behind", "a pair is freed behind a search, and the one before it taken", BUDDY(64),
+	  .free = { { 3, 1 }, { 8, 2 }, { 11, 1 } }, .held = { HOLD(0, 1) },
+	  .cpu = { { A(1, 1) }, { F(0), AT(2, 8, 1) } } },
+	{ "b-around", "both allocate and free round one frame", LONG_BUDDY(64),
+	  .free = { { 8, 8 } }, .cpu = { { A(0, 0), F(0) }, { A(1, 0), F(1) } } },
+	{ "b-around-unit", "units and frames, back and forth", LONG_BUDDY(64), .free = { { 8, 8 } },
+	  .cpu = { { A(0, 3), F(0) }, { A(1, 0), F(1), A(2, 1) } } },
+	{ "b-three", "two frees complete a word, a third CPU allocates", LONG_BUDDY(64),
+	  .free = { { 0, 6 } }, .held = { HOLD(6, 0), HOLD(7, 0) },
+	  .cpu = { { F(0) }, { F(1) }, { A(2, 0) } } },
+	{ "b-three-unit", "two frees complete a word, a third CPU wants the unit", LONG_BUDDY(64),
+	  .free = { { 0, 6 } }, .held = { HOLD(6, 0), HOLD(7, 0) },
+	  .cpu = { { F(0) }, { F(1) }, { A(2, 3) } } },
+	{ "b-three-empty", "a word becomes empty and filled, a third CPU searches", LONG_BUDDY(128),
+	  .free = { { 16, 1 } }, .held = { HOLD(17, 0) },
+	  .cpu = { { A(1, 0) }, { F(0) }, { A(2, 0) } } },
+	{ "b-irq-two", "an interrupt frees while two CPUs split and merge", LONG_BUDDY(64),
+	  .free = { { 0, 6 }, { 8, 8 } }, .held = { HOLD(6, 0), HOLD(7, 0) },
+	  .cpu = { { F(0) }, { A(2, 1) } }, .irq = { { F(1) }, { A(3, 0) } } },
+	{ "b-irq-nested", "an interrupt inside an interrupt inside a call", BUDDY(64),
+	  .free = { { 0, 6 }, { 8, 8 } }, .held = { HOLD(6, 0), HOLD(7, 0) }, .cpu = { { F(0) } },
+	  .irq = { { A(2, 0), F(1) } } },
+
+	{ "p-alloc-alloc", "both refill their magazines", PMM, .flags = SCN_RUN_ON,
+	  .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "p-alloc-free", "one refills, the other frees what the first got before", PMM,
+	  .flags = SCN_RUN_ON, .pre = { A_ON(0, 0, 0) }, .cpu = { { A(1, 0) }, { F(0) } } },
+	{ "p-pop-pop", "both pop", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { A(2, 0) }, { A(3, 0) } } },
+	{ "p-flush", "a full magazine is emptied by half, the other CPU refills", PMM,
+	  .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3) },
+	  .cpu = { { F(4) }, { A(5, 0) } } },
+	{ "p-flush-flush", "both empty full magazines", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(1, 5, 0), A_ON(1, 6, 0), A_ON(1, 7, 0), A_ON(1, 8, 0), A_ON(1, 9, 0),
+		   F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(1, 5), F_ON(1, 6), F_ON(1, 7) },
+	  .cpu = { { F(4), F(3) }, { F(9), F(8) } }, .bound = 2 },
+	{ "p-order", "a block, and a frame", PMM, .flags = SCN_RUN_ON,
+	  .cpu = { { A(0, 3) }, { A(1, 0) } } },
+	{ "p-drain-alloc", "a drain calls the CPU that allocates", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(1, 0, 0), F_ON(1, 0) }, .cpu = { { DRAIN }, { A(1, 0) } } },
+	{ "p-drain-free", "a drain calls the CPU that frees", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DRAIN }, { F(0) } } },
+	{ "p-drain-drain", "two CPUs drain each other", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DRAIN }, { DRAIN } } },
+	{ "p-ask-alloc", "a drain without run_on, and the CPU allocates", PMM,
+	  .pre = { A_ON(1, 0, 0), F_ON(1, 0) }, .cpu = { { DRAIN }, { A(1, 0) } } },
+	{ "p-ask-idle", "a drain without run_on, and the CPU is idle", PMM,
+	  .pre = { A_ON(1, 0, 0) }, .cpu = { { DRAIN }, { IDLE } } },
+	{ "p-offline", "a CPU goes offline while the other allocates", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { OFFLINE }, { A(2, 0) } } },
+	{ "p-oom-hand", "the last frame is at hand on the other CPU, which is idle", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { A(1, 0) }, { IDLE } } },
+	{ "p-oom-pop", "the last frame is at hand on the other CPU, which wants it too", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { A(1, 0) }, { A(2, 0) } } },
+	{ "p-oom-free", "the last frame is at hand on the other CPU, which frees another", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { A(1, 0) }, { F(0) } } },
+	{ "p-oom-block", "the last pair is free as two halves, one of them at hand", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), F_ON(1, 0), EAT(0) },
+	  .cpu = { { A(1, 1) }, { A(2, 0) } } },
+	{ "p-oom-ask", "the last frame is at hand on the other CPU, and there is no run_on", PMM,
+	  .flags = SCN_LONG, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { A(1, 0) }, { A(2, 0) } } },
+	{ "p-oom-refill",
+	  "memory runs out while a CPU refills, and an interrupt frees a frame there", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .bound = 3,
+	  .pre = { AT(0, 32, 5), AT(1, 70, 0), AT(2, 72, 0), EAT(0), F(1), F(0) },
+	  .cpu = { { A(5, 0) }, { A(3, 5), A(4, 0) } }, .irq = { { F(2) } } },
+	{ "p-at-hand", "a frame by its address, at hand on a CPU that is drained", PMM,
+	  .flags = SCN_RUN_ON, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { AT(2, 0, 0) }, { DRAIN } } },
+	{ "p-at-pop", "a frame by its address, at hand on a CPU that wants it too", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), EAT(0) },
+	  .cpu = { { AT(2, 0, 0) }, { A(3, 0) } } },
+	{ "p-race", "one frame is freed twice", PMM, .flags = SCN_RUN_ON, .pre = { A_ON(0, 0, 0) },
+	  .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "p-race-block", "one block is freed twice", PMM, .flags = SCN_RUN_ON,
+	  .pre = { A_ON(0, 0, 2) }, .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "p-around", "both allocate and free", PMM, .flags = SCN_RUN_ON, .bound = 2,
+	  .cpu = { { A(0, 0), F(0) }, { A(1, 0), F(1) } } },
+	{ "p-cross", "each frees what the other got", PMM, .flags = SCN_RUN_ON, .bound = 2,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { F(1), A(2, 0) }, { F(0), A(3, 0) } } },
+	{ "p-irq-drain", "a drain, and an interrupt on the CPU that is called", PMM,
+	  .flags = SCN_RUN_ON, .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) }, .bound = 2,
+	  .cpu = { { DRAIN }, { A(2, 0) } }, .irq = { { { 0 } }, { F(0) } } },
+	{ "p-irq-nested", "an interrupt inside an interrupt inside a call", PMM,
+	  .flags = SCN_RUN_ON, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
+	  .cpu = { { F(0) } }, .irq = { { F(1), F(2) } } },
+
+	{ "s-alloc-alloc", "both make a first slab", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG, .cpu = { { A(0, 0) }, { A(1, 0) } },
+	  .bound = 3 },
+	{ "s-grow-grow", "both make a further slab", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0) },
+	  .cpu = { { A(4, 0) }, { A(5, 0) } } },
+	{ "s-alloc-free", "one allocates, the other frees what the first got", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0) },
+	  .cpu = { { A(2, 0) }, { F(0) } } },
+	{ "s-pop-push", "both use their magazines only", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { A(2, 0) }, { F(1) } } },
+	{ "s-depot", "a magazine is given to the depot while another is taken", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3) },
+	  .cpu = { { F(4) }, { A(6, 0) } } },
+	{ "s-depot-get", "two CPUs want the depot's magazine", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4),
+		   A_ON(0, 6, 0), A_ON(0, 7, 0), A_ON(0, 8, 0) },
+	  .cpu = { { A(9, 0) }, { A(10, 0) } } },
+	{ "s-depot-put", "two CPUs leave a magazine with the depot", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(1, 4, 0),
+		   A_ON(1, 5, 0), A_ON(1, 6, 0), A_ON(1, 7, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2),
+		   F_ON(1, 4), F_ON(1, 5), F_ON(1, 6) },
+	  .bound = 2, .cpu = { { F(3), A(8, 0) }, { F(7), A(9, 0) } } },
+	{ "s-put-take", "the last object of a slab comes home while another is taken", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), F_ON(0, 1),
+		   F_ON(0, 3) },
+	  .bound = 3, .cpu = { { DRAIN }, { A(4, 0) } } },
+	{ "s-shrink-alloc", "all is given back while one allocates", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), F_ON(0, 0) }, .bound = 2,
+	  .cpu = { { SHRINK }, { A(2, 0) } } },
+	{ "s-shrink-free", "all is given back while one frees", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .bound = 2, .cpu = { { SHRINK }, { F(0) } } },
+	{ "s-shrink-ask", "all is given back, without run_on", SLAB, .flags = SCN_AMPLE | SCN_LONG,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .bound = 2,
+	  .cpu = { { SHRINK }, { F(0), A(2, 0) } } },
+	{ "s-shrink-shrink", "two CPUs give all back", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), F_ON(0, 0) }, .bound = 1,
+	  .cpu = { { SHRINK }, { SHRINK } } },
+	{ "s-offline", "a CPU goes offline while the other allocates", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .bound = 2,
+	  .cpu = { { OFFLINE }, { A(2, 0), A(3, 0) } } },
+	{ "s-cross", "each frees what the other got", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0) }, .bound = 2,
+	  .cpu = { { F(2), A(4, 0) }, { F(0), A(5, 0) } } },
+	{ "s-around", "both allocate and free", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .bound = 2,
+	  .cpu = { { A(2, 0), F(2), F(0) }, { A(3, 0), A(4, 0), F(3) } } },
+	{ "s-race", "one object is freed twice", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0) }, .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "s-large", "large blocks of two CPUs", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { KM(0, 12000) }, .cpu = { { KM(1, 16384) }, { KF(0) } } },
+	{ "s-large-small", "a large block is freed, a small one allocated", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { KM(0, 12000) }, .bound = 2,
+	  .cpu = { { KM(1, 64) }, { KF(0) } } },
+	{ "s-hands", "frames at hand, and a slab that grows", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_HANDS, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0) },
+	  .bound = 2, .cpu = { { A(2, 0) }, { A(3, 0) } } },
+	{ "s-irq-nested", "an interrupt inside an interrupt inside a call", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
+	  .cpu = { { F(0) } }, .irq = { { A(3, 0), F(1) } } },
+	{ "s-irq-grow", "two CPUs make slabs, and an interrupt hits one", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0) }, .bound = 1,
+	  .cpu = { { A(4, 0) }, { A(5, 0) } }, .irq = { { A(6, 0) } } },
+	{ 0 },
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Page frames, with frames at hand on each CPU. */
+#include "../pmm_state.h"
+#include "explore.h"
+#include "pmm/pmm.h"
+#include "world_pmm.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BASE UINT64_C(0x100000)
+
+struct mm_pmm *ex_pmm;
+static unsigned char *ram;
+static uint64_t all_free;
+static mm_pfn_t base;
+static mm_pfn_t eaten[EX_FRAMES]; /* set-up only */
+static unsigned neaten;
+
+/* FNV-1a, as the simulated machine has it. */
+uint64_t sim_hash(uint64_t hash, const void *data, size_t bytes)
+{
+	const unsigned char *p = data;
+
+	hash = hash ? hash : 0xcbf29ce484222325u;
+	for (size_t i = 0; i < bytes; i++)
+		hash = (hash ^ p[i]) * 0x100000001b3u;
+	return hash;
+}
+
+void world_pmm_make(const struct scenario *s, unsigned ncpus)
+{
+	static struct mm_mem entries[16];
+	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	struct mm_memmap map;
+	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = ncpus };
+	size_t bytes = (size_t)s->frames << MM_FRAME_SHIFT;
+
+	ex_pmm = arena_alloc(sizeof(*ex_pmm), 4096);
+	ram = arena_alloc(bytes, 4096);
+	cpu_memory(ram, BASE, bytes);
+	base = mm_pa_to_pfn(BASE);
+	cfg.reach = BASE + bytes - 1;
+	neaten = 0;
+	world_must(mm_memmap_init(&map, entries, 16) == MM_OK &&
+			   mm_memmap_add(&map, BASE, bytes, MM_MEM_USABLE, NULL) == MM_OK,
+		   "map");
+	world_must(mm_pmm_init(ex_pmm, s->flags & SCN_RUN_ON ? &ex_port_run_on : &ex_port, &map,
+			       &cfg) == MM_OK,
+		   "pmm");
+	for (unsigned i = 1; i < ncpus; i++)
+		world_must(mm_pmm_cpu_online(ex_pmm, i) == MM_OK, "online");
+	all_free = pmm_state_hash(ex_pmm);
+	memset(ex->map, MAP_TAKEN, sizeof(ex->map));
+	for (mm_pfn_t i = 0; i < s->frames; i++) {
+		struct mm_frame_run run;
+
+		world_must(mm_page_info(ex_pmm, BASE + (i << MM_FRAME_SHIFT), &run) == MM_OK,
+			   "info");
+		if (run.state == MM_FRAME_FREE)
+			ex->map[i] = 0;
+	}
+}
+
+/* Take the highest frames of the buddy, until `leave` are left. */
+static void eat(mm_pfn_t leave)
+{
+	struct mm_range *r = &ex_pmm->ranges[0];
+
+	for (mm_pfn_t pfn = r->last; mm_buddy_count_free(&r->buddy) > leave; pfn--) {
+		if (!mm_buddy_is_free(&r->buddy, pfn))
+			continue;
+		world_must(mm_page_alloc_at(ex_pmm, mm_pfn_to_pa(pfn), 0, MM_ALLOC_ATOMIC) == MM_OK,
+			   "eat");
+		eaten[neaten++] = pfn;
+		ex->map[pfn - base] = MAP_TAKEN;
+	}
+}
+
+static void run(const struct op *op, struct record *r)
+{
+	struct slot *slot = world_live(op);
+	mm_paddr_t pa = mm_pfn_to_pa(op->pfn + base);
+
+	switch (op->kind) {
+	case OP_ALLOC:
+	case OP_ALLOC_AT:
+		r->st = op->kind == OP_ALLOC ? mm_page_alloc(ex_pmm, op->order, op->flags, &pa)
+					     : mm_page_alloc_at(ex_pmm, pa, op->order, op->flags);
+		if (r->st == MM_OK) {
+			if (pa < BASE || ex->map[mm_pa_to_pfn(pa) - base] == MAP_TAKEN)
+				ex_violate("got a frame that is not free: %#llx",
+					   (unsigned long long)pa);
+			world_got(r, mm_pa_to_pfn(pa), (mm_pfn_t)1 << op->order, op->order);
+		}
+		break;
+	case OP_FREE:
+		world_giving(r, slot);
+		r->st = mm_page_free(ex_pmm, mm_pfn_to_pa(slot->first), slot->order);
+		if (r->st != MM_OK)
+			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
+		break;
+	case OP_FREE_RACE:
+		world_giving(r, slot);
+		r->st = mm_page_free(ex_pmm, mm_pfn_to_pa(slot->first), slot->order);
+		if (r->st != MM_OK && r->st != MM_E_DOUBLE_FREE)
+			ex_violate("racing free: status %d", (int)r->st);
+		break;
+	case OP_DRAIN:
+		r->st = mm_pmm_drain(ex_pmm);
+		break;
+	case OP_IDLE:
+		mm_pmm_cpu_idle(ex_pmm);
+		break;
+	case OP_OFFLINE:
+		r->st = mm_pmm_cpu_offline(ex_pmm, r->cpu);
+		break;
+	case OP_EAT:
+		eat(op->count);
+		break;
+	default:
+		abort();
+	}
+}
+
+/* The operations that make the first state are no part of the history. */
+void world_pre(const struct scenario *s, void (*does)(const struct op *, struct record *))
+{
+	for (unsigned i = 0; i < 16 && s->pre[i].kind; i++) {
+		struct record r = { .op = &s->pre[i] };
+
+		ex_setup_cpu = s->pre[i].cpu;
+		does(r.op, &r);
+		world_must(r.st == MM_OK, "preparation");
+	}
+	ex_setup_cpu = 0;
+	for (unsigned i = 0; i < EX_SLOTS; i++)
+		ex->slot[i].initial = ex->slot[i].live;
+}
+
+static void setup(const struct scenario *s)
+{
+	unsigned ncpus = 0;
+
+	while (ncpus < EX_CPUS && s->cpu[ncpus][0].kind)
+		ncpus++;
+	world_pmm_make(s, ncpus < 2 ? 2 : ncpus);
+	world_pre(s, run);
+	for (unsigned i = 0; i < EX_SLOTS; i++)
+		if (ex->slot[i].live)
+			memset(ex->map + (ex->slot[i].first - base), (int)i + 1, ex->slot[i].count);
+}
+
+/* Of racing frees of a slot, one was believed. */
+static void check_races(void)
+{
+	for (unsigned slot = 0; slot < EX_SLOTS; slot++) {
+		unsigned asked = 0, believed = 0;
+
+		for (unsigned i = 0; i < ex->nrecords; i++) {
+			const struct record *r = &ex->record[i];
+
+			if (r->op->kind == OP_FREE_RACE && r->op->slot == slot) {
+				asked++;
+				believed += r->st == MM_OK;
+			}
+		}
+		if (asked && believed != 1)
+			ex_violate("of %u racing frees, %u were believed", asked, believed);
+	}
+}
+
+void world_pmm_all_back(void)
+{
+	pmm_cpu_empty_all(ex_pmm);
+	for (uint32_t i = 0; i < ex_pmm->ncpus; i++)
+		ex_pmm->cpus[i].drain = 0;
+	world_must(mm_pmm_verify(ex_pmm) == MM_OK, "verify after all is free");
+	world_must(pmm_state_hash(ex_pmm) == all_free, "all is free, but the state differs");
+}
+
+static void finish(const struct scenario *s)
+{
+	world_must(mm_pmm_verify(ex_pmm) == MM_OK, "verify at the end");
+	check_races();
+	world_check_failures(s, base, s->frames);
+	for (uint32_t i = 0; i < ex_pmm->ncpus; i++)
+		world_must(!ex_pmm->cpus[i].busy, "a CPU is busy at the end");
+	for (unsigned i = 0; i < EX_SLOTS; i++) {
+		struct slot *slot = &ex->slot[i];
+
+		if (slot->live)
+			world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(slot->first), slot->order) ==
+					   MM_OK,
+				   "free of what is left");
+	}
+	for (unsigned i = 0; i < neaten; i++)
+		world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(eaten[i]), 0) == MM_OK,
+			   "free of the rest");
+	world_pmm_all_back();
+}
+
+const struct world world_pmm = { setup, run, finish };

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The heap. One cache whose slabs hold two objects and whose magazines hold two, so that every edge is
+ * near. */
+#include "explore.h"
+#include "slab/slab.h"
+#include "world_pmm.h"
+#include <stdlib.h>
+#include <string.h>
+
+static struct mm_heap *heap;
+static struct mm_cache *cache;
+
+static void run(const struct op *op, struct record *r);
+
+static void setup(const struct scenario *s)
+{
+	struct mm_cache_cfg cfg = { "two", 2048, 0 };
+
+	world_pmm_make(s, s->flags & SCN_HANDS ? 2 : 0);
+	heap = arena_alloc(sizeof(*heap), 4096);
+	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
+		   "heap");
+	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
+	cache->order = 0;
+	cache->nobjects = 2;
+	cache->capacity = 2;
+	cache->depot_max = 1;
+	world_pre(s, run);
+}
+
+/* Objects are filled, so that memory given twice, or used by the heap itself, shows. */
+static void fill(const struct slot *slot, unsigned byte)
+{
+	memset((void *)(uintptr_t)slot->first, (int)byte, 16);
+	memset((void *)(uintptr_t)(slot->first + slot->count - 16), (int)byte, 16);
+}
+
+static void check_filled(const struct slot *slot, unsigned byte)
+{
+	const unsigned char *p = (const void *)(uintptr_t)slot->first;
+
+	for (unsigned i = 0; i < 16; i++)
+		if (p[i] != byte || p[slot->count - 1 - i] != byte)
+			ex_violate("somebody wrote into an object that is in use");
+}
+
+static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
+{
+	r->st = st;
+	if (st != MM_OK)
+		return;
+	world_got(r, (uint64_t)(uintptr_t)p, bytes, 0);
+	fill(&ex->slot[r->op->slot], 0x40 + r->op->slot);
+}
+
+static void run(const struct op *op, struct record *r)
+{
+	struct slot *slot = world_live(op);
+	void *p = NULL;
+
+	switch (op->kind) {
+	case OP_ALLOC:
+		r->st = mm_cache_alloc_st(cache, op->flags, &p);
+		got(r, r->st, p, 2048);
+		break;
+	case OP_KMALLOC:
+		r->st = mm_kmalloc_st(heap, (size_t)op->count, op->flags, &p);
+		got(r, r->st, p, (size_t)op->count);
+		break;
+	case OP_FREE:
+	case OP_KFREE:
+	case OP_FREE_RACE:
+		if (slot->live)
+			check_filled(slot, 0x40 + op->slot);
+		world_giving(r, slot);
+		p = (void *)(uintptr_t)slot->first;
+		r->st = op->kind == OP_KFREE ? mm_kfree(heap, p) : mm_cache_free(cache, p);
+		if (r->st != MM_OK && !(op->kind == OP_FREE_RACE && r->st == MM_E_DOUBLE_FREE))
+			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
+		break;
+	case OP_SHRINK:
+		r->st = mm_heap_shrink(heap);
+		break;
+	case OP_DRAIN:
+		r->st = mm_heap_drain(heap);
+		break;
+	case OP_IDLE:
+		mm_heap_cpu_idle(heap);
+		break;
+	case OP_OFFLINE:
+		r->st = mm_heap_cpu_offline(heap, r->cpu);
+		break;
+	default:
+		abort();
+	}
+}
+
+static void check_history(const struct scenario *s)
+{
+	unsigned races = 0, believed = 0;
+
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+		bool allocates = r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC;
+
+		if (allocates && r->st != MM_OK && s->flags & SCN_AMPLE)
+			ex_violate("record %u fails with status %d although there is memory enough",
+				   i, (int)r->st);
+		if (allocates && r->st != MM_OK && r->st != MM_E_NOMEM && r->st != MM_E_AGAIN)
+			ex_violate("record %u ends with status %d", i, (int)r->st);
+		races += r->op->kind == OP_FREE_RACE;
+		believed += r->op->kind == OP_FREE_RACE && r->st == MM_OK;
+	}
+	if (races && believed != 1)
+		ex_violate("of %u racing frees, %u were believed", races, believed);
+}
+
+static void finish(const struct scenario *s)
+{
+	struct mm_cache_stats stats;
+	uint32_t it = 0;
+	size_t used = 0;
+
+	check_history(s);
+	ex_pmm->port = &ex_port_run_on;
+	for (struct mm_cache *c; (c = mm_cache_next(heap, &it)) != NULL;) {
+		world_must(mm_cache_verify(c) == MM_OK, "verify at the end");
+		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
+		used += stats.used;
+	}
+	used += heap->nlarge;
+	for (uint32_t i = 0; i < heap->ncpus; i++)
+		world_must(!heap->cpus[i].busy, "a CPU is busy at the end");
+	for (unsigned i = 0; i < EX_SLOTS; i++) {
+		struct slot *slot = &ex->slot[i];
+
+		if (!slot->live)
+			continue;
+		used--;
+		check_filled(slot, 0x40 + i);
+		world_must(mm_kfree(heap, (void *)(uintptr_t)slot->first) == MM_OK,
+			   "free of what is left");
+	}
+	world_must(used == 0, "what is used is not what is held");
+	world_must(mm_heap_destroy(heap) == MM_OK, "destroy");
+	world_pmm_all_back();
+}
+
+const struct world world_slab = { setup, run, finish };
