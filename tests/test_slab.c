@@ -444,6 +444,28 @@ static void without_run_on_other_cpus_are_asked(void **state)
 	sim.port.run_on = run_on;
 }
 
+/* CPU 1 has an empty magazine at hand, and nothing is allocated. */
+static void a_cache_is_not_destroyed_under_a_magazine_of_another_cpu(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(16384, 0); /* four objects in a magazine */
+	void *p[4];
+
+	sim.port.run_on = NULL;
+	this_cpu = 1;
+	for (unsigned i = 0; i < 4; i++)
+		assert_non_null(p[i] = mm_cache_alloc(cache, 0));
+	this_cpu = 0;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_E_AGAIN);
+	this_cpu = 1;
+	mm_heap_cpu_idle(&heap);
+	this_cpu = 0;
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	sim.port.run_on = run_on; /* stop() finds whether the magazine was lost */
+}
+
 static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 {
 	(void)state;
@@ -696,3 +718,4 @@ int main(void)
 	};
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }
+		TEST(a_cache_is_not_destroyed_under_a_magazine_of_another_cpu),

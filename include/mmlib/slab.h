@@ -9,7 +9,9 @@
  *
  * Callable from threads and from interrupts: an interrupt that hits its own CPU inside the heap
  * takes a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated
- * visible to another before it is freed there, as for any data. */
+ * visible to another before it is freed there, as for any data.
+ *
+ * Costs below are for a #mm_pmm of few ranges: an address is looked up in one after the other. */
 #ifndef MMLIB_SLAB_H
 #define MMLIB_SLAB_H
 #include <mmlib/pmm.h>
@@ -90,16 +92,19 @@ struct mm_heap {
  *  @param ncpus CPUs that may ever call, at least 1; CPU 0 gets its magazines now
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or ncpus 0
  *  @retval MM_E_STATE @p pmm is not set up
- *  @retval MM_E_NOMEM no pages for the CPUs' magazines
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines: as mm_page_alloc()
  *  @retval MM_E_NOTSUP frames of this size are too small for it
- *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(CPUs)} */
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs *
+ *  caches)} */
 MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus);
 
 /** Give everything back to the page layer. Caches are destroyed.
- *  @param heap heap that nobody else is using; all-zero afterwards
+ *  @param heap heap that nobody else is using, nor another heap on the same #mm_pmm; all-zero
+ *  afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @retval MM_E_BUSY objects or large blocks are allocated
- *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on`
+ *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on` or it hit them in
+ *          the middle of a call
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
  *  cost: O(memory)} */
 MM_NODISCARD enum mm_status mm_heap_destroy(struct mm_heap *heap);
@@ -108,7 +113,7 @@ MM_NODISCARD enum mm_status mm_heap_destroy(struct mm_heap *heap);
  *  @param heap heap @param cpu dense number, less than `ncpus`
  *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
  *  @retval MM_E_STATE not set up
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(caches)} */
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu);
 
 /** Take back the objects a CPU has at hand, and keep it from taking more.
@@ -153,13 +158,14 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
 					    struct mm_cache **out);
 
 /** Unmake a cache and give its memory back.
- *  @param cache cache that nobody else is using
+ *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink()
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or a size class of kmalloc
  *  @retval MM_E_STATE destroyed already
  *  @retval MM_E_BUSY objects are allocated
- *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on`
+ *  @retval MM_E_AGAIN other CPUs have a magazine of it at hand, and the port has no `run_on` or it hit
+ *          them in the middle of a call: they were asked to bring it home
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
- *  cost: O(its memory)} */
+ *  cost: O(its memory + CPUs * caches)} */
 MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
 
 /** Allocate an object, and say why not.

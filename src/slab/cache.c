@@ -111,6 +111,18 @@ enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *
 	return st;
 }
 
+/* Has any CPU a magazine of this cache, be it an empty one? Then its place is not free (G1). */
+static bool cache_at_hand(const struct mm_cache *cache)
+{
+	const struct mm_heap *heap = cache->heap;
+
+	for (uint32_t i = 0; i < heap->ncpus; i++)
+		if (mm_atomic_load_acquire(&heap->cpus[i].top[cache->id]) != magazine_none() ||
+		    mm_atomic_load_acquire(&heap->cpus[i].spare[cache->id]) != magazine_none())
+			return true;
+	return false;
+}
+
 enum mm_status mm_cache_destroy(struct mm_cache *cache)
 {
 	enum mm_status drained;
@@ -125,6 +137,8 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	magazine_flush_depot(cache);
 	if (cache->home != cache->nslabs * cache->nobjects)
 		return drained == MM_OK || magazine_count(cache) == 0 ? MM_E_BUSY : MM_E_AGAIN;
+	if (cache_at_hand(cache))
+		return MM_E_AGAIN;
 	slab_release(cache);
 	mm_atomic_store_release(&cache->heap, (struct mm_heap *)NULL); /* C1 */
 	return MM_OK;
