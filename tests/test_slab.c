@@ -537,6 +537,48 @@ static void what_realloc_adds_is_zero_if_asked(void **state)
 		}
 }
 
+/* Whatever way the size went, as long as each step asked for zeros. */
+static void what_realloc_adds_is_zero_after_a_shrink_too(void **state)
+{
+	(void)state;
+	static const size_t sizes[][3] = { { 64, 10, 50 },     { 60, 50, 64 },     { 4000, 2500, 4096 },
+					   { 4000, 2500, 9000 }, { 4000, 100, 3000 }, { 40, 3, 500 } };
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		unsigned char *p = mm_kmalloc(&heap, sizes[s][0], MM_ALLOC_ZERO);
+
+		assert_non_null(p);
+		memset(p, 0x11, sizes[s][0]);
+		assert_non_null(p = mm_krealloc(&heap, p, sizes[s][1], MM_ALLOC_ZERO));
+		assert_non_null(p = mm_krealloc(&heap, p, sizes[s][2], MM_ALLOC_ZERO));
+		for (size_t i = 0; i < sizes[s][2]; i++)
+			assert_int_equal(p[i], i < sizes[s][1] ? 0x11 : 0);
+		assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	}
+}
+
+static void a_shrink_never_fails(void **state)
+{
+	(void)state;
+	void **list = NULL, *p, *big = mm_kmalloc(&heap, 8000, 0), *out = NULL;
+
+	assert_non_null(big);
+	while (mm_kmalloc_st(&heap, 256, 0, &p) == MM_OK) {
+		*(void **)p = list;
+		list = p;
+	}
+	memset(big, 0x11, 8000);
+	assert_int_equal(mm_krealloc_st(&heap, big, 200, 0, &out), MM_OK);
+	assert_ptr_equal(out, big);
+	assert_int_equal(mm_kfree(&heap, out), MM_OK);
+	while (list) {
+		void **next = *list;
+
+		assert_int_equal(mm_kfree(&heap, list), MM_OK);
+		list = next;
+	}
+}
+
 static void exhaustion_is_an_error_and_everything_comes_back(void **state)
 {
 	(void)state;
@@ -704,6 +746,7 @@ int main(void)
 		TEST(caches_of_every_size_and_alignment_work),
 		TEST(objects_wander_between_cpus),
 		TEST(without_run_on_other_cpus_are_asked),
+		TEST(a_cache_is_not_destroyed_under_a_magazine_of_another_cpu),
 		TEST(an_unplugged_cpu_leaves_nothing_behind),
 		TEST(realloc_keeps_what_was_there),
 		TEST(what_realloc_adds_is_zero_if_asked),

@@ -56,9 +56,12 @@ MM_NODISCARD enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, 
 MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align,
 						  uint32_t flags, void **out);
 
-/** Change the size of memory; it may move. The contents up to the smaller size are kept.
+/** Change the size of memory; it may move, and then has the alignment of mm_kmalloc(). The contents up
+ *  to the smaller size are kept. Making memory smaller does not fail.
  *  @param heap heap @param p memory of mm_kmalloc(), or NULL to allocate
- *  @param size bytes @param flags #MM_ALLOC_ZERO (what is added is zero), #MM_ALLOC_ATOMIC
+ *  @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC. What is added is zero if the memory
+ *  was allocated, and its size changed each time, with #MM_ALLOC_ZERO, and nothing was written beyond
+ *  the size asked for: mmlib does not keep that size.
  *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL, size 0, or another flag
@@ -85,7 +88,8 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages, or reserved in it
- *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap
+ *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap. Blocks of more
+ *          than #MM_KMALLOC_MAX_CLASS bytes are not told apart by heap.
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
  *  Racing frees and MM_CHECKS 0: as mm_cache_free().
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */

@@ -12,6 +12,9 @@
  * Invariants   K1 every class size is a multiple of 16, and slabs start on frame borders, so a size
  *                 that is a power of two is aligned to itself.
  *              K2 a block of pages is aligned to its size.
+ *              K3 memory that was allocated, and resized each time, with MM_ALLOC_ZERO is zero beyond
+ *                 the size last asked for, if the caller wrote only below it: so all that a
+ *                 reallocation adds is zero, though no size is kept.
  * Concurrency  that of the parts. */
 #include "slab.h"
 #include "../checked.h"
@@ -195,11 +198,36 @@ static bool kmalloc_fits(size_t now, size_t size)
 	return size <= now && (size > now / 2 || now <= 64);
 }
 
+/* The memory stays where it is. Bytes beyond the size are zero, if that is asked for at every step (K3). */
+static enum mm_status kmalloc_stay(void *p, size_t now, size_t size, uint32_t flags, void **out)
+{
+	if (flags & MM_ALLOC_ZERO)
+		__builtin_memset((unsigned char *)p + size, 0, now - size);
+	*out = p;
+	return MM_OK;
+}
+
+/* The memory moves. Bytes from `size` to `now` are not copied, so K3 holds. */
+static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, void *to, void **out)
+{
+	enum mm_status st, undone;
+
+	__builtin_memcpy(to, p, keep);
+	st = mm_kfree(heap, p);
+	if (st == MM_OK) {
+		*out = to;
+		return MM_OK;
+	}
+	undone = mm_kfree(heap, to); /* somebody freed p meanwhile */
+	MM_CHECK(heap->pmm->port, undone == MM_OK);
+	return st;
+}
+
 enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
 			      void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
-	size_t now, keep;
+	size_t now;
 	void *to;
 
 	if (st != MM_OK || !p)
@@ -207,15 +235,10 @@ enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32
 	st = kmalloc_size(heap, p, &now);
 	if (st != MM_OK)
 		return st;
-	if (kmalloc_fits(now, size)) {
-		*out = p;
-		return MM_OK;
-	}
+	if (kmalloc_fits(now, size))
+		return kmalloc_stay(p, now, size, flags, out);
 	st = mm_kmalloc_st(heap, size, flags, &to);
-	if (st != MM_OK)
-		return st;
-	keep = now < size ? now : size;
-	__builtin_memcpy(to, p, keep);
-	*out = to;
-	return mm_kfree(heap, p);
+	if (st != MM_OK) /* a shrink need not succeed: there is room already */
+		return size <= now ? kmalloc_stay(p, now, size, flags, out) : st;
+	return kmalloc_move(heap, p, now < size ? now : size, to, out);
 }
