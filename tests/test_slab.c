@@ -750,6 +750,8 @@ int main(void)
 		TEST(an_unplugged_cpu_leaves_nothing_behind),
 		TEST(realloc_keeps_what_was_there),
 		TEST(what_realloc_adds_is_zero_if_asked),
+		TEST(what_realloc_adds_is_zero_after_a_shrink_too),
+		TEST(a_shrink_never_fails),
 		TEST(exhaustion_is_an_error_and_everything_comes_back),
 		TEST(destroy_refuses_while_something_lives),
 		TEST(verify_finds_damage),
@@ -761,4 +763,3 @@ int main(void)
 	};
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }
-		TEST(a_cache_is_not_destroyed_under_a_magazine_of_another_cpu),
