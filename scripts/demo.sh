@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on a
-#   machine. scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of
-#     examples/kernel/ --append WORDS   kernel command line; "fail" and "noflush" make one check
-#                      fail, to show that it would be noticed
-#     --cpu CPU        only this CPU of QEMU; else all that matter, the others with their verdict
-#     only --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
+# Boot the demo kernel of examples/kernel/ in QEMU and show what it says: mmlib at work on machines.
+#   scripts/demo.sh [OPTION…] [MACHINE…]   all machines, or these: the folders of examples/kernel/
+#     --append WORDS   kernel command line; "fail", "damage" or "noflush" makes checks fail, to show
+#                      that it would be noticed
+#     --cpu CPU        only this CPU of QEMU; else all that matter, further ones without console
 #     --smp COUNT      CPUs, default 4
+#     --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
 #     --cross          build with clang and lld, even where this machine's own gcc could
 # Installs what is missing (Debian packages), builds in build/. Exit status 0 only if every check of
 # every machine passed.
@@ -79,8 +79,8 @@ judge() {
   return 1
 }
 
-# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU; from where the kernel begins it
-# goes to descriptor $show too
+# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU, and to descriptor $show, there
+# without what the firmware says
 boot() {
   local status=0
   log=build/log-demo-$1-$2

@@ -171,6 +171,8 @@ static void job(struct cpu *me)
 		uint64_t random = random_next(&state);
 		struct thing *t = thing_make(tally, me->number, random);
 
+		if (t && round == ROUNDS / 2 && kernel.damage)
+			t->at[t->bytes - 1] ^= 1;
 		t = __atomic_exchange_n(&shelf[random >> 16 & (SHELF - 1)], t, __ATOMIC_ACQ_REL);
 		if (t)
 			thing_end(tally, me->number, t);

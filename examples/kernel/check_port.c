@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mmlib's own test of the host port, on all CPUs: what a port gets wrong breaks mmlib much later and
- * somewhere else. A kernel that brings mmlib up does well to begin with it. */
+/* mmlib's own test of the host port, on all CPUs: what a port gets wrong breaks mmlib much later
+ * and somewhere else. A kernel that brings mmlib up does well to begin with it. */
 #include <mmlib/selftest.h>
 #include "console.h"
 #include "kernel.h"

@@ -11,6 +11,7 @@ struct kernel {
 	struct mm_pt pt;      /* what the kernel sees of it */
 	struct mm_heap heap;  /* objects in frames of it */
 	uint32_t ncpus;       /* CPUs that firmware tells of */
+	bool damage;          /* change a byte of what was allocated, to show that it is noticed */
 	bool flush_here_only; /* do not tell other CPUs what changed, to show that it is noticed */
 	char cmdline[128];
 };

@@ -4,6 +4,7 @@
  *
  * Command line: words that make a check fail, since a report that cannot fail proves nothing.
  *   fail     leaks a frame
+ *   damage   each CPU changes a byte of something that was allocated
  *   noflush  does not tell other CPUs of pages that change while they use them */
 #include "console.h"
 #include "kernel.h"
@@ -91,6 +92,7 @@ static void step_cpus(void)
 static void step_heap(void)
 {
 	must(memory_heap_init(), "the kernel heap is set up");
+	kernel.damage = has_word("damage");
 	check_heap();
 }
 

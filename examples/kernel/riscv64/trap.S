@@ -44,7 +44,9 @@ trap_entry:
 	sd t5, 240(sp)
 	sd t6, 248(sp)
 	csrrw t0, sscratch, zero
-	csrr t1, sepc
+	bnez t0, 2f
+	addi t0, sp, FRAME
+2:	csrr t1, sepc
 	csrr t2, scause
 	csrr t3, stval
 	csrr t4, sstatus
