@@ -15,6 +15,7 @@
 #include <mmlib/selftest.h>
 
 #define NCPUS 3u
+#define MANY  33u /* CPUs: more than bits in a word of 32 */
 #define BASE  ((mm_paddr_t)0x100000)
 
 /* What is broken in the port. */
@@ -199,7 +200,7 @@ static void *other_cpu(void *arg)
 static uint32_t run(const struct mm_port *port, uint32_t n, bool tlb)
 {
 	static struct mm_selftest_tlb ops = { .map = map, .unmap = unmap };
-	pthread_t thread[NCPUS];
+	pthread_t thread[MANY];
 	uint32_t failed;
 
 	ops.va = window;
@@ -251,6 +252,21 @@ static void a_minimal_port_passes_and_says_what_it_lacks(void **state)
 	assert_int_equal(run(&minimal, 1, false), 0);
 	assert_int_equal(count("\nok "), 12);
 	assert_int_equal(count("# SKIP"), 9);
+}
+
+static void any_number_of_cpus_can_take_part(void **state)
+{
+	(void)state;
+	struct mm_port port = whole;
+
+	port.lock = NULL; /* the slow checks are another test's */
+	port.unlock = NULL;
+	port.run_on = NULL;
+	broken = NOTHING;
+	assert_int_equal(run(&port, MANY, false), 0);
+	broken = NUMBERS_ALIKE;
+	assert_int_equal(run(&port, MANY, false), 1);
+	broken = NOTHING;
 }
 
 static void a_port_that_cannot_be_used_is_refused(void **state)
@@ -309,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_port_passes_every_check),
 		cmocka_unit_test(a_minimal_port_passes_and_says_what_it_lacks),
+		cmocka_unit_test(any_number_of_cpus_can_take_part),
 		cmocka_unit_test(a_port_that_cannot_be_used_is_refused),
 		cmocka_unit_test(every_broken_port_fails_its_check),
 	};

@@ -36,7 +36,8 @@ struct mm_selftest {
 	uint32_t joined;     /**< @private CPUs that have come */
 	uint32_t phase;      /**< @private what those that joined shall do now */
 	uint32_t finished;   /**< @private CPUs that have done it */
-	uint32_t seen;       /**< @private bit n: a CPU with number n has come */
+	uint32_t group;      /**< @private numbers that are looked at now: 32 * group and above */
+	uint32_t seen;       /**< @private bit n: a CPU with number 32 * group + n has come */
 	uint32_t wrong;      /**< @private things that CPUs found wrong in this phase */
 	uint32_t checks;     /**< @private lines printed */
 	uint32_t failed;     /**< @private of them "not ok" */
