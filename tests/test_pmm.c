@@ -146,9 +146,16 @@ static void init_refuses_bad_configurations(void **state)
 	REFUSED(MM_E_INVAL);
 	cfg = good, cfg.spare_ranges = UINT32_MAX;
 	REFUSED(MM_E_NOMEM);
+#if SIZE_MAX > 0xffffffffu
+	/* metadata of 4 GiB and a few bytes: more than 32 bits count, whatever an address has */
+	cfg = good, cfg.spare_ranges = (uint32_t)((((uint64_t)1 << 32) + sizeof(struct mm_range)) /
+						  sizeof(struct mm_range));
+	REFUSED(MM_E_NOMEM);
+#endif
 	cfg = good, cfg.reach = FRAMES(0x100) - 1; /* nothing there */
 	REFUSED(MM_E_NOMEM);
-	cfg = good, cfg.low = RAM_BASE + FRAMES(RAM_FRAMES - 1), cfg.spare_ranges = 200;
+	cfg = good, cfg.low = RAM_BASE + FRAMES(RAM_FRAMES - 1);
+	cfg.spare_ranges = (uint32_t)(FRAME / sizeof(struct mm_range));
 	REFUSED(MM_E_NOMEM); /* metadata does not fit above low */
 	cfg = good, port.version = 0;
 	REFUSED(MM_E_PORT);
