@@ -91,7 +91,8 @@ void machine_switch_tables(mm_paddr_t root);
  * there are others. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all);
 
-/* This CPU's exceptions, interrupts and register for machine_cpu(). First thing on each CPU. */
+/* This CPU's exceptions, interrupts and register for machine_cpu(). First thing on each CPU; the
+ * first one also gets its `id`. */
 void machine_cpu_init(struct cpu *me);
 /* Next CPU beside this one that firmware tells of. Start with 0. After machine_memmap(). */
 bool machine_next_cpu(uint32_t *it, uint64_t *id);

@@ -171,7 +171,7 @@ static enum mm_status start(struct cpu *c)
 
 	if (!machine_cpu_start(c, &start))
 		return MM_E_IO;
-	for (uint64_t patience = UINT64_C(1) << 32; !is_online(c); patience--) {
+	for (uint64_t patience = UINT64_C(1) << 28; !is_online(c); patience--) {
 		if (patience == 0)
 			return MM_E_AGAIN;
 		machine_relax();

@@ -13,6 +13,8 @@
 /* Of those that trap.S numbers, the two that are no mistakes: from EL1 with SP_EL0. */
 enum { VECTOR_SYNC = 0, VECTOR_IRQ = 1 };
 
+enum { MPIDR_AFFINITY = 0xffffff };
+
 /* Syndrome (Arm ARM, ESR_EL1): class, write, and what kind of fault without the level. */
 enum { EC_SHIFT = 26, EC_FETCH = 0x21, EC_DATA = 0x25 };
 enum { ESR_WRITE = 0x40, ESR_KIND = 0x3c, KIND_TRANSLATION = 0x04, KIND_PERMISSION = 0x0c };
@@ -29,6 +31,7 @@ void machine_cpu_init(struct cpu *me)
 {
 	char *end = me->machine.trap_stack + sizeof(me->machine.trap_stack);
 
+	me->id = cpu_read(mpidr_el1) & MPIDR_AFFINITY;
 	cpu_write(tpidr_el1, me);
 	cpu_write(vbar_el1, trap_vectors);
 	__asm__ volatile("msr spsel, #1; mov sp, %0; msr spsel, #0" : : "r"(end) : "memory");

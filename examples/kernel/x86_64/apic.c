@@ -32,11 +32,12 @@ static volatile uint32_t *reg(unsigned offset)
 	return (volatile uint32_t *)(MACHINE_DIRECT_MAP + apic_base() + offset);
 }
 
-void apic_cpu_init(void)
+uint32_t apic_cpu_init(void)
 {
 	cpu_out8(PIC_MASK_1, 0xff); /* the old controller keeps silent */
 	cpu_out8(PIC_MASK_2, 0xff);
 	*reg(APIC_SPURIOUS) = SPURIOUS_ENABLE | TRAP_SPURIOUS;
+	return *reg(APIC_ID) >> 24;
 }
 
 void apic_done(void)

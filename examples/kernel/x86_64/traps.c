@@ -82,7 +82,7 @@ void machine_cpu_init(struct cpu *me)
 	for (unsigned i = 0; i < TRAP_COUNT; i++) /* the same on all CPUs */
 		gate_set(&idt[i], trap_entries[i], i == TRAP_DOUBLE_FAULT);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
-	apic_cpu_init();
+	me->id = apic_cpu_init();
 }
 
 /* Was this page fault provoked? Then note it and let the frame return to the fixup. A call has
