@@ -36,6 +36,12 @@ static bool magazine_is_real(void **top)
 	return top != magazine_none();
 }
 
+/* Only the CPU itself writes its tops; others may look whether it has any. */
+static void magazine_set(void ***place, void **top)
+{
+	mm_atomic_store_relaxed(place, top);
+}
+
 /* The magazine of a top. */
 static void **magazine_of(void **top)
 {
@@ -182,7 +188,7 @@ static void **magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, u
 		top = magazine_new(cache, flags);
 		if (!top)
 			return NULL;
-		cpu->top[cache->id] = top;
+		magazine_set(&cpu->top[cache->id], top);
 	}
 	n = slab_take(cache, top, cache->capacity, flags, why);
 	return n ? top + n : NULL;
@@ -203,12 +209,12 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	void **top = cpu->spare[cache->id];
 
 	if (!magazine_is_empty(top))
-		cpu->spare[cache->id] = cpu->top[cache->id];
+		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	else
 		top = magazine_refill(cache, cpu, flags, why);
 	if (!top)
 		return magazine_bypass(cache, flags, why);
-	cpu->top[cache->id] = top - 1;
+	magazine_set(&cpu->top[cache->id], top - 1);
 	return top[-1];
 }
 
@@ -225,7 +231,7 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	top = cpu->top[cache->id];
 	p = top[-1];
 	if (p)
-		cpu->top[cache->id] = top - 1;
+		magazine_set(&cpu->top[cache->id], top - 1);
 	else
 		p = magazine_alloc_slow(cache, cpu, flags, why);
 	if (mm_atomic_load_relaxed(&cpu->drain))
@@ -243,11 +249,11 @@ static void **magazine_make_room(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	if (magazine_is_real(spare)) {
 		if (!depot_put(cache, spare))
 			magazine_flush(cache, spare, SLAB_KEEP);
-		cpu->spare[cache->id] = magazine_none();
+		magazine_set(&cpu->spare[cache->id], magazine_none());
 	}
 	empty = magazine_new(cache, MM_ALLOC_ATOMIC);
 	if (empty)
-		cpu->spare[cache->id] = cpu->top[cache->id];
+		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	return empty;
 }
 
@@ -256,7 +262,7 @@ static void magazine_free_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu, 
 	void **top = cpu->spare[cache->id];
 
 	if (!magazine_is_full(top))
-		cpu->spare[cache->id] = cpu->top[cache->id];
+		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	else
 		top = magazine_make_room(cache, cpu);
 	if (!top) {
@@ -264,7 +270,7 @@ static void magazine_free_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu, 
 		return;
 	}
 	*top = p;
-	cpu->top[cache->id] = top + 1;
+	magazine_set(&cpu->top[cache->id], top + 1);
 }
 
 void magazine_free(struct mm_cache *cache, void *p)
@@ -283,7 +289,7 @@ void magazine_free(struct mm_cache *cache, void *p)
 		magazine_free_slow(cache, cpu, p);
 	} else {
 		*top = p;
-		cpu->top[cache->id] = top + 1;
+		magazine_set(&cpu->top[cache->id], top + 1);
 	}
 	if (mm_atomic_load_relaxed(&cpu->drain))
 		magazine_flush_cpu(cache->heap, cpu);
@@ -298,9 +304,10 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 		struct mm_cache *cache = &heap->caches[id];
 		void **top = cpu->top[id], **spare = cpu->spare[id];
 
-		if (!cache->heap)
+		if (!cache->heap || (!magazine_is_real(top) && !magazine_is_real(spare)))
 			continue;
-		cpu->top[id] = cpu->spare[id] = magazine_none();
+		magazine_set(&cpu->top[id], magazine_none());
+		magazine_set(&cpu->spare[id], magazine_none());
 		magazine_flush(cache, top, SLAB_KEEP);
 		magazine_flush(cache, spare, SLAB_KEEP);
 	}

@@ -90,7 +90,7 @@ static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
 		      struct mm_slab *slab)
 {
 	for (mm_pfn_t pfn = first; pfn < first + ((mm_pfn_t)1 << order); pfn++) {
-		struct mm_slab **table = *slab_table_place(r, pfn);
+		struct mm_slab **table = mm_atomic_load_relaxed(slab_table_place(r, pfn));
 
 		mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], slab);
 	}
