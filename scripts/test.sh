@@ -116,13 +116,19 @@ if wanted fuzz; then
       "FOUND something" scripts/fuzz.sh --plant "${plant%:*}" "${plant#*:}" 60
   done
 fi
+if wanted tsan; then
+  check "ThreadSanitizer: 4 threads, 300000 operations" scripts/tsan.sh 300000
+  check_fails "control: ThreadSanitizer notices planted race 12" "WARNING: ThreadSanitizer|lost|Abort|violat" \
+    scripts/tsan.sh --plant 12 300000
+fi
 if wanted docs; then
   check "documentation: Doxygen has no warning" tools/check_docs.sh
   check_fails "control: an undocumented function is noticed" "mm_planted" tools/check_docs.sh --plant
 fi
 if wanted demo; then
   check "demo: every machine boots and every check passes" scripts/demo.sh
-  check_fails "control: a failing check fails the demo" "not ok" scripts/demo.sh --append fail
+  check_fails "control: a failing check fails the demo" "not ok" scripts/demo.sh --append fail x86_64
+  check_fails "control: a missing remote TLB flush fails the demo" "not ok .* stale translation" scripts/demo.sh --append noflush
 fi
 if wanted subproject; then
   check "usable as a Meson subproject" tools/check_subproject.sh
