@@ -97,6 +97,7 @@ struct fuzz {
 	bool folded, allow_wx, svpbmt;
 	uint8_t leaf_levels;
 	uint64_t hash; /* of all tables, before the operation */
+	unsigned compared;
 };
 
 static struct ora ora;
@@ -233,6 +234,8 @@ static void compare(void)
 
 	ora_check_gather(&ora, &f.g);
 	MUST(set_equal(&ora.live, &model));
+	if (f.compared++ % 8) /* reads every entry, as the oracle just did */
+		return;
 	MUST(mm_pt_verify(&f.pt, &tables) == MM_OK);
 	MUST(tables == ora.reachable);
 }

@@ -98,7 +98,7 @@ if wanted valgrind; then
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
 fi
 # Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
-plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab'
+plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 20:pt 21:pt 22:pt 24:pt'
 if wanted plant; then
   for plant in $plants; do
     dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug

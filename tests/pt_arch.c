@@ -11,7 +11,7 @@
 #include "pt_oracle.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+#pragma clang attribute push(__attribute__((no_sanitize("coverage", "address", "undefined"))), apply_to = function)
 #endif
 
 #define BIT(n)          (UINT64_C(1) << (n))

@@ -284,6 +284,78 @@ static void protect_keeps_accessed_and_dirty(void **state)
 	}
 }
 
+#if MM_HOOKS
+static unsigned race_step, race_at;
+static bool raced;
+
+/* Hardware writes to the first page, between any two steps of the walker. */
+static void race(void)
+{
+	if (++race_step == race_at)
+		raced = use(0, true);
+}
+
+/* What an operation tells, or leaves, of the first page. */
+static uint32_t race_operation(unsigned kind)
+{
+	struct mm_pt_run run = { 0 };
+	struct mm_pt_cur cur;
+
+	switch (kind) {
+	case 0: /* rights */
+		assert_int_equal(protect(0, M2, MM_PT_READ | MM_PT_TRACK, 0), MM_OK);
+		break;
+	case 1: /* more than rights */
+		assert_int_equal(protect(0, M2, RW | MM_PT_TRACK | MM_PT_GLOBAL, 0), MM_OK);
+		break;
+	case 2: /* a split */
+		assert_int_equal(unmap(M2 - K4, K4, 0), MM_OK);
+		break;
+	default:
+		assert_int_equal(cur_init(&cur, 0, M2), MM_OK);
+		assert_int_equal(unmap_next(&cur, &run), MM_OK);
+		return run.attr;
+	}
+	race_at = 0;
+	assert_int_equal(query(0, &run), MM_OK);
+	return run.attr;
+}
+#endif
+
+/* A write that hardware let through is never lost, whenever it comes. */
+static void dirty_is_not_lost_at_any_step(void **state)
+{
+#if MM_HOOKS
+	const uint32_t seen = MM_PT_ACCESSED | MM_PT_DIRTY;
+
+	for (unsigned kind = 0; kind < 4; kind++) {
+		unsigned n = 1, hits = 0;
+		for (bool over = false; !over; n++) {
+			start(state);
+			map_ok(0, PA0, M2, RW | MM_PT_TRACK, 0);
+			race_step = 0;
+			race_at = n;
+			raced = false;
+			sim_step = race;
+			uint32_t attr = race_operation(kind);
+			sim_step = NULL;
+			over = race_step < n;
+			assert_true(!raced || (attr & seen) == seen);
+			hits += raced;
+			ora_check_gather(&ora, &g);
+			assert_null(ora.wrong);
+			want.n = ora.live.n;
+			memcpy(want.run, ora.live.run, want.n * sizeof(want.run[0]));
+			finish();
+		}
+		assert_true(hits > 0);
+	}
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 static void gain_of_rights_needs_no_flush_and_loss_does(void **state)
 {
 	start(state);
@@ -450,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_full_gather_flushes_by_itself),
 		cmocka_unit_test(splits_at_both_edges),
 		cmocka_unit_test(protect_keeps_accessed_and_dirty),
+		cmocka_unit_test(dirty_is_not_lost_at_any_step),
 		cmocka_unit_test(gain_of_rights_needs_no_flush_and_loss_does),
 		cmocka_unit_test(attributes_round_trip),
 		cmocka_unit_test(cursor_cuts_leaves_and_folds_holes),
