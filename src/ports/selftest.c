@@ -149,6 +149,8 @@ void mm_port_selftest_join(struct mm_selftest *t)
 {
 	uint32_t done = 0, phase;
 
+	if (!MM_ATOMICS) /* plain loads would wait for ever */
+		return;
 	(void)mm_atomic_add(&t->joined, 1u);
 	do {
 		phase = mm_atomic_load_acquire(&t->phase);
@@ -389,7 +391,7 @@ uint32_t mm_port_selftest(struct mm_selftest *t)
 {
 	struct selftest_line plan = { .n = 0 };
 
-	if (!t || mm_port_check(t->port) != MM_OK || t->ncpus == 0)
+	if (!t || mm_port_check(t->port) != MM_OK || t->ncpus == 0 || (!MM_ATOMICS && t->ncpus > 1))
 		return UINT32_MAX;
 	line_add(&plan, "1..12");
 	selftest_print(t, &plan);
