@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
-need_packages gcc meson binutils libcmocka-dev libfdt-dev
+need_packages gcc meson libcmocka-dev libfdt-dev
 
 plant=0
 if [ "${1-}" = --plant ]; then
