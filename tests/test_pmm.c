@@ -420,7 +420,8 @@ static void free_frames_are_never_touched(void **state)
 		if (run.state != MM_FRAME_FREE)
 			continue;
 		for (size_t i = 0; i < (size_t)FRAMES(run.frames); i++)
-			assert_int_equal(p[i], 0xA5); /* as sim_init() left it */
+			if (p[i] != 0xA5) /* as sim_init() left it */
+				fail_msg("byte %zu of frame %#llx", i, (unsigned long long)run.base);
 	}
 	machine_free(m);
 }
@@ -583,6 +584,7 @@ static void verify_finds_damage(void **state)
 
 static const char *data_folder;
 
+#if MM_PADDR_BITS == 64
 /* Addresses outside the window are computed, never used: only metadata is touched. */
 static void *far_to_virt(void *ctx, mm_paddr_t pa)
 {
@@ -648,11 +650,10 @@ static void a_real_map_is_managed(const char *name)
 static void every_real_map_is_managed(void **state)
 {
 	(void)state;
-#if MM_PADDR_BITS == 64
 	for (size_t f = 0; memmap_files[f]; f++)
 		a_real_map_is_managed(memmap_files[f]);
-#endif
 }
+#endif
 
 int main(int argc, char **argv)
 {
@@ -679,7 +680,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_picture_shows_every_frame_once),
 		cmocka_unit_test(free_blocks_add_up),
 		cmocka_unit_test(verify_finds_damage),
+#if MM_PADDR_BITS == 64
 		cmocka_unit_test(every_real_map_is_managed),
+#endif
 	};
 	return cmocka_run_group_tests_name("pmm", tests, NULL, NULL);
 }

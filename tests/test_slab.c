@@ -17,6 +17,7 @@
 #define RAM_FRAMES 4096u
 #define NCPUS      2u
 #define MAX_LIVE   6000u
+#define LARGE      ((size_t)MM_FRAME_SIZE * 4 - 2000) /* a block of order 2 */
 
 static struct sim sim;
 static struct mm_pmm pmm;
@@ -241,9 +242,9 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 {
 	(void)state;
 	struct mm_cache *a = make_cache(48, 0), *b = make_cache(48, 0);
-	unsigned char *small = mm_kmalloc(&heap, 100, 0), *large = mm_kmalloc(&heap, 50000, 0);
+	unsigned char *small = mm_kmalloc(&heap, 100, 0), *large = mm_kmalloc(&heap, LARGE, 0);
 	unsigned char *object = mm_cache_alloc(a, 0), *was = mm_kmalloc(&heap, 100, 0);
-	unsigned char *was_large = mm_kmalloc(&heap, 50000, 0);
+	unsigned char *was_large = mm_kmalloc(&heap, LARGE, 0);
 	mm_paddr_t page, table;
 	int outside;
 
@@ -275,7 +276,7 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_cache_free(a, &outside), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(small - sim.host), 0),
 			 (small - sim.host) % (ptrdiff_t)MM_FRAME_SIZE ? MM_E_ALIGN : MM_E_OWNER);
-	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(large - sim.host), 4),
+	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(large - sim.host), 2),
 			 MM_E_OWNER);
 	assert_int_equal(mm_ksize(&heap, was), 0);
 	assert_int_equal(mm_ksize(&heap, small + 1), 0);
