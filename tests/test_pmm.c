@@ -290,6 +290,10 @@ static void a_failed_allocation_changes_nothing(void **state)
 	assert_int_equal(mm_page_alloc(&m->pmm, UINT32_MAX, 0, &pa), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc(&m->pmm, 0, 1u << 23, &pa), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_ZONE(3), &pa), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_ZONE(254), &pa), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_ZONE(255), &pa), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_ZONE(-1), &pa), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_ZONE(1u << 31), &pa), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc(&m->pmm, 1, MM_ALLOC_TABLE, &pa), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc(&m->pmm, 9, MM_ALLOC_ZONE(0), &pa), MM_E_NOMEM);
 	assert_int_equal(pa, 7);

@@ -18,8 +18,8 @@
 
 /** How much caller mistakes are checked.
  *  0 measuring only: callers must be right. 1 release (default): everything that one or two loads
- *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: self-checks on
- *  every operation, for tests. */
+ *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: for tests; the same
+ *  as 2 now. */
 #ifndef MM_CHECKS
 #define MM_CHECKS 1
 #endif

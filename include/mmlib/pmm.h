@@ -53,7 +53,7 @@ enum mm_alloc_flags {
 };
 
 /** Restrict an allocation to zone @p zone (its index) and those below. Or it into the flags. */
-#define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) + 1u) << 24)
+#define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) < 0xfeu ? (uint32_t)(zone) + 1u : 0xffu) << 24)
 
 /** Frames that one side table of a range serves: a table of one pointer for each fills a frame. */
 #define MM_SIDE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / sizeof(void *)))
@@ -166,7 +166,7 @@ MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
- *  ranges) with a frame at hand\, else O(ranges)\, and the frames if they are to be zeroed} */
+ *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 					  mm_paddr_t *out);
 
@@ -178,7 +178,8 @@ MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, ui
  *  @retval MM_E_FOREIGN not inside one range
  *  @retval MM_E_ALIGN @p pa is not a multiple of the block's size
  *  @retval MM_E_INVAL, MM_E_AGAIN, MM_E_STATE as mm_page_alloc()
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log ranges)\,
+ *  O(CPUs) if it is not in the buddy\, and the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order,
 					     uint32_t flags);
 
@@ -189,7 +190,7 @@ MM_NODISCARD enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, 
  *  @retval MM_E_ORDER allocated with another order
  *  @retval MM_E_ALIGN not on a frame border, or inside an allocated block
  *  @retval MM_E_FOREIGN never allocated: outside every range, a hole, or reserved
- *  @retval MM_E_OWNER a page-table page, or metadata of mmlib
+ *  @retval MM_E_OWNER a page-table page, metadata of mmlib, or memory of a heap
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
  *  Of two CPUs that free one block at the same time, both may be told #MM_OK unless MM_CHECKS is 2
  *  or more.
@@ -227,8 +228,8 @@ MM_NODISCARD enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
  *  @retval MM_OK all CPUs have given back
  *  @retval MM_E_AGAIN some CPUs will, at their next call
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
- *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)}
- *  */
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)\, and
+ *  the frames at hand} */
 MM_NODISCARD enum mm_status mm_pmm_drain(struct mm_pmm *pmm);
 
 /** To be called by idle loops: answers a request to give frames back.
@@ -261,7 +262,7 @@ char mm_frame_letter(enum mm_frame_class state);
 /** Frames of a zone, or of all zones. Exact if nobody else is at work.
  *  @param pmm manager @param zone index, or -1 for the sum @param[out] out counts
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such zone @retval MM_E_STATE before init
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones)} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones + CPUs)} */
 MM_NODISCARD enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone,
 					 struct mm_pmm_stats *out);
 

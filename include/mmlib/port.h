@@ -21,7 +21,11 @@ struct mm_port {
 	void *ctx;        /**< the host's own; may be NULL */
 
 	/** REQUIRED. Address through which the kernel reaches physical address @p pa (bytes).
-	 *  mmlib asks only for memory that it was given. A result stays valid for ever.
+	 *  mmlib asks only for memory that it was given. A result stays valid for ever. Inside one
+	 *  stretch of RAM, small holes included, the distance between the two is constant: mmlib
+	 *  asks for the first byte of a block and goes on from there. What is aligned physically
+	 *  is aligned at this address as far as that distance is: a multiple of the frame size, and
+	 *  of the largest alignment that the kernel asks mm_kmalloc() for.
 	 *  [irq-ok, nmi-ok, no-sleep] */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** REQUIRED. An invariant of mmlib is broken: stop the machine. Must not return.
@@ -53,7 +57,8 @@ struct mm_port {
 	/** OPTIONAL. Run @p fn(@p arg) on CPU @p cpu and wait for its end. Absent: caches of other
 	 * CPUs
 	 *  are drained at their own next call, so out of memory may be reported as #MM_E_AGAIN.
-	 *  [not with IRQs off] */
+	 *  @p cpu may be the calling one. The wait must not need the scheduler (an inter-processor
+	 *  interrupt, not a thread): the caller may be pinned. [not with IRQs off] */
 	void (*run_on)(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg);
 	/** OPTIONAL. Monotonic time, nanoseconds. Absent: nothing ages. [irq-ok, nmi-ok, no-sleep]
 	 * */

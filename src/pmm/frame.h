@@ -44,6 +44,8 @@ enum {
 _Static_assert(MM_BUDDY_LEVELS * 6 < FRAME_ORDERS, "orders must fit the frame byte");
 #elif MM_WORD_BITS == 32
 _Static_assert(MM_BUDDY_LEVELS * 5 < FRAME_ORDERS, "orders must fit the frame byte");
+#elif MM_WORD_BITS == 16
+_Static_assert(MM_BUDDY_LEVELS * 4 < FRAME_ORDERS, "orders must fit the frame byte");
 #endif
 
 /* Is it the head of an allocated block? */
