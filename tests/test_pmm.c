@@ -230,6 +230,10 @@ static void before_init_everything_says_so(void **state)
 	assert_int_equal(mm_pmm_stats(&pmm, -1, &s), MM_E_STATE);
 	assert_int_equal(mm_pmm_free_blocks(&pmm, 0, blocks, 4), MM_E_STATE);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_E_STATE);
+	assert_int_equal(mm_pmm_cpu_online(&pmm, 0), MM_E_STATE);
+	assert_int_equal(mm_pmm_cpu_offline(&pmm, 0), MM_E_STATE);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_E_STATE);
+	mm_pmm_cpu_idle(&pmm);
 	assert_false(mm_pmm_next_run(&pmm, &it, &run));
 }
 
@@ -248,6 +252,11 @@ static void null_arguments_are_invalid(void **state)
 	assert_int_equal(mm_page_free_table(NULL, 0), MM_E_INVAL);
 	assert_int_equal(mm_pmm_add_range(NULL, 0, FRAME), MM_E_INVAL);
 	assert_int_equal(mm_page_info(&m->pmm, 0, NULL), MM_E_INVAL);
+	assert_int_equal(mm_page_info(NULL, 0, &(struct mm_frame_run){ 0 }), MM_E_INVAL);
+	assert_int_equal(mm_pmm_stats(NULL, 0, &s), MM_E_INVAL);
+	assert_int_equal(mm_pmm_free_blocks(NULL, 0, blocks, 1), MM_E_INVAL);
+	assert_int_equal(mm_pmm_free_blocks(&m->pmm, 0, NULL, 1), MM_E_INVAL);
+	assert_false(mm_pmm_next_run(NULL, &(mm_pfn_t){ 0 }, &(struct mm_frame_run){ 0 }));
 	assert_int_equal(mm_pmm_stats(&m->pmm, 3, &s), MM_E_INVAL);
 	assert_int_equal(mm_pmm_stats(&m->pmm, -2, &s), MM_E_INVAL);
 	assert_int_equal(mm_pmm_stats(&m->pmm, 0, NULL), MM_E_INVAL);
@@ -335,6 +344,8 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	uint64_t before;
 
 	assert_int_equal(mm_memmap_take(&m->map, RAM_BASE, FRAME, MM_MEM_KERNEL, "k"), MM_OK);
+	map_add(m, RAM_BASE + FRAMES(9), FRAME, MM_MEM_BAD);
+	map_add(m, RAM_BASE + FRAMES(11), FRAME, MM_MEM_RESERVED); /* a hole inside a range */
 	machine_start(m);
 	while (mm_memmap_next(&m->map, &it, &mem))
 		if (mem.type == MM_MEM_META)
@@ -353,11 +364,19 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_page_free(&m->pmm, block + FRAMES(7), 3), MM_E_ALIGN);
 	assert_int_equal(mm_page_free(&m->pmm, block + 1, 3), MM_E_ALIGN);
 	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE, 0), MM_E_FOREIGN);
+	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(9), 0), MM_E_FOREIGN);
+	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(11), 0), MM_E_FOREIGN);
+	assert_int_equal(mm_page_free_table(&m->pmm, RAM_BASE + FRAMES(11)), MM_E_FOREIGN);
+	assert_int_equal(mm_page_free(&m->pmm, 0, 0), MM_E_FOREIGN);
+	assert_int_equal(mm_page_free(&m->pmm, MM_PADDR_MAX, 0), MM_E_ALIGN);
 	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE - FRAME, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(RAM_FRAMES), 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free(&m->pmm, MM_PADDR_MAX - FRAME + 1, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free(&m->pmm, meta, 0), MM_E_OWNER);
 	assert_int_equal(mm_page_free(&m->pmm, table, 0), MM_E_OWNER);
+	assert_int_equal(mm_page_free(&m->pmm, table, 1), MM_E_OWNER);
+	assert_int_equal(mm_page_free_table(&m->pmm, table + 1), MM_E_ALIGN);
+	assert_int_equal(mm_page_free_table(&m->pmm, RAM_BASE - FRAME), MM_E_FOREIGN);
 	assert_int_equal(mm_page_free_table(&m->pmm, block), MM_E_OWNER);
 	assert_int_equal(mm_page_free_table(&m->pmm, page), MM_E_DOUBLE_FREE);
 	assert_int_equal(mm_page_free_table(&m->pmm, block + FRAME), MM_E_ALIGN);
@@ -387,6 +406,12 @@ static void one_particular_block_can_be_had_once(void **state)
 	assert_int_equal(mm_page_alloc_at(&m->pmm, 0, 0, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, MM_PADDR_MAX - FRAME + 1, 0, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 0, MM_ALLOC_ZONE(0)), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 0, 1u << 9), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, at, m->pmm.max_order + 1, 0), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, at, UINT32_MAX, 0), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 1, MM_ALLOC_TABLE), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, FRAMES(0x100), 10, 0), MM_E_ALIGN);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, FRAMES(0x100), 8, 0), MM_E_FOREIGN); /* two zones */
 	assert_int_equal(pmm_state_hash(&m->pmm), before);
 	assert_int_equal(mm_page_free(&m->pmm, at, 4), MM_OK);
 	machine_free(m);

@@ -166,7 +166,8 @@ MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
- *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and the frames if they are to be zeroed} */
+ *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and
+ *  the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 					  mm_paddr_t *out);
 
