@@ -293,6 +293,54 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_cache_destroy(b), MM_OK);
 }
 
+static void another_heap_s_objects_are_not_taken(void **state)
+{
+	(void)state;
+	struct mm_heap other = { 0 };
+	struct mm_cache_cfg cfg = { "theirs", 64, 0 };
+	struct mm_cache *theirs, *ours = make_cache(64, 0);
+	void *p, *q, *out = NULL;
+
+	assert_int_equal(mm_heap_init(&other, &pmm, NCPUS), MM_OK);
+	assert_int_equal(mm_cache_create(&other, &cfg, &theirs), MM_OK);
+	assert_non_null(p = mm_kmalloc(&other, 100, 0));
+	assert_non_null(q = mm_cache_alloc(theirs, 0));
+	assert_int_equal(mm_kfree(&heap, p), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&heap, q), MM_E_OWNER);
+	assert_int_equal(mm_cache_free(ours, q), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&heap, p, 50, 0, &out), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&heap, p), 0);
+	assert_null(out);
+	assert_int_equal(mm_kfree(&other, p), MM_OK);
+	assert_int_equal(mm_kfree(&other, q), MM_OK);
+	assert_int_equal(mm_cache_destroy(ours), MM_OK);
+	assert_int_equal(mm_heap_destroy(&other), MM_OK);
+}
+
+static void what_a_slab_does_not_use_is_no_object(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(96, 0); /* does not divide any slab */
+	unsigned char *p = mm_cache_alloc(cache, 0), *end;
+	size_t bytes = (size_t)MM_FRAME_SIZE << cache->order;
+
+	assert_non_null(p);
+	end = sim.host + ((size_t)(p - sim.host) / bytes + 1) * bytes;
+	assert_int_equal(mm_cache_free(cache, end - bytes % 96), MM_E_ALIGN);
+	assert_int_equal(mm_kfree(&heap, end - 1), MM_E_ALIGN);
+	assert_int_equal(mm_kfree(&heap, p + 95), MM_E_ALIGN);
+	assert_int_equal(mm_kfree(&heap, cache->meta), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&heap, cache->meta + 8), MM_E_OWNER);
+	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(end - bytes - sim.host),
+				      cache->order),
+			 MM_E_OWNER);
+	assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_cache_alloc_st(cache, 0, (void **)&p), MM_E_STATE);
+	assert_int_equal(mm_cache_free(cache, p), MM_E_STATE);
+	assert_int_equal(mm_cache_destroy(cache), MM_E_STATE);
+}
+
 static void a_double_free_is_seen_after_many_others(void **state)
 {
 	(void)state;
@@ -344,6 +392,32 @@ static void caches_refuse_bad_configurations(void **state)
 	assert_int_equal(mm_cache_free(&heap.caches[100], &p), MM_E_STATE);
 	assert_int_equal(mm_kmalloc_st(&none, 8, 0, &p), MM_E_STATE);
 	assert_int_equal(mm_kfree(&none, &p), MM_E_STATE);
+	assert_int_equal(mm_krealloc_st(&none, NULL, 8, 0, &p), MM_E_STATE);
+	assert_int_equal(mm_krealloc_st(&heap, NULL, 8, 1u << 30, &p), MM_E_INVAL);
+	assert_int_equal(mm_krealloc_st(&heap, NULL, 8, 0, NULL), MM_E_INVAL);
+	assert_int_equal(mm_krealloc_st(NULL, NULL, 8, 0, &p), MM_E_INVAL);
+	assert_int_equal(mm_kmalloc_aligned_st(&none, 8, 64, 0, &p), MM_E_STATE);
+	assert_int_equal(mm_kmalloc_array_st(&none, 1, 8, 0, &p), MM_E_STATE);
+	assert_int_equal(mm_kmalloc_array_st(NULL, SIZE_MAX, 8, 0, &p), MM_E_INVAL);
+	assert_int_equal(mm_ksize(&none, &p), 0);
+	assert_int_equal(mm_ksize(NULL, &p), 0);
+	assert_int_equal(mm_heap_drain(NULL), MM_E_INVAL);
+	assert_int_equal(mm_heap_drain(&none), MM_E_STATE);
+	assert_int_equal(mm_heap_shrink(NULL), MM_E_INVAL);
+	assert_int_equal(mm_heap_shrink(&none), MM_E_STATE);
+	assert_int_equal(mm_heap_destroy(NULL), MM_E_INVAL);
+	assert_int_equal(mm_heap_destroy(&none), MM_E_STATE);
+	assert_int_equal(mm_heap_cpu_online(&none, 0), MM_E_STATE);
+	assert_int_equal(mm_heap_cpu_offline(&none, 0), MM_E_STATE);
+	assert_int_equal(mm_heap_cpu_offline(NULL, 0), MM_E_INVAL);
+	mm_heap_cpu_idle(&none);
+	assert_int_equal(mm_cache_stats(NULL, &(struct mm_cache_stats){ 0 }), MM_E_INVAL);
+	assert_int_equal(mm_cache_stats(&heap.caches[0], NULL), MM_E_INVAL);
+	assert_int_equal(mm_cache_stats(&heap.caches[100], &(struct mm_cache_stats){ 0 }), MM_E_STATE);
+	assert_int_equal(mm_cache_alloc_st(NULL, 0, &p), MM_E_INVAL);
+	assert_int_equal(mm_cache_alloc_st(&heap.caches[0], 0, NULL), MM_E_INVAL);
+	assert_int_equal(mm_cache_alloc_st(&heap.caches[0], MM_ALLOC_TABLE, &p), MM_E_INVAL);
+	assert_int_equal(mm_cache_alloc_st(&heap.caches[0], MM_ALLOC_ZONE(0), &p), MM_E_INVAL);
 	assert_int_equal(mm_heap_init(NULL, &pmm, 1), MM_E_INVAL);
 	assert_int_equal(mm_heap_init(&none, NULL, 1), MM_E_INVAL);
 	assert_int_equal(mm_heap_init(&none, &pmm, 0), MM_E_INVAL);
@@ -740,6 +814,8 @@ int main(void)
 		TEST(zero_means_zero),
 #if MM_CHECKS >= 1
 		TEST(every_wrong_free_is_answered_and_changes_nothing),
+		TEST(another_heap_s_objects_are_not_taken),
+		TEST(what_a_slab_does_not_use_is_no_object),
 		TEST(a_double_free_is_seen_after_many_others),
 #endif
 		TEST(caches_refuse_bad_configurations),
