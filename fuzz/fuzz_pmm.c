@@ -145,10 +145,34 @@ static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsign
 			       !model_fits(m, order, flags >> 24 ? (int)(flags >> 24) - 1 : 2));
 }
 
+/* Is this block free? All of it is in one zone then: ranges end there. */
+static bool model_free(const struct model *m, unsigned frame, unsigned order)
+{
+	unsigned i = 0;
+
+	while (i < 1u << order && frame + i < FRAMES && m->owner[frame + i] == FREE &&
+	       zone_of(frame + i) == zone_of(frame))
+		i++;
+	return i == 1u << order;
+}
+
 static void op_alloc_at(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
 {
-	if (mm_page_alloc_at(pmm, pa_of(frame), order, 0) == MM_OK)
-		model_own(m, frame, order, false); /* which aborts if one frame was not free */
+	uint64_t before = pmm_state_hash(pmm);
+	enum mm_status st = mm_page_alloc_at(pmm, pa_of(frame), order, 0);
+
+	if (order > pmm->max_order)
+		MUST(st == MM_E_INVAL);
+	else if ((BASE + frame) % (1u << order))
+		MUST(st == MM_E_ALIGN);
+	else if (model_free(m, frame, order))
+		MUST(st == MM_OK);
+	else
+		MUST(st == MM_E_BUSY || st == MM_E_FOREIGN);
+	if (st == MM_OK)
+		model_own(m, frame, order, false);
+	else
+		MUST(pmm_state_hash(pmm) == before);
 }
 
 static void op_free(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
@@ -165,11 +189,17 @@ static void op_free(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigne
 
 static void op_free_table(struct mm_pmm *pmm, struct model *m, unsigned frame)
 {
-	enum mm_status st = mm_page_free_table(pmm, pa_of(frame));
+	uint64_t before = pmm_state_hash(pmm);
+	enum mm_status st = mm_page_free_table(pmm, pa_of(frame)), want;
 
-	MUST((st == MM_OK) == (frame < FRAMES && m->owner[frame] == TABLE));
+	want = expect_free(m, frame, 0);
+	if (frame < FRAMES && (m->owner[frame] == HEAD || m->owner[frame] == TABLE))
+		want = m->owner[frame] == TABLE ? MM_OK : MM_E_OWNER;
+	MUST(st == want);
 	if (st == MM_OK)
 		model_disown(m, frame);
+	else
+		MUST(pmm_state_hash(pmm) == before);
 }
 
 static void free_all(struct mm_pmm *pmm, struct model *m)
