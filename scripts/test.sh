@@ -32,7 +32,7 @@ check() {
 check_fails() {
   local name=$1 text=$2 status
   shift 2
-  "$@" >build/log-control 2>&1 </dev/null
+  bash -c '"$@"; exit $?' control "$@" >build/log-control 2>&1 </dev/null # its death is its own shell's news
   status=$?
   if [ $status -ne 0 ] && [ $status -ne 126 ] && [ $status -ne 127 ] && grep -qE "$text" build/log-control; then
     ok "$name"
