@@ -88,6 +88,15 @@ group_page() {
   program page 2 && "$binary" hardened
 }
 
+group_pt() { program pt 1 hand.c && "$binary"; }
+
+group_slab() {
+  local level
+  for level in 0 1 2; do
+    program slab $level && "$binary"
+  done
+}
+
 # Lines of text, with the ratio.
 as_text() {
   awk '{ printf "%-34s %10s %-8s", $1, $2, $3
