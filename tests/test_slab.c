@@ -23,6 +23,8 @@ static struct sim sim;
 static struct mm_pmm pmm;
 static struct mm_heap heap;
 static uint32_t this_cpu;
+static unsigned pins, locks;
+static uintptr_t irqs_off;
 static uint64_t before_heap;
 
 static uint32_t get_cpu(void *ctx)
@@ -31,11 +33,40 @@ static uint32_t get_cpu(void *ctx)
 	return this_cpu;
 }
 
+static void pin(void *ctx)
+{
+	(void)ctx;
+	pins++;
+}
+
+static void unpin(void *ctx)
+{
+	(void)ctx;
+	pins--;
+}
+
+static uintptr_t irq_save(void *ctx)
+{
+	uintptr_t was = irqs_off;
+
+	(void)ctx;
+	irqs_off = 1;
+	return was;
+}
+
+static void irq_restore(void *ctx, uintptr_t irq)
+{
+	(void)ctx;
+	irqs_off = irq;
+}
+
 static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
 {
 	uint32_t was = this_cpu;
 
 	(void)ctx;
+	assert_int_equal(pins, 0); /* the caller may wait here */
+	assert_int_equal(irqs_off, 0);
 	this_cpu = cpu;
 	fn(arg);
 	this_cpu = was;
@@ -46,6 +77,7 @@ static uintptr_t lock(void *ctx, uintptr_t *word)
 	(void)ctx;
 	assert_int_equal(*word, 0); /* nothing is taken twice */
 	*word = 1;
+	locks++;
 	return 0;
 }
 
@@ -55,6 +87,7 @@ static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
 	(void)irq;
 	assert_int_equal(*word, 1);
 	*word = 0;
+	locks--;
 }
 
 static void start_pmm(void)
@@ -68,6 +101,10 @@ static void start_pmm(void)
 	sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
 	sim.port.cpu = get_cpu;
 	sim.port.run_on = run_on;
+	sim.port.pin = pin;
+	sim.port.unpin = unpin;
+	sim.port.irq_save = irq_save;
+	sim.port.irq_restore = irq_restore;
 	sim.port.lock = lock;
 	sim.port.unlock = unlock;
 	cfg.reach = sim.base + sim.bytes - 1;
@@ -267,6 +304,7 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_kfree(&heap, sim_to_virt(&sim, page + MM_FRAME_SIZE)), MM_E_OWNER);
 	assert_int_equal(mm_kfree(&heap, sim_to_virt(&sim, table)), MM_E_OWNER);
 	assert_int_equal(mm_kfree(&heap, pmm.ranges), MM_E_OWNER);
+	assert_int_equal(mm_page_free(&pmm, heap.cpus_pa, heap.cpus_order), MM_E_OWNER);
 	assert_int_equal(mm_cache_free(a, NULL), MM_OK);
 	assert_int_equal(mm_cache_free(NULL, object), MM_E_INVAL);
 	assert_int_equal(mm_cache_free(b, object), MM_E_OWNER);
@@ -331,9 +369,9 @@ static void what_a_slab_does_not_use_is_no_object(void **state)
 	assert_int_equal(mm_kfree(&heap, p + 95), MM_E_ALIGN);
 	assert_int_equal(mm_kfree(&heap, cache->meta), MM_E_OWNER);
 	assert_int_equal(mm_kfree(&heap, cache->meta + 8), MM_E_OWNER);
-	assert_int_equal(mm_page_free(&pmm, sim.base + (mm_paddr_t)(end - bytes - sim.host),
-				      cache->order),
-			 MM_E_OWNER);
+	assert_int_equal(
+		mm_page_free(&pmm, sim.base + (mm_paddr_t)(end - bytes - sim.host), cache->order),
+		MM_E_OWNER);
 	assert_int_equal(mm_cache_free(cache, p), MM_OK);
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 	assert_int_equal(mm_cache_alloc_st(cache, 0, (void **)&p), MM_E_STATE);
@@ -413,7 +451,8 @@ static void caches_refuse_bad_configurations(void **state)
 	mm_heap_cpu_idle(&none);
 	assert_int_equal(mm_cache_stats(NULL, &(struct mm_cache_stats){ 0 }), MM_E_INVAL);
 	assert_int_equal(mm_cache_stats(&heap.caches[0], NULL), MM_E_INVAL);
-	assert_int_equal(mm_cache_stats(&heap.caches[100], &(struct mm_cache_stats){ 0 }), MM_E_STATE);
+	assert_int_equal(mm_cache_stats(&heap.caches[100], &(struct mm_cache_stats){ 0 }),
+			 MM_E_STATE);
 	assert_int_equal(mm_cache_alloc_st(NULL, 0, &p), MM_E_INVAL);
 	assert_int_equal(mm_cache_alloc_st(&heap.caches[0], 0, NULL), MM_E_INVAL);
 	assert_int_equal(mm_cache_alloc_st(&heap.caches[0], MM_ALLOC_TABLE, &p), MM_E_INVAL);
@@ -616,8 +655,9 @@ static void what_realloc_adds_is_zero_if_asked(void **state)
 static void what_realloc_adds_is_zero_after_a_shrink_too(void **state)
 {
 	(void)state;
-	static const size_t sizes[][3] = { { 64, 10, 50 },     { 60, 50, 64 },     { 4000, 2500, 4096 },
-					   { 4000, 2500, 9000 }, { 4000, 100, 3000 }, { 40, 3, 500 } };
+	static const size_t sizes[][3] = { { 64, 10, 50 },       { 60, 50, 64 },
+					   { 4000, 2500, 4096 }, { 4000, 2500, 9000 },
+					   { 4000, 100, 3000 },  { 40, 3, 500 } };
 
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		unsigned char *p = mm_kmalloc(&heap, sizes[s][0], MM_ALLOC_ZERO);
@@ -658,8 +698,13 @@ static void exhaustion_is_an_error_and_everything_comes_back(void **state)
 {
 	(void)state;
 	void **list = NULL, *p;
+	mm_paddr_t pa;
 	size_t n = 0;
 
+	this_cpu = 1; /* has frames at hand, which are called for in the end */
+	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	this_cpu = 0;
 	while (mm_kmalloc_st(&heap, 1000, 0, &p) == MM_OK) {
 		*(void **)p = list;
 		list = p;
@@ -803,6 +848,59 @@ static void interrupts_at_every_step_lose_nothing(void **state)
 }
 #endif
 
+#if MM_HOOKS
+static struct mm_cache *doomed;
+static enum mm_status doom;
+
+/* At the hit_at-th step of CPU 1, CPU 0 destroys the cache that CPU 1 is bringing home. */
+static void destroy_elsewhere(void)
+{
+	uint32_t was = this_cpu;
+
+	if (in_irq || locks || ++steps != hit_at)
+		return; /* where CPU 0 would wait for a lock, it does */
+	in_irq = true;
+	this_cpu = 0;
+	doom = mm_cache_destroy(doomed);
+	this_cpu = was;
+	in_irq = false;
+}
+
+static void a_cache_is_not_destroyed_while_it_comes_home(void **state)
+{
+	(void)state;
+	bool hit = true;
+	void *p;
+
+	sim.port.run_on = NULL;
+	for (hit_at = 1; hit; hit_at++) {
+		doomed = make_cache(2048, 0);
+		this_cpu = 1;
+		assert_non_null(p = mm_cache_alloc(doomed, 0));
+		assert_int_equal(mm_cache_free(doomed, p), MM_OK);
+		this_cpu = 0;
+		assert_int_equal(mm_cache_destroy(doomed), MM_E_AGAIN); /* CPU 1 is asked */
+		this_cpu = 1;
+		doom = MM_E_AGAIN;
+		steps = 0;
+		sim_step = destroy_elsewhere;
+		mm_heap_cpu_idle(&heap);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		this_cpu = 0;
+		assert_true(doom == MM_OK || doom == MM_E_AGAIN);
+		if (doom == MM_E_AGAIN)
+			assert_int_equal(mm_cache_destroy(doomed), MM_OK);
+	}
+	assert_true(hit_at > 5);
+	this_cpu = 1;
+	mm_heap_cpu_idle(&heap);
+	mm_pmm_cpu_idle(&pmm);
+	this_cpu = 0;
+	sim.port.run_on = run_on;
+}
+#endif
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 int main(void)
 {
@@ -836,6 +934,7 @@ int main(void)
 		TEST(a_failed_allocation_changes_nothing),
 		TEST(init_undoes_a_failed_allocation),
 		TEST(interrupts_at_every_step_lose_nothing),
+		TEST(a_cache_is_not_destroyed_while_it_comes_home),
 #endif
 	};
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);

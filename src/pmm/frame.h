@@ -15,7 +15,7 @@
  *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
  *                 order at each aligned-down frame; only errors and reports need to.
  *              B3 at quiescence: byte 00 and no tail <=> free in the buddy, or at hand on a CPU.
- *              B4 a slab writes its byte to each of its frames.
+ *              B4 a slab writes its byte to each of its frames, and so does metadata.
  * Order        free: check the byte, write 00, then publish the frame in the buddy. Allocate: take
  *              the frame from the buddy, then write the head.
  * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the
@@ -47,6 +47,12 @@ _Static_assert(MM_BUDDY_LEVELS * 5 < FRAME_ORDERS, "orders must fit the frame by
 #elif MM_WORD_BITS == 16
 _Static_assert(MM_BUDDY_LEVELS * 4 < FRAME_ORDERS, "orders must fit the frame byte");
 #endif
+
+/* Does each frame of such a block have the byte? (B4) */
+static inline bool frame_marks_all(unsigned byte)
+{
+	return byte >= FRAME_SLAB || byte == FRAME_META;
+}
 
 /* Is it the head of an allocated block? */
 static inline bool frame_is_head(unsigned byte)

@@ -33,6 +33,12 @@ struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 	return &pmm->ranges[low];
 }
 
+/* Range that holds an address; its frame number may have fewer bits than the address. */
+static struct mm_range *pmm_find_pa(const struct mm_pmm *pmm, mm_paddr_t pa)
+{
+	return pa >> MM_FRAME_SHIFT > MM_PFN_MAX ? NULL : pmm_find(pmm, mm_pa_to_pfn(pa));
+}
+
 struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn)
 {
 	for (uint32_t i = 0; i < pmm->nranges; i++) {
@@ -68,10 +74,10 @@ static void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 		__builtin_memset(mm_port_to_virt(pmm->port, pa), 0, bytes);
 }
 
-/* Write the byte of a block, or of each frame of a slab (B4). */
+/* Write the byte of a block, or of each of its frames (B4). */
 static void pmm_mark(const struct mm_range *r, mm_pfn_t pfn, unsigned order, unsigned byte)
 {
-	mm_pfn_t marks = byte >= FRAME_SLAB ? (mm_pfn_t)1 << order : 1;
+	mm_pfn_t marks = frame_marks_all(byte) ? (mm_pfn_t)1 << order : 1;
 
 	for (mm_pfn_t i = 0; i < marks; i++)
 		frame_store(r, pfn + i, byte);
@@ -237,7 +243,7 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 		return st;
 	if (pa & ((MM_FRAME_SIZE << order) - 1))
 		return MM_E_ALIGN;
-	r = pmm_find(pmm, pfn);
+	r = pmm_find_pa(pmm, pa);
 	if (!r || order > mm_buddy_max_order(&r->buddy))
 		return MM_E_FOREIGN;
 	st = pmm_claim(pmm, r, pfn, order, flags);
@@ -270,14 +276,14 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 
 	if (pa & (MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
-	r = pmm_find(pmm, pfn);
+	r = pmm_find_pa(pmm, pa);
 	if (!r)
 		return MM_E_FOREIGN;
 	if (frame_load(r, pfn) != byte)
 		return pmm_refuse(r, pfn, frame_load(r, pfn));
 	if (!frame_swap(r, pfn, byte, FRAME_FREE))
 		return MM_E_DOUBLE_FREE;
-	if (byte >= FRAME_SLAB)
+	if (frame_marks_all(byte))
 		pmm_mark_free(r, pfn, order);
 	if (order != 0 || r->zone != pmm->hot_zone || !pmm_cpu_push(pmm, pfn))
 		pmm_to_buddy(pmm, r, pfn, order);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: port self-test
  * Problem      a lock that does not exclude, an interrupt state that is not restored or a TLB flush
- *              that misses a CPU shows up as damage somewhere else, weeks later. Only the user's own
- *              kernel can tell, so the test runs there.
+ *              that misses a CPU shows up as damage somewhere else, weeks later. Only the user's
+ *              own kernel can tell, so the test runs there.
  * Structure    a list of checks; each prints one line of TAP. Checks that need all CPUs are phases:
  *              the CPU that tests opens a phase, all work, each reports that it is through.
  *
@@ -10,8 +10,8 @@
  *                joined   waits for phase n . works .. finished++
  *
  * Invariants   Z1 nothing but the promise under test is relied on: phases use atomics of our own.
- *              Z2 every loop that waits for another CPU is one for mm_port_selftest_join() to end: a
- *                 CPU that never joins hangs the test, visibly, at "1..n".
+ *              Z2 every loop that waits for another CPU is one for mm_port_selftest_join() to end:
+ *                 a CPU that never joins hangs the test, visibly, at "1..n".
  *              Z3 what the tester mapped is unmapped when it returns.
  * Concurrency  see the phases. */
 #include <mmlib/selftest.h>
@@ -93,8 +93,8 @@ static void phase_numbers(struct mm_selftest *t)
 		(void)mm_atomic_or(&t->wrong, 2u);
 }
 
-/* Long enough between load and store that a lock which does not exclude loses counts. Meanwhile the CPU
- * must stay the same: a lock stops preemption, since it stops interrupts. */
+/* Long enough between load and store that a lock which does not exclude loses counts. Meanwhile the
+ * CPU must stay the same: a lock stops preemption, since it stops interrupts. */
 static void phase_lock(struct mm_selftest *t)
 {
 	for (uint32_t i = 0; i < SELFTEST_LOCK_ROUNDS; i++) {
@@ -355,8 +355,8 @@ static void tlb_unmap_all(struct mm_selftest *t)
 		t->tlb->unmap(t->tlb_ctx, t->tlb->va + i * (size_t)MM_FRAME_SIZE);
 }
 
-/* Every CPU reads through each page, so that its TLB has it; then the pages move to another frame and
- * every CPU must see that one's contents. Bit 0: this CPU was wrong, bit 1: some CPU was. */
+/* Every CPU reads through each page, so that its TLB has it; then the pages move to another frame
+ * and every CPU must see that one's contents. Bit 0: this CPU was wrong, bit 1: some CPU was. */
 static uint32_t tlb_remap(struct mm_selftest *t)
 {
 	uint32_t wrong;

@@ -82,8 +82,6 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 
 	if (st != MM_OK)
 		return st;
-	for (uint32_t i = 0; i < heap->ncpus; i++)
-		heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
 	heap->caches[id] = fresh;
 	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */
 	return MM_OK;

@@ -65,7 +65,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 		return MM_E_NOTSUP;
 	if (!heap_cpus_order(pmm, ncpus, &order) || mm_hook_fail())
 		return MM_E_NOMEM;
-	st = pmm_alloc_as(pmm, order, 0, FRAME_HEAD + order, &pa);
+	st = pmm_alloc_as(pmm, order, 0, FRAME_META, &pa);
 	if (st != MM_OK)
 		return st; /* E1 */
 	__builtin_memset(heap, 0, sizeof(*heap));
@@ -75,6 +75,10 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	heap->cpus_order = order;
 	heap->ncpus = ncpus;
 	__builtin_memset(heap->cpus, 0, ncpus * sizeof(struct mm_heap_cpu));
+	for (uint32_t i = 0; i < ncpus;
+	     i++) /* caches may come while others drain: G1 from the start */
+		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
 	st = heap_init_classes(heap);
 	MM_CHECK(pmm->port, st == MM_OK);
 	heap->cpus[0].online = 1;
@@ -126,8 +130,8 @@ static bool heap_cpu_holds(const struct mm_heap *heap, const struct mm_heap_cpu 
 {
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap &&
-		    (mm_atomic_load_relaxed(&cpu->top[id]) != magazine_none() ||
-		     mm_atomic_load_relaxed(&cpu->spare[id]) != magazine_none()))
+		    (mm_atomic_load_acquire(&cpu->top[id]) != magazine_none() ||
+		     mm_atomic_load_acquire(&cpu->spare[id]) != magazine_none()))
 			return true;
 	return false;
 }
@@ -234,7 +238,7 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 			return MM_E_BUSY; /* E2 */
 	heap_free_tables(heap);
 	pmm = heap->pmm;
-	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_HEAD + heap->cpus_order);
+	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);
 	MM_CHECK(pmm->port, st == MM_OK);
 	__builtin_memset(heap, 0, sizeof(*heap));
 	return MM_OK;

@@ -13,7 +13,11 @@
  *                 once and is never written.
  *              G2 the depot holds full magazines only; empty ones are the heap's, for any cache.
  *              G3 an object in a magazine is OBJECT_IDLE and not home (S1).
- *              G4 only its own CPU touches top and spare.
+ *              G4 only its own CPU writes top and spare.
+ *              G5 they become magazine_none() after their objects are home: who sees that of all
+ *                 CPUs may unmake the cache.
+ *              G6 while a CPU is inside, or its interrupts are off, the page layer is called with
+ *                 MM_ALLOC_ATOMIC; the bypass, outside, may wait for other CPUs.
  * Interrupts   one that finds its CPU busy allocates from the slabs and frees into them, under the
  *              cache's lock, which is taken with interrupts off.
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
@@ -211,9 +215,9 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	if (!magazine_is_empty(top))
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	else
-		top = magazine_refill(cache, cpu, flags, why);
+		top = magazine_refill(cache, cpu, flags | MM_ALLOC_ATOMIC, why); /* G6 */
 	if (!top)
-		return magazine_bypass(cache, flags, why);
+		return NULL;
 	magazine_set(&cpu->top[cache->id], top - 1);
 	return top[-1];
 }
@@ -222,23 +226,21 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 {
 	uintptr_t saved;
 	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
-	void **top, *p;
+	void **top, *p = NULL;
 
-	if (!cpu) {
-		local_unpin(cache->heap->pmm->port, saved);
-		return magazine_bypass(cache, flags, why);
+	if (cpu) {
+		top = cpu->top[cache->id];
+		p = top[-1];
+		if (p)
+			magazine_set(&cpu->top[cache->id], top - 1);
+		else
+			p = magazine_alloc_slow(cache, cpu, flags, why);
+		if (mm_atomic_load_relaxed(&cpu->drain))
+			magazine_flush_cpu(cache->heap, cpu);
+		local_leave(&cpu->busy);
 	}
-	top = cpu->top[cache->id];
-	p = top[-1];
-	if (p)
-		magazine_set(&cpu->top[cache->id], top - 1);
-	else
-		p = magazine_alloc_slow(cache, cpu, flags, why);
-	if (mm_atomic_load_relaxed(&cpu->drain))
-		magazine_flush_cpu(cache->heap, cpu);
-	local_leave(&cpu->busy);
 	local_unpin(cache->heap->pmm->port, saved);
-	return p;
+	return p ? p : magazine_bypass(cache, flags, why);
 }
 
 /* Make room: top and spare are full. Returns an empty top, or NULL. */
@@ -304,12 +306,12 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 		struct mm_cache *cache = &heap->caches[id];
 		void **top = cpu->top[id], **spare = cpu->spare[id];
 
-		if (!cache->heap || (!magazine_is_real(top) && !magazine_is_real(spare)))
+		if (!magazine_is_real(top) && !magazine_is_real(spare))
 			continue;
-		magazine_set(&cpu->top[id], magazine_none());
-		magazine_set(&cpu->spare[id], magazine_none());
 		magazine_flush(cache, top, SLAB_KEEP);
 		magazine_flush(cache, spare, SLAB_KEEP);
+		mm_atomic_store_release(&cpu->top[id], magazine_none()); /* G5 */
+		mm_atomic_store_release(&cpu->spare[id], magazine_none());
 	}
 }
 

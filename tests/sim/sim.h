@@ -30,8 +30,8 @@ unsigned sim_fail_calls(void);
 /* Called by mm_hook_step() if not NULL: schedule exploration and race tests. */
 extern void (*sim_step)(void);
 
-/* Are n bytes the same, those between members too? For "nothing has changed": memcheck does not complain
- * of bytes that nobody has defined. */
+/* Are n bytes the same, those between members too? For "nothing has changed": memcheck does not
+ * complain of bytes that nobody has defined. */
 bool sim_same(const void *a, const void *b, size_t n);
 
 /* FNV-1a, for state hashes: start with 0. */
