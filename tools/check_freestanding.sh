@@ -23,46 +23,43 @@ bad=0
 judge() {
   name=$1
   shift
-  ld.lld -r -o "$out/all.o" "$@"
-  undefined=$(llvm-nm -u "$out/all.o" | awk '{print $2}' | grep -vxE 'mem(cpy|move|set|cmp)' || true)
+  ld.lld -r -o "$out/all" "$@"
+  undefined=$(llvm-nm -u "$out/all" | awk '{print $2}' | grep -vxE 'mem(cpy|move|set|cmp)' || true)
   if [ -n "$undefined" ]; then
     echo "$name: undefined symbols: $undefined"
     bad=1
   fi
-  data=$(llvm-size -A "$out/all.o" | awk '$1 ~ /^\.s?(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ {n += $2} END {print n + 0}')
+  data=$(llvm-size -A "$out/all" | awk '$1 ~ /^\.s?(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ {n += $2} END {print n + 0}')
   if [ "$data" != 0 ]; then
     echo "$name: $data bytes of writable data"
     bad=1
   fi
-  text=$(llvm-size -A "$out/all.o" | awk '$1 ~ /^\.text|^\.rodata/ {n += $2} END {print n + 0}')
+  text=$(llvm-size -A "$out/all" | awk '$1 ~ /^\.text|^\.rodata/ {n += $2} END {print n + 0}')
   echo "$name: $text bytes of text and constants"
+}
+
+# compile NAME COMMAND…: every source with this command, as many at a time as there are CPUs
+compile() {
+  name=$1
+  shift
+  rm -f "$out"/*.o
+  printf '%s\n' $sources |
+    xargs -P "$(nproc)" -I{} sh -c 'f=$1; shift; exec "$@" -c -o "$0/$(printf %s "$f" | tr / _).o" "$f"' \
+      "$out" {} "$@" || bad=1
+  judge "$name" "$out"/*.o
 }
 
 for t in $targets; do
   extra=
   [ "$t" = riscv64 ] && extra='-march=rv64gc -mabi=lp64d'
-  for checks in 1 2; do
-    objects=
-    for f in $sources; do
-      o="$out/$t-$(printf %s "$f" | tr / _).o"
-      # shellcheck disable=SC2086
-      clang --target="$t-none-elf" $extra $flags -DMM_CHECKS=$checks -c -o "$o" "$f" || bad=1
-      objects="$objects $o"
-    done
-    # shellcheck disable=SC2086
-    judge "$t, clang, MM_CHECKS=$checks" $objects
-  done
+  # shellcheck disable=SC2086
+  compile "$t, clang" clang --target="$t-none-elf" $extra $flags
 done
+# shellcheck disable=SC2086
+compile "x86_64, clang, hardened" clang --target=x86_64-none-elf $flags -DMM_CHECKS=2
 for cc in gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
   for opt in -O2 -Os; do
-    objects=
-    for f in $sources; do
-      o="$out/$cc-$(printf %s "$f" | tr / _).o"
-      $cc $opt -std=c11 -ffreestanding -Wall -Wextra -Werror -Iinclude -Isrc -c -o "$o" "$f" || bad=1
-      objects="$objects $o"
-    done
-    # shellcheck disable=SC2086
-    judge "$cc $opt" $objects
+    compile "$cc $opt" $cc $opt -std=c11 -ffreestanding -Wall -Wextra -Werror -Iinclude -Isrc
   done
 done
 exit $bad

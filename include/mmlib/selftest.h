@@ -49,7 +49,7 @@ struct mm_selftest {
 /** Check every promise of a port and print TAP: a plan, then a line for each check.
  *  @param t what to test
  *  @return how many checks failed; `UINT32_MAX`, and nothing is printed, if @p t is NULL, its port
- *  cannot be used at all, or `ncpus` is 0, or more than 1 without #MM_ATOMICS
+ *  cannot be used at all, or `ncpus` is 0, or more than 1 without MM_ATOMICS
  *  @mm_ctx{thread\, IRQs on\, may wait for the CPUs that join; locks: one of its own; cost:
  *  milliseconds} */
 uint32_t mm_port_selftest(struct mm_selftest *t);
