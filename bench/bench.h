@@ -49,7 +49,7 @@ void bench_figure(const char *name, double value, const char *unit, const char *
 		  double yardstick_value);
 
 /* Yardsticks, ns: work that every machine has, measured in the same run. */
-double yard_fetch_add(void);    /* an uncontended atomic addition */
-double yard_glibc_pair64(void); /* malloc(64), a store, free */
+double yard_fetch_add(void);     /* an uncontended atomic addition */
+double yard_glibc_pair64(void);  /* malloc(64), a store, free */
 double yard_line_transfer(void); /* a cache line from one CPU to another, one way; 0: one CPU */
 #endif

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES   262144u /* 1 GiB */
-#define BIG      512u    /* frames of a block of order 9 */
-#define EXTRA    BIG     /* further RAM: metadata lies here or there, and 1 GiB is left */
-#define RAM      UINT64_C(0x140000000)
-#define NONE     MM_PADDR_MAX
-#define PAIRS    1000000u
+#define FRAMES 262144u /* 1 GiB */
+#define BIG    512u    /* frames of a block of order 9 */
+#define EXTRA  BIG     /* further RAM: metadata lies here or there, and 1 GiB is left */
+#define RAM    UINT64_C(0x140000000)
+#define NONE   MM_PADDR_MAX
+#define PAIRS  1000000u
 
 __thread uint32_t bench_cpu;
 static struct mm_pmm pmm;
@@ -72,7 +72,8 @@ static void drain(void)
 /* Returns how long mm_pmm_init() took. */
 static double init(uint32_t ncpus)
 {
-	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu }, { "NORMAL", MM_PADDR_MAX } };
+	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu },
+						    { "NORMAL", MM_PADDR_MAX } };
 	static struct mm_mem entries[16];
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = ncpus };
@@ -234,8 +235,8 @@ static uint32_t recovered(unsigned percent)
 /* ---- what is printed ---- */
 
 static struct {
-	struct bench_samples hot0, hot1, hot2, hot3, hot9, alloc0, seq0, rand0, alloc9, free9, churn,
-		failed;
+	struct bench_samples hot0, hot1, hot2, hot3, hot9, alloc0, seq0, rand0, alloc9, free9,
+		churn, failed;
 } s;
 
 static void run_bulk(unsigned run)
@@ -325,7 +326,8 @@ static void sizes(void)
 	struct bench_samples init_time = { .n = 0 };
 
 	init(0);
-	bench_figure("page.bits_per_frame", (double)meta_bytes * 8 / (FRAMES + EXTRA), "bits", NULL, 0);
+	bench_figure("page.bits_per_frame", (double)meta_bytes * 8 / (FRAMES + EXTRA), "bits", NULL,
+		     0);
 	bench_figure("page.bytes_per_cpu_zone", sizeof(struct mm_page_cpu), "bytes", NULL, 0);
 	bench_figure("page.recovered9_25", recovered(25), "blocks", NULL, 0);
 	bench_figure("page.recovered9_50", recovered(50), "blocks", NULL, 0);

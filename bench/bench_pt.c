@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables: the walker folded to a format, and loops written by hand for it, on the same work,
- * in turn. 1 GiB of 4 KiB pages, and 32 GiB of 2 MiB leaves; TLB instructions are left out. The least
- * of all runs counts. */
+ * in turn. 1 GiB of 4 KiB pages, and 32 GiB of 2 MiB leaves; TLB instructions are left out. The
+ * least of all runs counts. */
 #include "bench.h"
 #include "hand.h"
 #include <mmlib/pt_aarch64.h>
@@ -48,13 +48,22 @@ static void tables_reset(void)
 
 /* What is measured, for the walker and for the loops by hand. */
 enum op {
-	MAP, QUERY_CALL, QUERY_CURSOR, QUERY_RANDOM, PROTECT, UNMAP_VISIT, UNMAP_DISCARD, MAP_PAGE,
-	UNMAP_PAGE_RANDOM, MAP_2M, NOPS,
+	MAP,
+	QUERY_CALL,
+	QUERY_CURSOR,
+	QUERY_RANDOM,
+	PROTECT,
+	UNMAP_VISIT,
+	UNMAP_DISCARD,
+	MAP_PAGE,
+	UNMAP_PAGE_RANDOM,
+	MAP_2M,
+	NOPS,
 };
 
 static const char *const op_names[NOPS] = {
-	"map", "query_call", "query_cursor", "query_random", "protect", "unmap_visit",
-	"unmap_discard", "map_page", "unmap_page_random", "map_2m",
+	"map",         "query_call",    "query_cursor", "query_random",      "protect",
+	"unmap_visit", "unmap_discard", "map_page",     "unmap_page_random", "map_2m",
 };
 
 struct ops {
@@ -119,9 +128,9 @@ static bool hand_end(void)
 	{                                                                                          \
 		return hand_##f##_unmap_page(root, va) == 0;                                       \
 	}                                                                                          \
-	static const struct ops hand_##f = { hand_begin,       h_##f##_map,     h_##f##_map_page,  \
-					     h_##f##_query,    h_##f##_sum,     h_##f##_protect,   \
-					     h_##f##_unmap,    h_##f##_discard, h_##f##_unmap_page, \
+	static const struct ops hand_##f = { hand_begin,    h_##f##_map,     h_##f##_map_page,     \
+					     h_##f##_query, h_##f##_sum,     h_##f##_protect,      \
+					     h_##f##_unmap, h_##f##_discard, h_##f##_unmap_page,   \
 					     hand_end }
 
 HAND_OPS(x86_64);
@@ -210,11 +219,10 @@ static struct mm_tlb_gather gather;
 	{                                                                                          \
 		return w_##f##_unmap(va, PAGE);                                                    \
 	}                                                                                          \
-	static const struct ops walker_##f = { w_##f##_begin,    w_##f##_map,                      \
-					       w_##f##_map_page, w_##f##_query,                    \
-					       w_##f##_sum,      w_##f##_protect,                  \
-					       w_##f##_unmap,    w_##f##_discard,                  \
-					       w_##f##_unmap_page, walker_end }
+	static const struct ops walker_##f = { w_##f##_begin, w_##f##_map,     w_##f##_map_page,   \
+					       w_##f##_query, w_##f##_sum,     w_##f##_protect,    \
+					       w_##f##_unmap, w_##f##_discard, w_##f##_unmap_page, \
+					       walker_end }
 
 static bool walker_end(void)
 {

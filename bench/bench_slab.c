@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects: kmalloc and kfree (which is not told the size), one CPU. Built once for each level of
- * checks; names carry it. With a name as argument the same work is done by malloc and free, which may
- * be another allocator's (LD_PRELOAD), and figures are that peer's. */
+ * checks; names carry it. With a name as argument the same work is done by malloc and free, which
+ * may be another allocator's (LD_PRELOAD), and figures are that peer's. */
 #include "bench.h"
 #include <mmlib/kmalloc.h>
 #include <stdio.h>
@@ -62,7 +62,8 @@ static const struct mm_port port = {
 
 static void start(void)
 {
-	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu }, { "NORMAL", MM_PADDR_MAX } };
+	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu },
+						    { "NORMAL", MM_PADDR_MAX } };
 	static struct mm_mem entries[16];
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = 1 };
@@ -125,7 +126,7 @@ static double batches(size_t size, const uint32_t *order)
 	return (bench_now() - t) / (ROUNDS * BATCH);
 }
 
-/* ---- churn: LIVE objects of 16 to 4095 bytes, every size class about as often as the others ---- */
+/* ---- churn: LIVE objects of 16 to 4095 bytes, each doubling as often as the others ---- */
 
 static uint16_t sizes[SIZES];
 static void *objects[LIVE];

@@ -15,8 +15,8 @@
 #define HAND_BIG              UINT64_C(0x80000000000000e3)
 #define HAND_TABLE            7u
 #define HAND_FRAME(pa)        (pa)
-#define HAND_PA(entry)        ((entry) & ADDRESS_52)
-#define HAND_IS_TABLE(entry)  (!((entry) & 0x80))
+#define HAND_PA(entry)        ((entry)&ADDRESS_52)
+#define HAND_IS_TABLE(entry)  (!((entry)&0x80))
 #define HAND_READ_ONLY(entry) ((entry) & ~UINT64_C(2))
 #include "hand.inc"
 
@@ -27,8 +27,8 @@
 #define HAND_BIG              UINT64_C(0x0060000000000701)
 #define HAND_TABLE            3u
 #define HAND_FRAME(pa)        (pa)
-#define HAND_PA(entry)        ((entry) & ADDRESS_48)
-#define HAND_IS_TABLE(entry)  ((entry) & 2)
+#define HAND_PA(entry)        ((entry)&ADDRESS_48)
+#define HAND_IS_TABLE(entry)  ((entry)&2)
 #define HAND_READ_ONLY(entry) ((entry) | 0x80)
 #include "hand.inc"
 
@@ -40,6 +40,6 @@
 #define HAND_TABLE            1u
 #define HAND_FRAME(pa)        ((pa) >> 2)
 #define HAND_PA(entry)        ((entry) << 2 & ADDRESS_52)
-#define HAND_IS_TABLE(entry)  (!((entry) & 14))
+#define HAND_IS_TABLE(entry)  (!((entry)&14))
 #define HAND_READ_ONLY(entry) ((entry) & ~UINT64_C(4))
 #include "hand.inc"

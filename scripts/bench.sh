@@ -48,7 +48,8 @@ config=('-DMM_CONFIG_HEADER="bench_config.h"' '-DMM_PORT_INLINE_HEADER="bench_ho
 
 # stale FILE: is some source newer?
 stale() {
-  [ ! -f "$1" ] || [ -n "$(find src include bench scripts/bench.sh -newer "$1" -type f -print -quit)" ]
+  [ ! -f "$1" ] ||
+    [ -n "$(find src include bench scripts/bench.sh -newer "$1" -type f -print -quit)" ]
 }
 
 # library LEVEL: sets archive, the library with that level of checks.
@@ -65,8 +66,8 @@ library() {
   ar rcs "$archive" "$out"/*.o
 }
 
-# program NAME LEVEL [FILE…]: sets binary, built from bench/bench_NAME.c. Further files are compiled
-# with the library's flags.
+# program NAME LEVEL [FILE…]: sets binary, built from bench/bench_NAME.c. Further files are
+# compiled with the library's flags.
 program() {
   local name=$1 level=$2 f objects=()
   shift 2
@@ -95,7 +96,8 @@ peers() {
   local name file
   "$binary" glibc
   for name in jemalloc mimalloc; do
-    file=$(PATH=$PATH:/sbin ldconfig -p | awk -v name="^lib$name.so" '$1 ~ name { f = $NF } END { print f }')
+    file=$(PATH=$PATH:/sbin ldconfig -p |
+      awk -v name="^lib$name.so" '$1 ~ name { f = $NF } END { print f }')
     [ -z "$file" ] || LD_PRELOAD=$file "$binary" "$name"
   done
 }
