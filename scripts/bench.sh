@@ -83,13 +83,22 @@ program() {
     "bench/bench_$name.c" bench/bench.c bench/yard.c "${objects[@]}" "$archive"
 }
 
-group_yard() { program yard 1 && "$binary"; }
-group_page() {
-  program page 1 && "$binary"
-  program page 2 && "$binary" hardened
+group_yard() {
+  program yard 1
+  "$binary"
 }
 
-group_pt() { program pt 1 hand.c && "$binary"; }
+group_page() {
+  program page 1
+  "$binary"
+  program page 2
+  "$binary" hardened
+}
+
+group_pt() {
+  program pt 1 hand.c
+  "$binary"
+}
 
 # Other allocators: glibc's, and what Debian's packages bring, if they are installed.
 peers() {
@@ -105,7 +114,8 @@ peers() {
 group_slab() {
   local level
   for level in 0 1 2; do
-    program slab $level && "$binary"
+    program slab $level
+    "$binary"
   done
   peers
 }
