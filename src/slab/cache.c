@@ -168,6 +168,7 @@ enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **
 	return MM_OK;
 }
 
+#if MM_CHECKS >= 1
 /* Is the object used? If so it is idle now. */
 static bool cache_retire(uint8_t *state)
 {
@@ -180,14 +181,20 @@ static bool cache_retire(uint8_t *state)
 	return true;
 #endif
 }
+#endif
 
-enum mm_status cache_check_free(struct mm_slab *slab, void *p)
+enum mm_status cache_free_in(struct mm_slab *slab, void *p)
 {
+#if MM_CHECKS >= 1
 	uint32_t i;
 
 	if (!slab_index(slab, p, &i))
 		return MM_E_ALIGN;
-	return cache_retire(slab_state(slab, i)) ? MM_OK : MM_E_DOUBLE_FREE;
+	if (!cache_retire(slab_state(slab, i)))
+		return MM_E_DOUBLE_FREE;
+#endif
+	magazine_free(slab->cache, p);
+	return MM_OK;
 }
 
 enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
@@ -202,15 +209,13 @@ enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 	struct mm_slab *slab;
 	enum mm_status st = slab_find(cache->heap, p, &slab);
 
-	if (st == MM_OK && slab->cache != cache)
-		st = MM_E_OWNER;
-	if (st == MM_OK)
-		st = cache_check_free(slab, p);
 	if (st != MM_OK)
 		return st;
-#endif
+	return slab->cache == cache ? cache_free_in(slab, p) : MM_E_OWNER;
+#else
 	magazine_free(cache, p);
 	return MM_OK;
+#endif
 }
 
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)

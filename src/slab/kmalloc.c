@@ -153,7 +153,7 @@ enum mm_status mm_kfree(struct mm_heap *heap, void *p)
 		return MM_OK;
 	st = slab_find(heap, p, &slab);
 	if (st == MM_OK)
-		return mm_cache_free(slab->cache, p);
+		return cache_free_in(slab, p);
 	if (kmalloc_find_large(heap, p, &pfn, &order))
 		return kmalloc_free_large(heap, p, pfn, order);
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;

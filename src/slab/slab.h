@@ -117,8 +117,8 @@ size_t magazine_count(const struct mm_cache *cache);
 void magazine_release(struct mm_heap *heap);
 
 /* cache.c */
-/* p is in slab: may it be freed? Then its state is idle. */
-enum mm_status cache_check_free(struct mm_slab *slab, void *p);
+/* Free p, which lies in the slab; errors as mm_cache_free(). */
+enum mm_status cache_free_in(struct mm_slab *slab, void *p);
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg);
 
 /* kmalloc.c */
