@@ -26,7 +26,6 @@ struct object {
 
 static struct sim sim;
 static struct mm_heap heap;
-static uint32_t this_cpu;
 
 struct shadow {
 	struct object live[LIVE];
@@ -35,22 +34,6 @@ struct shadow {
 	size_t object_size[CACHES];
 	unsigned count[CACHES];
 };
-
-static uint32_t get_cpu(void *ctx)
-{
-	(void)ctx;
-	return this_cpu;
-}
-
-static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
-{
-	uint32_t was = this_cpu;
-
-	(void)ctx;
-	this_cpu = cpu;
-	fn(arg);
-	this_cpu = was;
-}
 
 static void shadow_check(const struct object *o)
 {
@@ -205,7 +188,7 @@ static void check_all(struct shadow *s, bool deep)
 
 static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 {
-	this_cpu = what >> 7;
+	sim_cpu = what >> 7;
 	switch (what % 16) {
 	case 0:
 	case 1:
@@ -253,10 +236,9 @@ static void start(struct mm_pmm *pmm)
 
 	if (!sim.host) {
 		sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
-		sim.port.cpu = get_cpu;
-		sim.port.run_on = run_on;
+		sim_add_cpus(&sim, true);
 	}
-	this_cpu = 0;
+	sim_cpu = 0;
 	cfg.reach = sim.base + sim.bytes - 1;
 	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
 	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);

@@ -18,38 +18,7 @@
 
 static struct sim sim;
 static struct mm_pmm pmm;
-static uint32_t this_cpu;
-static unsigned pins, run_ons;
 static uint64_t first_state;
-
-static uint32_t get_cpu(void *ctx)
-{
-	(void)ctx;
-	return this_cpu;
-}
-
-static void pin(void *ctx)
-{
-	(void)ctx;
-	pins++;
-}
-
-static void unpin(void *ctx)
-{
-	(void)ctx;
-	pins--;
-}
-
-static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
-{
-	uint32_t was = this_cpu;
-
-	(void)ctx;
-	run_ons++;
-	this_cpu = cpu;
-	fn(arg);
-	this_cpu = was;
-}
 
 static int start(void **state)
 {
@@ -59,11 +28,8 @@ static int start(void **state)
 	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = NCPUS };
 
 	(void)state;
-	this_cpu = 0;
 	sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
-	sim.port.cpu = get_cpu;
-	sim.port.pin = pin;
-	sim.port.unpin = unpin;
+	sim_add_cpus(&sim, false);
 	cfg.reach = sim.base + sim.bytes - 1;
 	assert_int_equal(mm_memmap_init(&map, entries, 16), MM_OK);
 	assert_int_equal(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), MM_OK);
@@ -77,7 +43,7 @@ static int stop(void **state)
 {
 	(void)state;
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
-	assert_int_equal(pins, 0);
+	assert_int_equal(sim_pins, 0);
 	sim_destroy(&sim);
 	return 0;
 }
@@ -132,7 +98,7 @@ static void a_double_free_is_seen_at_hand_too(void **state)
 
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_E_DOUBLE_FREE);
-	this_cpu = 1;
+	sim_cpu = 1;
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_E_DOUBLE_FREE);
 }
 
@@ -156,11 +122,11 @@ static mm_pfn_t exhaust(enum mm_status *why)
 	mm_paddr_t pa;
 	mm_pfn_t got = 0;
 
-	this_cpu = 1;
+	sim_cpu = 1;
 	pa = page();
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_true(pmm.cpus[1].count > 0);
-	this_cpu = 0;
+	sim_cpu = 0;
 	while ((*why = mm_page_alloc(&pmm, 0, 0, &pa)) == MM_OK)
 		got++;
 	return got;
@@ -172,11 +138,11 @@ static void with_run_on_out_of_memory_is_exact(void **state)
 	mm_pfn_t before = free_frames();
 	enum mm_status why;
 
-	sim.port.run_on = run_on;
-	run_ons = 0;
+	sim.port.run_on = sim_run_on;
+	sim_run_ons = 0;
 	assert_int_equal(exhaust(&why), before);
 	assert_int_equal(why, MM_E_NOMEM);
-	assert_true(run_ons > 0);
+	assert_true(sim_run_ons > 0);
 	assert_int_equal(free_frames(), 0);
 }
 
@@ -191,9 +157,9 @@ static void without_run_on_others_are_asked(void **state)
 	assert_int_equal(why, MM_E_AGAIN);
 	held = pmm.cpus[1].count;
 	assert_int_equal(free_frames(), held);
-	this_cpu = 1;
+	sim_cpu = 1;
 	mm_pmm_cpu_idle(&pmm); /* CPU 1 answers */
-	this_cpu = 0;
+	sim_cpu = 0;
 	for (mm_pfn_t i = 0; i < held; i++)
 		page();
 	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_E_NOMEM);
@@ -205,15 +171,15 @@ static void atomic_callers_do_not_wait_for_others(void **state)
 	mm_paddr_t pa;
 	enum mm_status why;
 
-	sim.port.run_on = run_on;
-	this_cpu = 1;
+	sim.port.run_on = sim_run_on;
+	sim_cpu = 1;
 	assert_int_equal(mm_page_free(&pmm, page(), 0), MM_OK);
-	this_cpu = 0;
-	run_ons = 0;
+	sim_cpu = 0;
+	sim_run_ons = 0;
 	while ((why = mm_page_alloc(&pmm, 0, MM_ALLOC_ATOMIC, &pa)) == MM_OK)
 		;
 	assert_int_equal(why, MM_E_AGAIN);
-	assert_int_equal(run_ons, 0);
+	assert_int_equal(sim_run_ons, 0);
 }
 
 static void a_large_block_calls_frames_home(void **state)
@@ -223,11 +189,11 @@ static void a_large_block_calls_frames_home(void **state)
 	mm_pfn_t n = 0;
 	enum mm_status why;
 
-	sim.port.run_on = run_on;
+	sim.port.run_on = sim_run_on;
 	while (mm_page_alloc(&pmm, 0, 0, &pa[n]) == MM_OK)
 		n++;
 	for (mm_pfn_t i = 0; i < n; i++) { /* the last ones freed stay at hand */
-		this_cpu = i & 1;
+		sim_cpu = i & 1;
 		assert_int_equal(mm_page_free(&pmm, pa[i], 0), MM_OK);
 	}
 	why = mm_page_alloc(&pmm, 8, 0, &pa[0]);
@@ -245,9 +211,9 @@ static void one_particular_frame_is_found_at_hand(void **state)
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
-	this_cpu = 1; /* another CPU's, which cannot be made to give it */
+	sim_cpu = 1; /* another CPU's, which cannot be made to give it */
 	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_E_AGAIN);
-	sim.port.run_on = run_on;
+	sim.port.run_on = sim_run_on;
 	assert_int_equal(mm_page_alloc_at(&pmm, pa, 0, 0), MM_OK);
 }
 
@@ -256,7 +222,7 @@ static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 	(void)state;
 	mm_paddr_t pa;
 
-	this_cpu = 1;
+	sim_cpu = 1;
 	pa = page();
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	pmm.cpus[1].busy = 1; /* stopped in the middle of a call */
@@ -311,7 +277,7 @@ static void a_cpu_number_beyond_the_configured_ones_works(void **state)
 	(void)state;
 	mm_paddr_t pa;
 
-	this_cpu = 77;
+	sim_cpu = 77;
 	pa = page();
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_true(pmm_state_hash(&pmm) == first_state);

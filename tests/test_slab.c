@@ -22,55 +22,8 @@
 static struct sim sim;
 static struct mm_pmm pmm;
 static struct mm_heap heap;
-static uint32_t this_cpu;
-static unsigned pins, locks;
-static uintptr_t irqs_off;
+static unsigned locks;
 static uint64_t before_heap;
-
-static uint32_t get_cpu(void *ctx)
-{
-	(void)ctx;
-	return this_cpu;
-}
-
-static void pin(void *ctx)
-{
-	(void)ctx;
-	pins++;
-}
-
-static void unpin(void *ctx)
-{
-	(void)ctx;
-	pins--;
-}
-
-static uintptr_t irq_save(void *ctx)
-{
-	uintptr_t was = irqs_off;
-
-	(void)ctx;
-	irqs_off = 1;
-	return was;
-}
-
-static void irq_restore(void *ctx, uintptr_t irq)
-{
-	(void)ctx;
-	irqs_off = irq;
-}
-
-static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
-{
-	uint32_t was = this_cpu;
-
-	(void)ctx;
-	assert_int_equal(pins, 0); /* the caller may wait here */
-	assert_int_equal(irqs_off, 0);
-	this_cpu = cpu;
-	fn(arg);
-	this_cpu = was;
-}
 
 static uintptr_t lock(void *ctx, uintptr_t *word)
 {
@@ -97,14 +50,8 @@ static void start_pmm(void)
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = NCPUS };
 
-	this_cpu = 0;
 	sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
-	sim.port.cpu = get_cpu;
-	sim.port.run_on = run_on;
-	sim.port.pin = pin;
-	sim.port.unpin = unpin;
-	sim.port.irq_save = irq_save;
-	sim.port.irq_restore = irq_restore;
+	sim_add_cpus(&sim, true);
 	sim.port.lock = lock;
 	sim.port.unlock = unlock;
 	cfg.reach = sim.base + sim.bytes - 1;
@@ -518,13 +465,13 @@ static void objects_wander_between_cpus(void **state)
 	static void *p[3000];
 
 	for (unsigned round = 0; round < 4; round++) {
-		this_cpu = round & 1;
+		sim_cpu = round & 1;
 		for (unsigned i = 0; i < 3000; i++) {
 			assert_non_null(p[i] = mm_cache_alloc(cache, 0));
 			fill(p[i], 128, i);
 		}
 		assert_int_equal(stats(cache).used, 3000);
-		this_cpu ^= 1;
+		sim_cpu ^= 1;
 		for (unsigned i = 0; i < 3000; i++) {
 			check(p[i], 128, i);
 			assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
@@ -532,7 +479,7 @@ static void objects_wander_between_cpus(void **state)
 		assert_int_equal(stats(cache).used, 0);
 		verify_all();
 	}
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
@@ -543,19 +490,19 @@ static void without_run_on_other_cpus_are_asked(void **state)
 	void *p;
 
 	sim.port.run_on = NULL;
-	this_cpu = 1;
+	sim_cpu = 1;
 	assert_non_null(p = mm_cache_alloc(cache, 0));
 	assert_int_equal(mm_cache_free(cache, p), MM_OK);
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_cache_destroy(cache), MM_E_AGAIN);
-	this_cpu = 1;
+	sim_cpu = 1;
 	mm_heap_cpu_idle(&heap);
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
-	this_cpu = 1;
+	sim_cpu = 1;
 	mm_pmm_cpu_idle(&pmm);
 	assert_int_equal(mm_pmm_drain(&pmm), MM_E_AGAIN); /* CPU 0 has some */
-	sim.port.run_on = run_on;
+	sim.port.run_on = sim_run_on;
 }
 
 /* CPU 1 has an empty magazine at hand, and nothing is allocated. */
@@ -566,18 +513,18 @@ static void a_cache_is_not_destroyed_under_a_magazine_of_another_cpu(void **stat
 	void *p[4];
 
 	sim.port.run_on = NULL;
-	this_cpu = 1;
+	sim_cpu = 1;
 	for (unsigned i = 0; i < 4; i++)
 		assert_non_null(p[i] = mm_cache_alloc(cache, 0));
-	this_cpu = 0;
+	sim_cpu = 0;
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
 	assert_int_equal(mm_cache_destroy(cache), MM_E_AGAIN);
-	this_cpu = 1;
+	sim_cpu = 1;
 	mm_heap_cpu_idle(&heap);
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
-	sim.port.run_on = run_on; /* stop() finds whether the magazine was lost */
+	sim.port.run_on = sim_run_on; /* stop() finds whether the magazine was lost */
 }
 
 static void an_unplugged_cpu_leaves_nothing_behind(void **state)
@@ -585,17 +532,17 @@ static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 	(void)state;
 	void *p;
 
-	this_cpu = 1;
+	sim_cpu = 1;
 	assert_non_null(p = mm_kmalloc(&heap, 64, 0));
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_heap_cpu_offline(&heap, 1), MM_OK);
 	assert_int_equal(stats(&heap.caches[3]).cached, 0);
-	this_cpu = 1; /* it may still call */
+	sim_cpu = 1; /* it may still call */
 	assert_non_null(p = mm_kmalloc(&heap, 64, 0));
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
 	assert_int_equal(stats(&heap.caches[3]).cached, 0);
-	this_cpu = 0;
+	sim_cpu = 0;
 	assert_int_equal(mm_heap_cpu_online(&heap, NCPUS), MM_E_INVAL);
 	assert_int_equal(mm_heap_cpu_offline(&heap, NCPUS), MM_E_INVAL);
 	assert_int_equal(mm_heap_cpu_online(NULL, 0), MM_E_INVAL);
@@ -701,10 +648,10 @@ static void exhaustion_is_an_error_and_everything_comes_back(void **state)
 	mm_paddr_t pa;
 	size_t n = 0;
 
-	this_cpu = 1; /* has frames at hand, which are called for in the end */
+	sim_cpu = 1; /* has frames at hand, which are called for in the end */
 	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
-	this_cpu = 0;
+	sim_cpu = 0;
 	while (mm_kmalloc_st(&heap, 1000, 0, &p) == MM_OK) {
 		*(void **)p = list;
 		list = p;
@@ -855,14 +802,14 @@ static enum mm_status doom;
 /* At the hit_at-th step of CPU 1, CPU 0 destroys the cache that CPU 1 is bringing home. */
 static void destroy_elsewhere(void)
 {
-	uint32_t was = this_cpu;
+	uint32_t was = sim_cpu;
 
 	if (in_irq || locks || ++steps != hit_at)
 		return; /* where CPU 0 would wait for a lock, it does */
 	in_irq = true;
-	this_cpu = 0;
+	sim_cpu = 0;
 	doom = mm_cache_destroy(doomed);
-	this_cpu = was;
+	sim_cpu = was;
 	in_irq = false;
 }
 
@@ -875,29 +822,29 @@ static void a_cache_is_not_destroyed_while_it_comes_home(void **state)
 	sim.port.run_on = NULL;
 	for (hit_at = 1; hit; hit_at++) {
 		doomed = make_cache(2048, 0);
-		this_cpu = 1;
+		sim_cpu = 1;
 		assert_non_null(p = mm_cache_alloc(doomed, 0));
 		assert_int_equal(mm_cache_free(doomed, p), MM_OK);
-		this_cpu = 0;
+		sim_cpu = 0;
 		assert_int_equal(mm_cache_destroy(doomed), MM_E_AGAIN); /* CPU 1 is asked */
-		this_cpu = 1;
+		sim_cpu = 1;
 		doom = MM_E_AGAIN;
 		steps = 0;
 		sim_step = destroy_elsewhere;
 		mm_heap_cpu_idle(&heap);
 		sim_step = NULL;
 		hit = steps >= hit_at;
-		this_cpu = 0;
+		sim_cpu = 0;
 		assert_true(doom == MM_OK || doom == MM_E_AGAIN);
 		if (doom == MM_E_AGAIN)
 			assert_int_equal(mm_cache_destroy(doomed), MM_OK);
 	}
 	assert_true(hit_at > 5);
-	this_cpu = 1;
+	sim_cpu = 1;
 	mm_heap_cpu_idle(&heap);
 	mm_pmm_cpu_idle(&pmm);
-	this_cpu = 0;
-	sim.port.run_on = run_on;
+	sim_cpu = 0;
+	sim.port.run_on = sim_run_on;
 }
 #endif
 

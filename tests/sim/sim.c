@@ -16,6 +16,9 @@
 #endif
 
 void (*sim_step)(void);
+uint32_t sim_cpu;
+unsigned sim_pins, sim_run_ons;
+static uintptr_t irqs_off;
 static unsigned fail_nth, fail_calls;
 static bool fail_sticky;
 
@@ -51,6 +54,67 @@ void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 				      .ctx = sim,
 				      .to_virt = sim_to_virt,
 				      .panic = sim_panic };
+}
+
+static uint32_t sim_get_cpu(void *ctx)
+{
+	(void)ctx;
+	return sim_cpu;
+}
+
+static void sim_pin(void *ctx)
+{
+	(void)ctx;
+	sim_pins++;
+}
+
+static void sim_unpin(void *ctx)
+{
+	(void)ctx;
+	sim_pins--;
+}
+
+static uintptr_t sim_irq_save(void *ctx)
+{
+	uintptr_t was = irqs_off;
+
+	(void)ctx;
+	irqs_off = 1;
+	return was;
+}
+
+static void sim_irq_restore(void *ctx, uintptr_t irq)
+{
+	(void)ctx;
+	irqs_off = irq;
+}
+
+void sim_run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg)
+{
+	uint32_t was = sim_cpu;
+
+	(void)ctx;
+	if (sim_pins || irqs_off) {
+		fprintf(stderr, "run_on called %s\n", sim_pins ? "pinned" : "with interrupts off");
+		abort();
+	}
+	sim_run_ons++;
+	sim_cpu = cpu;
+	fn(arg);
+	sim_cpu = was;
+}
+
+void sim_add_cpus(struct sim *sim, bool run_on)
+{
+	sim_cpu = 0;
+	sim_pins = sim_run_ons = 0;
+	irqs_off = 0;
+	sim->port.cpu = sim_get_cpu;
+	sim->port.pin = sim_pin;
+	sim->port.unpin = sim_unpin;
+	sim->port.irq_save = sim_irq_save;
+	sim->port.irq_restore = sim_irq_restore;
+	sim->port.run_on = run_on ? sim_run_on : NULL;
 }
 
 void sim_destroy(struct sim *sim)

@@ -22,6 +22,16 @@ void sim_destroy(struct sim *sim);
 /* The port's to_virt; aborts outside the window. */
 void *sim_to_virt(void *ctx, mm_paddr_t pa);
 
+/* A machine of several CPUs that take turns: gives the port `cpu`, `pin`, `unpin`, `irq_save`,
+ * `irq_restore` and, if wanted, `run_on`. Aborts the test when run_on is called pinned or with
+ * interrupts off: the caller could wait for ever. */
+void sim_add_cpus(struct sim *sim, bool run_on);
+extern uint32_t sim_cpu;     /* the CPU at work */
+extern unsigned sim_pins;    /* pins without their unpin */
+extern unsigned sim_run_ons; /* how often run_on was called */
+/* The port's run_on, for tests that add and remove it. */
+void sim_run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg);
+
 /* Failure injection, for builds with MM_HOOKS=1. The nth call of mm_hook_fail() from now on (from
  * 1) answers true; with sticky, all later ones too. 0 switches it off. */
 void sim_fail_at(unsigned nth, bool sticky);
