@@ -204,8 +204,7 @@ const struct scenario ex_scenarios[] = {
 	  .cpu = { { F(0) } }, .irq = { { F(1), F(2) } } },
 
 	{ "s-alloc-alloc", "both make a first slab", SLAB,
-	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG, .cpu = { { A(0, 0) }, { A(1, 0) } },
-	  .bound = 3 },
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONG, .cpu = { { A(0, 0) }, { A(1, 0) } } },
 	{ "s-grow-grow", "both make a further slab", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0) },
 	  .cpu = { { A(4, 0) }, { A(5, 0) } } },
