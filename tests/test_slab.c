@@ -28,6 +28,8 @@ static uint64_t before_heap;
 static uintptr_t lock(void *ctx, uintptr_t *word)
 {
 	(void)ctx;
+	if (sim_step)
+		sim_step();
 	assert_int_equal(*word, 0); /* nothing is taken twice */
 	*word = 1;
 	locks++;
@@ -41,6 +43,8 @@ static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
 	assert_int_equal(*word, 1);
 	*word = 0;
 	locks--;
+	if (sim_step)
+		sim_step();
 }
 
 static void start_pmm(void)
@@ -757,8 +761,8 @@ static bool in_irq;
 
 static void irq(void)
 {
-	if (in_irq || ++steps != hit_at)
-		return;
+	if (in_irq || locks || ++steps != hit_at)
+		return; /* locks keep interrupts off */
 	in_irq = true;
 	if (irq_object) {
 		check(irq_object, 64, 9);
@@ -776,7 +780,6 @@ static void interrupts_at_every_step_lose_nothing(void **state)
 	bool hit = true;
 
 	irq_object = NULL;
-	/* locks keep interrupts off: the hook comes only outside of them */
 	for (hit_at = 1; hit; hit_at++) {
 		void *p[70];
 
@@ -796,6 +799,42 @@ static void interrupts_at_every_step_lose_nothing(void **state)
 #endif
 
 #if MM_HOOKS
+/* What changes more than magazines: a cache comes and goes, memory changes class and becomes pages. */
+static void make_and_move(void)
+{
+	struct mm_cache *cache = make_cache(64, 0);
+	void *p = mm_cache_alloc(cache, 0), *q = mm_kmalloc(&heap, 40, 0);
+
+	assert_non_null(p);
+	assert_non_null(q);
+	for (size_t s = 60; s < 40000; s *= 9)
+		assert_non_null(q = mm_krealloc(&heap, q, s, 0));
+	assert_int_equal(mm_kfree(&heap, q), MM_OK);
+	assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_heap_shrink(&heap), MM_OK);
+}
+
+static void interrupts_while_caches_come_and_go_lose_nothing(void **state)
+{
+	(void)state;
+	bool hit = true;
+
+	irq_object = NULL;
+	for (hit_at = 1; hit; hit_at++) {
+		steps = 0;
+		sim_step = irq;
+		make_and_move();
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		if (hit_at % 256 == 0)
+			verify_all();
+	}
+	assert_true(hit_at > 500);
+	verify_all();
+	assert_int_equal(mm_kfree(&heap, irq_object), MM_OK);
+}
+
 static struct mm_cache *doomed;
 static enum mm_status doom;
 
@@ -882,6 +921,7 @@ int main(void)
 		TEST(init_undoes_a_failed_allocation),
 		TEST(interrupts_at_every_step_lose_nothing),
 		TEST(a_cache_is_not_destroyed_while_it_comes_home),
+		TEST(interrupts_while_caches_come_and_go_lose_nothing),
 #endif
 	};
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);

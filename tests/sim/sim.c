@@ -56,15 +56,24 @@ void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 				      .panic = sim_panic };
 }
 
+/* Port calls are steps too: an interrupt may come there. */
+static void sim_port_step(void)
+{
+	if (sim_step)
+		sim_step();
+}
+
 static uint32_t sim_get_cpu(void *ctx)
 {
 	(void)ctx;
+	sim_port_step();
 	return sim_cpu;
 }
 
 static void sim_pin(void *ctx)
 {
 	(void)ctx;
+	sim_port_step();
 	sim_pins++;
 }
 
@@ -72,6 +81,7 @@ static void sim_unpin(void *ctx)
 {
 	(void)ctx;
 	sim_pins--;
+	sim_port_step();
 }
 
 static uintptr_t sim_irq_save(void *ctx)
