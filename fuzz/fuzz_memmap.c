@@ -263,7 +263,7 @@ static void op_add(struct fuzz *z, struct input *in)
 {
 	const struct fuzz was = *z;
 	struct model next = z->model;
-	const int t = (int)(byte(in) % 12);
+	const int t = (int)(byte(in) % (MM_MEM_BAD + 2));
 	const enum mm_mem_type type = (enum mm_mem_type)t;
 	const char *owner = owners[byte(in) % 3];
 	uint64_t base, length;
@@ -280,7 +280,7 @@ static void op_take(struct fuzz *z, struct input *in)
 {
 	const struct fuzz was = *z;
 	struct model next = z->model;
-	const int t = (int)(byte(in) % 12);
+	const int t = (int)(byte(in) % (MM_MEM_BAD + 2));
 	const char *owner = owners[byte(in) % 3];
 	unsigned first, last;
 
@@ -341,7 +341,7 @@ static mm_paddr_t pick_align(struct input *in)
 /* The allocator works inside one window, so what it gives out is made of cells. */
 static void op_early(struct fuzz *z, struct input *in)
 {
-	const unsigned w = byte(in) % WINDOWS, t = byte(in) % 12, fail = byte(in);
+	const unsigned w = byte(in) % WINDOWS, t = byte(in) % (MM_MEM_BAD + 2), fail = byte(in);
 	const char *owner = owners[byte(in) % 3];
 	const mm_paddr_t low = window[w] + byte(in) % 96 * (F / 16);
 	const mm_paddr_t high = window[w] + FRAMES * F - 1 - byte(in) % 96 * (F / 16);
@@ -389,9 +389,9 @@ static enum mm_mem_type type_of_number(unsigned number, struct model *m)
 {
 	static const enum mm_mem_type known[] = { MM_MEM_USABLE, MM_MEM_RESERVED,
 						  MM_MEM_ACPI_RECLAIM, MM_MEM_ACPI_NVS,
-						  MM_MEM_BAD };
+						  MM_MEM_BAD, 0, MM_MEM_PERSISTENT };
 
-	if (number >= 1 && number <= 5)
+	if (number >= 1 && number <= 7 && known[number - 1])
 		return known[number - 1];
 	m->dropped.unknown++;
 	return MM_MEM_RESERVED;
@@ -445,7 +445,7 @@ static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
 	return memcpy(m->copy + 64 - bytes, m->bytes + (pa - m->base), bytes);
 }
 
-static bool same_info(const struct mm_pvh_info *a, const struct mm_pvh_info *b)
+static bool same_info(const struct mm_boot_info *a, const struct mm_boot_info *b)
 {
 	return a->cmdline == b->cmdline && a->rsdp == b->rsdp && a->module == b->module &&
 	       a->module_bytes == b->module_bytes;
@@ -457,8 +457,8 @@ static void op_pvh_hostile(struct input *in)
 	struct mm_mem e[16];
 	struct mm_memmap map;
 	uint8_t image[512] = { 0 };
-	const struct mm_pvh_info before = { 1, 2, 3, 4 };
-	struct mm_pvh_info info = before;
+	const struct mm_boot_info before = { 1, 2, 3, 4 };
+	struct mm_boot_info info = before;
 	struct memory m = { image, sizeof(image), 0x1000, 0, malloc(64) };
 
 	put(image, 0x336ec578, 4);
@@ -509,7 +509,7 @@ static void op_pvh(struct fuzz *z, struct input *in)
 	const unsigned entries = 1 + byte(in) % 6, frame = byte(in) % FRAMES, text = byte(in);
 	const unsigned own = cell_at(window[1] + frame * F);
 	struct memory m = { image, sizeof(image), cell_base[own], 0, malloc(64) };
-	struct mm_pvh_info info;
+	struct mm_boot_info info;
 	struct model next;
 	unsigned i;
 

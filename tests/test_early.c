@@ -50,7 +50,7 @@ static void assert_refused(struct box *b, mm_paddr_t size, mm_paddr_t align, enu
 static void wrong_arguments_are_refused(void **state)
 {
 	(void)state;
-	static const int types[] = { 0, MM_MEM_USABLE, 11, -1 };
+	static const int types[] = { 0, MM_MEM_USABLE, MM_MEM_BAD + 1, -1 };
 	struct mm_early zero = { 0 };
 	mm_paddr_t out = 7;
 	struct box b;

@@ -185,7 +185,7 @@ static void null_arguments_are_refused(void **state)
 static void types_nobody_defined_are_refused(void **state)
 {
 	(void)state;
-	static const int bad[] = { 0, -1, 11, 255, INT32_MAX, INT32_MIN };
+	static const int bad[] = { 0, -1, MM_MEM_BAD + 1, 255, INT32_MAX, INT32_MIN };
 	struct box b;
 
 	box_init(&b, ROOM);
@@ -371,7 +371,7 @@ static void usable_memory_is_rounded_inward_when_read(void **state)
 static void reserved_types_are_rounded_outward(void **state)
 {
 	(void)state;
-	for (int type = MM_MEM_LOADER; type <= MM_MEM_BAD; type++) {
+	for (int type = MM_MEM_BOOT_SERVICES; type <= MM_MEM_BAD; type++) {
 		struct box b;
 		const enum mm_mem_type t = (enum mm_mem_type)type;
 
@@ -698,7 +698,7 @@ static void verify_sees_each_kind_of_damage(void **state)
 			b.e[1].type = (enum mm_mem_type)0;
 			break;
 		case 4:
-			b.e[1].type = (enum mm_mem_type)11;
+			b.e[1].type = (enum mm_mem_type)(MM_MEM_BAD + 1);
 			break;
 		case 5:
 			b.e[1].last += 1;

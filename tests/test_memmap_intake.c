@@ -67,7 +67,7 @@ static void e820_types_are_understood(void **state)
 		{ 4, MM_MEM_ACPI_NVS, true },
 		{ 5, MM_MEM_BAD, true },
 		{ 6, MM_MEM_RESERVED, false },
-		{ 7, MM_MEM_RESERVED, false },
+		{ 7, MM_MEM_PERSISTENT, true },
 		{ 20, MM_MEM_RESERVED, false },
 		{ 257, MM_MEM_RESERVED, false },
 		{ 0x80000001u, MM_MEM_RESERVED, false },
@@ -194,7 +194,7 @@ static void real_maps_as_e820_tables_equal_the_ranges_added_one_by_one(void **st
 			uint64_t length = line[i].last - line[i].first + 1;
 
 			put_entry(table + i * 20, line[i].first, length, line[i].e820);
-			unknown += line[i].e820 > 5;
+			unknown += line[i].e820 > 7 || line[i].e820 == 6;
 			assert_int_equal(
 				mm_memmap_add(&one.map, line[i].first, length, line[i].type, NULL),
 				MM_OK);
@@ -281,7 +281,7 @@ static void free_memory(struct memory *m)
 	free(m);
 }
 
-static enum mm_status intake(struct box *b, struct memory *m, struct mm_pvh_info *info)
+static enum mm_status intake(struct box *b, struct memory *m, struct mm_boot_info *info)
 {
 	box_init(b, ROOM);
 	return mm_memmap_add_pvh(&b->map, reader, m, (mm_paddr_t)(BASE + START), info);
@@ -291,7 +291,7 @@ static void a_pvh_start_info_is_understood(void **state)
 {
 	(void)state;
 	struct memory *m = new_memory();
-	struct mm_pvh_info info = { 0 };
+	struct mm_boot_info info = { 0 };
 	struct box b;
 
 	assert_int_equal(intake(&b, m, &info), MM_OK);
@@ -321,7 +321,7 @@ static void absent_parts_of_a_pvh_start_info_are_no_error(void **state)
 {
 	(void)state;
 	struct memory *m = new_memory();
-	struct mm_pvh_info info = { 1, 1, 1, 1 };
+	struct mm_boot_info info = { 1, 1, 1, 1 };
 	struct box b;
 
 	put(m->byte + START + 4, 7, 4);  /* a later version */
@@ -346,7 +346,7 @@ static void a_refused_read_is_a_fault_and_leaves_info_alone(void **state)
 	const unsigned calls = m->calls;
 	assert_true(calls == 2 + 3 + 2 + 20 + 1);
 	for (unsigned n = 1; n <= calls; n++) {
-		struct mm_pvh_info info = { 1, 2, 3, 4 };
+		struct mm_boot_info info = { 1, 2, 3, 4 };
 
 		m->calls = 0;
 		m->refuse_at = n;
@@ -389,7 +389,7 @@ static void wrong_pvh_start_infos_are_refused(void **state)
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		struct memory *m = new_memory();
-		struct mm_pvh_info info = { 1, 2, 3, 4 };
+		struct mm_boot_info info = { 1, 2, 3, 4 };
 		struct box b;
 
 		put(m->byte + row[i].at, row[i].value, row[i].bytes);
@@ -427,7 +427,7 @@ static void a_full_map_ends_pvh_intake_at_any_step(void **state)
 	bool fitted = false;
 
 	for (uint32_t capacity = 0; capacity <= 2 * 10; capacity++) { /* 10 ranges are fed */
-		struct mm_pvh_info info = { 1, 2, 3, 4 };
+		struct mm_boot_info info = { 1, 2, 3, 4 };
 
 		box_init(&b, capacity);
 		enum mm_status status =
@@ -446,7 +446,7 @@ static void hostile_modules_are_clipped_or_refused(void **state)
 {
 	(void)state;
 	struct memory *m = new_memory();
-	struct mm_pvh_info info = { 0 };
+	struct mm_boot_info info = { 0 };
 	struct box b;
 
 	put(m->byte + MODLIST, 0, 8); /* not there: the second is the first */

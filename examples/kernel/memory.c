@@ -196,8 +196,7 @@ static enum mm_status map_image(struct mm_tlb_gather *g)
  * a second, writable mapping. */
 static bool in_direct_map(enum mm_mem_type type)
 {
-	return type == MM_MEM_USABLE || type == MM_MEM_LOADER || type == MM_MEM_ACPI_RECLAIM ||
-	       type == MM_MEM_INITRD || type == MM_MEM_META || type == MM_MEM_EARLY;
+	return type <= MM_MEM_EARLY && type != MM_MEM_KERNEL;
 }
 
 static enum mm_status map_piece(mm_paddr_t base, mm_paddr_t last, struct mm_tlb_gather *g)

@@ -12,18 +12,23 @@
 #include <mmlib/types.h>
 MM_BEGIN_DECLS
 
-/** What memory is. Where entries overlap, the higher number wins. */
+/** What memory is. Where entries overlap, the higher number wins. Up to #MM_MEM_EARLY it is RAM that a
+ *  manager of page frames keeps books of: usable now, or once whoever has it gives it back
+ *  (mm_pmm_release()). */
 enum mm_mem_type {
-	MM_MEM_USABLE = 1,       /**< RAM, free */
-	MM_MEM_LOADER = 2,       /**< RAM that the loader uses; free once the kernel has read it all */
-	MM_MEM_ACPI_RECLAIM = 3, /**< RAM with ACPI tables; free once they are parsed */
-	MM_MEM_INITRD = 4,       /**< RAM with the initial ramdisk */
-	MM_MEM_KERNEL = 5,       /**< RAM with the kernel's image */
-	MM_MEM_META = 6,         /**< RAM that mmlib took for its own metadata */
-	MM_MEM_EARLY = 7,        /**< RAM that the kernel took with mm_early_alloc() */
-	MM_MEM_ACPI_NVS = 8,     /**< RAM that firmware keeps over sleep */
-	MM_MEM_RESERVED = 9,     /**< not to be used: firmware, devices, unknown types */
-	MM_MEM_BAD = 10,         /**< broken RAM */
+	MM_MEM_USABLE = 1,        /**< RAM, free */
+	MM_MEM_BOOT_SERVICES = 2, /**< RAM of firmware's boot services; free once they have ended */
+	MM_MEM_LOADER = 3,        /**< RAM that the loader uses; free once the kernel has read it all */
+	MM_MEM_ACPI_RECLAIM = 4,  /**< RAM with ACPI tables; free once they are parsed */
+	MM_MEM_INITRD = 5,        /**< RAM with the initial ramdisk, or another module */
+	MM_MEM_KERNEL = 6,        /**< RAM with the kernel's image */
+	MM_MEM_META = 7,          /**< RAM that mmlib took for its own metadata */
+	MM_MEM_EARLY = 8,         /**< RAM that the kernel took with mm_early_alloc() */
+	MM_MEM_SPECIFIC = 9,      /**< RAM set aside for one purpose: fast, or far */
+	MM_MEM_PERSISTENT = 10,   /**< memory that keeps its contents without power */
+	MM_MEM_ACPI_NVS = 11,     /**< RAM that firmware keeps over sleep */
+	MM_MEM_RESERVED = 12,     /**< not to be used: firmware, devices, unknown types */
+	MM_MEM_BAD = 13,          /**< broken RAM */
 };
 
 /** One piece of the address space. */
@@ -117,8 +122,8 @@ const char *mm_mem_type_name(enum mm_mem_type type);
 
 /** Feed a table of e820 entries, as INT 15h E820h and Linux boot_params give it: 20 bytes each
  *  (base 8, length 8, type 4; little-endian, unaligned), @p stride bytes apart.
- *  Types: 1 usable, 2 reserved, 3 ACPI reclaim, 4 ACPI NVS, 5 bad, all others reserved and counted
- *  as unknown. Source: ACPI 6.5, section 15.1.
+ *  Types: 1 usable, 2 reserved, 3 ACPI reclaim, 4 ACPI NVS, 5 bad, 7 persistent, all others reserved
+ *  and counted as unknown. Source: ACPI 6.5, section 15.1.
  *  @param map map; on an error the entries before the failing one stay in it
  *  @param table first entry, read byte by byte @param bytes length of the table
  *  @param stride bytes from one entry to the next, 20 or more
@@ -128,11 +133,12 @@ const char *mm_mem_type_name(enum mm_mem_type type);
 MM_NODISCARD enum mm_status mm_memmap_add_e820(struct mm_memmap *map, const void *table, size_t bytes,
 					       size_t stride);
 
-/** What a PVH start info says beside the memory map. */
-struct mm_pvh_info {
-	mm_paddr_t cmdline; /**< physical address of the command line, 0 if none */
-	mm_paddr_t rsdp;    /**< physical address of the ACPI RSDP, 0 if none */
-	mm_paddr_t module;  /**< first module (initrd), 0 if none */
+/** What a loader says beside the memory map. */
+struct mm_boot_info {
+	mm_paddr_t cmdline;    /**< physical address of the command line, which ends with a zero byte; 0
+	                            if none */
+	mm_paddr_t rsdp;       /**< physical address of the ACPI RSDP, 0 if none */
+	mm_paddr_t module;     /**< first module (initrd), 0 if none */
 	uint64_t module_bytes; /**< its length, bytes */
 };
 
@@ -160,6 +166,6 @@ typedef const void *(*mm_phys_reader)(void *ctx, mm_paddr_t pa, size_t bytes);
  *          line does not end within 4,096 bytes
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, void *ctx,
-					      mm_paddr_t start_info, struct mm_pvh_info *info);
+					      mm_paddr_t start_info, struct mm_boot_info *info);
 MM_END_DECLS
 #endif

@@ -305,6 +305,8 @@ const char *mm_mem_type_name(enum mm_mem_type type)
 	switch (type) {
 	case MM_MEM_USABLE:
 		return "usable";
+	case MM_MEM_BOOT_SERVICES:
+		return "boot services";
 	case MM_MEM_LOADER:
 		return "loader";
 	case MM_MEM_ACPI_RECLAIM:
@@ -317,6 +319,10 @@ const char *mm_mem_type_name(enum mm_mem_type type)
 		return "metadata";
 	case MM_MEM_EARLY:
 		return "early";
+	case MM_MEM_SPECIFIC:
+		return "specific";
+	case MM_MEM_PERSISTENT:
+		return "persistent";
 	case MM_MEM_ACPI_NVS:
 		return "ACPI NVS";
 	case MM_MEM_RESERVED:

@@ -20,6 +20,8 @@ static enum mm_mem_type e820_type(uint32_t number)
 		return MM_MEM_ACPI_NVS;
 	case 5:
 		return MM_MEM_BAD;
+	case 7:
+		return MM_MEM_PERSISTENT;
 	default:
 		return MM_MEM_RESERVED;
 	}
@@ -33,7 +35,7 @@ enum mm_status mm_memmap_add_raw(struct mm_memmap *map, const uint8_t *entry)
 	status = mm_memmap_add(map, memmap_le64(entry), memmap_le64(entry + 8), e820_type(number),
 			       NULL);
 	if (status == MM_OK)
-		map->dropped.unknown += number < 1 || number > 5;
+		map->dropped.unknown += number < 1 || number == 6 || number > 7;
 	return status;
 }
 

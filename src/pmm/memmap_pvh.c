@@ -108,7 +108,7 @@ static enum mm_status pvh_memory(const struct pvh_intake *in, const struct pvh_s
 
 /* One module and its command line. The first one goes into info. */
 static enum mm_status pvh_module(const struct pvh_intake *in, const uint8_t *p,
-				 struct mm_pvh_info *info)
+				 struct mm_boot_info *info)
 {
 	uint64_t pa = memmap_le64(p), bytes = memmap_le64(p + 8), text = memmap_le64(p + 16);
 
@@ -125,7 +125,7 @@ static enum mm_status pvh_module(const struct pvh_intake *in, const uint8_t *p,
 }
 
 static enum mm_status pvh_modules(const struct pvh_intake *in, const struct pvh_start *start,
-				  struct mm_pvh_info *info)
+				  struct mm_boot_info *info)
 {
 	for (uint32_t i = 0; i < start->modules; i++) {
 		const uint8_t *p = pvh_item(in, start->module_list, PVH_MODULE_BYTES, i);
@@ -140,10 +140,10 @@ static enum mm_status pvh_modules(const struct pvh_intake *in, const struct pvh_
 }
 
 enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, void *ctx,
-				 mm_paddr_t start_info, struct mm_pvh_info *info)
+				 mm_paddr_t start_info, struct mm_boot_info *info)
 {
 	struct pvh_intake in = { map, read, ctx };
-	struct mm_pvh_info found = { 0 };
+	struct mm_boot_info found = { 0 };
 	struct pvh_start start;
 
 	if (!map || !read)

@@ -48,7 +48,7 @@ static const void *boot_read(void *ctx, mm_paddr_t pa, size_t bytes)
 enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
 			      size_t bytes)
 {
-	struct mm_pvh_info info;
+	struct mm_boot_info info;
 	enum mm_status st = mm_memmap_add_pvh(map, boot_read, NULL, boot_info, &info);
 	size_t i = 0;
 
