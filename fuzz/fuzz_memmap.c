@@ -1,263 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: boot memory map, its intake formats and the early allocator, against a model.
- *
- * The model is brute force. The address space is cut into cells: in three windows (its begin, one
- * across 4 GiB, its end) each frame has four cells, its first byte, its last byte and two in
- * between; the space between windows is one cell each. Every range that an operation names begins
- * and ends with a cell, so an array with one type and one owner a cell says exactly what the map
- * must be. After every operation: the map equals the model, verify agrees, an error changed
- * nothing. */
+/* Fuzz target: boot memory map, its e820 and PVH formats and the early allocator, against the model
+ * of memmap_model.h. After every operation: the map equals the model, verify agrees, an error
+ * changed nothing. */
 #include <mmlib/early.h>
-#include <stdlib.h>
-#include <string.h>
+#include "memmap_model.h"
 #include "sim.h"
-
-#define F        MM_FRAME_SIZE
-#define WINDOWS  3
-#define FRAMES   8 /* of a window */
-#define CELLS    (WINDOWS * FRAMES * 4 + WINDOWS - 1)
-#define CAPACITY 48
-
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
-struct model {
-	enum mm_mem_type type[CELLS]; /* 0: hole */
-	const char *owner[CELLS];
-	struct mm_memmap_dropped dropped;
-};
-
-struct fuzz {
-	struct mm_memmap map;
-	struct mm_mem e[CAPACITY];
-	struct model model;
-};
-
-static const mm_paddr_t window[WINDOWS] = { 0, (mm_paddr_t)0xffffc << MM_FRAME_SHIFT,
-					    MM_PADDR_MAX - FRAMES *F + 1 };
-static const char *const owners[3] = { NULL, "a", "z" };
-static mm_paddr_t cell_base[CELLS];
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static unsigned byte(struct input *in)
-{
-	if (in->n == 0)
-		return 0;
-	in->n--;
-	return *in->p++;
-}
-
-static uint64_t word(struct input *in)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < 8; i++)
-		v = v << 8 | byte(in);
-	return v;
-}
-
-static void cells_init(void)
-{
-	unsigned c = 0;
-
-	for (unsigned w = 0; w < WINDOWS; w++) {
-		for (unsigned f = 0; f < FRAMES; f++) {
-			const mm_paddr_t base = window[w] + f * F;
-
-			cell_base[c++] = base;
-			cell_base[c++] = base + 1;
-			cell_base[c++] = base + F / 2;
-			cell_base[c++] = base + F - 1;
-		}
-		if (w + 1 < WINDOWS)
-			cell_base[c++] = window[w] + FRAMES * F;
-	}
-	check(c == CELLS);
-}
-
-static mm_paddr_t cell_last(unsigned c)
-{
-	return c + 1 < CELLS ? cell_base[c + 1] - 1 : MM_PADDR_MAX;
-}
-
-/* The cell that begins at pa. */
-static unsigned cell_at(mm_paddr_t pa)
-{
-	unsigned c = 0;
-
-	while (cell_base[c] != pa)
-		check(++c < CELLS);
-	return c;
-}
-
-static void outward(unsigned *first, unsigned *last)
-{
-	while (cell_base[*first] % F != 0)
-		--*first;
-	while (cell_last(*last) % F != F - 1)
-		++*last;
-}
-
-/* --- The model --- */
-
-static void model_claim(struct model *m, unsigned first, unsigned last, enum mm_mem_type type,
-			const char *owner)
-{
-	if (type != MM_MEM_USABLE)
-		outward(&first, &last);
-	for (unsigned c = first; c <= last; c++) {
-		if (m->type[c] >= type)
-			continue;
-		m->type[c] = type;
-		m->owner[c] = owner;
-	}
-}
-
-static bool model_continues(const struct model *m, unsigned c)
-{
-	return c > 0 && m->type[c] == m->type[c - 1] && m->owner[c] == m->owner[c - 1];
-}
-
-static unsigned model_count(const struct model *m)
-{
-	unsigned n = 0;
-
-	for (unsigned c = 0; c < CELLS; c++)
-		n += m->type[c] != 0 && !model_continues(m, c);
-	return n;
-}
-
-static bool model_usable(const struct model *m, unsigned first, unsigned last)
-{
-	for (unsigned c = first; c <= last; c++)
-		if (m->type[c] != MM_MEM_USABLE)
-			return false;
-	return true;
-}
-
-/* The entries of the map, one by one, against runs of equal cells. */
-static void check_entries(const struct fuzz *z)
-{
-	const struct model *m = &z->model;
-	uint32_t i = 0;
-
-	for (unsigned c = 0, last; c < CELLS; c = last + 1) {
-		for (last = c; last + 1 < CELLS && model_continues(m, last + 1);)
-			last++;
-		if (m->type[c] == 0)
-			continue;
-		check(i < z->map.count);
-		const struct mm_mem *e = &z->map.entries[i++];
-		check(e->base == cell_base[c] && e->last == cell_last(last));
-		check(e->type == m->type[c] && e->owner == m->owner[c]);
-	}
-	check(i == z->map.count);
-}
-
-/* Is a frame, from cell first to cell last, whole memory of one type and one owner? */
-static enum mm_mem_type model_frame(const struct model *m, unsigned first, unsigned last)
-{
-	for (unsigned c = first + 1; c <= last; c++)
-		if (!model_continues(m, c))
-			return (enum mm_mem_type)0;
-	return m->type[first];
-}
-
-/* What mm_memmap_next() and mm_memmap_bytes() say, against whole frames of the model. */
-static void check_frames(const struct fuzz *z)
-{
-	mm_paddr_t want[MM_MEM_BAD + 1] = { 0 }, got[MM_MEM_BAD + 1] = { 0 }, from = 0;
-	struct mm_mem out;
-
-	for (unsigned c = 0, last; c < CELLS; c = last + 1) {
-		unsigned first = c;
-
-		last = c;
-		outward(&first, &last);
-		want[model_frame(&z->model, first, last)] += cell_last(last) - cell_base[first] + 1;
-	}
-	for (uint32_t it = 0; mm_memmap_next(&z->map, &it, &out);) {
-		check(out.base >= from && out.base % F == 0 && out.last % F == F - 1);
-		check(out.last >= out.base);
-		got[out.type] += out.last - out.base + 1;
-		from = out.last;
-	}
-	for (int t = MM_MEM_USABLE; t <= MM_MEM_BAD; t++) {
-		check(want[t] == got[t]);
-		mm_paddr_t bytes = mm_memmap_bytes(&z->map, (enum mm_mem_type)t);
-		check(bytes == got[t] || (got[t] == 0 && bytes == MM_PADDR_MAX));
-	}
-}
-
-static void check_all(const struct fuzz *z)
-{
-	static const struct mm_mem untouched[CAPACITY];
-	const uint32_t capacity = z->map.capacity;
-
-	check(mm_memmap_verify(&z->map) == MM_OK);
-	check(memcmp(z->e + capacity, untouched, (CAPACITY - capacity) * sizeof(*z->e)) == 0);
-	check(memcmp(&z->map.dropped, &z->model.dropped, sizeof(z->map.dropped)) == 0);
-	check_entries(z);
-	check_frames(z);
-}
-
-/* An operation that claims [first, last] ended with status: it must have had room or changed
- * nothing. */
-static void settle(struct fuzz *z, const struct fuzz *was, const struct model *next,
-		   enum mm_status status)
-{
-	if (model_count(next) > z->map.capacity) {
-		check(status == MM_E_2BIG && memcmp(z, was, sizeof(*z)) == 0);
-		return;
-	}
-	check(status == MM_OK);
-	z->model = *next;
-}
-
-/* --- Operations --- */
-
-/* Two cells in order. Mostly near each other. */
-static void pick_cells(struct input *in, unsigned *first, unsigned *last)
-{
-	unsigned a = byte(in) % CELLS, b = byte(in);
-
-	b = b < 200 ? a + b % 24 : b % CELLS;
-	if (b >= CELLS)
-		b = CELLS - 1;
-	*first = a < b ? a : b;
-	*last = a < b ? b : a;
-}
-
-/* A range as firmware gives it, with what the model makes of it. */
-static void pick_range(struct input *in, struct model *m, enum mm_mem_type type, const char *owner,
-		       uint64_t *base, uint64_t *length)
-{
-	unsigned first, last, how = byte(in);
-
-	pick_cells(in, &first, &last);
-	*base = cell_base[first];
-	*length = cell_last(last) - cell_base[first] + 1; /* 0 for the whole address space */
-	if (how >= 248) {
-		*length = 0;
-	} else if (how >= 236 && first > 1) {
-		last = CELLS - 1;
-		*length = how & 1 ? UINT64_MAX : UINT64_MAX - *base + 2; /* both wrap */
-		m->dropped.wrapped++;
-		if (type == MM_MEM_USABLE)
-			return;
-	}
-	if (*length == 0)
-		m->dropped.empty++;
-	else
-		model_claim(m, first, last, type, owner);
-}
 
 static void op_add(struct fuzz *z, struct input *in)
 {
@@ -379,12 +126,6 @@ static void op_early(struct fuzz *z, struct input *in)
 	check(status != MM_OK || base == want);
 }
 
-static void put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
 static enum mm_mem_type type_of_number(unsigned number, struct model *m)
 {
 	static const enum mm_mem_type known[] = { MM_MEM_USABLE, MM_MEM_RESERVED,
@@ -425,32 +166,6 @@ static void op_e820(struct fuzz *z, struct input *in)
 	free(table);
 }
 
-/* Physical memory for PVH: n bytes at address `base`. */
-struct memory {
-	const uint8_t *bytes;
-	size_t n;
-	mm_paddr_t base;
-	unsigned calls;
-	uint8_t *copy; /* 64 bytes; what is read ends where they end */
-};
-
-static const void *reader(void *ctx, mm_paddr_t pa, size_t bytes)
-{
-	struct memory *m = ctx;
-
-	check(bytes > 0 && ++m->calls < 300000);
-	if (pa < m->base || pa - m->base >= m->n || bytes > m->n - (pa - m->base))
-		return NULL;
-	check(bytes <= 64);
-	return memcpy(m->copy + 64 - bytes, m->bytes + (pa - m->base), bytes);
-}
-
-static bool same_info(const struct mm_boot_info *a, const struct mm_boot_info *b)
-{
-	return a->cmdline == b->cmdline && a->rsdp == b->rsdp && a->module == b->module &&
-	       a->module_bytes == b->module_bytes;
-}
-
 /* Start info and table as the input wants them, on a map of its own: it must survive. */
 static void op_pvh_hostile(struct input *in)
 {
@@ -459,7 +174,7 @@ static void op_pvh_hostile(struct input *in)
 	uint8_t image[512] = { 0 };
 	const struct mm_boot_info before = { 1, 2, 3, 4 };
 	struct mm_boot_info info = before;
-	struct memory m = { image, sizeof(image), 0x1000, 0, malloc(64) };
+	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
 
 	put(image, 0x336ec578, 4);
 	image[4] = 1;
@@ -475,19 +190,19 @@ static void op_pvh_hostile(struct input *in)
 	in->p += n;
 	in->n -= n;
 	check(mm_memmap_init(&map, e, 16) == MM_OK);
-	enum mm_status status = mm_memmap_add_pvh(&map, reader, &m, 0x1000, &info);
+	enum mm_status status = mm_memmap_add_pvh(&map, memory_read, &m, 0x1000, &info);
 	check(status == MM_OK || status == MM_E_INVAL || status == MM_E_FAULT ||
 	      status == MM_E_2BIG);
 	check(status == MM_OK || same_info(&info, &before));
 	check(mm_memmap_verify(&map) == MM_OK);
-	free(m.copy);
+	memory_end(&m);
 }
 
 /* The text with which mmlib marks what a PVH loader left, learnt from a map with nothing else. */
 static const char *pvh_owner(void)
 {
 	uint8_t image[256] = { 0 };
-	struct memory m = { image, sizeof(image), 0x1000, 0, malloc(64) };
+	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
 	struct mm_mem e[2];
 	struct mm_memmap map;
 
@@ -496,8 +211,8 @@ static const char *pvh_owner(void)
 	put(image + 40, 0x1080, 8);
 	put(image + 48, 1, 4);
 	check(mm_memmap_init(&map, e, 2) == MM_OK);
-	check(mm_memmap_add_pvh(&map, reader, &m, 0x1000, NULL) == MM_OK && map.count == 1);
-	free(m.copy);
+	check(mm_memmap_add_pvh(&map, memory_read, &m, 0x1000, NULL) == MM_OK && map.count == 1);
+	memory_end(&m);
 	return e[0].owner;
 }
 
@@ -508,7 +223,7 @@ static void op_pvh(struct fuzz *z, struct input *in)
 	uint8_t image[1024] = { 0 };
 	const unsigned entries = 1 + byte(in) % 6, frame = byte(in) % FRAMES, text = byte(in);
 	const unsigned own = cell_at(window[1] + frame * F);
-	struct memory m = { image, sizeof(image), cell_base[own], 0, malloc(64) };
+	struct memory m = { image, sizeof(image), cell_base[own], 0, NULL };
 	struct mm_boot_info info;
 	struct model next;
 	unsigned i;
@@ -532,8 +247,8 @@ static void op_pvh(struct fuzz *z, struct input *in)
 			break;
 		z->model = next;
 	}
-	enum mm_status status = mm_memmap_add_pvh(&z->map, reader, &m, m.base, &info);
-	free(m.copy);
+	enum mm_status status = mm_memmap_add_pvh(&z->map, memory_read, &m, m.base, &info);
+	memory_end(&m);
 	if (i < entries) {
 		check(status == MM_E_2BIG);
 		return;
@@ -554,9 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static struct fuzz z;
 	struct input in = { data, n };
 
-	cells_init();
-	memset(&z, 0, sizeof(z));
-	check(mm_memmap_init(&z.map, z.e, byte(&in) % (CAPACITY + 1)) == MM_OK);
+	fuzz_init(&z, &in);
 	for (unsigned ops = 0; in.n > 0 && ops < 48; ops++) {
 		switch (byte(&in) % 16) {
 		case 0:
