@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 double bench_now(void)
@@ -76,6 +77,75 @@ double bench_least(struct bench_samples *s)
 {
 	bench_median(s);
 	return s->v[0];
+}
+
+unsigned bench_rounds(void)
+{
+	const char *text = getenv("BENCH_ROUNDS");
+	unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 40;
+
+	return rounds == 0 ? 1 : rounds > BENCH_SERIES_MAX ? BENCH_SERIES_MAX : rounds;
+}
+
+bool bench_calm(void)
+{
+	static __thread long last;
+	struct rusage usage;
+	bool calm;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	calm = usage.ru_nivcsw == last;
+	last = usage.ru_nivcsw;
+	return calm;
+}
+
+void bench_record(struct bench_series *s, double value, double yard)
+{
+	bool calm = bench_calm();
+	unsigned i = s->n;
+
+	if (i == BENCH_SERIES_MAX)
+		return;
+	s->n++;
+	if (calm) { /* the first of the others makes room */
+		s->value[i] = s->value[s->calm];
+		s->yard[i] = s->yard[s->calm];
+		i = s->calm++;
+	}
+	s->value[i] = (float)value;
+	s->yard[i] = (float)yard;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(const float *v, const float *over, unsigned n)
+{
+	static float sorted[BENCH_SERIES_MAX];
+
+	for (unsigned i = 0; i < n; i++)
+		sorted[i] = over ? v[i] / over[i] : v[i];
+	qsort(sorted, n, sizeof(sorted[0]), compare_floats);
+	return n % 2 ? (double)sorted[n / 2]
+		     : ((double)sorted[n / 2 - 1] + (double)sorted[n / 2]) / 2;
+}
+
+void bench_report(const char *name, struct bench_series *s, const char *unit, const char *yardstick)
+{
+	unsigned n = s->calm >= (s->n + 3) / 4 ? s->calm : s->n;
+
+	if (n == 0)
+		bench_die("a figure without slices");
+	printf("%s %.4g %s", name, median(s->value, NULL, n), unit);
+	if (yardstick)
+		printf(" %s %.4g %.5g", yardstick, median(s->yard, NULL, n),
+		       median(s->value, s->yard, n));
+	putchar('\n');
+	fflush(stdout);
 }
 
 void bench_figure(const char *name, double value, const char *unit, const char *yardstick,

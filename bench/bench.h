@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* What the benchmarks share: time, random numbers, memory, yardsticks, and how figures are printed.
  *
- * A figure is one line, `name value unit [yardstick yardstick-value]`; scripts/bench.sh makes
- * readable text and JSON of it. Times are CPU time of the thread, so neighbours disturb little, and
- * medians of BENCH_RUNS runs. */
+ * A figure is one line, `name value unit [yardstick yardstick-value [ratio]]`; scripts/bench.sh makes
+ * readable text and JSON of it.
+ *
+ * How to measure on a busy machine. Work is cut into slices of about a millisecond, and each slice is
+ * put next to a slice of its yardstick:
+ *
+ *	static struct bench_series hot0;
+ *
+ *	for (unsigned r = 0; r < bench_rounds(); r++) {
+ *		double yard = yard_glibc_pair64();
+ *
+ *		bench_record(&hot0, slice_of_work(), yard);
+ *	}
+ *	bench_report("page.hot0.call", &hot0, "ns", "yard.glibc_pair64");
+ *
+ * Times are CPU time of the thread, so time that others had is not in them. A slow clock slows both
+ * slices of a couple alike, so their ratio keeps; couples in which the thread was put aside (its
+ * caches are cold) are dropped. Reported are medians: of values, of yardsticks, of ratios.
+ * scripts/bench.sh runs every program several times and takes the medians of the runs, because where
+ * memory lies differs between runs and changes the cost. */
 #ifndef BENCH_H
 #define BENCH_H
 #include <stdbool.h>
@@ -44,11 +61,31 @@ void bench_sample(struct bench_samples *s, double value);
 double bench_median(struct bench_samples *s);
 double bench_least(struct bench_samples *s);
 
+/* How many slices of each kind of work to take in this run: BENCH_ROUNDS in the environment. */
+unsigned bench_rounds(void);
+
+#define BENCH_SERIES_MAX 4096
+
+/* Slices of one figure, each with its yardstick. All-zero is empty. */
+struct bench_series {
+	float value[BENCH_SERIES_MAX], yard[BENCH_SERIES_MAX];
+	unsigned n, calm; /* samples of calm couples come first */
+};
+/* Add a slice and the slice of the yardstick that was measured just before. Both began after the last
+ * call of bench_record() or bench_calm(): if this thread was put aside since, the couple counts only
+ * if there are hardly any better ones. */
+void bench_record(struct bench_series *s, double value, double yard);
+/* Was this thread never put aside since the last call of this or bench_record()? */
+bool bench_calm(void);
+/* Print a figure: median value, median yardstick, median ratio. yardstick NULL: it has none. */
+void bench_report(const char *name, struct bench_series *s, const char *unit,
+		  const char *yardstick);
+
 /* Print a figure. yardstick NULL: it has none. */
 void bench_figure(const char *name, double value, const char *unit, const char *yardstick,
 		  double yardstick_value);
 
-/* Yardsticks, ns: work that every machine has, measured in the same run. */
+/* Yardsticks, ns: work that every machine has. A call is a slice of about half a millisecond. */
 double yard_fetch_add(void);     /* an uncontended atomic addition */
 double yard_glibc_pair64(void);  /* malloc(64), a store, free */
 double yard_line_transfer(void); /* a cache line from one CPU to another, one way; 0: one CPU */

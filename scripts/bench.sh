@@ -4,6 +4,7 @@
 #   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page pt slab size
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
+#     --quick        hardly any slices: shows that all works; times mean nothing
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
 #     --help         this text, and what is not measured yet
 # The library is compiled as a kernel does it: -O2, freestanding, general registers only, not
@@ -20,10 +21,12 @@ usage() {
 
 compiler=${CC:-gcc}
 json=
+runs=5
 groups=()
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=$2; shift ;;
+    --quick) runs=1; export BENCH_ROUNDS=2 ;;
     --compiler) compiler=$2; shift ;;
     --help) usage; exit 0 ;;
     yard | page | pt | slab | size) groups+=("$1") ;;
@@ -167,7 +170,7 @@ group_size() {
 # Lines of text, with the ratio.
 as_text() {
   awk '{ printf "%-30s %10s %-6s", $1, $2, $3
-    if (NF > 4) printf "  %-30s %8s  ratio %.3g", $4, $5, $2 / $5
+    if (NF > 4) printf "  %-30s %8s  ratio %.3g", $4, $5, (NF > 5 ? $6 : $2 / $5)
     print ""; fflush() }'
 }
 
@@ -175,14 +178,56 @@ as_json() {
   awk 'BEGIN { printf "{\"figures\":[" }
     { printf "%s\n{\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\"", (NR > 1 ? "," : ""), $1, $2, $3
       if (NF > 4)
-        printf ",\"yardstick\":\"%s\",\"yardstick_value\":%s,\"ratio\":%.4g", $4, $5, $2 / $5
+        printf ",\"yardstick\":\"%s\",\"yardstick_value\":%s,\"ratio\":%.4g", $4, $5,
+          (NF > 5 ? $6 : $2 / $5)
       printf "}" }
     END { print "\n]}" }'
+}
+
+# Medians of several runs: memory lies elsewhere in each. What is counted must be the same in all.
+merge() {
+  awk '
+    function median(v, n,   i, j, t) {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
+      return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+    }
+    function column(table, name,   i, v) {
+      for (i = 1; i <= count[name]; i++) v[i] = table[name, i]
+      return median(v, count[name])
+    }
+    !($1 in count) { order[++names] = $1; unit[$1] = $3; yard[$1] = $4 }
+    {
+      n = ++count[$1]
+      value[$1, n] = $2; beside[$1, n] = $5; ratio[$1, n] = NF > 5 ? $6 : NF > 4 ? $2 / $5 : 0
+      if ($3 != "ns" && $3 != "x" && $2 != value[$1, 1]) {
+        print "bench: " $1 " is " value[$1, 1] " and " $2 " in two runs" >"/dev/stderr"; bad = 1
+      }
+    }
+    END {
+      for (k = 1; k <= names; k++) {
+        name = order[k]
+        printf "%s %.4g %s", name, column(value, name), unit[name]
+        if (yard[name] != "")
+          printf " %s %.4g %.4g", yard[name], column(beside, name), column(ratio, name)
+        print ""
+      }
+      exit bad
+    }'
+}
+
+# Each group several times; what is only counted from files, once.
+group() {
+  local run
+  [ "$1" != size ] || { group_size; return; }
+  for ((run = 0; run < runs; run++)); do
+    "group_$1" || return
+  done | merge
 }
 
 figures=$dir/figures
 : >"$figures"
 for group in "${groups[@]}"; do
-  "group_$group" | tee -a "$figures" | as_text
+  group "$group" | tee -a "$figures" | as_text
 done
 [ -z "$json" ] || as_json <"$figures" >"$json"
