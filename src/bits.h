@@ -106,6 +106,15 @@ static inline unsigned mm_lowest_bit_word(mm_word_t v)
 #endif
 }
 
+static inline unsigned mm_highest_bit_word(mm_word_t v)
+{
+#if MM_WORD_BITS == 64
+	return mm_highest_bit64(v);
+#else
+	return mm_highest_bit32(v);
+#endif
+}
+
 static inline unsigned mm_count_bits_word(mm_word_t v)
 {
 #if MM_WORD_BITS == 64

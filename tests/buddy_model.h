@@ -5,6 +5,7 @@
  * Each function returns NULL, or what was wrong. */
 #ifndef BUDDY_MODEL_H
 #define BUDDY_MODEL_H
+#include "buddy_words.h"
 #include <mmlib/buddy.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,9 @@ static inline const char *model_check_anew(const struct model *m)
 		if (n && mm_buddy_free_range(&b, m->base + end - n, n) != MM_OK)
 			return "free again";
 	}
-	return memcmp(m->meta, m->again, m->size) ? "metadata depends on history" : NULL;
+	return memcmp(m->meta, m->again, buddy_words_bytes(&m->b, m->size))
+		       ? "metadata depends on history"
+		       : NULL;
 }
 
 static inline const char *model_check(const struct model *m)

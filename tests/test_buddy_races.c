@@ -26,7 +26,7 @@ static void must(const char *wrong)
 
 static uint64_t hash(const struct model *m)
 {
-	return sim_hash(0, m->meta, m->size);
+	return sim_hash(0, m->meta, buddy_words_bytes(&m->b, m->size));
 }
 
 /* A model with all frames free. */
@@ -359,7 +359,7 @@ static void run_cpus(bool mixed, mm_pfn_t base)
 	s.mixed = mixed;
 	assert_int_equal(mm_buddy_init(&s.b, base, frames, meta, size), MM_OK);
 	assert_int_equal(mm_buddy_free_range(&s.b, base, frames), MM_OK);
-	first = sim_hash(0, meta, size);
+	first = sim_hash(0, meta, buddy_words_bytes(&s.b, size));
 #if MM_HOOKS
 	sim_step = switch_cpu;
 #endif
@@ -378,7 +378,7 @@ static void run_cpus(bool mixed, mm_pfn_t base)
 	assert_int_equal(s.wrong, 0);
 	assert_int_equal(mm_buddy_verify(&s.b), MM_OK);
 	assert_int_equal(mm_buddy_count_free(&s.b), frames);
-	assert_true(sim_hash(0, meta, size) == first);
+	assert_true(sim_hash(0, meta, buddy_words_bytes(&s.b, size)) == first);
 	free(meta);
 }
 

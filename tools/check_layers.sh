@@ -31,7 +31,7 @@ layer() {
 }
 
 memmap='src/pmm/memmap.c src/pmm/early.c'
-buddy=src/buddy/buddy.c
+buddy="src/buddy/buddy.c src/buddy/buddy_look.c"
 pmm="src/ports/port.c $buddy $memmap src/pmm/pmm.c src/pmm/pmm_cpu.c src/pmm/pmm_init.c src/pmm/pmm_report.c"
 heap="$pmm src/slab/slab.c src/slab/magazine.c src/slab/cache.c src/slab/heap.c src/slab/kmalloc.c"
 if [ "${1-}" = --plant ]; then
@@ -45,6 +45,7 @@ layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c
 layer "NUMA nodes" src/pmm/numa.c
 # shellcheck disable=SC2086
 layer "early allocator" $memmap
+# shellcheck disable=SC2086
 layer "buddy" $buddy
 # shellcheck disable=SC2086
 layer "page frames" $pmm

@@ -10,7 +10,7 @@
  *              A block of order k lives in level k / F, as an aligned run of 2^(k % F) bits inside
  *              one word. At the top level a run may be a whole word. So an allocation is one
  *              compare-and-swap of one word, a free another. Each level has a summary that finds
- *              its lowest word that is not zero: summary.h.
+ *              its lowest word with room for a block: summary.h.
  * Split        Take one bit of a higher level, then put the parts that are not wanted into the
  *              words below it, which are zero by I1.
  * Merge        Who makes a word full tries to swap it to zero; who succeeds owns W units, and sets
@@ -19,9 +19,9 @@
  * Invariants   I1 A frame is free in one level only: below a set bit all words are zero.
  *              I2 Only units that lie wholly inside the range are ever set.
  *              I3 When nobody is at work, no word below the top level is full.
- *              I4 When nobody is at work, summaries are exact (S1 of summary.h).
+ *              I4 When nobody is at work, summaries hide nothing (S1 of summary.h).
  *              I5 begun - done is the number of moves under way.
- *              From I1 to I4: equal sets of free frames have equal metadata, bit for bit.
+ *              From I1 to I3: equal sets of free frames have equal words, bit for bit.
  * Why not      Lists: they write into free frames. Trees of counts: an operation changes many
  *              words, and a failed one must undo some. Here every step is one read-modify-write
  *              that moves frames from one owner to another: to the bitmap, or to the call that
@@ -41,112 +41,20 @@
  *                then reads words: one of them sees the other.
  *              If neither happened, free blocks only became fewer during the search, so at its end
  *              there was none. Else it is repeated, a bounded number of times: MM_E_AGAIN. */
-#include <mmlib/buddy.h>
-#include "atomic.h"
-#include "bits.h"
+#include "buddy.h"
 #include "checked.h"
-#include "summary.h"
 
-#define BUDDY_PFN_BITS (sizeof(mm_pfn_t) * 8)
-/* As many levels as frame numbers have bits for: no shift reaches BUDDY_PFN_BITS. */
-#define BUDDY_LEVELS_FIT ((unsigned)((BUDDY_PFN_BITS - 1) / BUDDY_F))
-#define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)
 /* Searches again before MM_E_AGAIN. Tests that explore every schedule make it small. */
 #ifndef MM_BUDDY_TRIES
 #define MM_BUDDY_TRIES 64
 #endif
 
-/* A block: 2^run units of a level, from frame pfn on. */
-struct buddy_block {
-	mm_pfn_t pfn;
-	unsigned level;
-	unsigned run;
+/* Blocks of one order in one word: what a call wants, and what it got. */
+struct buddy_set {
+	struct buddy_block k; /* the lowest of them; what is wanted has no pfn yet */
+	unsigned most;        /* at most so many */
+	mm_word_t pick;       /* the lowest bit of each */
 };
-
-/* Geometry */
-
-static mm_pfn_t buddy_last(const struct mm_buddy *b)
-{
-	return b->base + (b->frames - 1);
-}
-
-/* The unit of the level above that a frame lies in: this is the number of its word, counted from
- * frame 0. */
-static mm_pfn_t buddy_unit_above(unsigned level, mm_pfn_t pfn)
-{
-	return pfn >> (BUDDY_F * (level + 1));
-}
-
-/* Index of the word of a frame. */
-static mm_pfn_t buddy_index(const struct mm_buddy *b, unsigned level, mm_pfn_t pfn)
-{
-	return buddy_unit_above(level, pfn) - buddy_unit_above(level, b->base);
-}
-
-/* Words of a level. */
-static mm_pfn_t buddy_count(const struct mm_buddy *b, unsigned level)
-{
-	return buddy_index(b, level, buddy_last(b)) + 1;
-}
-
-static mm_word_t *buddy_word(const struct mm_buddy *b, unsigned level, mm_pfn_t pfn)
-{
-	return &b->level[level].words[buddy_index(b, level, pfn)];
-}
-
-/* The bit of the unit that a frame lies in, inside its word. */
-static mm_word_t buddy_unit_bit(unsigned level, mm_pfn_t pfn)
-{
-	return buddy_bit(pfn >> (BUDDY_F * level));
-}
-
-/* First frame of bit n of word i. */
-static mm_pfn_t buddy_frame(const struct mm_buddy *b, unsigned level, mm_pfn_t i, unsigned n)
-{
-	return (((i + buddy_unit_above(level, b->base)) << BUDDY_F) + n) << (BUDDY_F * level);
-}
-
-/* 2^run bits, from bit 0 on. */
-static mm_word_t buddy_run(unsigned run)
-{
-	return (mm_word_t)(BUDDY_FULL >> (BUDDY_W - (1u << run)));
-}
-
-/* The bits of a block, inside its word. */
-static mm_word_t buddy_mask(const struct buddy_block *k)
-{
-	mm_pfn_t unit = k->pfn >> (BUDDY_F * k->level);
-
-	return (mm_word_t)(buddy_run(k->run) << (unit & (BUDDY_W - 1)));
-}
-
-/* Where an order lives; pfn is left open. A buddy without frames has no levels: level 0 then.
- * Down from the top, for compilers turn the loop upwards into a division. */
-static struct buddy_block buddy_of_order(const struct mm_buddy *b, unsigned order)
-{
-	struct buddy_block k = { 0, b->nlevels ? b->nlevels - 1 : 0, 0 };
-
-	while (BUDDY_F * k.level > order)
-		k.level--;
-	k.run = order - BUDDY_F * k.level;
-	return k;
-}
-
-/* The lowest bits of the free aligned runs of 2^run bits. */
-static mm_word_t buddy_runs(mm_word_t word, unsigned run)
-{
-	static const uint64_t aligned[] = { ~UINT64_C(0),
-					    UINT64_C(0x5555555555555555),
-					    UINT64_C(0x1111111111111111),
-					    UINT64_C(0x0101010101010101),
-					    UINT64_C(0x0001000100010001),
-					    UINT64_C(0x0000000100000001),
-					    1 };
-
-	for (unsigned i = 0; i < run; i++)
-		word &= (mm_word_t)(word >> (1u << i));
-	return word & (mm_word_t)aligned[run];
-}
 
 /* Is a word to become one bit of the level above? */
 static bool buddy_full(mm_word_t word)
@@ -168,35 +76,15 @@ static void buddy_end(struct mm_buddy *b)
 	mm_atomic_add(&b->done, 1u);
 }
 
-/* I4 after a word became zero. */
-static void buddy_emptied(struct mm_buddy *b, unsigned level, mm_pfn_t i)
-{
-	if (!buddy_sum_has_row(&b->level[level], 0))
-		return;
-	buddy_begin(b);
-	buddy_sum_repair(&b->level[level], i);
-	buddy_end(b);
-}
-
-/* I4 after bits were added to a word. */
-static void buddy_filled(struct mm_buddy *b, unsigned level, mm_pfn_t i)
-{
-	if (buddy_sum_marked(&b->level[level], i))
-		return;
-	buddy_begin(b);
-	buddy_sum_repair(&b->level[level], i);
-	buddy_end(b);
-}
-
 /* Giving frames to the bitmap */
 
 /* Add bits that the caller owns, inside a move; returns the word with them. */
 static mm_word_t buddy_add(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t bits)
 {
-	mm_word_t was = mm_atomic_or(buddy_word(b, level, pfn), bits);
+	mm_word_t word = mm_atomic_or(buddy_word(b, level, pfn), bits) | bits;
 
-	buddy_sum_repair(&b->level[level], buddy_index(b, level, pfn));
-	return was | bits;
+	buddy_sum_mark(&b->level[level], buddy_index(b, level, pfn), buddy_class(word));
+	return word;
 }
 
 /* Empty a full word, if it is still full. */
@@ -217,8 +105,8 @@ static bool buddy_take_full(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm
 static void buddy_merge(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
 {
 	buddy_begin(b);
-	while (buddy_full(word) && level + 1 < b->nlevels && buddy_take_full(b, level, pfn, &word)) {
-		buddy_sum_repair(&b->level[level], buddy_index(b, level, pfn));
+	while (buddy_full(word) && level + 1 < b->nlevels &&
+	       buddy_take_full(b, level, pfn, &word)) {
 		level++;
 		word = buddy_add(b, level, pfn, buddy_unit_bit(level, pfn));
 	}
@@ -235,24 +123,30 @@ static bool buddy_put(mm_word_t *at, mm_word_t *was, mm_word_t to)
 	return mm_atomic_cas(at, was, to);
 }
 
-static enum mm_status buddy_give(struct mm_buddy *b, const struct buddy_block *k)
+/* Give these bits of the word that pfn is in. */
+static enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask)
 {
-	mm_word_t *at = buddy_word(b, k->level, k->pfn), mask = buddy_mask(k);
-	mm_word_t was = mm_atomic_load_relaxed(at);
+	mm_word_t *at = buddy_word(b, level, pfn), was = mm_atomic_load_relaxed(at), word;
 
 	do {
 		if (MM_CHECKS > 0 && was & mask)
 			return MM_E_DOUBLE_FREE;
-	} while (!buddy_put(at, &was, was | mask));
+		word = was | mask;
+	} while (!buddy_put(at, &was, word));
 	if (!MM_PLANTED(MM_PLANT_SUM_INFER) || !was)
-		buddy_filled(b, k->level, buddy_index(b, k->level, k->pfn));
-	if (buddy_full(was | mask) && k->level + 1 < b->nlevels)
-		buddy_merge(b, k->level, k->pfn, was | mask);
+		buddy_sum_mark(&b->level[level], buddy_index(b, level, pfn), buddy_class(word));
+	if (buddy_full(word) && level + 1 < b->nlevels)
+		buddy_merge(b, level, pfn, word);
 	if (mm_atomic_load_seq(&b->searching)) { /* this free counts as a move */
 		buddy_begin(b);
 		buddy_end(b);
 	}
 	return MM_OK;
+}
+
+static enum mm_status buddy_give_block(struct mm_buddy *b, const struct buddy_block *k)
+{
+	return buddy_give(b, k->level, k->pfn, buddy_mask(k));
 }
 
 /* Taking frames from the bitmap */
@@ -266,60 +160,97 @@ static bool buddy_take(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word
 		if ((was & mask) != mask)
 			return false;
 	} while (!mm_atomic_cas(at, &was, was & (mm_word_t)~mask));
-	if (was == mask)
-		buddy_emptied(b, level, buddy_index(b, level, pfn));
 	return true;
 }
 
-/* Take the lowest run of the word that k->pfn is in, and put its address there. */
-static bool buddy_take_lowest(struct mm_buddy *b, struct buddy_block *k)
+/* The lowest of these runs, at most so many. */
+static mm_word_t buddy_lowest(mm_word_t runs, unsigned most)
 {
-	mm_pfn_t i = buddy_index(b, k->level, k->pfn);
-	mm_word_t *at = &b->level[k->level].words[i], was = mm_atomic_load_relaxed(at), mask;
+	mm_word_t pick = 0;
+
+	if (most >= BUDDY_W)
+		return runs;
+	for (; most && runs; most--) {
+		mm_word_t rest = (mm_word_t)(runs & (runs - 1));
+
+		pick |= (mm_word_t)(runs ^ rest);
+		runs = rest;
+	}
+	return pick;
+}
+
+/* All bits of runs of 2^run bits, from their lowest bits. */
+static mm_word_t buddy_whole(mm_word_t runs, unsigned run)
+{
+	for (unsigned i = 0; i < run; i++)
+		runs |= (mm_word_t)(runs << (1u << i));
+	return runs;
+}
+
+/* Take the lowest blocks of the word that s->k.pfn is in, and put the address of the first there. */
+static bool buddy_take_lowest(struct mm_buddy *b, struct buddy_set *s)
+{
+	mm_pfn_t i = buddy_index(b, s->k.level, s->k.pfn);
+	mm_word_t *at = &b->level[s->k.level].words[i], was = mm_atomic_load_relaxed(at), mask;
 
 	do {
-		mm_word_t runs = buddy_runs(was, k->run);
-
-		if (!runs)
+		s->pick = buddy_lowest(buddy_runs(was, s->k.run), s->most);
+		if (!s->pick)
 			return false;
-		k->pfn = buddy_frame(b, k->level, i, mm_lowest_bit_word(runs));
-		mask = buddy_mask(k);
+		mask = buddy_whole(s->pick, s->k.run);
 	} while (!mm_atomic_cas(at, &was, was & (mm_word_t)~mask));
-	if (was == mask)
-		buddy_emptied(b, k->level, i);
+	s->k.pfn = buddy_frame(b, s->k.level, i, mm_lowest_bit_word(s->pick));
 	return true;
 }
 
-/* The caller took the unit of level `from` that the block is in: give back all of it but the block.
- * No word becomes full, for the block stays out. */
-static void buddy_split(struct mm_buddy *b, const struct buddy_block *k, unsigned from)
+/* The caller took the unit of level `from` that the block k is in: give back all of it but `keep` of
+ * k's word. No word becomes full, for something stays out. */
+static void buddy_split(struct mm_buddy *b, const struct buddy_block *k, mm_word_t keep,
+			unsigned from)
 {
 	while (from-- > k->level) {
-		mm_word_t keep = from == k->level ? buddy_mask(k) : buddy_unit_bit(from, k->pfn);
+		mm_word_t out = from == k->level ? keep : buddy_unit_bit(from, k->pfn);
 
-		buddy_add(b, from, k->pfn, (mm_word_t)~keep);
+		if (out != BUDDY_FULL)
+			buddy_add(b, from, k->pfn, (mm_word_t)~out);
 	}
 }
 
-/* Lowest address in a level where k->run fits, looking at `count` words. */
-static bool buddy_find_in(const struct mm_buddy *b, struct buddy_block *k, mm_pfn_t count)
+/* Looking for frames in the bitmap */
+
+/* A hint about word i was out of date. */
+static void buddy_repair(struct mm_buddy *b, unsigned level, mm_pfn_t i)
 {
-	for (mm_pfn_t i = 0; buddy_sum_next(&b->level[k->level], count, &i); i++) {
-		mm_word_t word = mm_atomic_load_acquire(&b->level[k->level].words[i]);
+	if (!buddy_sum_has_row(&b->level[level], 0))
+		return;
+	buddy_begin(b);
+	buddy_sum_repair(&b->level[level], i);
+	buddy_end(b);
+}
+
+/* Lowest address in a level where k->run fits, looking at `count` words. */
+static bool buddy_find_in(struct mm_buddy *b, struct buddy_block *k, mm_pfn_t count)
+{
+	const struct mm_buddy_level *lv = &b->level[k->level];
+	unsigned class = k->run < BUDDY_F ? k->run : BUDDY_F - 1;
+
+	for (mm_pfn_t i = 0; buddy_sum_next(lv, count, class, &i); i++) {
+		mm_word_t word = mm_atomic_load_acquire(&lv->words[i]);
 		mm_word_t runs = buddy_runs(word, k->run);
 
 		if (runs) {
 			k->pfn = buddy_frame(b, k->level, i, mm_lowest_bit_word(runs));
 			return true;
 		}
+		if (!word || buddy_class(word) < class)
+			buddy_repair(b, k->level, i);
 	}
 	return false;
 }
 
 /* Lowest address where the block fits, in its level or as part of a unit above; *found is that run
  * or that unit. From the top level down: what is found bounds the search below it. */
-static bool buddy_find(const struct mm_buddy *b, const struct buddy_block *k,
-		       struct buddy_block *found)
+static bool buddy_find(struct mm_buddy *b, const struct buddy_block *k, struct buddy_block *found)
 {
 	bool any = false;
 
@@ -335,44 +266,54 @@ static bool buddy_find(const struct mm_buddy *b, const struct buddy_block *k,
 	return any;
 }
 
+/* Take the unit that s->k.pfn is in, of level `from` above the blocks' own, and keep blocks of it. */
+static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned from)
+{
+	struct buddy_set unit = { .k = { s->k.pfn, from, 0 }, .most = 1 };
+	bool taken;
+
+	buddy_begin(b);
+	taken = buddy_take_lowest(b, &unit);
+	if (taken) {
+		s->k.pfn = unit.k.pfn;
+		s->pick = buddy_lowest(buddy_runs(BUDDY_FULL, s->k.run), s->most);
+		buddy_split(b, &s->k, buddy_whole(s->pick, s->k.run), from);
+	}
+	buddy_end(b);
+	return taken;
+}
+
 /* One search, and the lowest place taken. MM_E_BUSY: somebody else was faster. */
-static enum mm_status buddy_try_lowest(struct mm_buddy *b, struct buddy_block *k)
+static enum mm_status buddy_try_lowest(struct mm_buddy *b, struct buddy_set *s)
 {
 	struct buddy_block found;
 	bool taken;
 
-	if (!buddy_find(b, k, &found))
+	if (!buddy_find(b, &s->k, &found))
 		return MM_E_NOMEM;
-	if (found.level == k->level) {
-		taken = buddy_take_lowest(b, &found);
-		k->pfn = found.pfn;
-		return taken ? MM_OK : MM_E_BUSY;
-	}
-	buddy_begin(b);
-	taken = buddy_take_lowest(b, &found);
-	if (taken) {
-		k->pfn = found.pfn;
-		buddy_split(b, k, found.level);
-	}
-	buddy_end(b);
+	s->k.pfn = found.pfn;
+	taken = found.level == s->k.level ? buddy_take_lowest(b, s)
+					  : buddy_take_above(b, s, found.level);
 	return taken ? MM_OK : MM_E_BUSY;
 }
 
 /* Lock-free: each further search is paid for by somebody's success. */
-static enum mm_status buddy_search(struct mm_buddy *b, struct buddy_block *k)
+static enum mm_status buddy_search(struct mm_buddy *b, struct buddy_set *s)
 {
 	enum mm_status st;
 
 	do {
-		st = buddy_try_lowest(b, k);
+		st = buddy_try_lowest(b, s);
 	} while (st == MM_E_BUSY);
 	return st;
 }
 
-/* Take the block k as it stands: from its own word, or from a unit above it. If it is free only as
- * pieces below, somebody is about to merge them. */
-static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_block *k)
+/* Take the block s->k as it stands: from its own word, or from a unit above it. If it is free only
+ * as pieces below, somebody is about to merge them. */
+static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 {
+	const struct buddy_block *k = &s->k;
+
 	if (buddy_take(b, k->level, k->pfn, buddy_mask(k)))
 		return MM_OK;
 	for (unsigned level = k->level + 1; level < b->nlevels; level++) {
@@ -384,7 +325,7 @@ static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_block *k)
 		buddy_begin(b);
 		taken = buddy_take(b, level, k->pfn, bit);
 		if (taken)
-			buddy_split(b, k, level);
+			buddy_split(b, k, buddy_mask(k), level);
 		buddy_end(b);
 		if (taken)
 			return MM_OK;
@@ -393,9 +334,8 @@ static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_block *k)
 }
 
 /* Repeat a failed attempt until its failure is exact, see Concurrency. */
-static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_block *k,
-				   enum mm_status (*attempt)(struct mm_buddy *,
-							     struct buddy_block *))
+static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
+				   enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *))
 {
 	enum mm_status st = MM_E_AGAIN;
 
@@ -405,7 +345,7 @@ static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_block *k,
 		uint32_t done = mm_atomic_load_acquire(&b->done);
 		uint32_t begun = mm_atomic_load_acquire(&b->begun);
 
-		st = attempt(b, k);
+		st = attempt(b, s);
 		if (st != MM_OK && (done != begun || mm_atomic_load_acquire(&b->begun) != begun))
 			st = MM_E_AGAIN;
 	}
@@ -413,127 +353,19 @@ static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_block *k,
 	return st;
 }
 
-/* Looking */
-
-/* The first set bit of a level at unit *unit or behind. */
-static bool buddy_next_unit(const struct mm_buddy *b, unsigned level, mm_pfn_t *unit)
+/* Take at most `most` blocks of an order, all from one word. */
+static enum mm_status buddy_take_set(struct mm_buddy *b, struct buddy_set *s, unsigned order,
+				     unsigned most)
 {
-	mm_pfn_t i = buddy_index(b, level, *unit << (BUDDY_F * level));
-	mm_word_t above = (mm_word_t)(BUDDY_FULL << (*unit & (BUDDY_W - 1)));
-	mm_word_t word = mm_atomic_load_acquire(&b->level[level].words[i]) & above;
+	enum mm_status st;
 
-	while (!word) {
-		i++;
-		if (!buddy_sum_next(&b->level[level], buddy_count(b, level), &i))
-			return false;
-		word = mm_atomic_load_acquire(&b->level[level].words[i]);
-	}
-	*unit = buddy_frame(b, level, i, mm_lowest_bit_word(word)) >> (BUDDY_F * level);
-	return true;
-}
-
-/* Is a frame of [first, last] free, in any level? */
-static bool buddy_any_free(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last)
-{
-	for (unsigned level = 0; level < b->nlevels; level++) {
-		mm_pfn_t unit = first >> (BUDDY_F * level);
-
-		if (buddy_next_unit(b, level, &unit) && unit <= last >> (BUDDY_F * level))
-			return true;
-	}
-	return false;
-}
-
-/* Is a unit free that the block is part of? */
-static bool buddy_covered(const struct mm_buddy *b, const struct buddy_block *k)
-{
-	for (unsigned level = k->level + 1; level < b->nlevels; level++) {
-		mm_word_t word = mm_atomic_load_relaxed(buddy_word(b, level, k->pfn));
-
-		if (word & buddy_unit_bit(level, k->pfn))
-			return true;
-	}
-	return false;
-}
-
-/* Make a unit that was found free the largest block around it. */
-static void buddy_widen(const struct mm_buddy *b, struct buddy_block *k)
-{
-	mm_word_t word = mm_atomic_load_relaxed(buddy_word(b, k->level, k->pfn));
-
-	while (k->run < BUDDY_F) {
-		mm_pfn_t size = (mm_pfn_t)1 << (BUDDY_F * k->level + k->run + 1);
-		struct buddy_block wide = { k->pfn & ~(size - 1), k->level, k->run + 1 };
-
-		if ((word & buddy_mask(&wide)) != buddy_mask(&wide))
-			return;
-		*k = wide;
-	}
-}
-
-/* Checking */
-
-/* I2: the bits of word i whose units lie wholly inside the range. */
-static mm_word_t buddy_inside(const struct mm_buddy *b, unsigned level, mm_pfn_t i)
-{
-	mm_pfn_t low = ((mm_pfn_t)1 << (BUDDY_F * level)) - 1; /* frames of a unit, less one */
-	mm_word_t inside = 0;
-
-	for (unsigned n = 0; n < BUDDY_W; n++) {
-		mm_pfn_t first = buddy_frame(b, level, i, n);
-
-		if (first >= b->base && first <= buddy_last(b) && low <= buddy_last(b) - first)
-			inside |= buddy_bit(n);
-	}
-	return inside;
-}
-
-/* I1 to I3 for one word. */
-static bool buddy_word_sound(const struct mm_buddy *b, unsigned level, mm_pfn_t i)
-{
-	mm_word_t word = b->level[level].words[i];
-	bool edge = i == 0 || i + 1 == buddy_count(b, level);
-	struct buddy_block k = { 0, level, BUDDY_F };
-
-	if (!word)
-		return true;
-	if (edge && word & (mm_word_t)~buddy_inside(b, level, i))
-		return false;
-	if (word == BUDDY_FULL && level + 1 < b->nlevels)
-		return false;
-	k.pfn = buddy_frame(b, level, i, mm_lowest_bit_word(word));
-	return !buddy_covered(b, &k);
-}
-
-static bool buddy_level_sound(const struct mm_buddy *b, unsigned level)
-{
-	mm_pfn_t count = buddy_count(b, level);
-
-	for (mm_pfn_t i = 0; i < count; i++) {
-		if (!buddy_word_sound(b, level, i))
-			return false;
-	}
-	return buddy_sum_exact(&b->level[level], count);
+	s->k = buddy_of_order(b, order);
+	s->most = most;
+	st = buddy_search(b, s);
+	return st == MM_OK ? st : buddy_insist(b, s, buddy_search);
 }
 
 /* Arguments */
-
-/* Levels that a range needs: up to the first with a single word, if there may be as many. */
-static unsigned buddy_levels(mm_pfn_t base, mm_pfn_t last)
-{
-	unsigned n = 1;
-
-	while (n < BUDDY_LEVELS_MAX && base >> (BUDDY_F * n) != last >> (BUDDY_F * n))
-		n++;
-	return n;
-}
-
-/* Is [first, first + count) inside the range? count is not 0. */
-static bool buddy_holds(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)
-{
-	return first >= b->base && first - b->base < b->frames &&
-	       count <= b->frames - (first - b->base);
-}
 
 static enum mm_status buddy_block_at(const struct mm_buddy *b, mm_pfn_t pfn, unsigned order,
 				     struct buddy_block *k)
@@ -562,7 +394,8 @@ size_t mm_buddy_size(mm_pfn_t base, mm_pfn_t frames)
 	for (unsigned level = 0; level < buddy_levels(base, last); level++) {
 		mm_pfn_t gap = buddy_unit_above(level, last) - buddy_unit_above(level, base);
 
-		if (!buddy_sum_carve(&lv, gap + 1, NULL, &words))
+		if (!buddy_carve_words(&lv, gap + 1, NULL, &words) ||
+		    !buddy_sum_carve(&lv, gap + 1, NULL, &words))
 			return 0;
 	}
 	return mm_mul_size(words, sizeof(mm_word_t), &bytes) ? bytes : 0;
@@ -583,6 +416,8 @@ enum mm_status mm_buddy_init(struct mm_buddy *b, mm_pfn_t base, mm_pfn_t frames,
 	b->frames = frames;
 	b->nlevels = buddy_levels(base, buddy_last(b));
 	for (unsigned level = 0; level < b->nlevels; level++)
+		(void)buddy_carve_words(&b->level[level], buddy_count(b, level), meta, &used);
+	for (unsigned level = 0; level < b->nlevels; level++)
 		(void)buddy_sum_carve(&b->level[level], buddy_count(b, level), meta, &used);
 	return MM_OK;
 }
@@ -594,29 +429,26 @@ unsigned mm_buddy_max_order(const struct mm_buddy *b)
 
 enum mm_status mm_buddy_alloc(struct mm_buddy *b, unsigned order, mm_pfn_t *out)
 {
-	struct buddy_block k;
+	struct buddy_set s;
 	enum mm_status st;
 
 	if (!b || !out || order > mm_buddy_max_order(b))
 		return MM_E_INVAL;
-	k = buddy_of_order(b, order);
-	st = buddy_search(b, &k);
-	if (st != MM_OK)
-		st = buddy_insist(b, &k, buddy_search);
+	st = buddy_take_set(b, &s, order, 1);
 	if (st == MM_OK)
-		*out = k.pfn;
+		*out = s.k.pfn;
 	return st;
 }
 
 enum mm_status mm_buddy_alloc_at(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)
 {
-	struct buddy_block k;
-	enum mm_status st = buddy_block_at(b, pfn, order, &k);
+	struct buddy_set s;
+	enum mm_status st = buddy_block_at(b, pfn, order, &s.k);
 
 	if (st != MM_OK)
 		return st;
-	st = buddy_claim(b, &k);
-	return st == MM_OK ? st : buddy_insist(b, &k, buddy_claim);
+	st = buddy_claim(b, &s);
+	return st == MM_OK ? st : buddy_insist(b, &s, buddy_claim);
 }
 
 enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)
@@ -630,7 +462,7 @@ enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)
 		return MM_E_DOUBLE_FREE;
 	if (MM_CHECKS > 1 && buddy_any_free(b, pfn, pfn + (((mm_pfn_t)1 << order) - 1)))
 		return MM_E_DOUBLE_FREE;
-	return buddy_give(b, &k);
+	return buddy_give_block(b, &k);
 }
 
 enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)
@@ -649,7 +481,7 @@ enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t 
 		struct buddy_block k = buddy_of_order(b, order < fits ? order : fits);
 
 		k.pfn = first;
-		if (buddy_give(b, &k) != MM_OK)
+		if (buddy_give_block(b, &k) != MM_OK)
 			return MM_E_DOUBLE_FREE; /* somebody freed it just now */
 		order = BUDDY_F * k.level + k.run;
 		first += (mm_pfn_t)1 << order;
@@ -658,78 +490,40 @@ enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t 
 	return MM_OK;
 }
 
-bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn)
+enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,
+			       unsigned *got)
 {
-	struct buddy_block k = { pfn, 0, 0 };
+	struct buddy_set s;
+	enum mm_status st = buddy_take_set(b, &s, order, most);
+	mm_pfn_t i;
 
-	if (!b || !buddy_holds(b, pfn, 1))
-		return false;
-	return mm_atomic_load_relaxed(buddy_word(b, 0, pfn)) & buddy_unit_bit(0, pfn) ||
-	       buddy_covered(b, &k);
-}
+	if (st != MM_OK)
+		return st;
+	i = buddy_index(b, s.k.level, s.k.pfn);
+	for (*got = 0; s.pick; ++*got) {
+		unsigned n = mm_highest_bit_word(s.pick);
 
-bool mm_buddy_next_free(const struct mm_buddy *b, mm_pfn_t from, mm_pfn_t *first, unsigned *order)
-{
-	struct buddy_block best = { 0, 0, 0 };
-	bool any = false;
-
-	if (!b || !b->frames || from > buddy_last(b))
-		return false;
-	from = from < b->base ? b->base : from;
-	for (unsigned level = 0; level < b->nlevels; level++) {
-		mm_pfn_t unit = from >> (BUDDY_F * level), pfn;
-
-		if (!buddy_next_unit(b, level, &unit))
-			continue;
-		pfn = unit << (BUDDY_F * level);
-		if (!any || pfn < best.pfn)
-			best = (struct buddy_block){ pfn, level, 0 };
-		any = true;
-	}
-	if (!any)
-		return false;
-	buddy_widen(b, &best);
-	*first = best.pfn;
-	*order = BUDDY_F * best.level + best.run;
-	return true;
-}
-
-mm_pfn_t mm_buddy_count_free(const struct mm_buddy *b)
-{
-	mm_pfn_t free = 0;
-
-	for (unsigned level = 0; b && level < b->nlevels; level++) {
-		mm_pfn_t count = buddy_count(b, level), units = 0;
-
-		for (mm_pfn_t i = 0; i < count; i++)
-			units += mm_count_bits_word(
-				mm_atomic_load_relaxed(&b->level[level].words[i]));
-		free += units << (BUDDY_F * level);
-	}
-	return free;
-}
-
-enum mm_status mm_buddy_verify(const struct mm_buddy *b)
-{
-	if (!b)
-		return MM_E_INVAL;
-	if (b->begun != b->done || b->searching)
-		return MM_E_CORRUPT; /* I5 */
-	if (!b->frames)
-		return b->nlevels ? MM_E_CORRUPT : MM_OK;
-	if (!mm_buddy_size(b->base, b->frames) ||
-	    b->nlevels != buddy_levels(b->base, buddy_last(b)))
-		return MM_E_CORRUPT;
-	for (unsigned level = 0; level < b->nlevels; level++) {
-		if (!b->level[level].words || !buddy_level_sound(b, level))
-			return MM_E_CORRUPT;
+		at[*got] = (uint32_t)(buddy_frame(b, s.k.level, i, n) - b->base);
+		s.pick ^= buddy_bit(n);
 	}
 	return MM_OK;
 }
 
-#undef BUDDY_W
-#undef BUDDY_F
-#undef BUDDY_FULL
-#undef BUDDY_PFN_BITS
-#undef BUDDY_LEVELS_FIT
-#undef BUDDY_LEVELS_MAX
+enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_t *at, unsigned n)
+{
+	struct buddy_block k = buddy_of_order(b, order);
+	enum mm_status st = MM_OK;
+
+	while (n && st == MM_OK) {
+		mm_pfn_t i, pfn = b->base + *at;
+		mm_word_t mask = 0;
+
+		i = buddy_index(b, k.level, pfn);
+		for (; n && buddy_index(b, k.level, k.pfn = b->base + *at) == i; n--, at++)
+			mask |= buddy_mask(&k);
+		st = buddy_give(b, k.level, pfn, mask);
+	}
+	return st;
+}
+
+#undef MM_BUDDY_TRIES

@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* Summary tree of one buddy level: finds the lowest word that is not zero.
+/* Summary tree of one buddy level: finds the lowest word that has room for a block.
  *
  * Theory of operation
- * Problem      a level may have millions of words; almost all may be zero.
- * Structure    row 0 has one bit for each word of the level, row r + 1 one for each word of row r.
- *              The last row may be longer than one word; it is scanned. MM_BUDDY_ROWS 0: no rows,
- *              the level's words are scanned.
- * Invariants   S1 When nobody is at work, a bit is set exactly if the word below it is not zero.
- *              S2 A bit that is clear above a word that was made not zero by a call that has
- *                 returned: somebody is inside a move (see buddy.c), and will set it.
- *              Bits are hints: who finds one set looks at the word, and goes on if it is zero.
- * Why exact    Who made a word not zero, or zero, then makes its bit equal; who changed a bit looks
- *              at the word again (buddy_sum_repair). So the one who did the last of all these steps
- *              finds both as they stay, and does not leave before they agree: S1.
- * Concurrency  "Change the word, then read the bit" meets "change the bit, then read the word": one
- *              of the two must see the other, so all four are sequentially consistent. A bit may be
- *              cleared wrongly for a moment, by somebody who saw the word before it was set; he is
- *              inside a move until he has looked again: S2. Whether a bit is set is never inferred
- *              from the value that the word had before: who made it not zero may not have come to
- *              the bit yet. */
+ * Problem      a level may have millions of words, and almost all may be of no use.
+ * Structure    the class of a word that is not zero is c if its largest free aligned run is of 2^c
+ *              bits; a full word counts to the highest class, F - 1. In row 0 each word of the level
+ *              has one bit for each class, row r + 1 has one bit for each word of row r:
+ *
+ *                row 0, group g:  F words, one a class; bit i of each is about word g * W + i
+ *                row 1, group h:  F words, one a class; bit i of each is about group h * W + i
+ *
+ *              The F words of a group lie together: a search for class c reads them from c on. The
+ *              last row may be longer than one group; its groups are scanned. MM_BUDDY_ROWS 0: no
+ *              rows, the level's words are scanned.
+ * Invariants   S1 When nobody is at work: a word of class c has a bit of class c or above in row 0,
+ *                 and a bit of row r + 1 is set exactly if the word of row r below it is not zero.
+ *              S2 A word that a call made to be of class c, which has returned, has such a bit, or
+ *                 somebody is inside a move (see buddy.c) and will set one.
+ *              Bits are hints: who finds one set looks at the word.
+ * Why lazy     Who takes bits from a word leaves its hints alone: the bit that is there is of a class
+ *              that the word had, so it is high enough. Only a search that was led astray by a hint
+ *              puts it right. So a word that comes and goes costs no atomic operation here, and each
+ *              one that a search pays for was made by an operation before.
+ * Concurrency  Who gave bits to a word then sets its class, if it is not set. Who clears a bit looks
+ *              at the word again, and sets the class that it has by then (sum_repair). "Change the
+ *              word, then read the bit" meets "change the bit, then read the word": one of the two
+ *              must see the other, so all four are sequentially consistent. A bit may be missing for
+ *              a moment; who cleared it is inside a move until he has looked again: S2. Whether a bit
+ *              is set is never inferred from the value that the word had before: who made it so may
+ *              not have come to the bit yet. */
 #ifndef MM_SRC_BUDDY_SUMMARY_H
 #define MM_SRC_BUDDY_SUMMARY_H
 #include <mmlib/buddy.h>
@@ -35,74 +45,140 @@ static inline mm_word_t buddy_bit(mm_pfn_t i)
 	return (mm_word_t)((mm_word_t)1 << (i & (BUDDY_W - 1)));
 }
 
+/* The lowest bits of the free aligned runs of 2^(run + 1) bits; `runs` are those of 2^run bits. */
+static inline mm_word_t buddy_runs_above(mm_word_t runs, unsigned run)
+{
+	static const uint64_t aligned[] = {
+		UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
+		UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001),
+		UINT64_C(0x0000000100000001), 1
+	};
+
+	return runs & (mm_word_t)(runs >> (1u << run)) & (mm_word_t)aligned[run];
+}
+
+/* The lowest bits of the free aligned runs of 2^run bits. */
+static inline mm_word_t buddy_runs(mm_word_t word, unsigned run)
+{
+	for (unsigned i = 0; i < run; i++)
+		word = buddy_runs_above(word, i);
+	return word;
+}
+
+/* Class of a word that is not zero. */
+static inline unsigned buddy_class(mm_word_t word)
+{
+	unsigned c = 0;
+
+	while (c + 1 < BUDDY_F && (word = buddy_runs_above(word, c)) != 0)
+		c++;
+	return c;
+}
+
 #if MM_BUDDY_ROWS > 0
 static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned row)
 {
 	return row < MM_BUDDY_ROWS && lv->rows[row];
 }
 
-/* The words that a row has bits for, and how many: count is that of the level's words. */
-static inline mm_word_t *buddy_sum_below(const struct mm_buddy_level *lv, unsigned row)
-{
-	return row ? lv->rows[row - 1] : lv->words;
-}
-
+/* Items of a row: words of the level for row 0, groups of the row below for others. */
 static inline mm_pfn_t buddy_sum_items(mm_pfn_t count, unsigned row)
 {
 	return ((count - 1) >> (BUDDY_F * row)) + 1;
 }
 
-/* Are all bits above word i set? */
-static inline bool buddy_sum_marked(const struct mm_buddy_level *lv, mm_pfn_t i)
+/* The F words of a row that are about item i. */
+static inline mm_word_t *buddy_sum_group(const struct mm_buddy_level *lv, unsigned row, mm_pfn_t i)
 {
-	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++) {
-		mm_word_t bit = buddy_bit(i);
-
-		i >>= BUDDY_F;
-		if (!(mm_atomic_load_seq(&lv->rows[row][i]) & bit))
-			return false;
-	}
-	return true;
+	return &lv->rows[row][(i >> BUDDY_F) * BUDDY_F];
 }
 
-/* Make one bit tell the truth about the word below it. */
-static inline void buddy_sum_repair_bit(mm_word_t *word, mm_word_t *row, mm_word_t bit)
+/* Items of a group that may be of class c or above. */
+static inline mm_word_t buddy_sum_any(const mm_word_t *group, unsigned c)
 {
-	for (;;) {
-		bool want = mm_atomic_load_seq(word) != 0;
-		bool have = (mm_atomic_load_seq(row) & bit) != 0;
+	mm_word_t any = mm_atomic_load_acquire(&group[c]);
 
-		if (want == have)
+	while (++c < BUDDY_F)
+		any |= mm_atomic_load_acquire(&group[c]);
+	return any;
+}
+
+/* Set what is missing above word i, which was made to be of class c (S2). */
+static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+{
+	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++, i >>= BUDDY_F) {
+		mm_word_t *at = &buddy_sum_group(lv, row, i)[c], bit = buddy_bit(i);
+
+		if (!(mm_atomic_load_seq(at) & bit))
+			mm_atomic_or(at, bit);
+	}
+}
+
+/* Bits above word i of row 0's class c tell the truth about it: S1 for rows 1 and up. */
+static inline void buddy_sum_repair_rows(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+{
+	for (unsigned row = 1; buddy_sum_has_row(lv, row); row++) {
+		const mm_word_t *below = &buddy_sum_group(lv, row - 1, i)[c];
+		mm_word_t *at, bit;
+
+		i >>= BUDDY_F;
+		at = &buddy_sum_group(lv, row, i)[c];
+		bit = buddy_bit(i);
+		for (;;) {
+			bool want = mm_atomic_load_seq(below) != 0;
+
+			if (want == ((mm_atomic_load_seq(at) & bit) != 0))
+				break;
+			if (want)
+				mm_atomic_or(at, bit);
+			else
+				mm_atomic_and(at, (mm_word_t)~bit);
+			if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
+				break;
+		}
+	}
+}
+
+/* A hint led astray: clear those above the class that word i has. The caller is inside a move. */
+static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
+{
+	mm_word_t *group, bit = buddy_bit(i);
+
+	if (!buddy_sum_has_row(lv, 0))
+		return;
+	group = buddy_sum_group(lv, 0, i);
+	for (;;) {
+		mm_word_t word = mm_atomic_load_seq(&lv->words[i]);
+		unsigned c = 0;
+
+		if (word) {
+			c = buddy_class(word);
+			buddy_sum_mark(lv, i, c++);
+		}
+		while (c < BUDDY_F && !(mm_atomic_load_seq(&group[c]) & bit))
+			c++;
+		if (c == BUDDY_F)
 			return;
-		if (want)
-			mm_atomic_or(row, bit);
-		else
-			mm_atomic_and(row, (mm_word_t)~bit);
+		mm_atomic_and(&group[c], (mm_word_t)~bit);
+		buddy_sum_repair_rows(lv, i, c);
 		if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
 			return;
 	}
 }
 
-/* Make all bits above word i tell the truth. The caller is inside a move. */
-static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
-{
-	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++, i >>= BUDDY_F)
-		buddy_sum_repair_bit(&buddy_sum_below(lv, row)[i], &lv->rows[row][i >> BUDDY_F],
-				     buddy_bit(i));
-}
-
-/* The first of count words, at *at or behind, that is not zero. In each step, (row, i) stands for
- * the bits of that row from number i on; nothing before them is left to look at. */
-static inline bool buddy_sum_walk(const struct mm_buddy_level *lv, mm_pfn_t count, mm_pfn_t *at)
+/* The first of count words, at *at or behind, that may be of class c or above. In each step, (row, i)
+ * stands for the bits of that row from number i on; nothing before them is left to look at. */
+static inline bool buddy_sum_walk(const struct mm_buddy_level *lv, mm_pfn_t count, unsigned c,
+				  mm_pfn_t *at)
 {
 	mm_pfn_t i = *at;
 	unsigned row = 0;
 
 	while (i < buddy_sum_items(count, row)) {
-		mm_word_t bits = mm_atomic_load_acquire(&lv->rows[row][i >> BUDDY_F]);
+		mm_word_t bits = buddy_sum_any(buddy_sum_group(lv, row, i), c);
 
 		bits = (mm_word_t)(bits >> (i & (BUDDY_W - 1)));
-		if (!bits) { /* on behind this word: one row up, if there is one */
+		if (!bits) { /* on behind this group: one row up, if there is one */
 			i = (i >> BUDDY_F) + 1;
 			if (buddy_sum_has_row(lv, row + 1))
 				row++;
@@ -111,17 +187,12 @@ static inline bool buddy_sum_walk(const struct mm_buddy_level *lv, mm_pfn_t coun
 			continue;
 		}
 		i += mm_lowest_bit_word(bits);
-		if (row) {
-			row--;
-			i <<= BUDDY_F;
-		} else if (i >= count) {
-			return false;
-		} else if (mm_atomic_load_acquire(&lv->words[i])) {
+		if (row == 0) {
 			*at = i;
-			return true;
-		} else {
-			i++; /* the bit is out of date */
+			return i < count;
 		}
+		row--;
+		i <<= BUDDY_F;
 	}
 	return false;
 }
@@ -133,11 +204,11 @@ static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned r
 	return false;
 }
 
-static inline bool buddy_sum_marked(const struct mm_buddy_level *lv, mm_pfn_t i)
+static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
 	(void)lv;
 	(void)i;
-	return true;
+	(void)c;
 }
 
 static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
@@ -158,57 +229,100 @@ static inline bool buddy_sum_scan(const struct mm_buddy_level *lv, mm_pfn_t coun
 	return false;
 }
 
-/* Find the first word that is not zero, at *at or behind, among the first count words of a level.
- * The word may have changed already. */
-static inline bool buddy_sum_next(const struct mm_buddy_level *lv, mm_pfn_t count, mm_pfn_t *at)
+/* Find the first word, at *at or behind, among the first count words of a level, that may be of class
+ * c or above. */
+static inline bool buddy_sum_next(const struct mm_buddy_level *lv, mm_pfn_t count, unsigned c,
+				  mm_pfn_t *at)
 {
 	if (*at >= count)
 		return false;
 #if MM_BUDDY_ROWS > 0
 	if (buddy_sum_has_row(lv, 0))
-		return buddy_sum_walk(lv, count, at);
+		return buddy_sum_walk(lv, count, c, at);
 #endif
+	(void)c;
 	return buddy_sum_scan(lv, count, at);
 }
 
-/* Hand out the memory of a level: its words, then its rows. meta NULL: only add up *used, words.
- * False if that overflows. */
-static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm_word_t *meta,
-				   size_t *used)
+/* Hand out memory for the words of a level, and, by the second function, for its rows. meta NULL:
+ * only add up *used, words. False if that overflows. */
+static inline bool buddy_carve_words(struct mm_buddy_level *lv, mm_pfn_t count, mm_word_t *meta,
+				     size_t *used)
 {
 	lv->words = meta ? meta + *used : NULL;
 	if (count > SIZE_MAX - *used)
 		return false;
 	*used += (size_t)count;
+	return true;
+}
+
+static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm_word_t *meta,
+				   size_t *used)
+{
 #if MM_BUDDY_ROWS > 0
 	for (unsigned row = 0; row < MM_BUDDY_ROWS; row++) {
 		bool needed = count > 1;
 
 		lv->rows[row] = meta && needed ? meta + *used : NULL;
 		count = needed ? ((count - 1) >> BUDDY_F) + 1 : 0;
-		if (count > SIZE_MAX - *used)
+		if (count > (SIZE_MAX - *used) / BUDDY_F)
 			return false;
-		*used += (size_t)count;
+		*used += (size_t)count * BUDDY_F;
 	}
+#else
+	(void)lv;
+	(void)count;
+	(void)meta;
+	(void)used;
 #endif
 	return true;
 }
 
-/* S1: is every bit right, and no bit set past the last? Nobody else is at work. */
-static inline bool buddy_sum_exact(const struct mm_buddy_level *lv, mm_pfn_t count)
+#if MM_BUDDY_ROWS > 0
+/* S1 of row 0 for `items` words from first on, which are one group: hints enough, and none behind the
+ * last word. */
+static inline bool buddy_sum_row_enough(const struct mm_buddy_level *lv, mm_pfn_t first,
+					mm_pfn_t items)
+{
+	const mm_word_t *group = buddy_sum_group(lv, 0, first);
+
+	for (mm_pfn_t j = 0; j < items; j++) {
+		mm_word_t word = lv->words[first + j];
+
+		if (word && !(buddy_sum_any(group, buddy_class(word)) & buddy_bit(j)))
+			return false;
+	}
+	return items == BUDDY_W || !(buddy_sum_any(group, 0) >> items);
+}
+
+/* S1 of rows above for one group and class. */
+static inline bool buddy_sum_row_exact(const struct mm_buddy_level *lv, unsigned row,
+				       mm_pfn_t first, mm_pfn_t items, unsigned c)
+{
+	mm_word_t want = 0;
+
+	for (mm_pfn_t j = 0; j < items; j++)
+		if (buddy_sum_group(lv, row - 1, (first + j) << BUDDY_F)[c])
+			want |= buddy_bit(j);
+	return buddy_sum_group(lv, row, first)[c] == want;
+}
+#endif
+
+/* S1. Nobody else is at work. */
+static inline bool buddy_sum_sound(const struct mm_buddy_level *lv, mm_pfn_t count)
 {
 #if MM_BUDDY_ROWS > 0
 	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++) {
-		const mm_word_t *below = buddy_sum_below(lv, row);
-		mm_pfn_t items = buddy_sum_items(count, row);
+		mm_pfn_t all = buddy_sum_items(count, row);
 
-		for (mm_pfn_t i = 0; i < items; i += BUDDY_W) {
-			mm_word_t want = 0;
+		for (mm_pfn_t i = 0; i < all; i += BUDDY_W) {
+			mm_pfn_t items = all - i < BUDDY_W ? all - i : BUDDY_W;
 
-			for (mm_pfn_t j = i; j < items && j - i < BUDDY_W; j++)
-				want |= below[j] ? buddy_bit(j) : 0;
-			if (lv->rows[row][i >> BUDDY_F] != want)
+			if (row == 0 && !buddy_sum_row_enough(lv, i, items))
 				return false;
+			for (unsigned c = 0; row && c < BUDDY_F; c++)
+				if (!buddy_sum_row_exact(lv, row, i, items, c))
+					return false;
 		}
 	}
 #else

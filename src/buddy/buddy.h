@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Geometry of a buddy: which bits of which words stand for which frames, and what all files of this
+ * folder share. Theory in buddy.c. */
+#ifndef MM_SRC_BUDDY_BUDDY_H
+#define MM_SRC_BUDDY_BUDDY_H
+#include "summary.h"
+
+/* As many levels as frame numbers have bits for: no shift reaches them. */
+#define BUDDY_LEVELS_FIT ((unsigned)((sizeof(mm_pfn_t) * 8 - 1) / BUDDY_F))
+#define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)
+
+/* A block: 2^run units of a level, from frame pfn on. */
+struct buddy_block {
+	mm_pfn_t pfn;
+	unsigned level;
+	unsigned run;
+};
+
+static inline mm_pfn_t buddy_last(const struct mm_buddy *b)
+{
+	return b->base + (b->frames - 1);
+}
+
+/* The unit of the level above that a frame lies in: this is the number of its word, counted from
+ * frame 0. */
+static inline mm_pfn_t buddy_unit_above(unsigned level, mm_pfn_t pfn)
+{
+	return pfn >> (BUDDY_F * (level + 1));
+}
+
+/* Index of the word of a frame. */
+static inline mm_pfn_t buddy_index(const struct mm_buddy *b, unsigned level, mm_pfn_t pfn)
+{
+	return buddy_unit_above(level, pfn) - buddy_unit_above(level, b->base);
+}
+
+/* Words of a level. */
+static inline mm_pfn_t buddy_count(const struct mm_buddy *b, unsigned level)
+{
+	return buddy_index(b, level, buddy_last(b)) + 1;
+}
+
+static inline mm_word_t *buddy_word(const struct mm_buddy *b, unsigned level, mm_pfn_t pfn)
+{
+	return &b->level[level].words[buddy_index(b, level, pfn)];
+}
+
+/* The bit of the unit that a frame lies in, inside its word. */
+static inline mm_word_t buddy_unit_bit(unsigned level, mm_pfn_t pfn)
+{
+	return buddy_bit(pfn >> (BUDDY_F * level));
+}
+
+/* First frame of bit n of word i. */
+static inline mm_pfn_t buddy_frame(const struct mm_buddy *b, unsigned level, mm_pfn_t i, unsigned n)
+{
+	return (((i + buddy_unit_above(level, b->base)) << BUDDY_F) + n) << (BUDDY_F * level);
+}
+
+/* 2^run bits, from bit 0 on. */
+static inline mm_word_t buddy_run(unsigned run)
+{
+	return (mm_word_t)(BUDDY_FULL >> (BUDDY_W - (1u << run)));
+}
+
+/* The bits of a block, inside its word. */
+static inline mm_word_t buddy_mask(const struct buddy_block *k)
+{
+	mm_pfn_t unit = k->pfn >> (BUDDY_F * k->level);
+
+	return (mm_word_t)(buddy_run(k->run) << (unit & (BUDDY_W - 1)));
+}
+
+/* Where an order lives; pfn is left open. A buddy without frames has no levels: level 0 then.
+ * Down from the top, for compilers turn the loop upwards into a division. */
+static inline struct buddy_block buddy_of_order(const struct mm_buddy *b, unsigned order)
+{
+	struct buddy_block k = { 0, b->nlevels ? b->nlevels - 1 : 0, 0 };
+
+	while (BUDDY_F * k.level > order)
+		k.level--;
+	k.run = order - BUDDY_F * k.level;
+	return k;
+}
+
+/* Levels that a range needs: up to the first with a single word, if there may be as many. */
+static inline unsigned buddy_levels(mm_pfn_t base, mm_pfn_t last)
+{
+	unsigned n = 1;
+
+	while (n < BUDDY_LEVELS_MAX && base >> (BUDDY_F * n) != last >> (BUDDY_F * n))
+		n++;
+	return n;
+}
+
+/* Is [first, first + count) inside the range? count is not 0. */
+static inline bool buddy_holds(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)
+{
+	return first >= b->base && first - b->base < b->frames &&
+	       count <= b->frames - (first - b->base);
+}
+
+/* Is a unit free that the block is part of? */
+static inline bool buddy_covered(const struct mm_buddy *b, const struct buddy_block *k)
+{
+	for (unsigned level = k->level + 1; level < b->nlevels; level++) {
+		mm_word_t word = mm_atomic_load_relaxed(buddy_word(b, level, k->pfn));
+
+		if (word & buddy_unit_bit(level, k->pfn))
+			return true;
+	}
+	return false;
+}
+
+/* Is a frame of [first, last] free, in any level? */
+bool buddy_any_free(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last);
+
+/* Many blocks of one order at a time, as offsets from the first frame of a buddy of at most 2^32 frames.
+ * Arguments are right. buddy_take_bulk: at most `most` blocks, at least one, all from the lowest word
+ * that has one; the lowest comes last. Errors as mm_buddy_alloc(). buddy_give_bulk: neighbours in the
+ * array that share a word are given together. MM_E_DOUBLE_FREE: one was free; those before are given. */
+enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,
+			       unsigned *got);
+enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_t *at, unsigned n);
+#endif
