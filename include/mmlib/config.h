@@ -100,9 +100,14 @@
 #endif
 #endif
 
-/** Frames of order 0 that each CPU keeps at hand. Range 2 to 252; 8 bytes each. */
+/** Frames of order 0 that each CPU keeps at hand. Range 2 to 252; 4 bytes each. */
 #ifndef MM_PAGE_MAGAZINE
-#define MM_PAGE_MAGAZINE 60
+#define MM_PAGE_MAGAZINE 128
+#endif
+
+/** Blocks of each of the orders 1 to 3 that each CPU keeps at hand. Range 1 to 16; 4 bytes each. */
+#ifndef MM_PAGE_SLOTS
+#define MM_PAGE_SLOTS 4
 #endif
 
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
@@ -131,6 +136,9 @@
 #endif
 #if MM_PAGE_MAGAZINE < 2 || MM_PAGE_MAGAZINE > 252
 #error "MM_PAGE_MAGAZINE: 2 to 252"
+#endif
+#if MM_PAGE_SLOTS < 1 || MM_PAGE_SLOTS > 16
+#error "MM_PAGE_SLOTS: 1 to 16"
 #endif
 #if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
 #error "MM_ZONES_MAX: 1 to 16"

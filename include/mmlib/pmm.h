@@ -81,13 +81,33 @@ struct mm_zone {
 	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 };
 
-/** Frames at hand on one CPU. Only that CPU touches them. */
+/** Highest order that a CPU keeps blocks of at hand, and how many of those orders there are: 0 to 3,
+ *  and 9, which is a large page where a frame is 4 KiB. */
+#define MM_HAND_ORDER 9u
+#define MM_HANDS      5u /**< see #MM_HAND_ORDER */
+
+/** Blocks of one order at hand. */
+struct mm_hand {
+	uint32_t count; /**< @private blocks here */
+	uint32_t room;  /**< @private at most so many now; 0: none are kept */
+	uint32_t limit; /**< @private a block above this offset is not kept */
+	uint32_t first; /**< @private where they begin in mm_page_cpu::blocks */
+};
+
+/** What one CPU has at hand: blocks of one range, as offsets from its first frame. Only that CPU
+ *  touches them. */
 struct mm_page_cpu {
 	uint32_t busy;   /**< @private somebody on this CPU is inside */
-	uint32_t online; /**< @private may be used */
 	uint32_t drain;  /**< @private another CPU asks for what is here */
-	uint32_t count;  /**< @private frames at hand */
-	mm_pfn_t frames[MM_PAGE_MAGAZINE]; /**< @private the last one is the warmest */
+	uint32_t online; /**< @private may be used */
+	uint32_t span;   /**< @private offset of the last frame of the range; with `bytes` NULL there is
+	                      no range yet */
+	uint8_t *bytes;  /**< @private the range's */
+	mm_pfn_t base;   /**< @private the range's first frame */
+	struct mm_range *range; /**< @private whose blocks these are, or NULL */
+	struct mm_hand hand[MM_HANDS + 1]; /**< @private the last one is for orders that are not kept */
+	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 2]; /**< @private of each hand the last
+	                                                                one is the warmest */
 } __attribute__((aligned(128)));
 
 /** A physical memory manager. All-zero is a valid one without memory: allocation answers

@@ -83,13 +83,13 @@ static inline void frame_store(const struct mm_range *r, mm_pfn_t pfn, unsigned 
 
 /* If the byte is `from`, make it `to`; tells whether it was. The caller has looked: without
  * MM_CHECKS >= 2, one of two racing frees may win unseen. */
-static inline bool frame_swap(const struct mm_range *r, mm_pfn_t pfn, unsigned from, unsigned to)
+static inline bool frame_swap(uint8_t *byte, unsigned from, unsigned to)
 {
 #if MM_CHECKS >= 2
-	return mm_atomic_cas_byte(frame_byte(r, pfn), (uint8_t)from, (uint8_t)to);
+	return mm_atomic_cas_byte(byte, (uint8_t)from, (uint8_t)to);
 #else
 	(void)from;
-	frame_store(r, pfn, to);
+	mm_atomic_store_relaxed(byte, (uint8_t)to);
 	return true;
 #endif
 }

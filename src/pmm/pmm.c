@@ -14,6 +14,7 @@
  * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges
  *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */
+#include "hand.h"
 #include "pmm.h"
 
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
@@ -83,15 +84,11 @@ static void pmm_mark(const struct mm_range *r, mm_pfn_t pfn, unsigned order, uns
 		frame_store(r, pfn + i, byte);
 }
 
-static void pmm_mark_free(const struct mm_range *r, mm_pfn_t pfn, unsigned order)
+/* Clear the bytes of a block but the first, which is believed already. */
+static void pmm_clear_rest(const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
-	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << order; i++)
+	for (mm_pfn_t i = 1; i < (mm_pfn_t)1 << order; i++)
 		frame_store(r, pfn + i, FRAME_FREE);
-}
-
-static void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames)
-{
-	mm_atomic_add(&pmm->zones[zone].free, frames);
 }
 
 void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order)
@@ -170,21 +167,35 @@ static enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t zone, unsigned
 	return st;
 }
 
+/* Not at hand: from this CPU's range, then from wherever there is a block. */
+static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
+			       mm_pfn_t *pfn)
+{
+	uint32_t zone = (flags >> 24 ? flags >> 24 : pmm->nzones) - 1;
+	enum mm_status st;
+
+	if (zone >= pmm->hot_zone && pmm->ncpus && pmm_cpu_pop(pmm, order, byte, pfn))
+		return MM_OK;
+	st = pmm_from_zones(pmm, zone, order, pfn);
+	if (st != MM_OK && zone >= pmm->hot_zone && pmm->ncpus)
+		st = pmm_from_hands(pmm, zone, order, flags, pfn);
+	if (st == MM_OK)
+		frame_store(pmm_find(pmm, *pfn), *pfn, byte);
+	return st;
+}
+
 enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 			    mm_paddr_t *out)
 {
-	uint32_t zone = (flags >> 24 ? flags >> 24 : pmm->nzones) - 1;
 	enum mm_status st = MM_OK;
 	mm_pfn_t pfn;
 
-	if (order != 0 || zone < pmm->hot_zone || !pmm_cpu_pop(pmm, &pfn)) {
-		st = pmm_from_zones(pmm, zone, order, &pfn);
-		if (st != MM_OK && zone >= pmm->hot_zone && pmm->ncpus)
-			st = pmm_from_hands(pmm, zone, order, flags, &pfn);
-	}
+	if (flags >> 24 || pmm->ncpus == 0 || !hand_take(pmm, order, byte, &pfn))
+		st = pmm_take(pmm, order, flags, byte, &pfn);
 	if (st != MM_OK)
 		return st;
-	pmm_mark(pmm_find(pmm, pfn), pfn, order, byte);
+	if (order != 0 && frame_marks_all(byte))
+		pmm_mark(pmm_find(pmm, pfn), pfn, order, byte); /* B4 */
 	*out = mm_pfn_to_pa(pfn);
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, *out, order);
@@ -196,7 +207,8 @@ static unsigned pmm_byte(unsigned order, uint32_t flags)
 	return flags & MM_ALLOC_TABLE ? FRAME_TABLE : FRAME_HEAD + order;
 }
 
-enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags, mm_paddr_t *out)
+static PMM_SLOW enum mm_status page_alloc_slow(struct mm_pmm *pmm, unsigned order, uint32_t flags,
+					       mm_paddr_t *out)
 {
 	enum mm_status st;
 
@@ -208,6 +220,18 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 	if (st != MM_OK)
 		return st;
 	return pmm_alloc_as(pmm, order, flags, pmm_byte(order, flags), out);
+}
+
+/* What is not at hand goes round: all checks are there. */
+enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags, mm_paddr_t *out)
+{
+	mm_pfn_t pfn;
+
+	if (!pmm || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC || pmm->ncpus == 0 ||
+	    !hand_take(pmm, order, FRAME_HEAD + order, &pfn))
+		return page_alloc_slow(pmm, order, flags, out);
+	*out = mm_pfn_to_pa(pfn);
+	return MM_OK;
 }
 
 /* Take a block by its address; some of it may be at hand. */
@@ -281,16 +305,16 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 		return MM_E_FOREIGN;
 	if (frame_load(r, pfn) != byte)
 		return pmm_refuse(r, pfn, frame_load(r, pfn));
-	if (!frame_swap(r, pfn, byte, FRAME_FREE))
+	if (!frame_swap(frame_byte(r, pfn), byte, FRAME_FREE))
 		return MM_E_DOUBLE_FREE;
-	if (frame_marks_all(byte))
-		pmm_mark_free(r, pfn, order);
-	if (order != 0 || r->zone != pmm->hot_zone || !pmm_cpu_push(pmm, pfn))
+	if (order != 0 && frame_marks_all(byte))
+		pmm_clear_rest(r, pfn, order);
+	if (!pmm->ncpus || !pmm_cpu_push(pmm, r, pfn, order))
 		pmm_to_buddy(pmm, r, pfn, order);
 	return MM_OK;
 }
 
-enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+static PMM_SLOW enum mm_status page_free_slow(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 {
 	if (!pmm)
 		return MM_E_INVAL;
@@ -298,6 +322,15 @@ enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 		return MM_E_STATE;
 	return pmm_free_as(pmm, pa, order,
 			   order <= pmm->max_order ? FRAME_HEAD + order : FRAME_NOTHING);
+}
+
+/* What is not kept at hand, or is wrong, goes round. */
+enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+{
+	if (!pmm || pmm->ncpus == 0 || pa & (MM_FRAME_SIZE - 1) ||
+	    !hand_give(pmm, pa, order, FRAME_HEAD + order))
+		return page_free_slow(pmm, pa, order);
+	return MM_OK;
 }
 
 enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa)

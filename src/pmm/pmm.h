@@ -5,6 +5,9 @@
 #include "frame.h"
 #include "../check.h"
 
+/* Keeps what is slow out of what is fast: no stack frame there, no registers to save. */
+#define PMM_SLOW __attribute__((noinline))
+
 /* Range that holds a frame, or NULL. */
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn);
 /* Range and frame of an address that to_virt() gave, or NULL. */
@@ -24,12 +27,23 @@ void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned
 /* Take a block from the buddies of a zone, and count it. */
 enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn);
 
-/* Frames at hand: take one, keep one, give all back; false if it cannot be done here and now. */
-bool pmm_cpu_pop(struct mm_pmm *pmm, mm_pfn_t *pfn);
-bool pmm_cpu_push(struct mm_pmm *pmm, mm_pfn_t pfn);
+/* Change what a zone's buddies hold. */
+static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames)
+{
+	mm_atomic_add(&pmm->zones[zone].free, frames);
+}
+
+/* Blocks at hand, where hand.h could not do it: take one and write its head, keep one whose byte is
+ * 00, give all back; false if it cannot be done here and now. */
+bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn);
+bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order);
 bool pmm_cpu_drain(struct mm_pmm *pmm);
-/* The same for all CPUs, while the caller keeps them away. */
+/* All CPUs give back, while the caller keeps them away; and forget their ranges too. */
 void pmm_cpu_empty_all(struct mm_pmm *pmm);
+void pmm_cpu_detach_all(struct mm_pmm *pmm);
+/* Frames at hand on a CPU; and are its hands as they should be? */
+mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
+bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu);
 /* Does any CPU have frames at hand? */
 bool pmm_any_at_hand(const struct mm_pmm *pmm);
 /* Ask all CPUs to give back at their next call. */

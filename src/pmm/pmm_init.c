@@ -421,13 +421,13 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 	st = pmm_check_parts(pmm, first, last);
 	if (st != MM_OK)
 		return st;
+	pmm_cpu_detach_all(pmm); /* ranges move, and the hot zone may be another one then */
 	for (;; first = end + 1) {
 		end = pmm_part_last(pmm, first, last, &zone);
 		pmm_add_part(pmm, first, end, zone);
 		if (end == last)
 			break;
 	}
-	pmm_cpu_empty_all(pmm); /* the hot zone may be another one now */
 	pmm_find_hot_zone(pmm);
 	return MM_OK;
 }

@@ -13,7 +13,7 @@ static mm_pfn_t pmm_at_hand(const struct mm_pmm *pmm, uint32_t zone)
 	mm_pfn_t frames = 0;
 
 	for (uint32_t i = 0; zone == pmm->hot_zone && i < pmm->ncpus; i++)
-		frames += mm_atomic_load_relaxed(&pmm->cpus[i].count);
+		frames += pmm_cpu_frames(&pmm->cpus[i]);
 	return frames;
 }
 
@@ -215,21 +215,6 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 	       zone->reserved <= zone->total && free + hand <= zone->total - zone->reserved;
 }
 
-/* What CPUs have at hand: frames of the hot zone, each with byte 00 and in no buddy. */
-static bool pmm_verify_cpu(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
-{
-	if (cpu->count > MM_PAGE_MAGAZINE || (cpu->count && !cpu->online))
-		return false;
-	for (uint32_t i = 0; i < cpu->count; i++) {
-		const struct mm_range *r = pmm_find(pmm, cpu->frames[i]);
-
-		if (!r || r->zone != pmm->hot_zone || frame_load(r, cpu->frames[i]) != FRAME_FREE ||
-		    mm_buddy_is_free(&r->buddy, cpu->frames[i]))
-			return false;
-	}
-	return true;
-}
-
 enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
 {
 	uint32_t ranges = 0;
@@ -244,7 +229,7 @@ enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
 		ranges += pmm->zones[z].nranges;
 	}
 	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (!pmm_verify_cpu(pmm, &pmm->cpus[i]))
+		if (!pmm_cpu_verify(pmm, &pmm->cpus[i]))
 			return MM_E_CORRUPT;
 	return ranges == pmm->nranges ? MM_OK : MM_E_CORRUPT;
 }
