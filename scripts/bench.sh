@@ -123,50 +123,6 @@ group_slab() {
   peers
 }
 
-# The files of a layer: what a kernel compiles that takes it, without the layers below.
-layer() {
-  case $1 in
-    port) echo status ports_port ;;
-    selftest) echo ports_selftest ;;
-    memmap) echo pmm_memmap pmm_memmap_e820 pmm_memmap_pvh pmm_early ;;
-    fdt) echo pmm_fdt pmm_memmap_fdt pmm_numa ;;
-    buddy) echo buddy_buddy ;;
-    pmm) echo pmm_pmm pmm_pmm_cpu pmm_pmm_init pmm_pmm_report ;;
-    slab) echo slab_slab slab_magazine slab_cache slab_heap slab_kmalloc ;;
-    pt) echo vmm_pt "vmm_pt_$2" ;;
-    pt_any) echo vmm_pt vmm_pt_any ;;
-  esac
-}
-
-# With the default configuration, for the machine itself: a port's own callbacks, no host.
-group_size() {
-  local arch out f name objects
-  need_packages clang llvm
-  for arch in x86_64 aarch64 riscv64; do
-    out=$dir/size-$arch
-    mkdir -p "$out"
-    if stale "$out/done"; then
-      for f in "${library[@]}"; do
-        name=${f#src/}
-        name=${name%.c}
-        clang "--target=$arch-none-elf" "${warnings[@]}" -O2 -ffreestanding -nostdlibinc \
-          -fno-asynchronous-unwind-tables -fno-stack-protector -fvisibility=hidden \
-          -Iinclude -Isrc -c "$f" -o "$out/${name//\//_}.o"
-      done
-      touch "$out/done"
-    fi
-    for name in port selftest memmap fdt buddy pmm slab pt pt_any; do
-      objects=()
-      for f in $(layer $name $arch); do
-        objects+=("$out/$f.o")
-      done
-      llvm-size -B "${objects[@]}" | awk -v name="size.$arch.$name" '
-        NR > 1 { text += $1; data += $2 + $3 }
-        END { print name ".text", text, "bytes"; print name ".data", data, "bytes" }'
-    done
-  done
-}
-
 # Lines of text, with the ratio.
 as_text() {
   awk '{ printf "%-30s %10s %-6s", $1, $2, $3
@@ -219,7 +175,7 @@ merge() {
 # Each group several times; what is only counted from files, once.
 group() {
   local run
-  [ "$1" != size ] || { group_size; return; }
+  [ "$1" != size ] || { scripts/size.sh; return; }
   for ((run = 0; run < runs; run++)); do
     "group_$1" || return
   done | merge

@@ -8,6 +8,7 @@ package_there() {
     lld) command -v ld.lld ;;
     llvm) command -v llvm-ar ;;
     graphviz) command -v dot ;;
+    gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
     gcc-*-linux-gnu) command -v "${1#gcc-}-gcc" ;;
     qemu-system-x86) command -v qemu-system-x86_64 ;;
     qemu-system-arm) command -v qemu-system-aarch64 ;;

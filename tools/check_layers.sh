@@ -40,7 +40,9 @@ if [ "${1-}" = --plant ]; then
 fi
 layer "boot map" src/pmm/memmap.c
 layer "boot map with e820" src/pmm/memmap.c src/pmm/memmap_e820.c
-layer "boot map with PVH" src/pmm/memmap.c src/pmm/memmap_e820.c src/pmm/memmap_pvh.c
+intake="src/pmm/memmap.c src/pmm/memmap_e820.c src/pmm/memmap_intake.c"
+# shellcheck disable=SC2086
+layer "boot map with PVH" $intake src/pmm/memmap_pvh.c
 layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c src/pmm/memmap_fdt.c
 layer "NUMA nodes" src/pmm/numa.c
 # shellcheck disable=SC2086

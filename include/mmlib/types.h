@@ -43,7 +43,13 @@ typedef uint8_t mm_word_t;
 
 #define MM_PADDR_MAX  ((mm_paddr_t)-1)                        /**< highest physical address */
 #define MM_FRAME_SIZE ((mm_paddr_t)1 << MM_FRAME_SHIFT)       /**< bytes in a frame */
-#define MM_PFN_MAX    ((mm_pfn_t)(MM_PADDR_MAX >> MM_FRAME_SHIFT)) /**< highest frame number */
+/** Highest frame number. Its type holds the next number too: where addresses have more bits than
+ *  that, the last frame it could name is left out. */
+#if MM_PADDR_BITS == 64 && UINTPTR_MAX <= 0xffffffffu
+#define MM_PFN_MAX ((mm_pfn_t)-2)
+#else
+#define MM_PFN_MAX ((mm_pfn_t)(MM_PADDR_MAX >> MM_FRAME_SHIFT))
+#endif
 
 /** First byte of a frame. @param pfn frame number @return its physical address */
 static inline mm_paddr_t mm_pfn_to_pa(mm_pfn_t pfn)

@@ -4,26 +4,16 @@
  *              physical memory. Each number in it may be wrong or hostile.
  * Structure    fixed layouts of the Xen public header hvm/start_info.h, little-endian. An address of
  *              0 means "not there". Types of memory are those of e820.
- * Invariants   P1 no byte is read that the reader was not asked for first.
+ * Invariants   P1 everything is read through memmap_intake.h, which asks first.
  *              P2 work is bounded: numbers of entries and modules and lengths of texts are checked.
  * Concurrency  none: one CPU, before the scheduler. */
-#include "checked.h"
-#include "pmm/memmap.h"
+#include "pmm/memmap_intake.h"
 
 #define PVH_MAGIC        0x336ec578u
 #define PVH_START_BYTES  56 /* version 1 */
 #define PVH_ENTRY_BYTES  24
 #define PVH_MODULE_BYTES 32
-#define PVH_MAX_ENTRIES  4096
 #define PVH_MAX_MODULES  64
-#define PVH_MAX_TEXT     4096 /* of a command line, with its end */
-
-/* Where an intake reads from and writes to. */
-struct pvh_intake {
-	struct mm_memmap *map;
-	mm_phys_reader read;
-	void *ctx;
-};
 
 /* The start info, decoded. */
 struct pvh_start {
@@ -35,50 +25,16 @@ struct pvh_start {
 	uint32_t entries;
 };
 
-/* Item number `index` of an array of items at pa, or NULL if it must not be read (P1). */
-static const uint8_t *pvh_item(const struct pvh_intake *in, uint64_t pa, size_t bytes,
-			       uint32_t index)
-{
-	uint64_t last;
-
-	if (!mm_add(pa, (uint64_t)index * bytes, &pa) || !mm_range_last(pa, bytes, &last))
-		return NULL;
-	if ((mm_paddr_t)last != last)
-		return NULL;
-	return in->read(in->ctx, (mm_paddr_t)pa, bytes);
-}
-
-static enum mm_status pvh_loader(const struct pvh_intake *in, uint64_t pa, uint64_t bytes)
-{
-	return mm_memmap_add(in->map, pa, bytes, MM_MEM_LOADER, "PVH");
-}
-
-/* Reserve a text, which ends with a zero byte. */
-static enum mm_status pvh_text(const struct pvh_intake *in, uint64_t pa)
-{
-	if (pa == 0)
-		return MM_OK;
-	for (uint32_t n = 0; n < PVH_MAX_TEXT; n++) { /* P2 */
-		const uint8_t *c = pvh_item(in, pa, 1, n);
-
-		if (!c)
-			return MM_E_FAULT;
-		if (*c == 0)
-			return pvh_loader(in, pa, n + 1);
-	}
-	return MM_E_2BIG;
-}
-
-static enum mm_status pvh_decode(const struct pvh_intake *in, mm_paddr_t pa,
+static enum mm_status pvh_decode(const struct memmap_intake *in, mm_paddr_t pa,
 				 struct pvh_start *start)
 {
-	const uint8_t *p = pvh_item(in, pa, 8, 0);
+	const uint8_t *p = mm_memmap_item(in, pa, 8, 0);
 
 	if (!p)
 		return MM_E_FAULT;
 	if (memmap_le32(p) != PVH_MAGIC || memmap_le32(p + 4) == 0)
 		return MM_E_INVAL;
-	p = pvh_item(in, pa, PVH_START_BYTES, 0);
+	p = mm_memmap_item(in, pa, PVH_START_BYTES, 0);
 	if (!p)
 		return MM_E_FAULT;
 	start->module_list = memmap_le64(p + 16);
@@ -89,25 +45,25 @@ static enum mm_status pvh_decode(const struct pvh_intake *in, mm_paddr_t pa,
 	start->entries = start->table ? memmap_le32(p + 48) : 0;
 	if (start->entries == 0)
 		return MM_E_INVAL;
-	if (start->entries > PVH_MAX_ENTRIES || start->modules > PVH_MAX_MODULES) /* P2 */
+	if (start->entries > MEMMAP_MAX_ENTRIES || start->modules > PVH_MAX_MODULES) /* P2 */
 		return MM_E_2BIG;
 	return (mm_paddr_t)start->rsdp == start->rsdp ? MM_OK : MM_E_FAULT;
 }
 
-static enum mm_status pvh_memory(const struct pvh_intake *in, const struct pvh_start *start)
+static enum mm_status pvh_memory(const struct memmap_intake *in, const struct pvh_start *start)
 {
 	for (uint32_t i = 0; i < start->entries; i++) {
-		const uint8_t *p = pvh_item(in, start->table, PVH_ENTRY_BYTES, i);
+		const uint8_t *p = mm_memmap_item(in, start->table, PVH_ENTRY_BYTES, i);
 		enum mm_status status = p ? mm_memmap_add_raw(in->map, p) : MM_E_FAULT;
 
 		if (status != MM_OK)
 			return status;
 	}
-	return pvh_loader(in, start->table, start->entries * (uint64_t)PVH_ENTRY_BYTES);
+	return mm_memmap_loader(in, start->table, start->entries * (uint64_t)PVH_ENTRY_BYTES);
 }
 
 /* One module and its command line. The first one goes into info. */
-static enum mm_status pvh_module(const struct pvh_intake *in, const uint8_t *p,
+static enum mm_status pvh_module(const struct memmap_intake *in, const uint8_t *p,
 				 struct mm_boot_info *info)
 {
 	uint64_t pa = memmap_le64(p), bytes = memmap_le64(p + 8), text = memmap_le64(p + 16);
@@ -121,14 +77,14 @@ static enum mm_status pvh_module(const struct pvh_intake *in, const uint8_t *p,
 		info->module_bytes = bytes;
 	}
 	enum mm_status status = mm_memmap_add(in->map, pa, bytes, MM_MEM_INITRD, "PVH module");
-	return status == MM_OK ? pvh_text(in, text) : status;
+	return status == MM_OK ? mm_memmap_text(in, text) : status;
 }
 
-static enum mm_status pvh_modules(const struct pvh_intake *in, const struct pvh_start *start,
+static enum mm_status pvh_modules(const struct memmap_intake *in, const struct pvh_start *start,
 				  struct mm_boot_info *info)
 {
 	for (uint32_t i = 0; i < start->modules; i++) {
-		const uint8_t *p = pvh_item(in, start->module_list, PVH_MODULE_BYTES, i);
+		const uint8_t *p = mm_memmap_item(in, start->module_list, PVH_MODULE_BYTES, i);
 		enum mm_status status = p ? pvh_module(in, p, info) : MM_E_FAULT;
 
 		if (status != MM_OK)
@@ -136,13 +92,14 @@ static enum mm_status pvh_modules(const struct pvh_intake *in, const struct pvh_
 	}
 	if (start->modules == 0)
 		return MM_OK;
-	return pvh_loader(in, start->module_list, start->modules * (uint64_t)PVH_MODULE_BYTES);
+	return mm_memmap_loader(in, start->module_list,
+				start->modules * (uint64_t)PVH_MODULE_BYTES);
 }
 
 enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, void *ctx,
 				 mm_paddr_t start_info, struct mm_boot_info *info)
 {
-	struct pvh_intake in = { map, read, ctx };
+	struct memmap_intake in = { map, read, ctx, "PVH" };
 	struct mm_boot_info found = { 0 };
 	struct pvh_start start;
 
@@ -152,11 +109,11 @@ enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, voi
 	if (status == MM_OK)
 		status = pvh_memory(&in, &start);
 	if (status == MM_OK)
-		status = pvh_loader(&in, start_info, PVH_START_BYTES);
+		status = mm_memmap_loader(&in, start_info, PVH_START_BYTES);
 	if (status == MM_OK)
 		status = pvh_modules(&in, &start, &found);
 	if (status == MM_OK)
-		status = pvh_text(&in, start.cmdline);
+		status = mm_memmap_text(&in, start.cmdline);
 	if (status != MM_OK || !info)
 		return status;
 	found.cmdline = (mm_paddr_t)start.cmdline; /* read, so it fits */
@@ -168,6 +125,4 @@ enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, voi
 #undef PVH_START_BYTES
 #undef PVH_ENTRY_BYTES
 #undef PVH_MODULE_BYTES
-#undef PVH_MAX_ENTRIES
 #undef PVH_MAX_MODULES
-#undef PVH_MAX_TEXT

@@ -266,7 +266,7 @@ static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_p
 	plan->array = pmm_round(plan->array);
 	if (!mm_add_size(plan->bytes, plan->array, &plan->bytes) ||
 	    !mm_add_size(plan->bytes, plan->cpus, &plan->bytes) ||
-	    (uint64_t)plan->bytes > MM_PADDR_MAX)
+	    !mm_fits_paddr(plan->bytes))
 		return MM_E_NOMEM;
 	return MM_OK;
 }

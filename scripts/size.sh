@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Code and data of mmlib in bytes, on each machine as its kernels compile it: one line a figure,
+#   size.<arch>.<configuration>.text VALUE bytes, and .data, which is all that is writable
+#   scripts/size.sh [--table]      --table: for people, a row for each configuration
+# What a configuration is, is told below. Installs what is missing (Debian packages), builds in
+# build/size what has changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+archs=(x86_64 aarch64 riscv64 armv7m armv6m)
+table=
+case ${1-} in
+  --table) table=1 ;;
+  '') ;;
+  *) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+need_packages gcc gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-none-eabi
+
+# How a kernel for the machine compiles. Microcontrollers: for size, one CPU, no atomics.
+compiler() {
+  case $1 in
+    x86_64) echo gcc -O2 -mno-red-zone -mgeneral-regs-only ;;
+    aarch64) echo aarch64-linux-gnu-gcc -O2 -mgeneral-regs-only ;;
+    riscv64) echo riscv64-linux-gnu-gcc -O2 -march=rv64imac -mabi=lp64 -mcmodel=medany ;;
+    armv7m) echo arm-none-eabi-gcc -Os -mthumb -mcpu=cortex-m3 -DMM_ATOMICS=0 -DMM_WORD_BITS=32 ;;
+    armv6m) echo arm-none-eabi-gcc -Os -mthumb -mcpu=cortex-m0 -DMM_ATOMICS=0 -DMM_WORD_BITS=32 ;;
+  esac
+}
+flags=(-std=c11 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
+  -fno-strict-aliasing -fvisibility=hidden -ffunction-sections -fdata-sections
+  -Wall -Wextra -Werror -Iinclude -Isrc)
+mapfile -t library < <(sed -n "s/^  'src\/\(.*\)\.c',$/\1/p" meson.build)
+
+# configurations ARCH: lines `NAME FILE… [= FUNCTION…]`. First what each part adds to those below
+# it, then sums. With functions: what is left of the files if a kernel calls these and the linker
+# drops the rest.
+configurations() {
+  local f base='status ports/port'
+  local frames="$base pmm/memmap buddy/buddy $(echo src/pmm/pmm*.c)"
+  local heap="$frames $(echo src/slab/*.c)"
+  local boot='mm_memmap_init mm_memmap_add mm_pmm_init mm_page_alloc mm_page_free'
+
+  echo "port $base"
+  echo selftest ports/selftest
+  echo memmap pmm/memmap pmm/early
+  for f in "${library[@]}"; do
+    [[ $f != pmm/memmap_* ]] || echo "${f#pmm/} $f"
+  done
+  echo fdt pmm/fdt
+  echo numa src/pmm/numa*.c
+  echo buddy buddy/buddy
+  echo pmm src/pmm/pmm*.c
+  echo slab src/slab/*.c
+  echo "frames $frames"
+  echo "heap $heap"
+  echo buddy_used buddy/buddy = mm_buddy_{init,alloc,free}
+  echo "frames_used $frames = $boot"
+  echo "heap_used $heap = $boot mm_heap_init mm_kmalloc_st mm_kfree"
+  if [[ $1 == armv* ]]; then # no MMU there
+    printf '%s\n' "${library[@]}" | grep -v '^vmm/' | xargs echo all
+  else
+    echo pt vmm/pt "vmm/pt_$1"
+    echo pt_any vmm/pt vmm/pt_any
+    f=mm_pt_${1/riscv64/sv48}
+    echo pt_used vmm/pt "vmm/pt_$1" = mm_pt_{init,sync} "$f"_{port,map,unmap,query,protect}
+    printf '%s\n' "${library[@]}" | grep -vE "^vmm/pt_" | xargs echo all "vmm/pt_$1"
+  fi
+}
+
+# build ARCH: objects of the whole library in build/size/ARCH, if a source is newer than they are
+build() {
+  local out=build/size/$1
+  [ ! -f "$out/done" ] ||
+    [ -n "$(find src include scripts/size.sh meson.build -newer "$out/done" -type f -print -quit)" ] ||
+    return 0
+  rm -rf "$out"
+  mkdir -p "$out"
+  # shellcheck disable=SC2046
+  printf '%s\n' "${library[@]}" |
+    xargs -P "$(nproc)" -I{} sh -c 'f=$1; shift; exec "$@" -c "src/$f.c" -o "$0/$(echo "$f" | tr / _).o"' \
+      "$out" {} $(compiler "$1") "${flags[@]}"
+  touch "$out/done"
+}
+
+# measure ARCH CC NAME FILE… [= FUNCTION…]: two figures
+measure() {
+  local arch=$1 cc=$2 name=$3 objects=() roots=() f
+  shift 3
+  while [ $# -gt 0 ] && [ "$1" != = ]; do
+    f=${1#src/}
+    f=${f%.c}
+    objects+=("build/size/$arch/${f//\//_}.o")
+    shift
+  done
+  if [ $# -gt 0 ]; then
+    shift
+    for f; do roots+=("--require-defined=$f"); done
+    "${cc%gcc}ld" -r --gc-sections "${roots[@]}" -o build/size/linked "${objects[@]}"
+    objects=(build/size/linked)
+  fi
+  "${cc%gcc}size" -B "${objects[@]}" | awk -v name="size.$arch.$name" '
+    NR > 1 { text += $1; data += $2 + $3 }
+    END { print name ".text", text, "bytes"; print name ".data", data, "bytes" }'
+}
+
+figures() {
+  local arch cc line
+  for arch in "${archs[@]}"; do
+    cc=$(compiler "$arch")
+    build "$arch"
+    while read -ra line; do
+      measure "$arch" "${cc%% *}" "${line[@]}"
+    done < <(configurations "$arch")
+  done
+}
+
+# Rows in the order of the first machine; data is told if there is any.
+as_table() {
+  local arch
+  for arch in "${archs[@]}"; do
+    echo "$arch: $(compiler "$arch")"
+  done
+  awk -v archs="${archs[*]}" '
+    { split($1, part, "."); name = part[3]
+      if (!(name in seen)) { seen[name] = 1; row[++rows] = name }
+      value[part[2], name, part[4]] = $2 }
+    END {
+      n = split(archs, arch, " ")
+      printf "%-18s", "bytes of text"
+      for (a = 1; a <= n; a++) printf "%10s", arch[a]
+      for (r = 1; r <= rows; r++) {
+        printf "\n%-18s", row[r]
+        for (a = 1; a <= n; a++)
+          printf "%10s", ((arch[a], row[r], "text") in value) ? value[arch[a], row[r], "text"] : "-"
+        for (a = 1; a <= n; a++)
+          data += value[arch[a], row[r], "data"]
+      }
+      printf "\nwritable data, all together: %d bytes\n", data
+    }'
+}
+
+if [ -n "$table" ]; then figures | as_table; else figures; fi
