@@ -48,6 +48,12 @@ static int stop(void **state)
 	return 0;
 }
 
+/* Single frames that a CPU has at hand. */
+static uint32_t at_hand(unsigned cpu)
+{
+	return pmm.cpus[cpu].hand[0].top - pmm.cpus[cpu].hand[0].bottom;
+}
+
 static mm_pfn_t free_frames(void)
 {
 	struct mm_pmm_stats s;
@@ -73,7 +79,7 @@ static void frames_at_hand_are_counted_as_free(void **state)
 
 	assert_int_equal(free_frames(), before - 1);
 	assert_int_equal(
-		pmm.cpus[0].hand[0].count,
+		at_hand(0),
 		(MM_PAGE_MAGAZINE / 2 < MM_WORD_BITS ? MM_PAGE_MAGAZINE / 2 : MM_WORD_BITS) - 1);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
@@ -113,7 +119,7 @@ static void a_full_magazine_gives_half_back(void **state)
 		pa[i] = page();
 	for (unsigned i = 0; i < MM_PAGE_MAGAZINE * 2; i++) {
 		assert_int_equal(mm_page_free(&pmm, pa[i], 0), MM_OK);
-		assert_true(pmm.cpus[0].hand[0].count <= MM_PAGE_MAGAZINE);
+		assert_true(at_hand(0) <= MM_PAGE_MAGAZINE);
 		assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 	}
 }
@@ -127,7 +133,7 @@ static mm_pfn_t exhaust(enum mm_status *why)
 	sim_cpu = 1;
 	pa = page();
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
-	assert_true(pmm.cpus[1].hand[0].count > 0);
+	assert_true(at_hand(1) > 0);
 	sim_cpu = 0;
 	while ((*why = mm_page_alloc(&pmm, 0, 0, &pa)) == MM_OK)
 		got++;
@@ -157,7 +163,7 @@ static void without_run_on_others_are_asked(void **state)
 
 	assert_true(exhaust(&why) < before);
 	assert_int_equal(why, MM_E_AGAIN);
-	held = pmm.cpus[1].hand[0].count;
+	held = at_hand(1);
 	assert_int_equal(free_frames(), held);
 	sim_cpu = 1;
 	mm_pmm_cpu_idle(&pmm); /* CPU 1 answers */
@@ -234,7 +240,7 @@ static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_OK);
 	assert_true(pmm_state_hash(&pmm) == first_state);
 	pa = page(); /* it may still call, more slowly */
-	assert_int_equal(pmm.cpus[1].hand[0].count, 0);
+	assert_int_equal(at_hand(1), 0);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_int_equal(mm_pmm_cpu_online(&pmm, NCPUS), MM_E_INVAL);
 	assert_int_equal(mm_pmm_cpu_offline(&pmm, NCPUS), MM_E_INVAL);
@@ -290,14 +296,14 @@ static void an_interrupt_in_the_middle_goes_round(void **state)
 {
 	(void)state;
 	mm_paddr_t pa = page();
-	uint32_t held = pmm.cpus[0].hand[0].count;
+	uint32_t held = at_hand(0);
 	mm_paddr_t in_irq;
 
 	pmm.cpus[0].busy = 1; /* the owner was interrupted inside */
 	in_irq = page();
 	assert_int_not_equal(in_irq, pa);
 	assert_int_equal(mm_page_free(&pmm, in_irq, 0), MM_OK);
-	assert_int_equal(pmm.cpus[0].hand[0].count, held);
+	assert_int_equal(at_hand(0), held);
 	pmm.cpus[0].busy = 0;
 }
 #endif

@@ -81,17 +81,19 @@ struct mm_zone {
 	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 };
 
-/** Highest order that a CPU keeps blocks of at hand, and how many of those orders there are: 0 to 3,
- *  and 9, which is a large page where a frame is 4 KiB. */
+/** Highest order that a CPU keeps blocks of at hand: 0 to 3, and 9, which is a large page where a frame
+ *  is 4 KiB. */
 #define MM_HAND_ORDER 9u
-#define MM_HANDS      5u /**< see #MM_HAND_ORDER */
+#define MM_HAND_AWAY  5u /**< single frames that go back: not for use, but neighbours go together */
+#define MM_HANDS      6u /**< one for each order that is kept, and #MM_HAND_AWAY */
+#define MM_HAND_GOING 32u /**< room of #MM_HAND_AWAY */
 
-/** Blocks of one order at hand. */
+/** Blocks of one order on one CPU: places bottom to top - 1 of mm_page_cpu::blocks. */
 struct mm_hand {
-	uint32_t count; /**< @private blocks here */
-	uint32_t room;  /**< @private at most so many now; 0: none are kept */
-	uint32_t limit; /**< @private a block above this offset is not kept */
-	uint32_t first; /**< @private where they begin in mm_page_cpu::blocks */
+	uint32_t top;    /**< @private behind the warmest block */
+	uint32_t bottom; /**< @private the coldest block */
+	uint32_t end;    /**< @private top may rise to here now; bottom: none are kept */
+	uint32_t limit;  /**< @private a block above this offset is not for use again */
 };
 
 /** What one CPU has at hand: blocks of one range, as offsets from its first frame. Only that CPU
@@ -106,8 +108,8 @@ struct mm_page_cpu {
 	mm_pfn_t base;   /**< @private the range's first frame */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	struct mm_hand hand[MM_HANDS + 1]; /**< @private the last one is for orders that are not kept */
-	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 2]; /**< @private of each hand the last
-	                                                                one is the warmest */
+	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 2 + MM_HAND_GOING]; /**< @private
+	                                                                                   */
 } __attribute__((aligned(128)));
 
 /** A physical memory manager. All-zero is a valid one without memory: allocation answers

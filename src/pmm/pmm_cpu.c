@@ -13,7 +13,7 @@
  *              buddy at once: at hand it would be used again, and keep a large block from becoming
  *              whole. Measured: 384, 256 and 125 blocks of order 9 instead of 383, 255 and 119, of
  *              1 GiB at 25, 50 and 75 % use.
- * Invariants   H1 only its own CPU touches its hands (src/local.h); others read `count` for
+ * Invariants   H1 only its own CPU touches its hands (src/local.h); others read `top` for
  *                 statistics and set `drain`.
  *              H2 a block at hand has byte 00 and is in no buddy: its byte was cleared before it came
  *                 here, and is set after it left.
@@ -34,22 +34,28 @@
 #include "pmm.h"
 #include "../buddy/buddy.h"
 
-#define CPU_WINDOW 16384u /* frames */
+#define CPU_WINDOW 2048u /* frames */
 
-static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, MM_HAND_ORDER };
-static const uint8_t cpu_capacity[MM_HANDS] = { MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS,
-						MM_PAGE_SLOTS, 2 };
+static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, MM_HAND_ORDER, 0 };
+static const uint8_t cpu_capacity[MM_HANDS] = {
+	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 2, MM_HAND_GOING
+};
 
-/* This CPU's hands, entered, or NULL if it is not online either. local_unpin() in every case. */
+/* This CPU's hands, entered, or NULL. local_unpin() in every case. */
 static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, uintptr_t *saved)
 {
-	struct mm_page_cpu *cpu = hand_enter(pmm, saved);
+	uint32_t number = local_pin(pmm->port, saved);
+	struct mm_page_cpu *cpu;
 
-	if (cpu && !cpu->online) {
-		local_leave(&cpu->busy);
+	if (number >= pmm->ncpus)
 		return NULL;
-	}
-	return cpu;
+	cpu = &pmm->cpus[number];
+	return cpu->online && local_enter(&cpu->busy) ? cpu : NULL;
+}
+
+static uint32_t cpu_count(const struct mm_hand *hand)
+{
+	return mm_atomic_load_relaxed(&hand->top) - hand->bottom;
 }
 
 /* H3: blocks of hand h that may wait here. */
@@ -66,7 +72,7 @@ static uint32_t cpu_room(const struct mm_pmm *pmm, unsigned h)
 static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t keep)
 {
 	struct mm_hand *hand = &cpu->hand[h];
-	uint32_t *blocks = &cpu->blocks[hand->first], out = hand->count - keep;
+	uint32_t *blocks = &cpu->blocks[hand->bottom], out = cpu_count(hand) - keep;
 	enum mm_status st;
 
 	if (out == 0)
@@ -75,7 +81,7 @@ static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, u
 	st = buddy_give_bulk(&cpu->range->buddy, cpu_order[h], blocks, out);
 	MM_CHECK(pmm->port, st == MM_OK); /* H2 */
 	__builtin_memmove(blocks, blocks + out, keep * sizeof(*blocks));
-	hand_set_count(hand, keep);
+	hand_set_top(hand, hand->bottom + keep);
 }
 
 static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
@@ -104,7 +110,7 @@ static void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_ra
 	cpu->bytes = r->bytes;
 	cpu->span = (uint32_t)(r->last - r->first);
 	for (unsigned h = 0; h < MM_HANDS; h++) {
-		cpu->hand[h] = (struct mm_hand){ .limit = cpu->span, .first = first };
+		cpu->hand[h] = (struct mm_hand){ first, first, first, cpu->span };
 		first += cpu_capacity[h];
 	}
 }
@@ -114,18 +120,20 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 {
 	struct mm_buddy *buddy = &cpu->range->buddy;
 	struct mm_hand *hand = &cpu->hand[h];
-	uint32_t *blocks = &cpu->blocks[hand->first];
+	uint32_t *blocks = &cpu->blocks[hand->bottom], most = hand->end - hand->bottom;
 	unsigned got;
 
+	if (most > 2)
+		most /= 2;
 	if (cpu_order[h] > mm_buddy_max_order(buddy) ||
-	    buddy_take_bulk(buddy, cpu_order[h], blocks, (hand->room + 1) / 2, &got) != MM_OK)
+	    buddy_take_bulk(buddy, cpu_order[h], blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order[h])); /* M3 */
 	if (h == 0 && cpu->span - blocks[got - 1] > CPU_WINDOW)
 		hand->limit = blocks[got - 1] + CPU_WINDOW;
 	else
 		hand->limit = cpu->span;
-	hand_set_count(hand, got);
+	hand_set_top(hand, hand->bottom + got);
 	return true;
 }
 
@@ -136,7 +144,7 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 	const struct mm_zone *zone = &pmm->zones[pmm->hot_zone];
 	uint32_t start = 0, room = cpu_room(pmm, h);
 
-	cpu->hand[h].room = cpu->range ? room : 0; /* H5 */
+	cpu->hand[h].end = cpu->hand[h].bottom + (cpu->range ? room : 0); /* H5 */
 	if (room == 0)
 		return;
 	mm_atomic_add(&pmm->refills, 1u); /* H4 */
@@ -151,7 +159,7 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 		if ((uint64_t)(r->last - r->first) > UINT32_MAX)
 			continue;
 		cpu_attach(pmm, cpu, r);
-		cpu->hand[h].room = room;
+		cpu->hand[h].end += room;
 		if (cpu_refill_here(pmm, cpu, h))
 			return;
 	}
@@ -167,13 +175,32 @@ bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pf
 		struct mm_hand *hand = hand_of(cpu, order);
 
 		cpu_obey(pmm, cpu);
-		if (hand->count == 0 && hand != &cpu->hand[MM_HANDS])
+		if (hand->top == hand->bottom && hand != &cpu->hand[MM_HANDS])
 			cpu_refill(pmm, cpu, (unsigned)(hand - cpu->hand));
 		got = hand_pop(cpu, hand, byte, pfn);
 		local_leave(&cpu->busy);
 	}
 	local_unpin(pmm->port, saved);
 	return got;
+}
+
+/* Keep a block of this CPU's range in hand h, or among those that are to go back. */
+static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t at)
+{
+	struct mm_hand *hand;
+	uint32_t room;
+
+	if (at > cpu->hand[h].limit)
+		h = MM_HAND_AWAY;
+	hand = &cpu->hand[h];
+	room = cpu_room(pmm, h);
+	hand->end = hand->bottom + room;
+	if (cpu_count(hand) >= room || (h == MM_HAND_AWAY && !hand_is_near(cpu, at)))
+		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room == 2 ? 0 : room / 2);
+	if (room == 0)
+		return false;
+	hand_push(cpu, hand, hand->top, at);
+	return true;
 }
 
 bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
@@ -187,12 +214,8 @@ bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, un
 		unsigned h = (unsigned)(hand - cpu->hand);
 
 		cpu_obey(pmm, cpu);
-		if (r == cpu->range && h < MM_HANDS && pfn - r->first <= hand->limit) {
-			hand->room = cpu_room(pmm, h);
-			if (hand->count >= hand->room)
-				cpu_flush(pmm, cpu, h, hand->room > 2 ? hand->room / 2 : 0);
-			kept = hand_push(cpu, hand, (uint32_t)(pfn - r->first));
-		}
+		if (r == cpu->range && h < MM_HANDS)
+			kept = cpu_keep(pmm, cpu, h, (uint32_t)(pfn - r->first));
 		local_leave(&cpu->busy);
 	}
 	local_unpin(pmm->port, saved);
@@ -228,13 +251,13 @@ void pmm_cpu_detach_all(struct mm_pmm *pmm)
 	}
 }
 
-/* May this CPU have blocks at hand, or on their way there? It sets `count` before it leaves. */
+/* May this CPU have blocks at hand, or on their way there? It sets `top` before it leaves. */
 static bool cpu_holds(const struct mm_page_cpu *cpu)
 {
 	if (mm_atomic_load_acquire(&cpu->busy))
 		return true;
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		if (mm_atomic_load_relaxed(&cpu->hand[h].count))
+		if (cpu_count(&cpu->hand[h]))
 			return true;
 	return false;
 }
@@ -321,7 +344,7 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 		/* it may be this CPU: interrupts go round */
 		cpu_flush_all(pmm, c);
 		for (unsigned h = 0; h < MM_HANDS; h++)
-			c->hand[h].room = 0;
+			c->hand[h].end = c->hand[h].bottom;
 		c->drain = 0;
 		c->online = 0;
 		local_leave(&c->busy);
@@ -336,7 +359,7 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)
 	mm_pfn_t frames = 0;
 
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		frames += (mm_pfn_t)mm_atomic_load_relaxed(&cpu->hand[h].count) << cpu_order[h];
+		frames += (mm_pfn_t)cpu_count(&cpu->hand[h]) << cpu_order[h];
 	return frames;
 }
 
@@ -363,16 +386,17 @@ bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 		return false;
 	for (unsigned h = 0; h < MM_HANDS; h++) {
 		const struct mm_hand *hand = &cpu->hand[h];
+		uint32_t count = cpu_count(hand), room = hand->end - hand->bottom;
 
-		if (hand->count > cpu_capacity[h] || hand->room > cpu_capacity[h] ||
-		    ((hand->count || hand->room) && !(r && cpu->online)) ||
+		if (count > cpu_capacity[h] || room > cpu_capacity[h] ||
+		    ((count || room) && !(r && cpu->online)) ||
 		    (r && hand->limit > cpu->span)) /* H5 */
 			return false;
-		for (uint32_t i = 0; i < hand->count; i++)
-			if (!cpu_verify_block(cpu, cpu->blocks[hand->first + i], cpu_order[h]))
+		for (uint32_t i = hand->bottom; i < hand->top; i++)
+			if (!cpu_verify_block(cpu, cpu->blocks[i], cpu_order[h]))
 				return false;
 	}
-	return cpu->hand[MM_HANDS].count == 0 && cpu->hand[MM_HANDS].room == 0;
+	return cpu->hand[MM_HANDS].top == 0 && cpu->hand[MM_HANDS].end == 0;
 }
 
 #undef CPU_WINDOW
