@@ -13,6 +13,7 @@
 #define mm_highest_bit64   plain_highest_bit64
 #define mm_count_bits64    plain_count_bits64
 #define mm_lowest_bit_word plain_lowest_bit_word
+#define mm_highest_bit_word plain_highest_bit_word
 #define mm_count_bits_word plain_count_bits_word
 #include "bits.h"
 #undef MM_SRC_BITS_H
@@ -25,6 +26,7 @@
 #undef mm_highest_bit64
 #undef mm_count_bits64
 #undef mm_lowest_bit_word
+#undef mm_highest_bit_word
 #undef mm_count_bits_word
 #include "bits.h"
 

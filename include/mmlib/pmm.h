@@ -86,7 +86,9 @@ struct mm_zone {
 #define MM_HAND_ORDER 9u
 #define MM_HAND_AWAY  5u /**< single frames that go back: not for use, but neighbours go together */
 #define MM_HANDS      6u /**< one for each order that is kept, and #MM_HAND_AWAY */
+#ifndef MM_HAND_GOING     /* tests make it small */
 #define MM_HAND_GOING 32u /**< room of #MM_HAND_AWAY */
+#endif
 
 /** Blocks of one order on one CPU: places bottom to top - 1 of mm_page_cpu::blocks. */
 struct mm_hand {

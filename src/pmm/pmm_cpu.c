@@ -34,7 +34,9 @@
 #include "pmm.h"
 #include "../buddy/buddy.h"
 
+#ifndef CPU_WINDOW /* tests make it small */
 #define CPU_WINDOW 2048u /* frames */
+#endif
 
 static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, MM_HAND_ORDER, 0 };
 static const uint8_t cpu_capacity[MM_HANDS] = {

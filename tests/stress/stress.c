@@ -289,6 +289,8 @@ int main(int argc, char **argv)
 	start();
 	if (mm_heap_destroy(&heap) != MM_OK) /* the first state is that without a heap */
 		wrong("an empty heap cannot be destroyed");
+	if (mm_pmm_drain(&pmm) != MM_OK)
+		wrong("something is not home");
 	first = pmm_state_hash(&pmm);
 	sim_destroy(&sim);
 	start();
