@@ -14,7 +14,7 @@ package_there() {
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
-    lib* | ovmf | qemu-efi-aarch64) dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$' ;;
+    lib* | ovmf | grub-* | qemu-efi-aarch64) dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$' ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
