@@ -17,6 +17,14 @@ double bench_now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+double bench_wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
 void bench_pin(unsigned cpu)
 {
 	cpu_set_t set;
@@ -24,6 +32,7 @@ void bench_pin(unsigned cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set); /* where it is refused, figures are only noisier */
+	setpriority(PRIO_PROCESS, 0, -20);       /* the same */
 }
 
 void bench_die(const char *what)
@@ -99,9 +108,24 @@ bool bench_calm(void)
 	return calm;
 }
 
+bool bench_more(struct bench_series *s)
+{
+	unsigned rounds = bench_rounds();
+	double now = bench_wall();
+
+	if (s->begin == 0)
+		s->begin = now;
+	return s->calm < rounds && s->n < BENCH_SERIES_MAX &&
+	       now - s->begin < (rounds < 5 ? 1e9 : 15e9);
+}
+
 void bench_record(struct bench_series *s, double value, double yard)
 {
-	bool calm = bench_calm();
+	bench_record_if(s, value, yard, bench_calm());
+}
+
+void bench_record_if(struct bench_series *s, double value, double yard, bool calm)
+{
 	unsigned i = s->n;
 
 	if (i == BENCH_SERIES_MAX)
@@ -134,16 +158,47 @@ static double median(const float *v, const float *over, unsigned n)
 		     : ((double)sorted[n / 2 - 1] + (double)sorted[n / 2]) / 2;
 }
 
-void bench_report(const char *name, struct bench_series *s, const char *unit, const char *yardstick)
+/* How many of its samples count: the calm ones, if there are some. */
+static unsigned counted(const struct bench_series *s)
 {
-	unsigned n = s->calm >= (s->n + 3) / 4 ? s->calm : s->n;
+	unsigned n = s->calm ? s->calm : s->n;
 
 	if (n == 0)
 		bench_die("a figure without slices");
-	printf("%s %.4g %s", name, median(s->value, NULL, n), unit);
+	return n;
+}
+
+double bench_value(const struct bench_series *s)
+{
+	return median(s->value, NULL, counted(s));
+}
+
+double bench_ratio(const struct bench_series *s)
+{
+	return median(s->value, s->yard, counted(s));
+}
+
+static void raw(const char *name, const struct bench_series *s)
+{
+	FILE *f = getenv("BENCH_RAW") ? fopen(getenv("BENCH_RAW"), "a") : NULL;
+
+	for (unsigned i = 0; f && i < s->n; i++)
+		fprintf(f, "%s %g %g %d\n", name, s->value[i], s->yard[i], i < s->calm);
+	if (f)
+		fclose(f);
+}
+
+void bench_report(const char *name, const struct bench_series *s, const char *unit,
+		  const char *yardstick)
+{
+	raw(name, s);
+	if (s->calm < bench_rounds() / 4)
+		fprintf(stderr, "bench: %s: only %u slices were calm, the machine is too busy\n",
+			name, s->calm);
+	printf("%s %.4g %s", name, bench_value(s), unit);
 	if (yardstick)
-		printf(" %s %.4g %.5g", yardstick, median(s->yard, NULL, n),
-		       median(s->value, s->yard, n));
+		printf(" %s %.4g %.5g", yardstick, median(s->yard, NULL, counted(s)),
+		       bench_ratio(s));
 	putchar('\n');
 	fflush(stdout);
 }

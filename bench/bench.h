@@ -30,8 +30,10 @@
 
 #define BENCH_RUNS 7
 
-/* Nanoseconds of CPU time of this thread. */
+/* Nanoseconds of CPU time of this thread. A call costs about 500 ns. */
 double bench_now(void);
+/* Nanoseconds of the clock on the wall, for what is shorter or on several CPUs. A call: about 30 ns. */
+double bench_wall(void);
 /* Pin this thread, so that it keeps its caches. */
 void bench_pin(unsigned cpu);
 /* Report that something went wrong and stop: a figure of a failed run is worth nothing. */
@@ -48,6 +50,16 @@ static inline uint64_t bench_random(uint64_t *state)
 	x ^= x >> 7;
 	x ^= x << 17;
 	return *state = x;
+}
+
+/* In loops that wait for another CPU. */
+static inline void bench_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
 }
 
 void bench_shuffle(uint32_t *v, uint32_t n, uint64_t *state);
@@ -70,23 +82,36 @@ unsigned bench_rounds(void);
 struct bench_series {
 	float value[BENCH_SERIES_MAX], yard[BENCH_SERIES_MAX];
 	unsigned n, calm; /* samples of calm couples come first */
+	double begin;     /* of the first one */
 };
 /* Add a slice and the slice of the yardstick that was measured just before. Both began after the last
  * call of bench_record() or bench_calm(): if this thread was put aside since, the couple counts only
  * if there are hardly any better ones. */
 void bench_record(struct bench_series *s, double value, double yard);
+/* The same if it is known otherwise whether all was calm. */
+void bench_record_if(struct bench_series *s, double value, double yard, bool calm);
+/* Are there not enough calm slices yet, and is it less than 15 s since the first? */
+bool bench_more(struct bench_series *s);
 /* Was this thread never put aside since the last call of this or bench_record()? */
 bool bench_calm(void);
 /* Print a figure: median value, median yardstick, median ratio. yardstick NULL: it has none. */
-void bench_report(const char *name, struct bench_series *s, const char *unit,
+void bench_report(const char *name, const struct bench_series *s, const char *unit,
 		  const char *yardstick);
+
+/* The medians that bench_report() prints. */
+double bench_value(const struct bench_series *s);
+double bench_ratio(const struct bench_series *s);
 
 /* Print a figure. yardstick NULL: it has none. */
 void bench_figure(const char *name, double value, const char *unit, const char *yardstick,
 		  double yardstick_value);
 
 /* Yardsticks, ns: work that every machine has. A call is a slice of about half a millisecond. */
-double yard_fetch_add(void);     /* an uncontended atomic addition */
-double yard_glibc_pair64(void);  /* malloc(64), a store, free */
-double yard_line_transfer(void); /* a cache line from one CPU to another, one way; 0: one CPU */
+double yard_fetch_add(void); /* an uncontended atomic addition */
+/* glibc's malloc(64), a store, free. What a pair costs in additions depends on where the process has its
+ * memory (1.05 to 1.5 here), and hardly on anything else; so it is measured in many processes, for all
+ * (BENCH_PAIR64 in the environment), and a slice is one of additions. */
+double yard_glibc_pair64(void);
+double yard_additions(void);      /* of a pair, in this run */
+double yard_additions_here(void); /* as it is in this process */
 #endif

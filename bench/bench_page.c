@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames: 1 GiB of simulated memory, of which only metadata is ever touched. One CPU.
- * Built once for each level of checks; `bench_page hardened` measures only what is named so. */
-#include "bench.h"
-#include <mmlib/pmm.h>
+/* Page frames: 1 GiB of simulated memory, of which only metadata is ever touched. Built once for each
+ * level of checks and each form:
+ *
+ *	bench_page hot         pairs, which are quickly measured in many processes
+ *	bench_page call        other figures of one and of two CPUs, and what is counted
+ *	bench_page inline      the pair of order 0, where mmlib and its caller are one translation unit
+ *	bench_page hardened    what is named so */
+#include "work_page.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,117 +14,24 @@
 #define FRAMES 262144u /* 1 GiB */
 #define BIG    512u    /* frames of a block of order 9 */
 #define EXTRA  BIG     /* further RAM: metadata lies here or there, and 1 GiB is left */
-#define RAM    UINT64_C(0x140000000)
-#define NONE   MM_PADDR_MAX
-#define PAIRS  1000000u
+#define BYTES  ((uint64_t)(FRAMES + EXTRA) << MM_FRAME_SHIFT)
+#define HELD   31u
+#define SLICE  700e3 /* ns */
 
-__thread uint32_t bench_cpu;
-static struct mm_pmm pmm;
-static mm_paddr_t meta_bytes;
-static uint32_t *live, *churning;
-static struct bench_samples glibc;
-
-static void *to_virt(void *ctx, mm_paddr_t pa)
-{
-	(void)ctx;
-	return BENCH_TO_VIRT(pa);
-}
-
-static void stop(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	fprintf(stderr, "mmlib panic: %s:%d\n", file, line);
-	exit(1);
-}
-
-static const struct mm_port port = {
-	.version = MM_PORT_VERSION,
-	.size = sizeof(struct mm_port),
-	.to_virt = to_virt,
-	.panic = stop,
-};
-
-static mm_paddr_t take(unsigned order)
-{
-	mm_paddr_t pa;
-
-	return mm_page_alloc(&pmm, order, 0, &pa) == MM_OK ? pa : NONE;
-}
-
-static void give(mm_paddr_t pa, unsigned order)
-{
-	if (mm_page_free(&pmm, pa, order) != MM_OK)
-		bench_die("a page was not freed");
-}
-
-static uint32_t number(mm_paddr_t pa)
-{
-	return (uint32_t)((pa - RAM) >> MM_FRAME_SHIFT);
-}
-
-static mm_paddr_t address(uint32_t frame)
-{
-	return RAM + ((mm_paddr_t)frame << MM_FRAME_SHIFT);
-}
-
-static void drain(void)
-{
-	if (mm_pmm_drain(&pmm) != MM_OK)
-		bench_die("frames at hand were not given back");
-}
-
-/* Returns how long mm_pmm_init() took. */
-static double init(uint32_t ncpus)
-{
-	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu },
-						    { "NORMAL", MM_PADDR_MAX } };
-	static struct mm_mem entries[16];
-	struct mm_memmap map;
-	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = ncpus };
-	mm_paddr_t bytes = (mm_paddr_t)(FRAMES + EXTRA) << MM_FRAME_SHIFT;
-	double start;
-
-	cfg.reach = RAM + bytes - 1;
-	if (mm_memmap_init(&map, entries, 16) != MM_OK ||
-	    mm_memmap_add(&map, RAM, bytes, MM_MEM_USABLE, NULL) != MM_OK)
-		bench_die("no memory map");
-	start = bench_now();
-	if (mm_pmm_init(&pmm, &port, &map, &cfg) != MM_OK)
-		bench_die("mm_pmm_init failed");
-	start = bench_now() - start;
-	meta_bytes = mm_memmap_bytes(&map, MM_MEM_META);
-	return start;
-}
-
-/* Take all blocks of an order. */
-static uint32_t take_all(unsigned order)
-{
-	uint32_t n = 0;
-
-	for (mm_paddr_t pa; n < FRAMES && (pa = take(order)) != NONE; n++)
-		live[n] = number(pa);
-	return n;
-}
-
-static void give_all(uint32_t n, unsigned order)
-{
-	for (uint32_t i = 0; i < n; i++)
-		give(address(live[i]), order);
-}
+static uint32_t *frames[2]; /* of each CPU */
 
 /* A fresh machine with exactly FRAMES free, all in whole blocks of order 9. */
-static void start(void)
+static void start(uint32_t ncpus)
 {
-	uint32_t n;
+	uint32_t n, *rest = frames[1];
 
-	init(1);
-	n = take_all(9);
+	machine_start(MACHINE_RAM, BYTES, ncpus);
+	n = work_take(frames[0], FRAMES, 9);
 	if (n != FRAMES / BIG)
 		bench_die("metadata is not where it should be");
-	while (take(0) != NONE)
-		;
-	give_all(n, 9);
-	drain();
+	work_take(rest, EXTRA, 0);
+	work_give(frames[0], n, 9);
+	machine_drain();
 }
 
 /* After everything is freed all must be whole again, else the figures are of a broken allocator. */
@@ -128,230 +39,405 @@ static void expect_whole(void)
 {
 	uint32_t n;
 
-	drain();
-	n = take_all(9);
+	machine_drain();
+	n = work_take(frames[0], FRAMES, 9);
 	if (n != FRAMES / BIG)
 		bench_die("memory is not whole again");
-	give_all(n, 9);
+	work_give(frames[0], n, 9);
 }
 
-static double pairs(unsigned order)
+/* What is timed must all have been there. */
+static void expect(uint32_t got, uint32_t want)
+{
+	if (got != want)
+		bench_die("memory ran out");
+}
+
+static void print(const char *name, struct bench_series *s)
+{
+	bench_report(name, s, "ns", "yard.glibc_pair64");
+}
+
+/* ---- pairs ---- */
+
+static double pairs(unsigned order, uint32_t chunks)
 {
 	double t = bench_now();
 
-	for (uint32_t i = 0; i < PAIRS; i++) {
-		mm_paddr_t pa = take(order);
-
-		give(pa, order);
-	}
-	return (bench_now() - t) / PAIRS;
+	work_pairs(order, chunks);
+	return (bench_now() - t) / (chunks * WORK_PAIRS);
 }
 
-/* ---- churn: orders 0 to 9, each about the same share of memory, around 75 % used ---- */
+static void hot(const char *name, unsigned order)
+{
+	struct bench_series s = { .n = 0 };
+	uint32_t chunks;
 
-struct churn {
-	uint64_t state;
-	uint32_t n, used;
-	uint64_t done, failed;
+	work_hold(order, HELD);
+	pairs(order, 1);
+	chunks = 1 + (uint32_t)(SLICE / WORK_PAIRS / pairs(order, 10));
+	bench_calm();
+	while (bench_more(&s)) {
+		double yard = yard_glibc_pair64();
+
+		bench_record(&s, pairs(order, chunks), yard);
+	}
+	work_let_go(order);
+	print(name, &s);
+}
+
+/* ---- bulk: all of memory, in slices ---- */
+
+#define PIECES 8u
+#define PIECE  (FRAMES / PIECES)
+
+static void take_pieces(struct bench_series *s)
+{
+	for (uint32_t i = 0; i < PIECES; i++) {
+		double yard = yard_glibc_pair64(), t = bench_now();
+
+		expect(work_take(frames[0] + i * PIECE, PIECE, 0), PIECE);
+		bench_record(s, (bench_now() - t) / PIECE, yard);
+	}
+}
+
+static void give_pieces(struct bench_series *s)
+{
+	for (uint32_t i = 0; i < PIECES; i++) {
+		double yard = yard_glibc_pair64(), t = bench_now();
+
+		work_give(frames[0] + i * PIECE, PIECE, 0);
+		bench_record(s, (bench_now() - t) / PIECE, yard);
+	}
+}
+
+static void bulk(const char *alloc, const char *seq, const char *rand)
+{
+	static struct bench_series take, give, give_rand;
+	uint64_t state = 12345;
+
+	bench_calm();
+	while (bench_more(&take) || bench_more(&give) || bench_more(&give_rand)) {
+		take_pieces(&take);
+		give_pieces(&give);
+		expect(work_take(frames[0], FRAMES, 0), FRAMES);
+		bench_shuffle(frames[0], FRAMES, &state);
+		bench_calm();
+		give_pieces(&give_rand);
+		machine_drain();
+	}
+	if (alloc)
+		print(alloc, &take);
+	print(seq, &give);
+	print(rand, &give_rand);
+}
+
+/* All of memory is soon taken in blocks of order 9, so a slice does it again and again. */
+static void big(void)
+{
+	static struct bench_series take, give;
+	const uint32_t n = FRAMES / BIG, again = 24;
+
+	bench_calm();
+	while (bench_more(&take)) {
+		double yard = yard_glibc_pair64(), alloc = 0, free = 0;
+		bool calm;
+
+		for (uint32_t r = 0; r < again; r++) {
+			double a = bench_wall(), b;
+
+			expect(work_take(frames[0], n, 9), n);
+			b = bench_wall();
+			work_give(frames[0], n, 9);
+			alloc += b - a;
+			free += bench_wall() - b;
+		}
+		calm = bench_calm();
+		bench_record_if(&take, alloc / (n * again), yard, calm);
+		bench_record_if(&give, free / (n * again), yard, calm);
+	}
+	print("page.bulk9_alloc", &take);
+	print("page.bulk9_free", &give);
+}
+
+/* ---- churn ---- */
+
+#define STEPS 8192u /* of a slice */
+
+static void churn(const char *name, bool failures)
+{
+	static struct bench_series s;
+	struct work_churn c = { .state = UINT64_C(0xabcdef12345), .blocks = frames[0] };
+
+	c.target = FRAMES / 4 * 3;
+	work_churn(&c, 600000);
+	c.done = c.failed = 0;
+	bench_calm();
+	for (unsigned r = 2 * bench_rounds(); r;
+	     r--) { /* so many, whatever is calm: it is counted */
+		double yard = yard_glibc_pair64(), t;
+		uint64_t before = c.done;
+
+		t = bench_now();
+		work_churn(&c, STEPS);
+		bench_record(&s, (bench_now() - t) / (double)(c.done - before), yard);
+	}
+	print(name, &s);
+	if (failures)
+		bench_figure("page.churn_failed_pct", 100.0 * (double)c.failed / (double)c.done,
+			     "%", NULL, 0);
+	work_churn_end(&c);
+}
+
+/* ---- two CPUs ---- */
+
+static double mean(const struct duo_time *t)
+{
+	return (t->cpu[0] + t->cpu[1]) / 2;
+}
+
+/* A loop of pairs on one CPU or on both; the other one waits. */
+struct pair_work {
+	void (*pairs)(unsigned order, uint32_t chunks);
+	uint32_t chunks;
+	unsigned cpus; /* a bit for each */
 };
 
-static void churn_free(struct churn *c)
+static void pairs_on(unsigned cpu, void *arg)
 {
-	uint32_t i = (uint32_t)(bench_random(&c->state) % c->n), e = churning[i];
+	struct pair_work *w = arg;
 
-	churning[i] = churning[--c->n];
-	give(address(e >> 4), e & 15);
-	c->used -= 1u << (e & 15);
-	c->done++;
+	if (w->cpus >> cpu & 1)
+		w->pairs(0, w->chunks);
 }
 
-static void churn_step(struct churn *c)
+/* Both CPUs at once over each alone. */
+static double both_over_one(struct pair_work *w, bool *calm)
 {
-	unsigned order;
-	mm_paddr_t pa;
+	struct duo_time one[2], both;
 
-	if (c->used >= FRAMES / 4 * 3) {
-		churn_free(c);
-		return;
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		w->cpus = 1u << cpu;
+		one[cpu] = duo_run(pairs_on, w);
 	}
-	order = (unsigned)__builtin_ctzll(bench_random(&c->state) >> 20 | 1u << 9);
-	pa = take(order);
-	c->done++;
-	if (pa == NONE) {
-		c->failed++;
-		if (c->n)
-			churn_free(c);
-		return;
+	w->cpus = 3;
+	both = duo_run(pairs_on, w);
+	*calm = one[0].calm && one[1].calm && both.calm;
+	return (both.cpu[0] / one[0].cpu[0] + both.cpu[1] / one[1].cpu[1]) / 2;
+}
+
+static void hold_on(unsigned cpu, void *arg)
+{
+	(void)cpu;
+	work_hold(0, *(unsigned *)arg);
+}
+
+static void let_go_on(unsigned cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+	work_let_go(0);
+}
+
+/* What mmlib's pair costs more on two CPUs, over what a loop of empty functions costs more. */
+static void two_hot(void)
+{
+	static struct bench_series s;
+	struct pair_work own = { work_pairs, 80, 0 }, null = { work_null_pairs, 400, 0 };
+	unsigned held = HELD;
+
+	duo_run(hold_on, &held);
+	while (bench_more(&s)) {
+		bool own_calm, null_calm;
+		double yard = both_over_one(&null, &null_calm);
+		double value = both_over_one(&own, &own_calm);
+
+		bench_record_if(&s, value / yard, 1, own_calm && null_calm);
 	}
-	churning[c->n++] = number(pa) << 4 | order;
-	c->used += 1u << order;
+	duo_run(let_go_on, NULL);
+	bench_report("page.2t_hot0_ratio", &s, "x", NULL);
 }
 
-static void churn(unsigned run, struct bench_samples *time, struct bench_samples *failed)
-{
-	struct churn c = { .state = UINT64_C(0xabcdef12345) + run };
-	double t;
+#define SHARE (FRAMES / 2 / 16 * 15) /* of each CPU, so that none runs dry */
+#define PART  (SHARE / 15)           /* freed in a slice */
 
-	for (uint32_t i = 0; i < 500000; i++)
-		churn_step(&c);
-	c.done = c.failed = 0;
-	t = bench_now();
-	for (uint32_t i = 0; i < 750000; i++)
-		churn_step(&c);
-	bench_sample(time, (bench_now() - t) / (double)c.done);
-	bench_sample(failed, 100.0 * (double)c.failed / (double)c.done);
-	while (c.n)
-		churn_free(&c);
+static void take_share(unsigned cpu, void *arg)
+{
+	(void)arg;
+	expect(work_take(frames[cpu], SHARE, 0), SHARE);
 }
 
-/* ---- order-9 blocks left after order-0 churn at some occupancy ---- */
-
-static uint32_t recovered(unsigned percent)
+/* Each frees what the other one allocated, in random order. */
+static void give_other(unsigned cpu, void *arg)
 {
-	uint64_t state = 999 + percent;
-	uint32_t n, big;
+	work_give(frames[!cpu] + *(uint32_t *)arg, PART, 0);
+}
 
-	start();
-	n = take_all(0);
-	bench_shuffle(live, n, &state);
-	while (n > FRAMES / 100 * percent)
-		give(address(live[--n]), 0);
-	for (uint32_t i = 0; i < 8 * FRAMES; i += 256) {
-		for (unsigned k = 0; k < 256; k++) {
-			uint32_t j = (uint32_t)(bench_random(&state) % n), f = live[j];
+static void two_free(void)
+{
+	static struct bench_series s;
+	uint64_t state = 77;
 
-			live[j] = live[--n];
-			give(address(f), 0);
+	while (bench_more(&s)) {
+		duo_run(take_share, NULL);
+		bench_shuffle(frames[0], SHARE, &state);
+		bench_shuffle(frames[1], SHARE, &state);
+		for (uint32_t from = 0; from < SHARE; from += PART) {
+			bool calm;
+			double yard = yard_line_transfer(&calm);
+			struct duo_time t = duo_run(give_other, &from);
+
+			bench_record_if(&s, mean(&t) / PART, yard, calm && t.calm);
 		}
-		for (unsigned k = 0; k < 256; k++)
-			live[n++] = number(take(0));
 	}
-	drain();
-	for (big = 0; take(9) != NONE; big++)
-		;
-	return big;
+	bench_report("page.2t_remote_free", &s, "ns", "yard.line_transfer");
 }
 
-/* ---- what is printed ---- */
+static struct work_churn two[2];
 
-static struct {
-	struct bench_samples hot0, hot1, hot2, hot3, hot9, alloc0, seq0, rand0, alloc9, free9,
-		churn, failed;
-} s;
-
-static void run_bulk(unsigned run)
+static void churn_one(unsigned cpu, void *arg)
 {
-	uint64_t state = 12345 + run;
-	uint32_t n;
-	double t = bench_now();
-
-	n = take_all(0);
-	bench_sample(&s.alloc0, (bench_now() - t) / n);
-	t = bench_now();
-	give_all(n, 0);
-	bench_sample(&s.seq0, (bench_now() - t) / n);
-	n = take_all(0);
-	bench_shuffle(live, n, &state);
-	t = bench_now();
-	give_all(n, 0);
-	bench_sample(&s.rand0, (bench_now() - t) / n);
-	drain();
+	work_churn(&two[cpu], *(uint32_t *)arg);
 }
 
-static void run_big(void)
+static void two_churn(void)
 {
-	uint32_t n;
-	double t = bench_now();
+	static struct bench_series s;
+	uint32_t warm = 400000, steps = STEPS;
 
-	n = take_all(9);
-	bench_sample(&s.alloc9, (bench_now() - t) / n);
-	t = bench_now();
-	give_all(n, 9);
-	bench_sample(&s.free9, (bench_now() - t) / n);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		two[cpu].state = UINT64_C(0x9e3779b97f4a7c15) + cpu * 77;
+		two[cpu].blocks = frames[cpu];
+		two[cpu].target = FRAMES / 4 * 3 / 2;
+	}
+	duo_run(churn_one, &warm);
+	while (bench_more(&s)) {
+		bool calm;
+		double yard = yard_line_transfer(&calm);
+		uint64_t before = two[0].done + two[1].done;
+		struct duo_time t = duo_run(churn_one, &steps);
+
+		bench_record_if(&s, 2 * mean(&t) / (double)(two[0].done + two[1].done - before),
+				yard, calm && t.calm);
+	}
+	bench_report("page.2t_churn", &s, "ns", "yard.line_transfer");
+	work_churn_end(&two[0]);
+	work_churn_end(&two[1]);
 }
 
-static void run_all(unsigned run)
+static void two_cpus(void)
 {
-	start();
-	pairs(0);
-	bench_sample(&s.hot0, pairs(0));
-	bench_sample(&glibc, yard_glibc_pair64());
-	bench_sample(&s.hot1, pairs(1));
-	bench_sample(&s.hot2, pairs(2));
-	bench_sample(&s.hot3, pairs(3));
-	bench_sample(&s.hot9, pairs(9));
-	bench_sample(&glibc, yard_glibc_pair64());
-	run_bulk(run);
-	run_big();
-	churn(run, &s.churn, &s.failed);
+	if (!duo_ready())
+		return;
+	start(2);
+	two_hot();
+	two_free();
+	two_churn();
 	expect_whole();
 }
 
-static void print(const char *name, struct bench_samples *v)
-{
-	bench_figure(name, bench_median(v), "ns", "yard.glibc_pair64", bench_median(&glibc));
-}
+/* ---- what is counted ---- */
 
-static void hardened(void)
+/* Order-9 blocks left after order-0 churn at some occupancy. */
+static uint32_t recovered(unsigned percent)
 {
-	for (unsigned r = 0; r < BENCH_RUNS; r++) {
-		start();
-		pairs(0);
-		bench_sample(&s.hot0, pairs(0));
-		bench_sample(&glibc, yard_glibc_pair64());
+	uint64_t state = 999 + percent;
+	uint32_t *live = frames[0], n;
+
+	start(1);
+	n = work_take(live, FRAMES, 0);
+	bench_shuffle(live, n, &state);
+	while (n > FRAMES / 100 * percent)
+		work_give(&live[--n], 1, 0);
+	for (uint32_t i = 0; i < 8 * FRAMES; i += 256) {
+		for (unsigned k = 0; k < 256; k++) {
+			uint32_t j = (uint32_t)(bench_random(&state) % n);
+
+			work_give(&live[j], 1, 0);
+			live[j] = live[--n];
+		}
+		n += work_take(live + n, 256, 0);
 	}
-	print("page.hardened_hot0.call", &s.hot0);
-}
-
-static void times(void)
-{
-	for (unsigned r = 0; r < BENCH_RUNS; r++)
-		run_all(r);
-	print("page.hot0.call", &s.hot0);
-	print("page.hot1.call", &s.hot1);
-	print("page.hot2.call", &s.hot2);
-	print("page.hot3.call", &s.hot3);
-	print("page.hot9.call", &s.hot9);
-	print("page.bulk0_alloc", &s.alloc0);
-	print("page.bulk0_free_seq", &s.seq0);
-	print("page.bulk0_free_rand", &s.rand0);
-	print("page.bulk9_alloc", &s.alloc9);
-	print("page.bulk9_free", &s.free9);
-	print("page.churn", &s.churn);
-	bench_figure("page.churn_failed_pct", bench_median(&s.failed), "%", NULL, 0);
+	machine_drain();
+	return work_take(frames[1], FRAMES, 9);
 }
 
 static void sizes(void)
 {
-	struct bench_samples init_time = { .n = 0 };
-
-	init(0);
-	bench_figure("page.bits_per_frame", (double)meta_bytes * 8 / (FRAMES + EXTRA), "bits", NULL,
-		     0);
+	machine_start(MACHINE_RAM, BYTES, 0);
+	bench_figure("page.bits_per_frame", (double)machine_meta_bytes * 8 / (FRAMES + EXTRA),
+		     "bits", NULL, 0);
 	bench_figure("page.bytes_per_cpu_zone", sizeof(struct mm_page_cpu), "bytes", NULL, 0);
 	bench_figure("page.recovered9_25", recovered(25), "blocks", NULL, 0);
 	bench_figure("page.recovered9_50", recovered(50), "blocks", NULL, 0);
 	bench_figure("page.recovered9_75", recovered(75), "blocks", NULL, 0);
-	for (unsigned r = 0; r < BENCH_RUNS; r++)
-		bench_sample(&init_time, init(1) * FRAMES / (FRAMES + EXTRA));
-	bench_figure("page.init_ns_per_gib", bench_median(&init_time), "ns", NULL, 0);
+}
+
+static void init_time(void)
+{
+	static struct bench_series s;
+
+	bench_calm();
+	while (bench_more(&s)) {
+		double yard = yard_glibc_pair64(), t = 0;
+
+		for (unsigned i = 0; i < 100; i++)
+			t += machine_start(MACHINE_RAM, BYTES, 1);
+		bench_record(&s, t / 100 * FRAMES / (FRAMES + EXTRA), yard);
+	}
+	print("page.init_ns_per_gib", &s);
+}
+
+static void hardened(void)
+{
+	hot("page.hardened_hot0.call", 0);
+	bulk(NULL, "page.hardened_free_seq", "page.hardened_free_rand");
+	churn("page.hardened_churn", false);
+}
+
+static void hot_all(void)
+{
+	hot("page.hot0.call", 0);
+	hot("page.hot1.call", 1);
+	hot("page.hot2.call", 2);
+	hot("page.hot3.call", 3);
+	hot("page.hot9.call", 9);
+}
+
+static void call(void)
+{
+	bulk("page.bulk0_alloc", "page.bulk0_free_seq", "page.bulk0_free_rand");
+	big();
+	churn("page.churn", true);
+	expect_whole();
+	two_cpus();
+	sizes();
+	init_time();
 }
 
 int main(int argc, char **argv)
 {
+	const char *what = argc > 1 ? argv[1] : "";
+
 	bench_pin(0);
-	bench_memory(RAM, (uint64_t)(FRAMES + EXTRA) << MM_FRAME_SHIFT);
-	live = malloc(FRAMES * sizeof(*live));
-	churning = malloc(FRAMES * sizeof(*churning));
-	if (!live || !churning)
-		bench_die("no memory");
-	memset(live, 0, FRAMES * sizeof(*live)); /* no page faults while time is measured */
-	memset(churning, 0, FRAMES * sizeof(*churning));
-	if (argc > 1 && strcmp(argv[1], "hardened") == 0) {
-		hardened();
-		return 0;
+	bench_memory(MACHINE_RAM, BYTES);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		frames[cpu] = malloc((FRAMES + EXTRA) * sizeof(uint32_t));
+		if (!frames[cpu])
+			bench_die("no memory");
+		memset(frames[cpu], 0,
+		       (FRAMES + EXTRA) * sizeof(uint32_t)); /* no page faults later */
 	}
-	times();
-	sizes();
+	start(1);
+	if (strcmp(what, "hot") == 0)
+		hot_all();
+	else if (strcmp(what, "call") == 0)
+		call();
+	else if (strcmp(what, "inline") == 0)
+		hot("page.hot0.inline", 0);
+	else if (strcmp(what, "hardened") == 0)
+		hardened();
+	else
+		bench_die("hot, call, inline or hardened?");
 	return 0;
 }

@@ -1,238 +1,352 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects: kmalloc and kfree (which is not told the size), one CPU. Built once for each level of
- * checks; names carry it. With a name as argument the same work is done by malloc and free, which
- * may be another allocator's (LD_PRELOAD), and figures are that peer's. */
-#include "bench.h"
-#include <mmlib/kmalloc.h>
+/* Objects: one allocator, in a process of its own. Built for mmlib at each level of checks and in each
+ * form, and for malloc() and free(), which may be another allocator's (LD_PRELOAD).
+ *
+ *	bench_slab           turns of work as bench_drive asks for them
+ *	bench_slab rss       prints the most memory that was resident in churn, over the most bytes that
+ *	                     were live */
+#define _GNU_SOURCE
+#include "duo.h"
+#include "slab_jobs.h"
+#include "work_slab.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#define RAM    UINT64_C(0x140000000)
-#define BYTES  (UINT64_C(512) << 20)
-#define PAIRS  1000000u
-#define BATCH  1000u
-#define ROUNDS 500u
-#define LIVE   100000u
-#define STEPS  1000000u
-#define SIZES  65536u
+#define SLICE_NS 600e3
 
-__thread uint32_t bench_cpu;
-static struct mm_pmm pmm;
-static struct mm_heap heap;
-static struct bench_samples glibc;
+/* ---- the allocator ---- */
 
-static void *to_virt(void *ctx, mm_paddr_t pa)
+#ifndef BENCH_MALLOC
+#include "machine.h"
+#include <mmlib/kmalloc.h>
+
+#define BYTES (UINT64_C(1) << 30)
+
+struct mm_heap work_heap;
+
+static void allocator_start(void)
 {
-	(void)ctx;
-	return BENCH_TO_VIRT(pa);
-}
-
-static void stop(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	fprintf(stderr, "mmlib panic: %s:%d\n", file, line);
-	exit(1);
-}
-
-/* The lock of a kernel, with an atomic exchange; interrupts are not part of the machine. */
-static uintptr_t lock(void *ctx, uintptr_t *word)
-{
-	(void)ctx;
-	while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE))
-		;
-	return 0;
-}
-
-static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
-{
-	(void)ctx;
-	(void)irq;
-	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
-}
-
-static const struct mm_port port = {
-	.version = MM_PORT_VERSION,
-	.size = sizeof(struct mm_port),
-	.to_virt = to_virt,
-	.panic = stop,
-	.lock = lock,
-	.unlock = unlock,
-};
-
-static void start(void)
-{
-	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu },
-						    { "NORMAL", MM_PADDR_MAX } };
-	static struct mm_mem entries[16];
-	struct mm_memmap map;
-	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = 1 };
-
-	cfg.reach = RAM + BYTES - 1;
-	bench_memory(RAM, BYTES);
-	if (mm_memmap_init(&map, entries, 16) != MM_OK ||
-	    mm_memmap_add(&map, RAM, BYTES, MM_MEM_USABLE, NULL) != MM_OK ||
-	    mm_pmm_init(&pmm, &port, &map, &cfg) != MM_OK || mm_heap_init(&heap, &pmm, 1) != MM_OK)
+	bench_memory(MACHINE_RAM, BYTES);
+	machine_start(MACHINE_RAM, BYTES, 2);
+	if (mm_heap_init(&work_heap, &machine_pmm, 2) != MM_OK ||
+	    mm_heap_cpu_online(&work_heap, 1) != MM_OK)
 		bench_die("no heap");
 }
 
-/* Work with malloc and free instead: both sides pay the same branch. */
-static const char *peer;
-
-static void *take(size_t size)
+/* After everything is freed it must all be there, else the figures are of a broken allocator. */
+static void allocator_end(void)
 {
-	void *p = peer ? malloc(size) : mm_kmalloc(&heap, size, 0);
+	uint32_t it = 0;
 
-	if (!p)
-		bench_die("no memory");
-	return p;
+	for (struct mm_cache *c; (c = mm_cache_next(&work_heap, &it));)
+		if (mm_cache_verify(c) != MM_OK)
+			bench_die("a cache is damaged");
+	if (mm_heap_destroy(&work_heap) != MM_OK || mm_pmm_verify(&machine_pmm) != MM_OK)
+		bench_die("the heap did not give everything back");
+}
+#else
+static void allocator_start(void)
+{
 }
 
-static void give(void *p)
+static void allocator_end(void)
 {
-	if (peer)
-		free(p);
-	else if (mm_kfree(&heap, p) != MM_OK)
-		bench_die("mm_kfree failed");
 }
+#endif
 
-static double pairs(void)
-{
-	double t = bench_now();
-
-	for (uint32_t i = 0; i < PAIRS; i++) {
-		volatile char *p = take(64);
-
-		*p = 1;
-		give((void *)p);
-	}
-	return (bench_now() - t) / PAIRS;
-}
-
-/* BATCH objects, then all freed in the given order. */
-static double batches(size_t size, const uint32_t *order)
-{
-	static void *batch[BATCH];
-	double t = bench_now();
-
-	for (uint32_t r = 0; r < ROUNDS; r++) {
-		for (uint32_t i = 0; i < BATCH; i++) {
-			batch[i] = take(size);
-			*(volatile char *)batch[i] = 1;
-		}
-		for (uint32_t i = 0; i < BATCH; i++)
-			give(batch[order[i]]);
-	}
-	return (bench_now() - t) / (ROUNDS * BATCH);
-}
-
-/* ---- churn: LIVE objects of 16 to 4095 bytes, each doubling as often as the others ---- */
-
-static uint16_t sizes[SIZES];
-static void *objects[LIVE];
-
-/* Log-uniform without a logarithm: a doubling by chance, and in it evenly. */
+/* Log-uniform from 16 to 4,095. */
 static void make_sizes(void)
 {
 	uint64_t state = UINT64_C(88172645463325252);
 
-	for (uint32_t i = 0; i < SIZES; i++) {
-		uint64_t r = bench_random(&state) >> 8;
-		unsigned base = 16u << (r & 7);
-
-		sizes[i] = (uint16_t)(base + (r >> 3) % base);
-	}
+	for (uint32_t i = 0; i < WORK_SIZES; i++)
+		work_sizes[i] = (uint16_t)(16 * exp((double)(bench_random(&state) >> 11) * 0x1p-53 *
+						    log(256.0)));
 }
 
-static void churn_fill(uint64_t *state)
+static void make_churn(struct work_churn *c, uint64_t seed)
 {
-	for (uint32_t i = 0; i < LIVE; i++) {
-		objects[i] = take(sizes[bench_random(state) % SIZES]);
-		*(volatile uint64_t *)objects[i] = 1;
-	}
+	size_t bytes = WORK_LIVE * sizeof(*c->slots);
+
+	memset(c, 0, sizeof(*c));
+	c->state = seed;
+	c->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (c->slots == MAP_FAILED)
+		bench_die("no memory for slots");
 }
 
-static double churn(uint64_t *state)
+static void end_churn(struct work_churn *c)
+{
+	work_empty(c);
+	munmap(c->slots, WORK_LIVE * sizeof(*c->slots));
+}
+
+/* ---- jobs of one CPU ---- */
+
+static uint32_t again; /* as often makes a slice */
+static uint32_t order[WORK_BATCH];
+static struct work_churn mixed[2];
+
+static bool quick(void)
+{
+	return bench_rounds() < 10;
+}
+
+/* How often, if once takes so long. */
+static uint32_t slices(double ns)
+{
+	return 1 + (uint32_t)(SLICE_NS / ns);
+}
+
+static double pair_slice(void)
 {
 	double t = bench_now();
 
-	for (uint32_t i = 0; i < STEPS; i++) {
-		uint64_t r = bench_random(state);
-		void **slot = &objects[(r >> 32) * LIVE >> 32];
+	work_pairs(again);
+	return (bench_now() - t) / (again * WORK_PAIRS);
+}
 
-		give(*slot);
-		*slot = take(sizes[r % SIZES]);
-		*(volatile uint64_t *)*slot = r;
-	}
+static void pair_prepare(void)
+{
+	work_hold();
+	again = 20;
+	pair_slice();
+	again = slices(pair_slice() * WORK_PAIRS);
+}
+
+static size_t batch_size(enum job job)
+{
+	return job == LIFO64 ? 64 : job == RAND256 ? 256 : 1024;
+}
+
+static double batch_slice(enum job job)
+{
+	double t = bench_now();
+
+	work_batches(batch_size(job), order, again);
+	return (bench_now() - t) / (again * WORK_BATCH);
+}
+
+static void batch_prepare(enum job job)
+{
+	uint64_t state = 77;
+
+	for (uint32_t i = 0; i < WORK_BATCH; i++)
+		order[i] = WORK_BATCH - 1 - i;
+	if (job == RAND256)
+		bench_shuffle(order, WORK_BATCH, &state);
+	again = 2;
+	batch_slice(job);
+	again = slices(batch_slice(job) * WORK_BATCH);
+}
+
+/* Steps of churn: before the first turn; before the slices of a turn, as others had the caches; and of
+ * a slice. */
+#define WARM   (quick() ? 100000u : 1000000u)
+#define RUN_IN (quick() ? 10000u : 150000u)
+#define STEPS  20000u
+
+static double churn_slice(void)
+{
+	double t = bench_now();
+
+	work_churn(&mixed[0], STEPS);
 	return (bench_now() - t) / STEPS;
 }
 
-static void churn_empty(void)
+static void churn_prepare(void)
 {
-	for (uint32_t i = 0; i < LIVE; i++)
-		give(objects[i]);
+	make_churn(&mixed[0], 1);
+	work_fill(&mixed[0]);
+	work_churn(&mixed[0], WARM);
 }
 
-/* ---- what is printed ---- */
-
-static void print(const char *work, const char *form, struct bench_samples *v)
+/* Some slices, each beside one of the yardstick, and their medians. */
+static struct answer turn_of_one(enum job job)
 {
-	char name[64];
+	static struct bench_series s;
 
-	if (peer)
-		snprintf(name, sizeof(name), "peer.%s.%s", peer, work);
-	else
-		snprintf(name, sizeof(name), "slab.%s.l%d%s", work, MM_CHECKS, form);
-	bench_figure(name, bench_median(v), "ns", peer ? NULL : "yard.glibc_pair64",
-		     peer ? 0 : bench_median(&glibc));
+	s.n = s.calm = 0;
+	if (job == CHURN)
+		work_churn(&mixed[0], RUN_IN);
+	else if (job != PAIR64)
+		work_batches(batch_size(job), order, 2);
+	bench_calm();
+	for (unsigned i = quick() ? 2 : 7; i; i--) {
+		double yard = yard_fetch_add();
+
+		bench_record(&s,
+			     job == PAIR64  ? pair_slice()
+			     : job == CHURN ? churn_slice()
+					    : batch_slice(job),
+			     yard);
+	}
+	return (struct answer){ bench_value(&s), bench_value(&s) / bench_ratio(&s), s.calm > 0 };
 }
 
-static void verify(void)
-{
-	uint32_t it = 0;
+/* ---- jobs of two ---- */
 
-	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
-		if (mm_cache_verify(c) != MM_OK)
-			bench_die("a cache is damaged");
-	if (mm_heap_destroy(&heap) != MM_OK || mm_pmm_verify(&pmm) != MM_OK)
-		bench_die("the heap did not give everything back");
+static void fill_one(unsigned cpu, void *arg)
+{
+	(void)arg;
+	work_fill(&mixed[cpu]);
+	work_churn(&mixed[cpu], WARM);
+}
+
+static void churn_one(unsigned cpu, void *arg)
+{
+	work_churn(&mixed[cpu], *(uint32_t *)arg);
+}
+
+static void two_prepare(void)
+{
+	make_churn(&mixed[0], UINT64_C(0x9e3779b97f4a7c15));
+	make_churn(&mixed[1], UINT64_C(0x3c6ef372fe94f82a));
+	duo_run(fill_one, NULL);
+}
+
+static void empty_one(unsigned cpu, void *arg)
+{
+	(void)arg;
+	end_churn(&mixed[cpu]);
+}
+
+static double two_slice(bool *calm)
+{
+	uint32_t steps = STEPS;
+	struct duo_time t = duo_run(churn_one, &steps);
+
+	*calm = t.calm;
+	return (t.cpu[0] + t.cpu[1]) / 2 / steps;
+}
+
+#define PASSED 40000u /* objects in a slice */
+
+static void pass(unsigned cpu, void *arg)
+{
+	(void)arg;
+	(cpu == 0 ? work_produce : work_consume)(PASSED);
+}
+
+static double pass_slice(bool *calm)
+{
+	struct duo_time t = duo_run(pass, NULL);
+
+	*calm = t.calm;
+	return t.wall / PASSED;
+}
+
+static struct answer turn_of_two(enum job job)
+{
+	static struct bench_series s;
+	uint32_t run_in = RUN_IN;
+
+	s.n = s.calm = 0;
+	if (job == TWO_CHURN)
+		duo_run(churn_one, &run_in);
+	for (unsigned i = quick() ? 2 : 7; i; i--) {
+		bool yard_calm, calm;
+		double yard = yard_line_transfer(&yard_calm);
+		double value = job == TWO_CHURN ? two_slice(&calm) : pass_slice(&calm);
+
+		bench_record_if(&s, value, yard, yard_calm && calm);
+	}
+	return (struct answer){ bench_value(&s), bench_value(&s) / bench_ratio(&s), s.calm > 0 };
+}
+
+/* ---- what is asked ---- */
+
+static bool of_two(enum job job)
+{
+	return job == TWO_CHURN || job == PRODCONS;
+}
+
+static bool prepare(enum job job)
+{
+	if (of_two(job) && !duo_ready())
+		return false;
+	if (job == PAIR64)
+		pair_prepare();
+	else if (job == CHURN)
+		churn_prepare();
+	else if (job == TWO_CHURN)
+		two_prepare();
+	else if (job != PRODCONS)
+		batch_prepare(job);
+	return true;
+}
+
+static void finish(enum job job)
+{
+	if (job == PAIR64)
+		work_let_go();
+	else if (job == CHURN)
+		end_churn(&mixed[0]);
+	else if (job == TWO_CHURN)
+		duo_run(empty_one, NULL);
+}
+
+static void serve(void)
+{
+	struct request r;
+
+	while (read(0, &r, sizeof(r)) == (ssize_t)sizeof(r)) {
+		struct answer a = { .ok = true };
+
+		if (r.step == PREPARE)
+			a.ok = prepare(r.job);
+		else if (r.step == TURN)
+			a = of_two(r.job) ? turn_of_two(r.job) : turn_of_one(r.job);
+		else
+			finish(r.job);
+		if (write(1, &a, sizeof(a)) != (ssize_t)sizeof(a))
+			bench_die("nobody listens");
+	}
+}
+
+/* ---- memory ---- */
+
+static double status_kib(const char *key)
+{
+	char line[256];
+	double kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			kib = strtod(line + strlen(key), NULL);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void resident(void)
+{
+	double base;
+
+	make_churn(&mixed[0], 1);
+	base = status_kib("VmRSS:");
+	allocator_start();
+	work_churn_full(&mixed[0], quick() ? 500000 : 5000000);
+	printf("%.4f\n", (status_kib("VmHWM:") - base) * 1024 / (double)mixed[0].peak);
+	end_churn(&mixed[0]);
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench_samples pair, lifo, rand, lifo1k, mixed;
-	static uint32_t backward[BATCH], shuffled[BATCH];
-	uint64_t state = 77;
-
-	peer = argc > 1 ? argv[1] : NULL;
 	bench_pin(0);
-	start();
 	make_sizes();
-	for (uint32_t i = 0; i < BATCH; i++)
-		backward[i] = shuffled[BATCH - 1 - i] = BATCH - 1 - i;
-	bench_shuffle(shuffled, BATCH, &state);
-	pairs();
-	for (unsigned r = 0; r < BENCH_RUNS; r++) {
-		bench_sample(&pair, pairs());
-		bench_sample(&glibc, yard_glibc_pair64());
-		bench_sample(&lifo, batches(64, backward));
-		bench_sample(&rand, batches(256, shuffled));
-		bench_sample(&lifo1k, batches(1024, backward));
-		bench_sample(&glibc, yard_glibc_pair64());
+	if (argc > 1 && strcmp(argv[1], "rss") == 0) {
+		resident();
+	} else {
+		allocator_start();
+		serve();
 	}
-	churn_fill(&state);
-	churn(&state);
-	for (unsigned r = 0; r < BENCH_RUNS; r++)
-		bench_sample(&mixed, churn(&state));
-	churn_empty();
-	verify();
-	if (peer || MM_CHECKS < 2)
-		print("pair64", ".call", &pair);
-	if (peer || MM_CHECKS == 0) {
-		print("lifo64", "", &lifo);
-		print("rand256", "", &rand);
-		print("lifo1k", "", &lifo1k);
-	}
-	print("churn", "", &mixed);
+	allocator_end();
 	return 0;
 }

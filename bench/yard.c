@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Yardsticks: see bench.h. */
 #include "bench.h"
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #define ADDS   100000u
 #define CHUNK  500u /* pairs on one block */
@@ -34,9 +31,9 @@ static __attribute__((noinline)) void malloc_pairs(void)
 	}
 }
 
-/* How fast a CPU forwards the store of a free to the load of the next malloc depends on addresses (7 or
- * 9 ns here, throughout a run). So the pairs are on many blocks in turn: the one freed last is used. */
-double yard_glibc_pair64(void)
+/* How fast a CPU forwards the store of a free to the load of the next malloc depends on addresses (5 or
+ * 7 ns here). So the pairs are on many blocks in turn: the one freed last is used. */
+static double malloc_slice(void)
 {
 	static void *blocks[BLOCKS];
 	static unsigned at;
@@ -54,61 +51,32 @@ double yard_glibc_pair64(void)
 	return (bench_now() - start) / (CHUNKS * CHUNK);
 }
 
-/* Two threads pass a line to and fro. A round is short, so that one of many is not interrupted, and
- * the least of them counts. */
-#define ROUND  2000u
-#define ROUNDS 50u
-
-static _Alignas(128) atomic_uint ball;
-
-static void *partner(void *arg)
+double yard_additions_here(void)
 {
-	(void)arg;
-	bench_pin(1);
-	for (unsigned i = 0; i < ROUND * ROUNDS; i++) {
-		while (atomic_load_explicit(&ball, memory_order_acquire) != 2 * i + 1)
-			;
-		atomic_store_explicit(&ball, 2 * i + 2, memory_order_release);
+	static struct bench_series s;
+
+	s.n = s.calm = 0;
+	malloc_slice();
+	for (unsigned i = 0; i < 9; i++) {
+		double yard = yard_fetch_add();
+
+		bench_record(&s, malloc_slice(), yard);
 	}
-	return NULL;
+	return bench_ratio(&s);
 }
 
-static double wall(void)
+double yard_additions(void)
 {
-	struct timespec t;
+	static double additions;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+	if (additions == 0 && getenv("BENCH_PAIR64"))
+		additions = strtod(getenv("BENCH_PAIR64"), NULL);
+	if (additions == 0)
+		additions = yard_additions_here();
+	return additions;
 }
 
-static double one_round(unsigned first)
+double yard_glibc_pair64(void)
 {
-	double start = wall();
-
-	for (unsigned i = first; i < first + ROUND; i++) {
-		atomic_store_explicit(&ball, 2 * i + 1, memory_order_release);
-		while (atomic_load_explicit(&ball, memory_order_acquire) != 2 * i + 2)
-			;
-	}
-	return (wall() - start) / ROUND / 2;
-}
-
-double yard_line_transfer(void)
-{
-	pthread_t thread;
-	double least = 0;
-
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		return 0;
-	atomic_store(&ball, 0);
-	if (pthread_create(&thread, NULL, partner, NULL))
-		return 0;
-	for (unsigned r = 0; r < ROUNDS; r++) {
-		double t = one_round(r * ROUND);
-
-		if (r == 0 || t < least)
-			least = t;
-	}
-	pthread_join(thread, NULL);
-	return least;
+	return yard_fetch_add() * yard_additions();
 }

@@ -3,8 +3,10 @@
  *
  * The input is a boot map and a list of operations. After each operation: what the model says of
  * every frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes, and a
- * refused operation has left the state hash as it was. At the end everything is freed and the hash
- * is that of the start. */
+ * refused operation has left the state hash as it was. What is given back after boot is usable in
+ * the map too, entry by entry. At the end everything is freed and the hash is that of the start,
+ * unless memory was given back: then the model says it all, since mm_buddy_verify() allows only one
+ * way to record it. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
@@ -19,6 +21,8 @@ enum owner { NONE, FREE, HEAD, TAIL, TABLE, META, RESERVED, BAD };
 
 struct model {
 	unsigned char owner[FRAMES], order[FRAMES];
+	unsigned char type[FRAMES]; /* what the map calls it; 0: nothing */
+	mm_pfn_t total[3];          /* RAM frames of each zone */
 };
 
 static const struct mm_zone_cfg zones[] = {
@@ -62,7 +66,7 @@ static void model_check(const struct model *m, const struct mm_pmm *pmm)
 	}
 	for (int z = 0; z < 3; z++) {
 		MUST(mm_pmm_stats(pmm, z, &s) == MM_OK);
-		MUST(s.used == used[z] && s.free == free[z] &&
+		MUST(s.used == used[z] && s.free == free[z] && s.total == m->total[z] &&
 		     s.total == s.free + s.used + s.reserved);
 	}
 	MUST(mm_pmm_verify(pmm) == MM_OK);
@@ -222,12 +226,90 @@ static void model_from_map(struct model *m, const struct mm_memmap *map)
 		for (mm_pfn_t p = mm_pa_to_pfn(mem.base); p <= mm_pa_to_pfn(mem.last); p++) {
 			unsigned f = (unsigned)(p - BASE);
 
-			if (f < FRAMES)
-				m->owner[f] = mem.type == MM_MEM_USABLE ? FREE
-					      : mem.type == MM_MEM_META ? META
-					      : mem.type == MM_MEM_BAD  ? BAD
-									: RESERVED;
+			if (f >= FRAMES)
+				continue;
+			m->owner[f] = mem.type == MM_MEM_USABLE ? FREE
+				      : mem.type == MM_MEM_META ? META
+				      : mem.type == MM_MEM_BAD  ? BAD
+								: RESERVED;
+			m->type[f] = (unsigned char)mem.type;
+			m->total[zone_of(f)] += mem.type <= MM_MEM_EARLY;
 		}
+}
+
+/* May memory of this type be given back? */
+static bool model_releasable(unsigned type)
+{
+	return (type >= MM_MEM_BOOT_SERVICES && type <= MM_MEM_KERNEL) || type == MM_MEM_EARLY;
+}
+
+/* The map as it must be when the frames of the model that `back` names have become usable. */
+static void model_map(const struct mm_memmap *map, const bool *back, struct mm_memmap *after)
+{
+	struct mm_mem mem;
+	uint32_t it = 0;
+
+	while (mm_memmap_next(map, &it, &mem))
+		for (mm_paddr_t pa = mem.base; pa <= mem.last; pa += MM_FRAME_SIZE) {
+			bool usable = back[mm_pa_to_pfn(pa) - BASE];
+
+			MUST(mm_memmap_add(after, pa, MM_FRAME_SIZE,
+					   usable ? MM_MEM_USABLE : mem.type,
+					   usable ? NULL : mem.owner) == MM_OK);
+		}
+}
+
+static bool same_map(const struct mm_memmap *a, const struct mm_memmap *b)
+{
+	for (uint32_t i = 0; i < a->count && i < b->count; i++)
+		if (a->entries[i].base != b->entries[i].base ||
+		    a->entries[i].last != b->entries[i].last ||
+		    a->entries[i].type != b->entries[i].type ||
+		    a->entries[i].owner != b->entries[i].owner)
+			return false;
+	return a->count == b->count && mm_memmap_verify(a) == MM_OK;
+}
+
+/* Frames first to last, with a byte more or less at each end: less excludes that frame, more changes
+ * nothing. Without a map type is 0. Returns whether anything came back. */
+static bool op_release(struct mm_pmm *pmm, struct mm_memmap *map, struct model *m, unsigned type,
+		       unsigned first, unsigned last, unsigned slack)
+{
+	static struct mm_mem entries[2 * FRAMES];
+	uint64_t before = pmm_state_hash(pmm);
+	mm_paddr_t base = pa_of(first) + slack % 3 - 1, end = pa_of(last + 1) - slack / 3 % 3;
+	bool back[FRAMES] = { false };
+	struct mm_memmap after;
+	mm_pfn_t want = 0, got = 0;
+	enum mm_status st;
+
+	MUST(mm_memmap_init(&after, entries, 2 * FRAMES) == MM_OK);
+	first += slack % 3 == 2;
+	for (unsigned f = first; f + (slack / 3 % 3 == 2) <= last; f++)
+		want += back[f] = model_releasable(type ? type : m->type[f]) &&
+				  m->owner[f] == RESERVED && (!type || m->type[f] == type);
+	model_map(map, back, &after);
+	st = type ? mm_pmm_release(pmm, map, (enum mm_mem_type)type, base, end, &got)
+		  : mm_pmm_release_range(pmm, base, end, &got);
+	if (type && !model_releasable(type))
+		MUST(st == MM_E_INVAL);
+	else if (want == 0)
+		MUST(st == MM_E_NOENT);
+	else if (type && after.count > map->capacity)
+		MUST(st == MM_E_2BIG);
+	else
+		MUST(st == MM_OK && got == want);
+	if (st != MM_OK) {
+		MUST(got == 0 && pmm_state_hash(pmm) == before);
+		return false;
+	}
+	MUST(!type || same_map(map, &after));
+	for (unsigned f = 0; f < FRAMES; f++)
+		if (back[f]) {
+			m->owner[f] = FREE;
+			m->type[f] = type ? MM_MEM_USABLE : m->type[f];
+		}
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
@@ -244,6 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 					.reach = ((mm_paddr_t)(BASE + FRAMES) << MM_FRAME_SHIFT) -
 						 1 };
 	uint64_t first;
+	bool released = false;
 
 	if (n < 1)
 		return 0;
@@ -254,7 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		MUST(mm_memmap_add(&map, pa_of(in[1]),
 				   (uint64_t)(in[2] % (FRAMES - in[1]) + 1) << MM_FRAME_SHIFT,
 				   in[3] % 4 ? MM_MEM_USABLE
-					     : (enum mm_mem_type)(in[3] / 4 % 10 + 1),
+					     : (enum mm_mem_type)(in[3] / 4 % 13 + 1),
 				   NULL) == MM_OK);
 	if (mm_pmm_init(&pmm, &sim.port, &map, &cfg) != MM_OK)
 		return 0;
@@ -262,7 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	model_check(&m, &pmm);
 	first = pmm_state_hash(&pmm);
 	for (in++, n--; n >= 3; in += 3, n -= 3) {
-		switch (in[0] % 8) {
+		switch (in[0] % 10) {
 		case 0:
 		case 1:
 		case 2:
@@ -277,6 +360,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		case 5: /* a free that is most likely right */
 			op_free(&pmm, &m, in[1], m.order[in[1]]);
 			break;
+		case 8: { /* a type that is there, most of the time */
+			unsigned type = in[0] >= 128 ? in[0] % 14 + 1u : m.type[in[1]];
+			unsigned end = in[2] < in[1] ? FRAMES - 1 : in[2];
+
+			map.capacity = in[0] & 16 && map.count + in[2] % 3 < 64
+					       ? map.count + in[2] % 3
+					       : 64;
+			if (type)
+				released |=
+					op_release(&pmm, &map, &m, type, in[1], end, in[0] / 10u);
+			map.capacity = 64;
+			break;
+		}
+		case 9:
+			released |= op_release(&pmm, &map, &m, 0, in[1],
+					       in[2] < in[1] ? FRAMES - 1 : in[2], in[0] / 10u);
+			break;
 		default:
 			op_free(&pmm, &m, in[1] + (in[2] == 255 ? FRAMES : 0), in[2] % 40);
 			break;
@@ -285,6 +385,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	}
 	free_all(&pmm, &m);
 	model_check(&m, &pmm);
-	MUST(pmm_state_hash(&pmm) == first);
+	MUST(released || pmm_state_hash(&pmm) == first);
 	return 0;
 }

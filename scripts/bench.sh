@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Measure mmlib on this machine: one line a figure, with its yardstick of the same run.
-#   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page pt slab size
+#   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page slab tiny pt size
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
+#     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
 #     --quick        hardly any slices: shows that all works; times mean nothing
+#     --runs N       of each program, default 5; medians are reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
+#     --expect NAME  fail if this figure is missing (those in bench/names always are expected)
 #     --help         this text, and what is not measured yet
-# The library is compiled as a kernel does it: -O2, freestanding, general registers only, not
-# inlined into its callers. Names of figures say the form (call) and the level of MM_CHECKS (l0, l1,
-# l2); without one it is level 1. Installs what is missing (Debian packages), builds in build/bench.
+# The library is compiled as a kernel does it: -O2, freestanding, general registers only. Names of
+# figures say the form (call, inline: see bench/README.md) and the level of MM_CHECKS (l0, l1, l2);
+# without one it is level 1, and call. Installs what is missing (Debian packages), builds in
+# build/bench. Exit status 0 only if every figure was made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
@@ -22,105 +26,117 @@ usage() {
 compiler=${CC:-gcc}
 json=
 runs=5
+agree=false
+quick=false
+expected=()
 groups=()
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=$2; shift ;;
-    --quick) runs=1; export BENCH_ROUNDS=2 ;;
+    --agree) agree=true ;;
+    --quick) quick=true; runs=1; export BENCH_ROUNDS=2 ;;
+    --runs) runs=$2; shift ;;
     --compiler) compiler=$2; shift ;;
+    --expect) expected+=("$2"); shift ;;
     --help) usage; exit 0 ;;
-    yard | page | pt | slab | size) groups+=("$1") ;;
+    yard | page | slab | tiny | pt | size) groups+=("$1") ;;
     *) usage >&2; exit 2 ;;
   esac
   shift
 done
-[ ${#groups[@]} -gt 0 ] || groups=(yard page pt slab size)
+[ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt size)
 need_packages "$compiler"
 
 dir=build/bench/$(basename "$compiler")
 mkdir -p "$dir"
-mapfile -t library < <(sed -n "s/^  '\(src\/.*\.c\)',$/\1/p" meson.build)
-warnings=(-std=c11 -Wall -Wextra -Werror)
-kernel=(-O2 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
-  -fno-strict-aliasing -fvisibility=hidden -Iinclude -Isrc -Ibench)
-case $(uname -m) in
-  x86_64) kernel+=(-mno-red-zone -mgeneral-regs-only) ;;
-  aarch64) kernel+=(-mgeneral-regs-only) ;;
-esac
-config=('-DMM_CONFIG_HEADER="bench_config.h"' '-DMM_PORT_INLINE_HEADER="bench_hooks.h"')
+. bench/build.sh
 
-# stale FILE: is some source newer?
-stale() {
-  [ ! -f "$1" ] ||
-    [ -n "$(find src include bench scripts/bench.sh -newer "$1" -type f -print -quit)" ]
+# What each group needs is built before anything is measured.
+build_yard() {
+  program malloc yard 1 duo.c
+}
+run_yard() { # RUN
+  "$dir/bench_yard-malloc-l1"
 }
 
-# library LEVEL: sets archive, the library with that level of checks.
-library() {
-  local out=$dir/l$1 f
-  archive=$out/libmmlib.a
-  stale "$archive" || return 0
-  rm -rf "$out"
-  mkdir -p "$out"
-  for f in "${library[@]}"; do
-    "$compiler" "${warnings[@]}" "${kernel[@]}" "${config[@]}" "-DMM_CHECKS=$1" \
-      -c "$f" -o "$out/$(echo "$f" | tr / _).o"
-  done
-  ar rcs "$archive" "$out"/*.o
+build_page() {
+  local files=(machine.c duo.c work_page.c)
+  program call page 1 "${files[@]}"
+  program call page 2 "${files[@]}"
+  program inline page 1 "${files[@]}"
+  program call growth 1 "${files[@]}"
+}
+run_page() { # RUN
+  "$dir/bench_page-call-l1" hot
+  "$dir/bench_page-inline-l1" inline
+  [ "$1" -lt "$runs" ] || return 0
+  "$dir/bench_page-call-l1" call
+  "$dir/bench_page-call-l2" hardened
+  [ "$1" -gt 0 ] || "$dir/bench_growth-call-l1" $($quick && echo 34) # 12 GB would be touched again
 }
 
-# program NAME LEVEL [FILE…]: sets binary, built from bench/bench_NAME.c. Further files are
-# compiled with the library's flags.
-program() {
-  local name=$1 level=$2 f objects=()
-  shift 2
-  library "$level"
-  binary=$dir/bench_$name-l$level
-  stale "$binary" || return 0
-  for f; do
-    "$compiler" "${warnings[@]}" "${kernel[@]}" -c "bench/$f" -o "$dir/$f.o"
-    objects+=("$dir/$f.o")
-  done
-  "$compiler" "${warnings[@]}" -O2 -fno-pic -no-pie -pthread -fno-builtin-malloc -fno-builtin-free \
-    -Iinclude -Ibench "${config[@]}" "-DMM_CHECKS=$level" -o "$binary" \
-    "bench/bench_$name.c" bench/bench.c bench/yard.c "${objects[@]}" "$archive"
-}
-
-group_yard() {
-  program yard 1
-  "$binary"
-}
-
-group_page() {
-  program page 1
-  "$binary"
-  program page 2
-  "$binary" hardened
-}
-
-group_pt() {
-  program pt 1 hand.c
-  "$binary"
-}
-
-# Other allocators: glibc's, and what Debian's packages bring, if they are installed.
-peers() {
-  local name file
-  "$binary" glibc
-  for name in jemalloc mimalloc; do
-    file=$(PATH=$PATH:/sbin ldconfig -p |
-      awk -v name="^lib$name.so" '$1 ~ name { f = $NF } END { print f }')
-    [ -z "$file" ] || LD_PRELOAD=$file "$binary" "$name"
-  done
-}
-
-group_slab() {
-  local level
+build_slab() {
+  local level files=(machine.c duo.c work_slab.c)
   for level in 0 1 2; do
-    program slab $level
-    "$binary"
+    program call slab $level "${files[@]}"
   done
-  peers
+  program inline slab 0 "${files[@]}"
+  program inline slab 1 "${files[@]}"
+  program malloc slab 1 duo.c work_slab.c
+  program malloc drive 1 duo.c
+  need_packages libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
+}
+peers=(glibc mimalloc jemalloc tcmalloc)
+# preload PEER: prints its library, if it is not the C library's own allocator.
+preload() {
+  local name=$1
+  [ "$name" != glibc ] || return 0
+  [ "$name" != tcmalloc ] || name=tcmalloc_minimal
+  PATH=$PATH:/sbin ldconfig -p | awk -v name="^lib$name.so" '$1 ~ name { f = $NF } END { print f }'
+}
+resident() { # NAME PROGRAM [PRELOAD]
+  echo "$1 $(LD_PRELOAD=${3:-} "$2" rss) x"
+}
+run_slab() { # RUN
+  local peer library sides=()
+  for peer in l0 l1 l2; do
+    sides+=("$peer=$dir/bench_slab-call-$peer")
+  done
+  for peer in l0 l1; do
+    sides+=("$peer.inline=$dir/bench_slab-inline-$peer")
+  done
+  for peer in "${peers[@]}"; do
+    library=$(preload "$peer")
+    sides+=("$peer=$dir/bench_slab-malloc-l1${library:+=$library}")
+  done
+  "$dir/bench_drive-malloc-l1" pair64 "${sides[@]}"
+  [ "$1" -lt "$runs" ] || return 0
+  "$dir/bench_drive-malloc-l1" lifo64,rand256,lifo1k,churn,2t_churn,prodcons "${sides[@]}"
+  resident slab.rss_ratio "$dir/bench_slab-call-l1"
+  for peer in "${peers[@]}"; do
+    resident "peer.$peer.rss_ratio" "$dir/bench_slab-malloc-l1" "$(preload "$peer")"
+  done
+}
+
+build_tiny() {
+  echo "bench: mmlib has no heap for tiny systems yet: no figures tiny.…" >&2
+}
+run_tiny() { # RUN
+  true
+}
+
+build_pt() {
+  program call pt 1 hand.c "${walker[@]}"
+}
+run_pt() { # RUN
+  [ "$1" -ge "$runs" ] || "$dir/bench_pt-call-l1"
+}
+
+build_size() {
+  true
+}
+run_size() { # RUN
+  [ "$1" -gt 0 ] || scripts/size.sh
 }
 
 # Lines of text, with the ratio.
@@ -140,50 +156,41 @@ as_json() {
     END { print "\n]}" }'
 }
 
-# Medians of several runs: memory lies elsewhere in each. What is counted must be the same in all.
-merge() {
-  awk '
-    function median(v, n,   i, j, t) {
-      for (i = 2; i <= n; i++)
-        for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-      return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-    }
-    function column(table, name,   i, v) {
-      for (i = 1; i <= count[name]; i++) v[i] = table[name, i]
-      return median(v, count[name])
-    }
-    !($1 in count) { order[++names] = $1; unit[$1] = $3; yard[$1] = $4 }
-    {
-      n = ++count[$1]
-      value[$1, n] = $2; beside[$1, n] = $5; ratio[$1, n] = NF > 5 ? $6 : NF > 4 ? $2 / $5 : 0
-      if ($3 != "ns" && $3 != "x" && $2 != value[$1, 1]) {
-        print "bench: " $1 " is " value[$1, 1] " and " $2 " in two runs" >"/dev/stderr"; bad = 1
-      }
-    }
-    END {
-      for (k = 1; k <= names; k++) {
-        name = order[k]
-        printf "%s %.4g %s", name, column(value, name), unit[name]
-        if (yard[name] != "")
-          printf " %s %.4g %.4g", yard[name], column(beside, name), column(ratio, name)
-        print ""
-      }
-      exit bad
-    }'
-}
-
-# Each group several times; what is only counted from files, once.
-group() {
+# The yardstick in terms of the other one, for all programs: BENCH_PAIR64 (see bench.h).
+yardstick() {
   local run
-  [ "$1" != size ] || { scripts/size.sh; return; }
-  for ((run = 0; run < runs; run++)); do
-    "group_$1" || return
-  done | merge
+  for ((run = 0; run < 16 * runs; run++)); do
+    echo "pair64 $("$dir/bench_yard-malloc-l1" pair64) x"
+  done | awk -f bench/merge.awk | awk '{ print $2 }'
 }
 
-figures=$dir/figures
-: >"$figures"
-for group in "${groups[@]}"; do
-  group "$group" | tee -a "$figures" | as_text
+# Each group several times, as memory lies elsewhere each time; what is quickly done, three times as often.
+measure() { # GROUP
+  local run
+  for ((run = 0; run < 3 * runs; run++)); do
+    "run_$1" $run || return
+  done | awk -f bench/merge.awk
+}
+
+# Everything that was asked for, to FILE and as text. Fails if a figure is missing.
+run() { # FILE
+  local group
+  BENCH_PAIR64=$(yardstick)
+  export BENCH_PAIR64
+  : >"$1"
+  for group in "${groups[@]}"; do
+    measure "$group" | tee -a "$1" | as_text
+  done
+  printf '%s\n' "${expected[@]}" | cat bench/names - |
+    awk -v groups="${groups[*]}" -v cpus="$(nproc)" -f bench/missing.awk - "$1" >&2
+}
+
+for group in yard "${groups[@]}"; do
+  "build_$group"
 done
-[ -z "$json" ] || as_json <"$figures" >"$json"
+run "$dir/figures"
+[ -z "$json" ] || as_json <"$dir/figures" >"$json"
+if $agree; then
+  run "$dir/figures2" >/dev/null
+  awk -f bench/agree.awk "$dir/figures" "$dir/figures2"
+fi

@@ -89,6 +89,22 @@ if step gcc; then
   setup build/gcc
   meson_tests gcc build/gcc
 fi
+# foreign_tests MACHINE WHAT MESON-ARGUMENT…: the same on another kind of machine; its programs say
+# WHAT they are (a pattern for readelf)
+foreign_tests() {
+  local machine=$1 what=$2
+  shift 2
+  scripts/foreign.sh "$machine" "$@" >build/log-setup 2>&1 || cat build/log-setup
+  meson_tests "$machine" "build/$machine"
+  check "$machine: that is what the programs are" \
+    sh -c 'readelf -h "$1" | grep -E "$2"' sh "build/$machine/tests/test_bits_release" "$what"
+}
+if step m32; then
+  foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,microcontroller
+fi
+if step bigendian; then
+  foreign_tests s390x 'Data: .*big endian' -Dvariants=release
+fi
 if step clang; then
   CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,debug,word8
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1 \

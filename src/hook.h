@@ -32,6 +32,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
 #define MM_PLANT_FDT          4 /* device tree: offset of a property's name is not checked */
 #define MM_PLANT_SLAB_BIT     5 /* slab: the last object of a word is handed out twice */
+#define MM_PLANT_MULTIBOOT    6 /* Multiboot: the last byte of a module is not reserved */
+#define MM_PLANT_UEFI         7 /* UEFI: memory that runtime services use is called usable */
+#define MM_PLANT_LIMINE       9 /* Limine: memory of an unknown kernel can be given back */
 /* Races, for the schedule explorer: */
 #define MM_PLANT_SUM_RECHECK 10 /* summary: who cleared a bit does not look at the word again */
 #define MM_PLANT_PROMOTE     11 /* buddy: a full word is emptied by a store */
@@ -40,6 +43,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_DRAIN       14 /* frames at hand: a drain empties other CPUs' magazines itself */
 #define MM_PLANT_DEPOT       15 /* magazines: the depot is used without its lock */
 #define MM_PLANT_BUSY        16 /* CPU-local: an interrupt does not test the busy flag */
+#define MM_PLANT_RELEASE     17 /* give-back: frames are in the buddy before their bytes say so */
 /* Page-table formats: */
 #define MM_PLANT_A64_SPLIT   20 /* AArch64: a block becomes a table without break-before-make */
 #define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */

@@ -605,7 +605,7 @@ static void reservations_without_a_place_are_counted_not_placed(void **state)
 
 static void chosen_is_read_in_both_widths(void **state)
 {
-	static const fdt32_t wide[2] = { 0, 0x00002004 }; /* 0x4200000, as stored */
+	const fdt32_t wide[2] = { 0, cpu_to_fdt32(0x4200000) };
 	static struct box b;
 
 	(void)state;
@@ -619,7 +619,7 @@ static void chosen_is_read_in_both_widths(void **state)
 	assert_int_equal(feed(&b), MM_OK);
 	assert_int_equal(b.info.bootargs_bytes, 5);
 	assert_int_equal(b.info.initrd, 0x4100000);
-	assert_int_equal(b.info.initrd_bytes, fdt32_to_cpu(wide[1]) - 0x4100000);
+	assert_int_equal(b.info.initrd_bytes, 0x100000);
 	assert_ptr_equal(owner_at(&b, 0x4100000), mm_fdt_initrd);
 }
 

@@ -43,6 +43,10 @@ layer "boot map with e820" src/pmm/memmap.c src/pmm/memmap_e820.c
 intake="src/pmm/memmap.c src/pmm/memmap_e820.c src/pmm/memmap_intake.c"
 # shellcheck disable=SC2086
 layer "boot map with PVH" $intake src/pmm/memmap_pvh.c
+# shellcheck disable=SC2086
+layer "boot map with Multiboot 1" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot.c
+# shellcheck disable=SC2086
+layer "boot map with Multiboot 2" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot2.c
 layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c src/pmm/memmap_fdt.c
 layer "NUMA nodes" src/pmm/numa.c
 # shellcheck disable=SC2086

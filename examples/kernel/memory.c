@@ -146,8 +146,9 @@ enum mm_status memory_map_init(uintptr_t boot_info)
 	st = machine_memmap(boot_info, &kernel.map, kernel.cmdline, sizeof(kernel.cmdline));
 	if (st != MM_OK)
 		return st;
-	return mm_memmap_take(&kernel.map, image_pa(image_start),
-			      (mm_paddr_t)(image_end - image_start), MM_MEM_KERNEL, "kernel image");
+	/* Not mm_memmap_take(): some loaders tell of parts of the image, and those are taken already. */
+	return mm_memmap_add(&kernel.map, image_pa(image_start), (uint64_t)(image_end - image_start),
+			     MM_MEM_KERNEL, "kernel image");
 }
 
 enum mm_status memory_frames_init(void)

@@ -77,7 +77,8 @@ struct mm_zone {
 	uint32_t first_range;  /**< @private index of its first range */
 	uint32_t nranges;      /**< @private how many */
 	mm_pfn_t total;        /**< @private RAM frames */
-	mm_pfn_t reserved;     /**< @private RAM frames that were never given to the buddy */
+	mm_pfn_t reserved;     /**< @private RAM frames held back from the buddy: metadata, and what
+	                            mm_pmm_release() was not asked for; one CPU writes */
 	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 };
 
@@ -136,7 +137,8 @@ struct mm_pmm_stats {
 	mm_pfn_t total;    /**< RAM frames */
 	mm_pfn_t free;     /**< frames that can be allocated, those at hand on CPUs included */
 	mm_pfn_t used;     /**< frames that are allocated */
-	mm_pfn_t reserved; /**< metadata, and RAM that the map does not call usable */
+	mm_pfn_t reserved; /**< metadata, and RAM that the map does not call usable, until it is given
+	                        back with mm_pmm_release() */
 };
 
 /** What mm_page_info() and mm_pmm_next_run() tell. */
@@ -175,6 +177,47 @@ MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port
  *  @retval MM_E_NOMEM too small to hold its own metadata @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps all others away; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t length);
+
+/** Give back RAM that was held back at boot, once nobody needs what is in it: every frame in
+ *  [@p base, @p last] that the map calls @p type and that the manager holds back goes to its buddy,
+ *  and is usable in the map. In each zone `reserved` falls and `free` rises by exactly these frames.
+ *
+ *  Both have to agree: frames that are not held back, since they are free, in use, metadata or a hole,
+ *  are passed over, so a second call finds nothing. RAM in no range of the manager (above `reach`) is
+ *  passed over too, and the map goes on calling it @p type: mm_pmm_add_range() takes it.
+ *
+ *  Contents are neither read nor written: who must not see what a loader left asks for
+ *  #MM_ALLOC_ZERO. Before the call, the caller ends all other uses and mappings of the memory, and
+ *  makes sure that `to_virt` reaches it. The map keeps whole frames, so a frame that firmware called
+ *  @p type in part comes back whole.
+ *  @param pmm manager @param map the map that it was made from
+ *  @param type #MM_MEM_BOOT_SERVICES, #MM_MEM_LOADER, #MM_MEM_ACPI_RECLAIM, #MM_MEM_INITRD,
+ *         #MM_MEM_KERNEL (parts that ran only once) or #MM_MEM_EARLY
+ *  @param base,last first and last byte; rounded inward to frames. 0 and #MM_PADDR_MAX: everywhere
+ *  @param[out] frames how many, or NULL; written only on #MM_OK
+ *  @retval MM_OK done: one frame or more
+ *  @retval MM_E_NOENT there is no such frame
+ *  @retval MM_E_2BIG the map has no room for the pieces that stay; nothing changed
+ *  @retval MM_E_INVAL NULL pmm or map, base above last, or another type
+ *  @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises uses of the map and calls of
+ *  mm_pmm_add_range()\, other CPUs may allocate and free; cost: O(entries * (entries + ranges)) and
+ *  the frames that the map calls so} */
+MM_NODISCARD enum mm_status mm_pmm_release(struct mm_pmm *pmm, struct mm_memmap *map,
+					   enum mm_mem_type type, mm_paddr_t base, mm_paddr_t last,
+					   mm_pfn_t *frames);
+
+/** Give back RAM that was held back at boot, for kernels that threw the boot map away: every frame
+ *  in [@p base, @p last] that the manager holds back, whatever the map called it, metadata excepted.
+ *  The rest is as mm_pmm_release() says.
+ *  @param pmm manager @param base,last first and last byte; rounded inward to frames
+ *  @param[out] frames how many, or NULL; written only on #MM_OK
+ *  @retval MM_OK done: one frame or more @retval MM_E_NOENT there is no such frame
+ *  @retval MM_E_INVAL NULL pmm, or base above last @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises releases and calls of
+ *  mm_pmm_add_range()\, other CPUs may allocate and free; cost: O(ranges)\, and the frames} */
+MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t base,
+						 mm_paddr_t last, mm_pfn_t *frames);
 
 /** Allocate 2^order frames, contiguous and aligned to their size.
  *  Takes from the highest allowed zone that can serve it, so low memory is spared.

@@ -6,11 +6,12 @@
  *              allocated with another order; and a picture of memory must be cheap.
  * Structure    one byte a frame. An allocated block writes its head only; a tail keeps 00.
  * Encoding     00 free, or the tail of a block      10-2F head of a block of order 0-31
- *              01 reserved or hole                  30-4F the same, movable or CMA
+ *              01 hole, not RAM                     30-4F the same, movable or CMA
  *              02 bad                               50-6F head of a large kmalloc
  *              03 device                            70-FE slab, cache short id 0-142
  *              04 page table                        FF    slab, cache in its descriptor
  *              05 metadata of mmlib
+ *              06 RAM held back at boot: mm_pmm_release() may give it
  * Invariants   B1 a byte that is not 00 is the head of a block, or a single frame that is not free.
  *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
  *                 order at each aligned-down frame; only errors and reports need to.
@@ -33,6 +34,7 @@ enum {
 	FRAME_DEVICE = 0x03,
 	FRAME_TABLE = 0x04,
 	FRAME_META = 0x05,
+	FRAME_KEPT = 0x06,
 	FRAME_HEAD = 0x10,  /* + order */
 	FRAME_LARGE = 0x50, /* + order */
 	FRAME_SLAB = 0x70,  /* + cache's short id */

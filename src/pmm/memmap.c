@@ -97,7 +97,7 @@ static bool memmap_piece_next(const struct mm_memmap *map, const struct mm_mem *
 	return piece->last < claim->last && memmap_piece(map, claim, piece->last + 1, piece);
 }
 
-/* How a piece, under which all entries are weaker, goes into the array. Keeps M1 and M2. */
+/* How a piece goes into the array in place of all that is under it. Keeps M1 and M2. */
 static void memmap_plan(const struct mm_memmap *map, const struct mm_mem *piece,
 			struct memmap_splice *s)
 {
@@ -240,6 +240,31 @@ enum mm_status mm_memmap_take(struct mm_memmap *map, mm_paddr_t base, mm_paddr_t
 	if (!memmap_usable(map, base & ~MEMMAP_IN_FRAME, claim.last | MEMMAP_IN_FRAME))
 		return MM_E_BUSY;
 	return memmap_claim(map, claim);
+}
+
+/* What [base, last], all of it one type and not usable, becomes. */
+static void memmap_plan_free(const struct mm_memmap *map, mm_paddr_t base, mm_paddr_t last,
+			     struct memmap_splice *s)
+{
+	const struct mm_mem piece = { base, last, MM_MEM_USABLE, NULL };
+
+	memmap_plan(map, &piece, s);
+}
+
+int64_t mm_memmap_free_growth(const struct mm_memmap *map, mm_paddr_t base, mm_paddr_t last)
+{
+	struct memmap_splice s;
+
+	memmap_plan_free(map, base, last, &s);
+	return memmap_growth(&s);
+}
+
+void mm_memmap_free(struct mm_memmap *map, mm_paddr_t base, mm_paddr_t last)
+{
+	struct memmap_splice s;
+
+	memmap_plan_free(map, base, last, &s);
+	memmap_apply(map, &s);
 }
 
 bool mm_memmap_next(const struct mm_memmap *map, uint32_t *it, struct mm_mem *out)

@@ -43,6 +43,11 @@ static inline uint64_t memmap_le64(const uint8_t *p)
 	return memmap_le32(p) | (uint64_t)memmap_le32(p + 4) << 32;
 }
 
+/* Make [base, last], whole frames that entries of one type cover, usable again; and before that, how
+ * many entries the map will have more. Never more than 2. */
+void mm_memmap_free(struct mm_memmap *map, mm_paddr_t base, mm_paddr_t last);
+int64_t mm_memmap_free_growth(const struct mm_memmap *map, mm_paddr_t base, mm_paddr_t last);
+
 /* One entry as e820 and PVH lay it out (base 8, length 8, type 4), added to the map. Both number
  * types alike. */
 enum mm_status mm_memmap_add_raw(struct mm_memmap *map, const uint8_t *entry);

@@ -10,7 +10,8 @@
  *              M3 a zone's `free` is never less than what the zone's buddies hold: it is raised
  *                 before a block enters a buddy and lowered after one left. At quiescence they are
  *                 equal.
- *              M4 total = free + used + reserved in every zone; used is derived.
+ *              M4 total = free + used + reserved in every zone; used is derived. Reserved are
+ *                 the frames that are held back (byte 06), and the manager's own metadata.
  * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges
  *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */

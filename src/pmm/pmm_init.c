@@ -177,14 +177,15 @@ static void pmm_fill(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_
 
 	if (pmm_is_ram(type))
 		zone->total += (mm_pfn_t)frames;
-	if (type == MM_MEM_USABLE)
+	if (type == MM_MEM_USABLE) {
 		pmm_give(pmm, r, first, last);
-	else if (pmm_is_ram(type))
+	} else if (pmm_is_ram(type)) {
 		zone->reserved += (mm_pfn_t)frames; /* M4 */
-	if (type == MM_MEM_META)
-		__builtin_memset(frame_byte(r, first), FRAME_META, frames);
-	else if (type == MM_MEM_BAD)
+		__builtin_memset(frame_byte(r, first),
+				 type == MM_MEM_META ? FRAME_META : FRAME_KEPT, frames);
+	} else if (type == MM_MEM_BAD) {
 		__builtin_memset(frame_byte(r, first), FRAME_BAD, frames);
+	}
 }
 
 /* Hand-over: every entry of the map to the ranges it overlaps. */

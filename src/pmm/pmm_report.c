@@ -103,12 +103,14 @@ char mm_frame_letter(enum mm_frame_class state)
 static void pmm_add_stats(const struct mm_pmm *pmm, uint32_t z, struct mm_pmm_stats *sum)
 {
 	const struct mm_zone *zone = &pmm->zones[z];
-	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&zone->free) + pmm_at_hand(pmm, z);
+	/* free first: a release lowers reserved before it raises free */
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_acquire(&zone->free) + pmm_at_hand(pmm, z);
+	mm_pfn_t reserved = mm_atomic_load_relaxed(&zone->reserved);
 
 	sum->total += zone->total;
-	sum->reserved += zone->reserved;
+	sum->reserved += reserved;
 	sum->free += free;
-	sum->used += zone->total - zone->reserved - free; /* M4 */
+	sum->used += zone->total - reserved - free; /* M4 */
 }
 
 enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_stats *out)
@@ -154,18 +156,28 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 	return MM_OK;
 }
 
+/* Frames of a zone as their bytes tell. */
+struct pmm_counts {
+	mm_pfn_t free;     /* and in the buddy */
+	mm_pfn_t hand;     /* free, but not there: at hand */
+	mm_pfn_t kept;     /* held back at boot */
+	mm_pfn_t meta;     /* metadata: the manager's own, and that of heaps, which is in use */
+};
+
 /* Is this block's byte believable, and what the buddy thinks of all its frames the same? Counts the
- * frames whose byte says free; those among them that are not in the buddy must be at hand. */
+ * frames. */
 static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run *block,
-			     mm_pfn_t *free, mm_pfn_t *hand)
+			     struct pmm_counts *counts)
 {
 	mm_pfn_t first = mm_pa_to_pfn(block->base);
+	unsigned byte = frame_load(r, first);
 
 	if (block->state == MM_FRAME_FREE) {
-		++*(mm_buddy_is_free(&r->buddy, first) ? free : hand);
+		++*(mm_buddy_is_free(&r->buddy, first) ? &counts->free : &counts->hand);
 		return true;
 	}
-
+	counts->kept += byte == FRAME_KEPT;
+	counts->meta += byte == FRAME_META;
 	if (first & (block->frames - 1) || block->frames - 1 > r->last - first)
 		return false;
 	for (mm_pfn_t i = 0; i < block->frames; i++) {
@@ -178,7 +190,7 @@ static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run
 }
 
 /* B1 to B3 over one range; adds its frames to the zone's sums. */
-static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free, mm_pfn_t *hand)
+static bool pmm_verify_range(const struct mm_range *r, struct pmm_counts *counts)
 {
 	mm_pfn_t pfn = r->first;
 
@@ -187,7 +199,7 @@ static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free, mm_pfn_t 
 	while (pfn <= r->last) {
 		struct mm_frame_run block = pmm_block(r, pfn);
 
-		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block, free, hand))
+		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block, counts))
 			return false;
 		pfn += block.frames;
 	}
@@ -198,7 +210,7 @@ static bool pmm_verify_range(const struct mm_range *r, mm_pfn_t *free, mm_pfn_t 
 static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 {
 	const struct mm_zone *zone = &pmm->zones[z];
-	mm_pfn_t free = 0, hand = 0;
+	struct pmm_counts counts = { 0 };
 
 	if (zone->nranges > pmm->nranges || zone->first_range > pmm->nranges - zone->nranges)
 		return false;
@@ -208,11 +220,13 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 		if (r->zone != z || r->first > r->last || r->last > zone->last ||
 		    (z && r->first <= pmm->zones[z - 1].last) ||
 		    (i && r->first <= pmm->ranges[i - 1].last) ||
-		    !pmm_verify_range(r, &free, &hand))
+		    !pmm_verify_range(r, &counts))
 			return false;
 	}
-	return free == (mm_pfn_t)zone->free && hand == pmm_at_hand(pmm, z) &&
-	       zone->reserved <= zone->total && free + hand <= zone->total - zone->reserved;
+	return counts.free == (mm_pfn_t)zone->free && counts.hand == pmm_at_hand(pmm, z) &&
+	       zone->reserved - counts.kept <= counts.meta && /* huge if it is less than kept */
+	       zone->reserved <= zone->total &&
+	       counts.free + counts.hand <= zone->total - zone->reserved;
 }
 
 enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)

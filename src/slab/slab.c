@@ -42,7 +42,7 @@ static enum mm_status slab_refuse(const struct mm_range *r, mm_pfn_t pfn, unsign
 
 	if (byte == FRAME_FREE)
 		return frame_find_head(r, pfn, &head) ? MM_E_OWNER : MM_E_DOUBLE_FREE;
-	if (byte == FRAME_RESERVED || byte == FRAME_BAD || byte == FRAME_DEVICE)
+	if (byte == FRAME_RESERVED || byte == FRAME_BAD || byte == FRAME_DEVICE || byte == FRAME_KEPT)
 		return MM_E_FOREIGN;
 	return MM_E_OWNER;
 }

@@ -43,6 +43,7 @@ enum op_kind {
 	OP_IDLE,
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
+	OP_RELEASE, /* of what was held back at boot */
 	OP_KMALLOC,
 	OP_KFREE,
 	OP_EAT, /* set-up: take all free frames but `count` */
@@ -74,7 +75,7 @@ struct scenario {
 	struct {
 		mm_pfn_t first, count;
 	} free[6];         /* what is free at the start (buddy) */
-	struct op held[8]; /* blocks at the start, slot by slot (buddy) */
+	struct op held[8]; /* blocks at the start (buddy), or what boot holds back (pmm), slot by slot */
 	struct op pre[16]; /* operations that make the first state (pmm, slab) */
 	struct op cpu[EX_CPUS][EX_OPS];
 	struct op irq[EX_CPUS][EX_IRQS];

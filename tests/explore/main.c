@@ -115,7 +115,8 @@ static void explore(const struct scenario *original)
 /* May it run in an interrupt? */
 static bool for_interrupts(const struct op *op)
 {
-	return op->kind && op->kind != OP_DRAIN && op->kind != OP_SHRINK && op->kind != OP_OFFLINE;
+	return op->kind && op->kind != OP_DRAIN && op->kind != OP_SHRINK &&
+	       op->kind != OP_OFFLINE && op->kind != OP_RELEASE;
 }
 
 /* Operation `inner` as an interrupt on the CPU of `outer`. */

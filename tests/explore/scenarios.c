@@ -51,6 +51,10 @@
 	{                                                                                          \
 		.kind = OP_OFFLINE                                                                 \
 	}
+#define RELEASE(s)                                                                                 \
+	{                                                                                          \
+		.kind = OP_RELEASE, .slot = (s)                                                    \
+	}
 #define EAT(n)                                                                                     \
 	{                                                                                          \
 		.kind = OP_EAT, .count = (n)                                                       \
@@ -211,6 +215,17 @@ const struct scenario ex_scenarios[] = {
 	{ "p-cross", "each frees what the other got", PMM, .flags = SCN_RUN_ON,
 	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { F(1), A(2, 0) }, { F(0), A(3, 0) } } },
+	{ "p-release", "memory is given back after boot, the other CPU allocates", PMM,
+	  .flags = SCN_RUN_ON, .held = { HOLDS(17, 5) }, .cpu = { { RELEASE(0) }, { A(1, 0) } } },
+	{ "p-release-free", "memory is given back, the other CPU frees its neighbour", PMM,
+	  .flags = SCN_RUN_ON, .held = { HOLDS(18, 6) }, .pre = { AT(1, 16, 1) },
+	  .cpu = { { RELEASE(0) }, { F(1) } } },
+	{ "p-release-oom", "the other CPU wants a block of what is being given back", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(15, 9) }, .pre = { EAT(0) },
+	  .cpu = { { RELEASE(0) }, { A(1, 3) } } },
+	{ "p-release-around", "frames of what is given back go round on the other CPU", PMM,
+	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(16, 3) }, .pre = { EAT(0) },
+	  .cpu = { { RELEASE(0) }, { A(1, 0), F(1) } } },
 	{ "p-irq-drain", "a drain, and an interrupt on the CPU that is called", PMM,
 	  .flags = SCN_RUN_ON, .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DRAIN }, { A(2, 0) } }, .irq = { { { 0 } }, { F(0) } } },

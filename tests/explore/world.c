@@ -49,7 +49,8 @@ static bool freed_at(int t, unsigned slot)
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
 
-		if ((r->op->kind == OP_FREE || r->op->kind == OP_FREE_RACE) &&
+		if ((r->op->kind == OP_FREE || r->op->kind == OP_FREE_RACE ||
+		     r->op->kind == OP_RELEASE) &&
 		    r->op->slot == slot && r->st == MM_OK && r->end <= t)
 			return true;
 	}

@@ -10,6 +10,7 @@
 #define BASE UINT64_C(0x100000)
 
 struct mm_pmm *ex_pmm;
+static struct mm_memmap *map;
 static unsigned char *ram;
 static uint64_t all_free;
 static mm_pfn_t base;
@@ -27,29 +28,50 @@ uint64_t sim_hash(uint64_t hash, const void *data, size_t bytes)
 	return hash;
 }
 
-void world_pmm_make(const struct scenario *s, unsigned ncpus)
+static mm_pfn_t held_frames(const struct op *held)
 {
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
-	struct mm_memmap map;
-	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = ncpus };
-	size_t bytes = (size_t)s->frames << MM_FRAME_SHIFT;
+	return held->count ? held->count : (mm_pfn_t)1 << held->order;
+}
 
-	ex_pmm = arena_alloc(sizeof(*ex_pmm), 4096);
-	ram = arena_alloc(bytes, 4096);
-	cpu_memory(ram, BASE, bytes);
-	base = mm_pa_to_pfn(BASE);
-	cfg.reach = BASE + bytes - 1;
-	neaten = 0;
-	world_must(mm_memmap_init(&map, entries, 16) == MM_OK &&
-			   mm_memmap_add(&map, BASE, bytes, MM_MEM_USABLE, NULL) == MM_OK,
+/* A manager over all of ram. With `held`, boot holds some of it back. */
+static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entries, bool held)
+{
+	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	mm_paddr_t bytes = s->frames << MM_FRAME_SHIFT;
+	const struct mm_pmm_cfg cfg = {
+		.zones = &one, .nzones = 1, .ncpus = ncpus, .reach = BASE + bytes - 1
+	};
+
+	world_must(mm_memmap_init(map, entries, 16) == MM_OK &&
+			   mm_memmap_add(map, BASE, bytes, MM_MEM_USABLE, NULL) == MM_OK,
 		   "map");
-	world_must(mm_pmm_init(ex_pmm, s->flags & SCN_RUN_ON ? &ex_port_run_on : &ex_port, &map,
+	for (unsigned i = 0; held && i < 8 && s->held[i].kind; i++)
+		world_must(mm_memmap_take(map, BASE + (s->held[i].pfn << MM_FRAME_SHIFT),
+					  held_frames(&s->held[i]) << MM_FRAME_SHIFT, MM_MEM_LOADER,
+					  NULL) == MM_OK,
+			   "held");
+	world_must(mm_pmm_init(ex_pmm, s->flags & SCN_RUN_ON ? &ex_port_run_on : &ex_port, map,
 			       &cfg) == MM_OK,
 		   "pmm");
 	for (unsigned i = 1; i < ncpus; i++)
 		world_must(mm_pmm_cpu_online(ex_pmm, i) == MM_OK, "online");
-	all_free = pmm_state_hash(ex_pmm);
+}
+
+void world_pmm_make(const struct scenario *s, unsigned ncpus)
+{
+	size_t bytes = (size_t)s->frames << MM_FRAME_SHIFT;
+	struct mm_mem *entries = arena_alloc(16 * sizeof(*entries), 4096);
+
+	ex_pmm = arena_alloc(sizeof(*ex_pmm), 4096);
+	map = arena_alloc(sizeof(*map), 64);
+	ram = arena_alloc(bytes, 4096);
+	cpu_memory(ram, BASE, bytes);
+	base = mm_pa_to_pfn(BASE);
+	neaten = 0;
+	make(s, ncpus, entries, false);
+	all_free = pmm_state_hash(ex_pmm); /* also what it must be once all is given back */
+	if (s->held[0].kind)
+		make(s, ncpus, entries, true);
 	memset(ex->map, MAP_TAKEN, sizeof(ex->map));
 	for (mm_pfn_t i = 0; i < s->frames; i++) {
 		struct mm_frame_run run;
@@ -74,6 +96,19 @@ static void eat(mm_pfn_t leave)
 		eaten[neaten++] = pfn;
 		ex->map[pfn - base] = MAP_TAKEN;
 	}
+}
+
+static void release(struct slot *slot, struct record *r)
+{
+	mm_paddr_t first = mm_pfn_to_pa(slot->first);
+	mm_pfn_t frames = 0;
+
+	world_giving(r, slot);
+	r->st = mm_pmm_release(ex_pmm, map, MM_MEM_LOADER, first,
+			       first + (slot->count << MM_FRAME_SHIFT) - 1, &frames);
+	if (r->st != MM_OK || frames != slot->count)
+		ex_violate("release ends with status %d and %llu frames", (int)r->st,
+			   (unsigned long long)frames);
 }
 
 static void run(const struct op *op, struct record *r)
@@ -117,6 +152,9 @@ static void run(const struct op *op, struct record *r)
 	case OP_EAT:
 		eat(op->count);
 		break;
+	case OP_RELEASE:
+		release(slot, r);
+		break;
 	default:
 		abort();
 	}
@@ -144,6 +182,9 @@ static void setup(const struct scenario *s)
 	while (ncpus < EX_CPUS && s->cpu[ncpus][0].kind)
 		ncpus++;
 	world_pmm_make(s, ncpus < 2 ? 2 : ncpus);
+	for (unsigned i = 0; i < 8 && s->held[i].kind; i++)
+		ex->slot[i] = (struct slot){ base + s->held[i].pfn, held_frames(&s->held[i]), 0,
+					     true, true };
 	world_pre(s, run);
 	for (unsigned i = 0; i < EX_SLOTS; i++)
 		if (ex->slot[i].live)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader to C.
  *
- * PVH (Xen, boot/x86 "HVM direct boot"; QEMU's -kernel speaks it): 32-bit protected mode, paging
- * off, flat segments, EBX = physical address of the start info. This code
+ * PVH (Xen, boot/x86 "HVM direct boot"; QEMU's -kernel speaks it) and Multiboot 1 and 2 (GRUB) all
+ * begin alike: 32-bit protected mode, paging off, flat segments, EBX = physical address of what the
+ * loader tells. EAX says which Multiboot it is; PVH leaves it undefined. This code
  *   1. builds boot tables: the first 4 GiB in 2 MiB pages, visible at 0 for the jump, at
  *      MACHINE_DIRECT_MAP for good, and their first GiB at MACHINE_IMAGE_OFFSET for the image;
  *   2. switches to long mode with no-execute and write protection on;
@@ -30,13 +31,26 @@
 	.balign 4
 	.long 4, 8, 18 /* length of name and value; XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz "Xen"
-	.quad pvh_entry
+	.quad boot_entry
+
+/* Multiboot2 Specification 2.0, section 3.1. The header of version 1 is in multiboot.S. */
+	.section .multiboot2, "a", @progbits
+	.balign 8
+multiboot2:
+	.long 0xe85250d6, 0, multiboot2_end - multiboot2 /* magic, i386, length; sum to zero: */
+	.long -(0xe85250d6 + (multiboot2_end - multiboot2))
+	.word 6, 0 /* modules on pages */
+	.long 8
+	.word 0, 0 /* end */
+	.long 8
+multiboot2_end:
 
 	.section .boot, "ax", @progbits
 	.code32
-	.globl pvh_entry
-pvh_entry:
+	.globl boot_entry
+boot_entry:
 	cld
+	movl %eax, %ebp
 	movl $boot_pd, %edi
 	movl $ENTRY_LARGE, %eax
 1:	movl %eax, (%edi) /* upper halves are zero: the loader cleared them */
@@ -147,8 +161,10 @@ boot_high:
 	movw %ax, %fs
 	movw %ax, %gs
 	movq $image_end, %rsp
-	xorl %ebp, %ebp
+	shlq $32, %rbp /* what EAX held */
 	movl %ebx, %edi
+	orq %rbp, %rdi
+	xorl %ebp, %ebp
 	call kernel_main
 	ud2
 

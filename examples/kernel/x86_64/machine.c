@@ -4,6 +4,7 @@
 #include "../smp.h"
 #include "apic.h"
 #include "cpu.h"
+#include "loader.h"
 
 /* Serial port 1, a 16550. */
 enum { COM1 = 0x3f8, COM_DATA = 0, COM_INTERRUPTS = 1, COM_FIFO = 2, COM_LINE = 3, COM_STATUS = 5 };
@@ -49,7 +50,7 @@ enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *
 			      size_t bytes)
 {
 	struct mm_boot_info info;
-	enum mm_status st = mm_memmap_add_pvh(map, boot_read, NULL, boot_info, &info);
+	enum mm_status st = loader_memmap(boot_info, map, boot_read, &info);
 	size_t i = 0;
 
 	if (st != MM_OK)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# awk -f agree.awk FIRST SECOND: which figures of two runs differ by more than 5 % in ratio, or at all
+# if they are counted. A figure without a yardstick that is a time is not compared: times of two runs
+# say nothing. Exit status 1 if some differ.
+FNR == 1 { file++ }
+file == 1 { value[$1] = $2; ratio[$1] = NF > 5 ? $6 : $3 == "x" ? $2 : 0; next }
+!($1 in value) { print $1 ": only in the second run"; bad = 1; next }
+{
+  second = NF > 5 ? $6 : $3 == "x" ? $2 : 0
+  counted = $3 != "ns" && $3 != "x"
+  if (counted) {
+    exact++
+    if ($2 == value[$1]) next
+    printf "%-32s %s and %s %s\n", $1, value[$1], $2, $3
+  } else {
+    if (second == 0) next
+    measured++
+    off = second / ratio[$1] - 1
+    if (off < 0) off = ratio[$1] / second - 1
+    if (off <= 0.05) next
+    printf "%-32s ratio %.4g and %.4g, %.1f %% apart\n", $1, ratio[$1], second, 100 * off
+  }
+  bad++
+}
+END {
+  printf "%d of %d ratios and counts agree\n", measured + exact - bad, measured + exact
+  exit bad > 0
+}

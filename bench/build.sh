@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Builds the programs of the benchmarks; scripts/bench.sh sources it. Files are compiled with $compiler
+# into $dir, as many at a time as there are CPUs.
+
+mapfile -t library < <(sed -n "s/^  '\(src\/.*\.c\)',$/\1/p" meson.build)
+walker=() # page tables: they compile longer than all the rest, and nobody else needs them
+for f in "${!library[@]}"; do
+  case ${library[f]} in
+    src/vmm/*) walker+=("${library[f]}"); unset "library[f]" ;;
+    *) [ -f "${library[f]}" ] || unset "library[f]" ;; # meson.build names what is to come
+  esac
+done
+warnings=(-std=c11 -Wall -Wextra -Werror)
+# As a kernel compiles: mmlib, the loops that call it (work_*.c), and loops by hand (hand*.c).
+kernel=(-O2 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
+  -fno-strict-aliasing -fvisibility=hidden -Iinclude -Isrc -Ibench -I.)
+case $(uname -m) in
+  x86_64) kernel+=(-mno-red-zone -mgeneral-regs-only) ;;
+  aarch64) kernel+=(-mgeneral-regs-only) ;;
+esac
+host=(-O2 -fno-pic -no-pie -pthread -fno-builtin-malloc -fno-builtin-free -Iinclude -Ibench)
+config=('-DMM_CONFIG_HEADER="bench_config.h"' '-DMM_PORT_INLINE_HEADER="bench_hooks.h"')
+
+# stale FILE: is some source newer?
+stale() {
+  [ ! -f "$1" ] ||
+    [ -n "$(find src include bench scripts/bench.sh meson.build -newer "$1" -type f -print -quit)" ]
+}
+
+# start COMMAND…: in the background, if a CPU is free. finish: wait for all; fails if one failed.
+failed=0
+start() {
+  while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+    wait -n || failed=1
+  done
+  "$@" &
+}
+finish() {
+  while [ -n "$(jobs -p)" ]; do
+    wait -n || failed=1
+  done
+  [ $failed -eq 0 ]
+}
+
+# library LEVEL: sets archive, mmlib without page tables with that level of checks.
+library() {
+  local out=$dir/l$1 f
+  archive=$out/libmmlib.a
+  stale "$archive" || return 0
+  rm -rf "$out"
+  mkdir -p "$out"
+  for f in "${library[@]}"; do
+    start "$compiler" "${warnings[@]}" "${kernel[@]}" "${config[@]}" "-DMM_CHECKS=$1" \
+      -c "$f" -o "$out/${f//\//_}.o"
+  done
+  finish
+  ar rcs "$archive" "$out"/*.o
+}
+
+# program FORM NAME LEVEL [FILE…]: builds $dir/bench_NAME-FORM-lLEVEL from bench/bench_NAME.c and FILEs,
+# which are in bench/ if they are not in src/.
+#   call     mmlib is compiled by itself
+#   inline   mmlib and the work_*.c among the FILEs are one translation unit
+#   malloc   without mmlib
+program() {
+  local form=$1 name=$2 level=$3 binary out f objects=() plain=() unit=() flags=("${config[@]}")
+  shift 3
+  binary=$dir/bench_$name-$form-l$level
+  stale "$binary" || return 0
+  out=$binary.objects
+  rm -rf "$out" # what is half built is not newer
+  mkdir -p "$out"
+  flags+=("-DMM_CHECKS=$level")
+  case $form in
+    call) library "$level"; objects+=("$archive") ;;
+    inline) unit=("${library[@]}") ;;
+    malloc) flags=(-DBENCH_MALLOC "${config[@]}") ;;
+  esac
+  for f; do
+    [[ $f == src/* ]] || f=bench/$f
+    case $form:$f in
+      inline:*/work_*) unit+=("$f") ;;
+      *:*/work_* | *:*/hand* | *:src/*)
+        start "$compiler" "${warnings[@]}" "${kernel[@]}" "${flags[@]}" -c "$f" -o "$out/${f//\//_}.o"
+        objects=("$out/${f//\//_}.o" "${objects[@]}") ;;
+      *) plain+=("$f") ;;
+    esac
+  done
+  if [ ${#unit[@]} -gt 0 ]; then
+    printf '#include "%s"\n' "${unit[@]}" >"$out/unit.c"
+    start "$compiler" "${warnings[@]}" "${kernel[@]}" "${flags[@]}" -c "$out/unit.c" -o "$out/unit.o"
+    objects+=("$out/unit.o")
+  fi
+  finish
+  "$compiler" "${warnings[@]}" "${host[@]}" "${flags[@]}" -o "$binary" "bench/bench_$name.c" \
+    bench/bench.c bench/yard.c "${plain[@]}" "${objects[@]}" -lm
+}
