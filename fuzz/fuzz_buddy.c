@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Any sequence of calls of one buddy, right or wrong, against the plain model of
  * tests/buddy_model.h. Statuses and addresses must be exactly the model's; after each operation,
- * all invariants, the count, the free blocks and the whole metadata are compared. At the end all is
- * freed: the first state.
+ * all invariants, the count, the free blocks and the words are compared. At the end all is freed: the
+ * first state.
  *
  * Input: byte 0 base, 1 and 2 length, then 4 bytes an operation: what, order, and a frame, 2 bytes.
  */
 #include "../tests/buddy_model.h"
 #include <stdio.h>
+#include "buddy/buddy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 
@@ -30,6 +31,42 @@ static mm_pfn_t choose_base(uint8_t how, mm_pfn_t frames)
 	return how & 0x40 ? ((mm_pfn_t)1 << 20) + fine : fine;
 }
 
+/* Blocks of an order, many at a time: the lowest ones of the word that has the lowest one. */
+static void run_bulk(struct model *m, unsigned order, unsigned most, bool back)
+{
+	mm_pfn_t lowest = 0, size = (mm_pfn_t)1 << order, in_word = size, pfn;
+	uint32_t at[MM_WORD_BITS];
+	unsigned got = 0, want = 0;
+	bool any = model_lowest(m, order, &lowest);
+	enum mm_status st = buddy_take_bulk(&m->b, order, at, most, &got);
+
+	if (st != (any ? MM_OK : MM_E_NOMEM))
+		must("take_bulk: status");
+	if (!any)
+		return;
+	while ((unsigned)__builtin_ctzll(in_word) % MODEL_F || in_word == size)
+		in_word <<= 1; /* the next power of W above the block, */
+	if (order >= MODEL_F * (m->b.nlevels - 1)) /* or, in the top level, what its words span */
+		in_word = (mm_pfn_t)1 << MODEL_F * m->b.nlevels;
+	for (pfn = lowest; want < most && pfn / in_word == lowest / in_word; pfn += size) {
+		if (!model_all_free(m, pfn, order))
+			continue;
+		if (want >= got || at[got - 1 - want] != pfn - m->base)
+			must("take_bulk: another block");
+		want++;
+	}
+	if (want != got)
+		must("take_bulk: too many");
+	for (unsigned i = 0; i < got; i++)
+		model_mark(m, m->base + at[i], size, false);
+	if (!back)
+		return;
+	if (buddy_give_bulk(&m->b, order, at, got) != MM_OK)
+		must("give_bulk: status");
+	for (unsigned i = 0; i < got; i++)
+		model_mark(m, m->base + at[i], size, true);
+}
+
 static void run_op(struct model *m, const uint8_t *op)
 {
 	unsigned order = op[1] % (mm_buddy_max_order(&m->b) + 2);
@@ -37,7 +74,7 @@ static void run_op(struct model *m, const uint8_t *op)
 	mm_pfn_t near_pfn = m->base + at % (m->frames + 2) - 1; /* may miss by one on both sides */
 	mm_pfn_t aligned = near_pfn & ~(((mm_pfn_t)1 << (order & 31)) - 1);
 
-	switch (op[0] % 8) {
+	switch (op[0] % 9) {
 	case 0:
 	case 1:
 		must(model_alloc(m, order, &out));
@@ -55,6 +92,10 @@ static void run_op(struct model *m, const uint8_t *op)
 	case 6: /* as it comes: misaligned, foreign */
 		must(op[1] & 1 ? model_free(m, near_pfn, order)
 			       : model_alloc_at(m, near_pfn, order));
+		break;
+	case 7:
+		if (order <= mm_buddy_max_order(&m->b))
+			run_bulk(m, order, 1 + op[2] % MM_WORD_BITS, op[3] & 1);
 		break;
 	default:
 		must(op[1] & 1 ? model_free(m, at << 40, order)
@@ -81,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		run_op(&m, in);
 	must(model_free_rest(&m));
 	must(model_check(&m));
-	if (memcmp(first, m.meta, m.size))
+	if (memcmp(first, m.meta, buddy_words_bytes(&m.b, m.size)))
 		must("all is free again, but not as at first");
 	free(first);
 	model_destroy(&m);
