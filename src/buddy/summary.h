@@ -45,6 +45,13 @@ static inline mm_word_t buddy_bit(mm_pfn_t i)
 	return (mm_word_t)((mm_word_t)1 << (i & (BUDDY_W - 1)));
 }
 
+/* clang for RISC-V puts the constants of an unrolled loop into writable data. */
+#ifdef __clang__
+#define BUDDY_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define BUDDY_ROLLED
+#endif
+
 /* The lowest bits of the free aligned runs of 2^(run + 1) bits; `runs` are those of 2^run bits. */
 static inline mm_word_t buddy_runs_above(mm_word_t runs, unsigned run)
 {
@@ -60,6 +67,7 @@ static inline mm_word_t buddy_runs_above(mm_word_t runs, unsigned run)
 /* The lowest bits of the free aligned runs of 2^run bits. */
 static inline mm_word_t buddy_runs(mm_word_t word, unsigned run)
 {
+	BUDDY_ROLLED
 	for (unsigned i = 0; i < run; i++)
 		word = buddy_runs_above(word, i);
 	return word;
@@ -70,6 +78,7 @@ static inline unsigned buddy_class(mm_word_t word)
 {
 	unsigned c = 0;
 
+	BUDDY_ROLLED
 	while (c + 1 < BUDDY_F && (word = buddy_runs_above(word, c)) != 0)
 		c++;
 	return c;

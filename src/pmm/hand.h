@@ -43,7 +43,7 @@ static inline void hand_push(struct mm_page_cpu *cpu, struct mm_hand *h, uint32_
 }
 
 /* Is this frame a neighbour of those that are to go back? */
-static inline bool hand_is_near(const struct mm_page_cpu *cpu, mm_paddr_t at)
+static inline bool hand_is_near(const struct mm_page_cpu *cpu, uint64_t at)
 {
 	const struct mm_hand *away = &cpu->hand[MM_HAND_AWAY];
 
@@ -71,7 +71,7 @@ static inline bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, 
 }
 
 /* Keep a block at offset `at` whose head is `byte`, in its hand or to go back. */
-static inline bool hand_keep(struct mm_page_cpu *cpu, mm_paddr_t at, unsigned order, unsigned byte)
+static inline bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, unsigned byte)
 {
 	struct mm_hand *h = hand_of(cpu, order);
 	uint32_t top;
@@ -102,7 +102,8 @@ static inline bool hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, 
 		struct mm_page_cpu *cpu = &pmm->cpus[number];
 
 		if (local_enter(&cpu->busy)) {
-			kept = hand_keep(cpu, (pa >> MM_FRAME_SHIFT) - cpu->base, order, byte);
+			kept = hand_keep(cpu, (uint64_t)(pa >> MM_FRAME_SHIFT) - cpu->base, order,
+					 byte);
 			local_leave(&cpu->busy);
 		}
 	}
