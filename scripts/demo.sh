@@ -5,6 +5,8 @@
 #     --append WORDS   kernel command line; "fail", "damage" or "noflush" makes checks fail, to show
 #                      that it would be noticed
 #     --cpu CPU        only this CPU of QEMU; else all that matter, further ones without console
+#     --loader LOADER  only this way to boot: pvh, multiboot2 or multiboot (x86-64, the last two by
+#                      GRUB); else all, those after the first on one CPU model
 #     --smp COUNT      CPUs, default 4
 #     --memory SIZE    default 6G; QEMU takes from this machine only what the kernel touches
 #     --cross          build with clang and lld, even where this machine's own gcc could
@@ -16,6 +18,7 @@ cd "$(dirname "$0")/.."
 
 words=
 cpu=
+loader=
 memory=6G
 count=4
 cross=false
@@ -25,6 +28,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --append) words=$2; shift ;;
     --cpu) cpu=$2; shift ;;
+    --loader) loader=$2; shift ;;
     --memory) memory=$2; shift ;;
     --smp) count=$2; shift ;;
     --cross) cross=true ;;
@@ -54,7 +58,7 @@ build() {
     meson setup "$dir" -Dexamples=true -Dtests=disabled "${arguments[@]}" >build/log-demo 2>&1 ||
       { cat build/log-demo; rm -rf "$dir"; return 1; }
   fi
-  ninja -C "$dir" examples/kernel/demo-kernel.elf >build/log-demo 2>&1 ||
+  ninja -C "$dir" demo >build/log-demo 2>&1 ||
     { cat build/log-demo; return 1; }
 }
 
@@ -79,13 +83,13 @@ judge() {
   return 1
 }
 
-# boot MACHINE CPU: the console goes to build/log-demo-MACHINE-CPU, and to descriptor $show, there
-# without what the firmware says
+# boot MACHINE CPU LOADER: the console goes to build/log-demo-MACHINE-CPU-LOADER, and to descriptor
+# $show, there without what the firmware says
 boot() {
   local status=0
-  log=build/log-demo-$1-$2
+  log=build/log-demo-$1-$2${3:+-$3}
   export -f demo_run
-  timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$count" "$words" \
+  timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$count" "$words" "$3" \
     2>&1 | sed -u 's/\r*$//' | tee "$log" | sed -un '/^mmlib demo kernel/,$p' >&"$show" ||
     status=${PIPESTATUS[0]}
   judge "$log" "$status"
@@ -99,16 +103,34 @@ for machine in "${machines[@]}"; do
     echo "no such machine: $machine" >&2
     exit 2
   fi
+  demo_loaders=
   # shellcheck source=examples/kernel/x86_64/run.sh
   . "examples/kernel/$machine/run.sh"
+  if [ -n "$loader" ]; then
+    [[ " $demo_loaders " == *" $loader "* ]] || continue
+    demo_loaders=$loader
+  fi
   need_packages "$demo_package"
   build "$machine"
   show=3
-  for c in ${cpu:-$demo_cpus}; do
-    boot "$machine" "$c" || failed=$((failed + 1))
-    results+=("demo $machine, $c, $memory, $count CPUs: $verdict; console in $log")
-    show=4
+  for l in ${demo_loaders:-""}; do
+    by=
+    if [ "${l#multiboot}" != "$l" ]; then
+      # shellcheck disable=SC2154,SC2086
+      need_packages $demo_grub_packages
+      by=" by GRUB, Multiboot $([ "$l" = multiboot2 ] && echo 2 || echo 1)"
+    fi
+    for c in ${cpu:-$demo_cpus}; do
+      boot "$machine" "$c" "$l" || failed=$((failed + 1))
+      results+=("demo $machine$by, $c, $memory, $count CPUs: $verdict; console in $log")
+      show=4
+    done
+    demo_cpus=${demo_cpus%% *}
   done
 done
+if [ ${#results[@]} -eq 0 ]; then
+  echo "no machine has the loader $loader" >&2
+  exit 2
+fi
 printf '%s\n' "${results[@]}"
 [ "$failed" -eq 0 ]

@@ -6,6 +6,7 @@
 package_there() {
   case $1 in
     lld) command -v ld.lld ;;
+    xz-utils) command -v xz ;;
     llvm) command -v llvm-ar ;;
     graphviz) command -v dot ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
@@ -17,7 +18,9 @@ package_there() {
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
-    lib* | ovmf | grub-* | qemu-efi-aarch64) dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$' ;;
+    lib* | ovmf | grub-* | qemu-efi-aarch64 | linux-headers-* | busybox-static)
+      dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$'
+      ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

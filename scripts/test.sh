@@ -8,7 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
 need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen \
-  graphviz qemu-system-x86 qemu-system-arm qemu-system-misc || exit 1
+  graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
 
 mkdir -p build
 passed=0
@@ -147,6 +147,11 @@ if step demo; then
   check "demo: every machine boots and every check passes" scripts/demo.sh
   check_fails "control: a failing check fails the demo" "not ok" scripts/demo.sh --append fail x86_64
   check_fails "control: a missing remote TLB flush fails the demo" "not ok .* stale translation" scripts/demo.sh --append noflush
+fi
+if step linux; then
+  check "linux: a module of Debian's kernel; checks, figures that repeat, nothing left behind" scripts/linux.sh
+  check_fails "control: a leaked frame is noticed when the module goes" "not ok .* everything is given back" \
+    scripts/linux.sh --plant leak
 fi
 if step subproject; then
   check "usable as a Meson subproject" tools/check_subproject.sh

@@ -217,6 +217,35 @@ static void distances(struct maker *m)
 	end(m);
 }
 
+static void cpus(struct maker *m)
+{
+	unsigned b = byte(m);
+	int wide = b & 1;
+
+	begin(m, "cpus", b == 77);
+	if (b % 16 != 15)
+		cell(m, "#address-cells", b == 14 ? 3 : wide ? 2 : 1);
+	cell(m, "#size-cells", 0);
+	for (unsigned i = 0; i <= b >> 5 && more(m); i++) {
+		unsigned kind = byte(m);
+		fdt32_t id[4];
+		size_t n = 0;
+
+		begin(m, "cpu", kind);
+		for (unsigned thread = 0; thread <= (kind >> 6 & 1); thread++)
+			n += put_number(id + n, wide || b % 16 == 15 ? 2 : 1, byte(m) * 0x101u);
+		prop(m, "reg", id, 4 * n - (kind == 99 ? 2 : 0));
+		if (kind & 1)
+			cell(m, "numa-node-id", (kind >> 1 & 3) + (kind == 255 ? 250 : 0));
+		if (kind & 8)
+			prop(m, "numa-node-id", "12345", kind == 9 ? 5 : 4);
+		if (kind % 16 != 6)
+			text(m, "device_type", "cpu");
+		end(m);
+	}
+	end(m);
+}
+
 static void device(struct maker *m)
 {
 	unsigned b = byte(m);
@@ -259,8 +288,8 @@ size_t fdt_make(void *buf, const uint8_t *in, size_t n)
 	for (unsigned steps = 0; steps < 40 && more(&m); steps++) {
 		static void (*const make[])(struct maker *) = { memory,       memory, memory,
 								reservations, chosen, distances,
-								device };
-		make[byte(&m) % 7](&m);
+								device,       cpus };
+		make[byte(&m) % 8](&m);
 	}
 	MUST(fdt_end_node(buf) == 0 && fdt_finish(buf) == 0);
 	if (first & 128)

@@ -215,6 +215,32 @@ static bool chosen(struct fdt_ref *ref, const void *fdt)
 	return true;
 }
 
+static bool cpus(struct fdt_ref *ref, const void *fdt)
+{
+	int node, len, parent = fdt_subnode_offset(fdt, root(fdt), "cpus");
+	int cells = parent < 0 ? 0 : fdt_address_cells(fdt, parent);
+
+	if (parent < 0)
+		return true;
+	if (cells != 1 && cells != 2)
+		return false;
+	fdt_for_each_subnode(node, fdt, parent)
+	{
+		const fdt32_t *id = fdt_getprop(fdt, node, "numa-node-id", &len), *p;
+
+		if (!id || fdt_stringlist_search(fdt, node, "device_type", "cpu") < 0)
+			continue;
+		if (len != 4)
+			return false;
+		p = fdt_getprop(fdt, node, "reg", &len);
+		for (; p && len > 0; p += cells, len -= 4 * cells)
+			if (len < 4 * cells || mm_numa_add_cpu(&ref->numa, number(p, cells),
+							       fdt32_ld(id)) != MM_OK)
+				return false;
+	}
+	return true;
+}
+
 static bool distances(struct fdt_ref *ref, const void *fdt)
 {
 	int node = fdt_subnode_offset(fdt, root(fdt), "distance-map"), len;
@@ -245,10 +271,10 @@ static bool distances(struct fdt_ref *ref, const void *fdt)
 /* /chosen and the others, with or without a unit address, are there once. */
 static bool unique(const void *fdt)
 {
-	static const char *const names[] = { "chosen", "reserved-memory", "distance-map" };
-	int node, seen[3] = { 0 };
+	static const char *const names[] = { "chosen", "reserved-memory", "distance-map", "cpus" };
+	int node, seen[4] = { 0 };
 
-	fdt_for_each_subnode(node, fdt, root(fdt)) for (int i = 0; i < 3; i++)
+	fdt_for_each_subnode(node, fdt, root(fdt)) for (int i = 0; i < 4; i++)
 	{
 		const char *name = fdt_get_name(fdt, node, NULL);
 		size_t n = strcspn(name, "@");
@@ -264,6 +290,7 @@ static void start(struct fdt_ref *ref)
 	MUST(mm_memmap_init(&ref->map, ref->entries, FDT_REF_ROOM) == MM_OK);
 	MUST(mm_numa_init(&ref->numa, ref->ranges, FDT_REF_ROOM, ref->distances, FDT_REF_NODES) ==
 	     MM_OK);
+	MUST(mm_numa_use_cpus(&ref->numa, ref->cpus, FDT_REF_CPUS) == MM_OK);
 	memset(&ref->info, 0, sizeof(ref->info));
 	ref->valid = false;
 }
@@ -282,7 +309,7 @@ void fdt_ref_read(struct fdt_ref *ref, const void *blob, size_t bytes, mm_paddr_
 	ref->valid = reserves(ref, blob, mm_fdt_no_map) && reserves(ref, blob, mm_fdt_reserved) &&
 		     rsvmap(ref, blob) && reserves(ref, blob, mm_fdt_reusable) &&
 		     placeless(ref, blob) && memory(ref, blob) && chosen(ref, blob) &&
-		     distances(ref, blob);
+		     cpus(ref, blob) && distances(ref, blob);
 }
 
 static void same_numa(const struct mm_numa *a, const struct mm_numa *b)
@@ -292,6 +319,9 @@ static void same_numa(const struct mm_numa *a, const struct mm_numa *b)
 		MUST(a->ranges[i].base == b->ranges[i].base &&
 		     a->ranges[i].last == b->ranges[i].last &&
 		     a->ranges[i].node == b->ranges[i].node);
+	MUST(a->cpu_count == b->cpu_count);
+	for (uint32_t i = 0; i < a->cpu_count; i++)
+		MUST(a->cpus[i].id == b->cpus[i].id && a->cpus[i].node == b->cpus[i].node);
 	MUST(memcmp(a->distances, b->distances, FDT_REF_NODES * FDT_REF_NODES) == 0);
 }
 

@@ -6,6 +6,7 @@
 
 #define FDT_REF_ROOM  600 /* map entries and NUMA ranges */
 #define FDT_REF_NODES 6
+#define FDT_REF_CPUS  8
 
 struct fdt_ref {
 	bool valid; /* else the blob must be refused; what follows is then meaningless */
@@ -15,6 +16,7 @@ struct fdt_ref {
 	struct mm_numa numa;
 	struct mm_numa_range ranges[FDT_REF_ROOM];
 	uint8_t distances[FDT_REF_NODES * FDT_REF_NODES];
+	struct mm_numa_cpu cpus[FDT_REF_CPUS];
 };
 
 /* Read a blob of `bytes` readable bytes, aligned to 8, that lies at physical address pa. */

@@ -32,12 +32,14 @@ struct box {
 	struct mm_numa numa;
 	struct mm_numa_range ranges[16];
 	uint8_t distances[4 * 4];
+	struct mm_numa_cpu cpus[8];
 };
 
 static void prepare(struct box *b)
 {
 	assert_int_equal(mm_memmap_init(&b->map, b->entries, 64), MM_OK);
 	assert_int_equal(mm_numa_init(&b->numa, b->ranges, 16, b->distances, 4), MM_OK);
+	assert_int_equal(mm_numa_use_cpus(&b->numa, b->cpus, 8), MM_OK);
 	memset(&b->info, 0xa5, sizeof(b->info));
 }
 
@@ -59,6 +61,7 @@ static void assert_refused(struct box *b, enum mm_status want)
 	assert_memory_equal(&b->info, &fresh.info, sizeof(b->info));
 	assert_int_equal(b->numa.count, 0);
 	assert_int_equal(mm_numa_nodes(&b->numa), 0);
+	assert_false(mm_numa_next_cpu(&b->numa, &(uint32_t){ 0 }, &(struct mm_numa_cpu){ 0 }));
 	assert_memory_equal(b->distances, fresh.distances, sizeof(b->distances));
 }
 
@@ -264,6 +267,8 @@ static void numa_nodes_of_qemu_are_known(void **state)
 		assert_int_equal(mm_numa_node_of(&b.numa, (mm_paddr_t)((i + 1) * GIB)), i);
 		assert_int_equal(mm_numa_node_of(&b.numa, (mm_paddr_t)((i + 2) * GIB - 1)), i);
 	}
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(mm_numa_node_of_cpu(&b.numa, i), i < 4 ? i : MM_NUMA_NONE);
 	assert_int_equal(mm_numa_node_of(&b.numa, (mm_paddr_t)(GIB - 1)), MM_NUMA_NONE);
 	load(&b, "riscv-virt-numa2");
 	assert_int_equal(feed(&b), MM_OK);
@@ -271,6 +276,70 @@ static void numa_nodes_of_qemu_are_known(void **state)
 	assert_int_equal(mm_numa_distance(&b.numa, 1, 0), 30);
 	assert_int_equal(mm_numa_node_of(&b.numa, 0x8fffffff), 0);
 	assert_int_equal(mm_numa_node_of(&b.numa, 0x90000000), 1);
+	assert_int_equal(mm_numa_node_of_cpu(&b.numa, 0), 0);
+	assert_int_equal(mm_numa_node_of_cpu(&b.numa, 1), 1);
+	assert_int_equal(mm_numa_use_cpus(&b.numa, NULL, 0), MM_E_INVAL); /* too late */
+	prepare(&b);
+	assert_int_equal(mm_numa_use_cpus(&b.numa, NULL, 0), MM_OK); /* not wanted */
+	assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, b.bytes, PA, NULL, &b.numa), MM_OK);
+	assert_int_equal(mm_numa_nodes(&b.numa), 2);
+	assert_int_equal(mm_numa_node_of_cpu(&b.numa, 0), MM_NUMA_NONE);
+	prepare(&b);
+	assert_int_equal(mm_numa_use_domains(&b.numa, (uint32_t[4]){ 0 }), MM_OK);
+	assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, b.bytes, PA, NULL, &b.numa), MM_E_INVAL);
+}
+
+/* One CPU of a /cpus, which stays open. */
+static void cpu(struct box *b, const char *name, const char *type, uint32_t id, uint32_t node)
+{
+	open_node(b, name);
+	text(b, "device_type", type);
+	cell(b, "reg", id);
+	cell(b, "numa-node-id", node);
+	close_node(b);
+}
+
+static void open_cpus(struct box *b, uint32_t cells)
+{
+	open_node(b, "cpus");
+	cell(b, "#address-cells", cells);
+	cell(b, "#size-cells", 0);
+}
+
+static void a_cpu_may_have_several_threads_or_no_node(void **state)
+{
+	static const uint8_t threads[] = { 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3 };
+	static struct box b;
+	struct mm_numa_cpu c;
+	uint32_t it = 0;
+
+	(void)state;
+	open_tree(&b, 1, 1);
+	open_cpus(&b, 2);
+	open_node(&b, "cpu@1");
+	text(&b, "device_type", "cpu");
+	bytes(&b, "reg", threads, sizeof(threads));
+	cell(&b, "numa-node-id", 2);
+	open_node(&b, "cache"); /* a child of a CPU is none */
+	text(&b, "device_type", "cpu");
+	bytes(&b, "reg", "12345678", 8);
+	cell(&b, "numa-node-id", 1);
+	close_node(&b);
+	close_node(&b);
+	open_node(&b, "cpu@9");
+	text(&b, "device_type", "cpu");
+	bytes(&b, "reg", "12345678", 8);
+	close_node(&b);
+	cpu(&b, "idle-states", "idle", 7, 9);
+	close_node(&b);
+	close_tree(&b);
+	assert_int_equal(feed(&b), MM_OK);
+	assert_true(mm_numa_next_cpu(&b.numa, &it, &c));
+	assert_true(c.id == 0x100000002 && c.node == 2);
+	assert_true(mm_numa_next_cpu(&b.numa, &it, &c));
+	assert_true(c.id == 0x100000003 && c.node == 2);
+	assert_false(mm_numa_next_cpu(&b.numa, &it, &c));
+	assert_int_equal(mm_numa_nodes(&b.numa), 3);
 }
 
 static void the_console_of_qemu_is_found(void **state)
@@ -308,7 +377,7 @@ static void random_trees_read_as_libfdt_reads_them_at_any_alignment(void **state
 	static struct fdt_ref ref;
 	uint8_t recipe[200];
 	uint64_t seed = 20;
-	int valid = 0, nodes = 0;
+	int valid = 0, nodes = 0, cpus = 0;
 
 	(void)state;
 	for (int run = 0; run < 5000; run++) {
@@ -321,9 +390,11 @@ static void random_trees_read_as_libfdt_reads_them_at_any_alignment(void **state
 		fdt_ref_compare(&ref, copy, n, PA);
 		valid += ref.valid;
 		nodes += ref.valid && mm_numa_nodes(&ref.numa) > 1;
+		cpus += ref.valid && mm_numa_next_cpu(&ref.numa, &(uint32_t){ 1 },
+						      &(struct mm_numa_cpu){ 0 });
 	}
 	assert_in_range(valid, 500, 4500); /* both kinds were there */
-	assert_true(nodes > 50);
+	assert_true(nodes > 50 && cpus > 50);
 }
 
 /* Compare in an allocation of just that length, so that a sanitizer sees a read behind it. */
@@ -729,6 +800,53 @@ static void far_node(struct box *b)
 	matrix(b, 0, 4, 20, 12);
 }
 
+static void cpu_of_two_nodes(struct box *b)
+{
+	open_cpus(b, 1);
+	cpu(b, "cpu@1", "cpu", 1, 0);
+	cpu(b, "cpu@2", "cpu", 1, 1);
+}
+
+static void too_many_cpus(struct box *b)
+{
+	open_cpus(b, 1);
+	for (uint32_t i = 0; i < 9; i++)
+		cpu(b, "cpu", "cpu", i, 0);
+}
+
+static void cpu_of_a_far_node(struct box *b)
+{
+	open_cpus(b, 1);
+	cpu(b, "cpu", "cpu", 0, 4);
+}
+
+static void ragged_cpu(struct box *b)
+{
+	open_cpus(b, 2);
+	cpu(b, "cpu", "cpu", 0, 0);
+}
+
+static void cpu_with_odd_node(struct box *b)
+{
+	open_cpus(b, 1);
+	open_node(b, "cpu");
+	text(b, "device_type", "cpu");
+	bytes(b, "numa-node-id", "12", 2);
+	close_node(b);
+}
+
+static void three_cell_cpus(struct box *b)
+{
+	open_cpus(b, 3);
+}
+
+static void two_cpus_nodes(struct box *b)
+{
+	open_cpus(b, 1);
+	close_node(b);
+	open_cpus(b, 1);
+}
+
 static void each_defect_of_what_it_says_has_its_error(void **state)
 {
 	static const struct {
@@ -750,6 +868,13 @@ static void each_defect_of_what_it_says_has_its_error(void **state)
 		{ long_distance, MM_E_RANGE },
 		{ not_local, MM_E_RANGE },
 		{ far_node, MM_E_2BIG },
+		{ cpu_of_two_nodes, MM_E_EXIST },
+		{ too_many_cpus, MM_E_2BIG },
+		{ cpu_of_a_far_node, MM_E_2BIG },
+		{ ragged_cpu, MM_E_CORRUPT },
+		{ cpu_with_odd_node, MM_E_CORRUPT },
+		{ three_cell_cpus, MM_E_RANGE },
+		{ two_cpus_nodes, MM_E_CORRUPT },
 	};
 	static struct box b;
 
@@ -861,6 +986,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(qemu_with_a_secure_world_is_known),
 		cmocka_unit_test(a_tree_with_everything_gives_this_map),
 		cmocka_unit_test(numa_nodes_of_qemu_are_known),
+		cmocka_unit_test(a_cpu_may_have_several_threads_or_no_node),
 		cmocka_unit_test(the_console_of_qemu_is_found),
 		cmocka_unit_test(random_trees_read_as_libfdt_reads_them_at_any_alignment),
 		cmocka_unit_test(a_blob_that_is_cut_anywhere_changes_nothing),

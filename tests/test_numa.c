@@ -120,6 +120,112 @@ static void distances_have_defaults_and_bounds(void **state)
 	assert_int_equal(mm_numa_nodes(NULL), 0);
 }
 
+static void cpus_say_what_was_added(void **state)
+{
+	enum { IDS = 40, CAPACITY = 24 };
+	uint64_t seed = 3;
+
+	(void)state;
+	for (int run = 0; run < 300; run++) {
+		struct mm_numa_cpu cpus[CAPACITY], c;
+		struct mm_numa_range ranges[1];
+		uint8_t distances[9];
+		struct mm_numa numa;
+		uint32_t owner[IDS], it = 0, known = 0;
+
+		assert_int_equal(mm_numa_init(&numa, ranges, 1, distances, 3), MM_OK);
+		assert_int_equal(mm_numa_use_cpus(&numa, cpus, CAPACITY), MM_OK);
+		memset(owner, 0xff, sizeof(owner));
+		for (int i = 0; i < 60; i++) {
+			uint32_t id = (uint32_t)(next_random(&seed) % IDS);
+			uint32_t node = (uint32_t)(next_random(&seed) % 13 / 4);
+			enum mm_status want = node == 3                   ? MM_E_2BIG
+					      : owner[id] == node         ? MM_OK
+					      : owner[id] != MM_NUMA_NONE ? MM_E_EXIST
+					      : known == CAPACITY         ? MM_E_2BIG
+									  : MM_OK;
+
+			assert_int_equal(mm_numa_add_cpu(&numa, id * 0x100000001u, node), want);
+			if (want == MM_OK) {
+				known += owner[id] == MM_NUMA_NONE;
+				owner[id] = node;
+			}
+			assert_int_equal(mm_numa_verify(&numa), MM_OK);
+		}
+		for (uint32_t id = 0; id < IDS; id++)
+			assert_int_equal(mm_numa_node_of_cpu(&numa, id * 0x100000001u), owner[id]);
+		assert_int_equal(mm_numa_node_of_cpu(&numa, 1), MM_NUMA_NONE);
+		while (mm_numa_next_cpu(&numa, &it, &c))
+			known--;
+		assert_int_equal(known, 0);
+	}
+}
+
+static void names_are_for_those_who_give_room(void **state)
+{
+	static struct box b;
+	struct mm_numa_cpu cpus[2] = { 0 }, c;
+	uint32_t domains[4], it = 0;
+
+	(void)state;
+	prepare(&b);
+	assert_int_equal(mm_numa_add_cpu(&b.numa, 0, 0), MM_E_2BIG);
+	assert_int_equal(mm_numa_add_cpu(NULL, 0, 0), MM_E_INVAL);
+	assert_int_equal(mm_numa_use_cpus(NULL, cpus, 2), MM_E_INVAL);
+	assert_int_equal(mm_numa_use_cpus(&b.numa, NULL, 2), MM_E_INVAL);
+	assert_int_equal(mm_numa_use_domains(NULL, domains), MM_E_INVAL);
+	assert_int_equal(mm_numa_use_domains(&b.numa, NULL), MM_E_INVAL);
+	assert_int_equal(mm_numa_node_of_domain(&b.numa, 0), MM_NUMA_NONE);
+	assert_int_equal(mm_numa_node_of_domain(NULL, 0), MM_NUMA_NONE);
+	assert_int_equal(mm_numa_node_of_cpu(NULL, 0), MM_NUMA_NONE);
+	assert_false(mm_numa_next_cpu(NULL, &it, &c));
+	assert_false(mm_numa_next_cpu(&b.numa, &it, NULL));
+	assert_int_equal(mm_numa_use_cpus(&b.numa, cpus, 2), MM_OK);
+	assert_int_equal(mm_numa_add_cpu(&b.numa, UINT64_MAX, 2), MM_OK);
+	assert_int_equal(mm_numa_nodes(&b.numa), 3);
+	assert_int_equal(mm_numa_node_of_domain(&b.numa, 2), 2); /* its own number */
+	assert_int_equal(mm_numa_node_of_domain(&b.numa, 3), MM_NUMA_NONE);
+	assert_int_equal(mm_numa_use_domains(&b.numa, domains), MM_E_INVAL); /* too late */
+	assert_int_equal(mm_numa_use_cpus(&b.numa, cpus, 2), MM_E_INVAL);
+	/* With domains, tables name nodes, and nobody else. */
+	prepare(&b);
+	assert_int_equal(mm_numa_use_domains(&b.numa, domains), MM_OK);
+	assert_int_equal(mm_numa_use_cpus(&b.numa, cpus, 2), MM_OK);
+	assert_int_equal(mm_numa_add_range(&b.numa, 0, 0x1000, 0), MM_E_2BIG);
+	assert_int_equal(mm_numa_add_cpu(&b.numa, 0, 0), MM_E_2BIG);
+	assert_int_equal(mm_numa_set_distance(&b.numa, 0, 0, 10), MM_E_2BIG);
+	assert_int_equal(mm_numa_verify(&b.numa), MM_OK);
+}
+
+static void verify_sees_broken_names(void **state)
+{
+	static struct box b;
+	struct mm_numa_cpu cpus[4];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		uint32_t domains[4] = { 1, 5, 7, 9 };
+
+		prepare(&b);
+		assert_int_equal(mm_numa_use_cpus(&b.numa, cpus, 4), MM_OK);
+		assert_int_equal(mm_numa_add_cpu(&b.numa, 3, 1), MM_OK);
+		assert_int_equal(mm_numa_add_cpu(&b.numa, 2, 1), MM_OK);
+		b.numa.domains = domains;
+		assert_int_equal(mm_numa_verify(&b.numa), MM_OK);
+		if (i == 0)
+			cpus[0].id = 3; /* twice */
+		if (i == 1)
+			cpus[1].node = 2; /* a node nobody named */
+		if (i == 2)
+			domains[1] = 1; /* twice */
+		if (i == 3)
+			b.numa.cpu_capacity = 1;
+		if (i == 4)
+			cpus[0].id = 4; /* not sorted */
+		assert_int_equal(mm_numa_verify(&b.numa), MM_E_CORRUPT);
+	}
+}
+
 static void verify_sees_broken_ranges(void **state)
 {
 	static struct box b;
@@ -148,6 +254,9 @@ int main(void)
 		cmocka_unit_test(ranges_say_what_was_added),
 		cmocka_unit_test(ranges_reach_the_end_of_the_address_space),
 		cmocka_unit_test(distances_have_defaults_and_bounds),
+		cmocka_unit_test(cpus_say_what_was_added),
+		cmocka_unit_test(names_are_for_those_who_give_room),
+		cmocka_unit_test(verify_sees_broken_names),
 		cmocka_unit_test(verify_sees_broken_ranges),
 	};
 

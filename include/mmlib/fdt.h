@@ -49,7 +49,9 @@ struct mm_fdt_info {
  * - The initial ramdisk of /chosen (`linux,initrd-start` and `linux,initrd-end`, 1 or 2 cells, both
  *   there), as #MM_MEM_INITRD, and the blob itself, as #MM_MEM_LOADER.
  * - With @p numa: `numa-node-id` of memory that is taken, and `distance-matrix` of a /distance-map
- *   that is compatible to "numa-distance-map-v1". A pair told in one direction holds for both.
+ *   that is compatible to "numa-distance-map-v1". A pair told in one direction holds for both. With
+ *   room for CPUs (mm_numa_use_cpus()) also `numa-node-id` of the children of /cpus with `device_type`
+ *   "cpu", by the numbers in their `reg` (3.8.1): MPIDR, hart id.
  *
  * The blob is read whole before anything is changed, so an error in it changes nothing.
  * Reservations go into the map before memory, so a map that became full calls nothing usable that
@@ -63,18 +65,20 @@ struct mm_fdt_info {
  * @param numa nodes as mm_numa_init() left them, or NULL; as they were on any error
  * @retval MM_OK taken
  * @retval MM_E_INVAL NULL map or blob, a blob that reaches past the end of the address space at
- *         @p blob_pa, nodes that are filled already, or no device tree: the magic number is wrong
+ *         @p blob_pa, nodes that are filled already or have domains, or no device tree: the magic
+ *         number is wrong
  * @retval MM_E_FAULT the blob is longer than @p bytes, or @p bytes is less than a header
  * @retval MM_E_NOTSUP a version before 17, or not compatible to it (5.1); or /reserved-memory with
  *         `ranges` that translate
  * @retval MM_E_CORRUPT broken: a block, token, name or value that is not inside its block; nodes
  *         that do not nest; a property after a child; no root, two, or one with a name; /chosen,
- *         /reserved-memory or /distance-map twice; `reg` or `distance-matrix` that does not divide
+ *         /reserved-memory, /distance-map or /cpus twice; `reg` or `distance-matrix` that does not divide
  *         into entries; a number that is not one cell, or for the ramdisk one or two; a ramdisk
  *         that ends before it begins
- * @retval MM_E_RANGE `#address-cells` or `#size-cells` of the root or of /reserved-memory that is
- *         neither 1 nor 2, or a distance that mm_numa_set_distance() refuses
- * @retval MM_E_EXIST two nodes claim the same memory
+ * @retval MM_E_RANGE `#address-cells` or `#size-cells` of the root or of /reserved-memory, or
+ *         `#address-cells` of /cpus if CPUs are noted, that is neither 1 nor 2, or a distance that
+ *         mm_numa_set_distance() refuses
+ * @retval MM_E_EXIST two nodes claim the same memory, or the same CPU
  * @retval MM_E_2BIG the map is full: what was fed before stays in it; or @p numa has no room: the
  *         map is unchanged
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(bytes + n * entries)} */

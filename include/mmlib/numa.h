@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  @brief NUMA: which node memory belongs to, and how far nodes are from each other.
+ *  @brief NUMA: which node memory and CPUs belong to, and how far nodes are from each other.
  *
- * Neutral of format: mm_memmap_add_fdt() fills it from a device tree, and the functions below from
- * anything else. The caller owns the arrays. Nodes are numbered from 0; distances are those of ACPI
- * and of device trees: 10 is local, 20 twice as slow, 255 not reachable. */
+ * Neutral of format: mm_memmap_add_fdt() fills it from a device tree, mm_numa_add_srat() and
+ * mm_numa_add_slit() from ACPI tables, and the functions below from anything else. The caller owns
+ * the arrays. Nodes are numbered from 0; distances are those of ACPI and of device trees: 10 is
+ * local, 20 twice as slow, 255 not reachable.
+ *
+ * Firmware has numbers of its own for nodes, "domains", which may have gaps of billions. With room for
+ * them (mm_numa_use_domains()) nodes are numbered without gaps, by rising domain; without it, a
+ * domain is its node's number. */
 #ifndef MMLIB_NUMA_H
 #define MMLIB_NUMA_H
 #include <mmlib/types.h>
@@ -22,6 +27,12 @@ struct mm_numa_range {
 	uint32_t node;   /**< its node */
 };
 
+/** A CPU and its node. */
+struct mm_numa_cpu {
+	uint64_t id;   /**< what firmware calls it: see mm_numa_add_srat(), mm_memmap_add_fdt() */
+	uint32_t node; /**< its node */
+};
+
 /** Nodes of a machine. All-zero is valid: no memory, and room for no node. */
 struct mm_numa {
 	struct mm_numa_range *ranges; /**< @private sorted, disjoint, maximal */
@@ -30,6 +41,10 @@ struct mm_numa {
 	uint8_t *distances;           /**< @private row by row: from, to */
 	uint32_t room;                /**< @private nodes that fit: rows and columns of distances */
 	uint32_t nodes;               /**< @private highest node named so far, plus 1 */
+	uint32_t *domains;            /**< @private domain of each node, rising; NULL: its number */
+	struct mm_numa_cpu *cpus;     /**< @private by rising id */
+	uint32_t cpu_count;           /**< @private CPUs in use */
+	uint32_t cpu_capacity;        /**< @private length of that array */
 };
 
 /** Start with no memory, and with the distances #MM_NUMA_LOCAL and #MM_NUMA_REMOTE.
@@ -44,6 +59,25 @@ struct mm_numa {
 MM_NODISCARD enum mm_status mm_numa_init(struct mm_numa *numa, struct mm_numa_range *ranges,
 					 uint32_t capacity, uint8_t *distances, uint32_t nodes);
 
+/** Give room for the domains of nodes, so that nodes are numbered without gaps. To be called before
+ *  anything is named. Only tables name nodes then: the functions below take those that have a domain.
+ *  Device trees do not need it: their numbers have no gaps.
+ *  @param numa nodes
+ *  @param domains array of as many numbers as mm_numa_init() was told nodes, that lives as long
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL numa, NULL domains with room for nodes, or a node was named already
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_numa_use_domains(struct mm_numa *numa, uint32_t *domains);
+
+/** Give room for CPUs, so that those who read firmware's tables note them. To be called before
+ *  anything is named.
+ *  @param numa nodes @param cpus array that lives as long as the nodes @param capacity its length
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL numa, NULL cpus with a capacity, or a node was named already
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_numa_use_cpus(struct mm_numa *numa, struct mm_numa_cpu *cpus,
+					     uint32_t capacity);
+
 /** Say that memory belongs to a node.
  *  Ranges of one node that overlap or touch become one. As mm_memmap_add() does for usable memory,
  *  a range that is empty or wraps is dropped, and one that passes #MM_PADDR_MAX is clipped.
@@ -56,6 +90,16 @@ MM_NODISCARD enum mm_status mm_numa_init(struct mm_numa *numa, struct mm_numa_ra
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(ranges)} */
 MM_NODISCARD enum mm_status mm_numa_add_range(struct mm_numa *numa, uint64_t base, uint64_t length,
 					      uint32_t node);
+
+/** Say that a CPU belongs to a node.
+ *  @param numa nodes @param id what firmware calls it @param node its node
+ *  @retval MM_OK done, or already so
+ *  @retval MM_E_EXIST it belongs to another node
+ *  @retval MM_E_2BIG node is not below the number that mm_numa_init() was given, or the array of
+ *          CPUs is full
+ *  @retval MM_E_INVAL NULL numa
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(CPUs)} */
+MM_NODISCARD enum mm_status mm_numa_add_cpu(struct mm_numa *numa, uint64_t id, uint32_t node);
 
 /** Say how far a node is from another, in one direction.
  *  @param numa nodes @param from,to nodes
@@ -73,13 +117,24 @@ MM_NODISCARD enum mm_status mm_numa_set_distance(struct mm_numa *numa, uint32_t 
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(log ranges)} */
 uint32_t mm_numa_node_of(const struct mm_numa *numa, mm_paddr_t pa);
 
+/** Node of a CPU. @param numa nodes @param id what firmware calls it
+ *  @return its node; #MM_NUMA_NONE if nobody told, or for NULL
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(log CPUs)} */
+uint32_t mm_numa_node_of_cpu(const struct mm_numa *numa, uint64_t id);
+
+/** Node of a domain: of a device whose domain firmware tells elsewhere (_PXM), say.
+ *  @param numa nodes @param domain firmware's number of a node
+ *  @return the node; #MM_NUMA_NONE if no node has this domain, or for NULL
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(log nodes)} */
+uint32_t mm_numa_node_of_domain(const struct mm_numa *numa, uint32_t domain);
+
 /** Distance from a node to a node. @param numa nodes @param from,to nodes
  *  @return the distance; #MM_NUMA_UNREACHABLE for nodes there is no room for, or for NULL
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 unsigned mm_numa_distance(const struct mm_numa *numa, uint32_t from, uint32_t to);
 
-/** Number of nodes: the highest that a range or a distance named, plus 1. Some of them may have no
- *  memory. @param numa nodes @return how many; 0 for NULL, or if no node was named
+/** Number of nodes: the highest that a range, a CPU, a distance or a table named, plus 1. Some of
+ *  them may have no memory. @param numa nodes @return how many; 0 for NULL, or if no node was named
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 uint32_t mm_numa_nodes(const struct mm_numa *numa);
 
@@ -89,10 +144,16 @@ uint32_t mm_numa_nodes(const struct mm_numa *numa);
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */
 bool mm_numa_next(const struct mm_numa *numa, uint32_t *it, struct mm_numa_range *out);
 
-/** Is it as it promises to be: ranges sorted, disjoint, maximal, of nodes there is room for, and
- *  distances possible? @param numa nodes
+/** Next CPU, by rising id. Start with `uint32_t it = 0;` and call until false.
+ *  @param numa nodes @param[in,out] it position @param[out] out the CPU, written only on true
+ *  @return whether there was one; false for NULL
+ *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */
+bool mm_numa_next_cpu(const struct mm_numa *numa, uint32_t *it, struct mm_numa_cpu *out);
+
+/** Is it as it promises to be: ranges sorted, disjoint, maximal, CPUs and domains rising, all of nodes
+ *  there is room for, and distances possible? @param numa nodes
  *  @retval MM_OK yes @retval MM_E_CORRUPT no @retval MM_E_INVAL NULL numa
- *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(ranges + nodes * nodes)} */
+ *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(ranges + CPUs + nodes * nodes)} */
 MM_NODISCARD enum mm_status mm_numa_verify(const struct mm_numa *numa);
 MM_END_DECLS
 #endif

@@ -258,13 +258,19 @@ static enum mm_status fdt_count(const struct fdt_blob *blob, const struct fdt_no
 	return *count == 1 || *count == 2 ? MM_OK : MM_E_RANGE;
 }
 
+enum mm_status mm_fdt_address_cells(const struct fdt_blob *blob, const struct fdt_node *node,
+				    uint32_t *cells)
+{
+	*cells = 2; /* 2.3.5 */
+	return fdt_count(blob, node, "#address-cells", cells);
+}
+
 enum mm_status mm_fdt_cells(const struct fdt_blob *blob, const struct fdt_node *node,
 			    struct fdt_cells *cells)
 {
-	enum mm_status status;
+	enum mm_status status = mm_fdt_address_cells(blob, node, &cells->address);
 
-	*cells = (struct fdt_cells){ .address = 2, .size = 1 }; /* 2.3.5 */
-	status = fdt_count(blob, node, "#address-cells", &cells->address);
+	cells->size = 1; /* 2.3.5 */
 	return status == MM_OK ? fdt_count(blob, node, "#size-cells", &cells->size) : status;
 }
 

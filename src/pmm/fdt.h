@@ -76,6 +76,10 @@ bool mm_fdt_says(const struct fdt_blob *blob, const struct fdt_node *node, const
 enum mm_status mm_fdt_cells(const struct fdt_blob *blob, const struct fdt_node *node,
 			    struct fdt_cells *cells);
 
+/* The same for addresses alone. */
+enum mm_status mm_fdt_address_cells(const struct fdt_blob *blob, const struct fdt_node *node,
+				    uint32_t *cells);
+
 /* Take one (address, size) pair from the front of a value. False if less than one is left. */
 bool mm_fdt_pair(struct fdt_value *value, struct fdt_cells cells, uint64_t *address,
 		 uint64_t *size);

@@ -13,6 +13,7 @@
 #include <mmlib/fdt.h>
 #include "checked.h"
 #include "pmm/fdt.h"
+#include "pmm/numa.h"
 
 #define FDT_LEVELS       8 /* that mm_fdt_find() looks at */
 #define FDT_MATRIX_ENTRY 12
@@ -42,6 +43,7 @@ struct fdt_intake {
 	struct fdt_place chosen;
 	struct fdt_place reserve;
 	struct fdt_place distances;
+	struct fdt_place cpus;
 };
 
 static enum mm_status fdt_put(const struct fdt_intake *in, uint64_t base, uint64_t length,
@@ -107,8 +109,9 @@ static enum mm_status fdt_memory(struct fdt_intake *in)
 
 /* --- Reservations --- */
 
-static bool fdt_next_reserve(const struct fdt_intake *in, struct fdt_walk *walk,
-			     struct fdt_node *node)
+/* The next child of the child of the root that the walk began behind. */
+static bool fdt_next_child(const struct fdt_intake *in, struct fdt_walk *walk,
+			   struct fdt_node *node)
 {
 	while (mm_fdt_next(&in->blob, walk, node) && node->depth >= 2)
 		if (node->depth == 2)
@@ -138,7 +141,7 @@ static enum mm_status fdt_reserves(struct fdt_intake *in, const char *owner)
 
 	if (!in->reserve.there)
 		return MM_OK;
-	while (status == MM_OK && fdt_next_reserve(in, &walk, &node)) {
+	while (status == MM_OK && fdt_next_child(in, &walk, &node)) {
 		if (fdt_reserve_owner(in, &node) != owner ||
 		    mm_fdt_says(&in->blob, &node, "status", "disabled") ||
 		    !mm_fdt_prop(&in->blob, &node, "reg", &reg))
@@ -171,7 +174,7 @@ static enum mm_status fdt_placeless(struct fdt_intake *in)
 
 	if (!in->reserve.there)
 		return MM_OK;
-	while (status == MM_OK && fdt_next_reserve(in, &walk, &node)) {
+	while (status == MM_OK && fdt_next_child(in, &walk, &node)) {
 		if (mm_fdt_says(&in->blob, &node, "status", "disabled"))
 			in->info.disabled++;
 		else if (!mm_fdt_prop(&in->blob, &node, "reg", &v) &&
@@ -248,21 +251,61 @@ static enum mm_status fdt_chosen(struct fdt_intake *in)
 
 /* --- NUMA --- */
 
-static enum mm_status fdt_numa_reg(const struct fdt_intake *in, const struct fdt_node *node,
-				   struct mm_numa *numa)
+/* The number of the NUMA node that this node of the tree belongs to, and its reg, if both are there. */
+static enum mm_status fdt_numa_node(const struct fdt_intake *in, const struct fdt_node *node,
+				    uint32_t *number, struct fdt_value *reg)
 {
-	enum mm_status status = MM_OK;
-	struct fdt_value id, reg;
-	uint64_t base, length;
+	struct fdt_value id;
 
+	*reg = (struct fdt_value){ 0 };
 	if (!mm_fdt_prop(&in->blob, node, "numa-node-id", &id))
 		return MM_OK;
 	if (id.bytes != 4)
 		return MM_E_CORRUPT;
-	if (!mm_fdt_prop(&in->blob, node, "reg", &reg))
-		return MM_OK;
+	*number = fdt_be32(id.at);
+	(void)mm_fdt_prop(&in->blob, node, "reg", reg);
+	return MM_OK;
+}
+
+static enum mm_status fdt_numa_memory(const struct fdt_intake *in, const struct fdt_node *node,
+				      struct mm_numa *numa)
+{
+	uint32_t number = 0;
+	struct fdt_value reg;
+	uint64_t base, length;
+	enum mm_status status = fdt_numa_node(in, node, &number, &reg);
+
 	while (status == MM_OK && mm_fdt_pair(&reg, in->cells, &base, &length))
-		status = mm_numa_add_range(numa, base, length, fdt_be32(id.at));
+		status = mm_numa_add_range(numa, base, length, number);
+	return status;
+}
+
+/* A CPU: one id, or one for each of its threads, of `bytes` bytes each (3.8.1). */
+static enum mm_status fdt_numa_cpu(const struct fdt_intake *in, const struct fdt_node *node,
+				   uint32_t bytes, struct mm_numa *numa)
+{
+	uint32_t number = 0;
+	struct fdt_value reg;
+	enum mm_status status = fdt_numa_node(in, node, &number, &reg);
+
+	for (; status == MM_OK && reg.bytes >= bytes; reg.at += bytes, reg.bytes -= bytes)
+		status = mm_numa_add_cpu(numa, bytes == 8 ? fdt_be64(reg.at) : fdt_be32(reg.at),
+					 number);
+	return status != MM_OK || reg.bytes == 0 ? status : MM_E_CORRUPT;
+}
+
+static enum mm_status fdt_numa_cpus(const struct fdt_intake *in, struct mm_numa *numa)
+{
+	struct fdt_walk walk = in->cpus.walk;
+	struct fdt_cells cells;
+	struct fdt_node node;
+
+	if (!in->cpus.there || numa->cpu_capacity == 0)
+		return MM_OK;
+	enum mm_status status = mm_fdt_address_cells(&in->blob, &in->cpus.node, &cells.address);
+	while (status == MM_OK && fdt_next_child(in, &walk, &node))
+		if (mm_fdt_says(&in->blob, &node, "device_type", "cpu"))
+			status = fdt_numa_cpu(in, &node, 4 * cells.address, numa);
 	return status;
 }
 
@@ -305,7 +348,9 @@ static enum mm_status fdt_numa(const struct fdt_intake *in, struct mm_numa *numa
 	if (!numa)
 		return MM_OK;
 	while (status == MM_OK && fdt_next_memory(&in->blob, &walk, &node, &disabled))
-		status = fdt_numa_reg(in, &node, numa);
+		status = fdt_numa_memory(in, &node, numa);
+	if (status == MM_OK)
+		status = fdt_numa_cpus(in, numa);
 	return status == MM_OK ? fdt_distances(in, numa) : status;
 }
 
@@ -340,7 +385,8 @@ static enum mm_status fdt_find_nodes(struct fdt_intake *in)
 			continue;
 		if (!fdt_place(&in->chosen, "chosen", &node, &walk) ||
 		    !fdt_place(&in->reserve, mm_fdt_reserved, &node, &walk) ||
-		    !fdt_place(&in->distances, "distance-map", &node, &walk))
+		    !fdt_place(&in->distances, "distance-map", &node, &walk) ||
+		    !fdt_place(&in->cpus, "cpus", &node, &walk))
 			return MM_E_CORRUPT;
 	}
 	return MM_OK;
@@ -403,7 +449,7 @@ enum mm_status mm_memmap_add_fdt(struct mm_memmap *map, const void *blob, size_t
 {
 	struct fdt_intake in = { .blob_pa = blob_pa };
 
-	if (!map || !blob || mm_numa_nodes(numa) > 0)
+	if (!map || !blob || mm_numa_nodes(numa) > 0 || (numa && numa->domains))
 		return MM_E_INVAL;
 	enum mm_status status = mm_fdt_open(&in.blob, blob, bytes);
 	if (status == MM_OK)
@@ -413,15 +459,11 @@ enum mm_status mm_memmap_add_fdt(struct mm_memmap *map, const void *blob, size_t
 	status = fdt_numa(&in, numa);
 	if (status == MM_OK)
 		status = fdt_feed(&in, map);
-	if (status != MM_OK) {
-		enum mm_status empty = !numa ? MM_OK
-					     : mm_numa_init(numa, numa->ranges, numa->capacity,
-							    numa->distances, numa->room);
-		return empty == MM_OK ? status : MM_E_CORRUPT; /* it was initialised before */
-	}
-	if (info)
+	if (status != MM_OK && numa)
+		mm_numa_clear(numa);
+	if (status == MM_OK && info)
 		*info = in.info;
-	return MM_OK;
+	return status;
 }
 
 /* --- Devices --- */

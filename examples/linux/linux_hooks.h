@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* MM_PORT_INLINE_HEADER for Linux: the four hooks of mmlib's fast paths. */
+#ifndef LINUX_HOOKS_H
+#define LINUX_HOOKS_H
+#include <linux/preempt.h>
+#include <linux/smp.h>
+
+static inline void *mm_port_to_virt(const struct mm_port *port, mm_paddr_t pa)
+{
+	(void)port;
+	return LINUX_TO_VIRT(pa);
+}
+
+static inline uint32_t mm_port_cpu(const struct mm_port *port)
+{
+	(void)port;
+	return (uint32_t)smp_processor_id();
+}
+
+static inline void mm_port_pin(const struct mm_port *port)
+{
+	(void)port;
+	preempt_disable();
+}
+
+static inline void mm_port_unpin(const struct mm_port *port)
+{
+	(void)port;
+	preempt_enable();
+}
+#endif

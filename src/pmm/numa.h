@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to those who fill NUMA nodes from tables of firmware: they empty them again when the table
+ * turns out to be wrong, and name all domains before anything else. */
+#ifndef MM_SRC_PMM_NUMA_H
+#define MM_SRC_PMM_NUMA_H
+#include <mmlib/numa.h>
+
+/* Back to what mm_numa_init() made of them, with the same arrays. */
+void mm_numa_clear(struct mm_numa *numa);
+
+/* There is a node of this domain. Nodes that are named already may get other numbers, so this comes
+ * before memory, CPUs and distances. MM_E_2BIG: no room for it. */
+enum mm_status mm_numa_name(struct mm_numa *numa, uint32_t domain);
+#endif
