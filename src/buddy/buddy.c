@@ -276,7 +276,7 @@ static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned f
 	taken = buddy_take_lowest(b, &unit);
 	if (taken) {
 		s->k.pfn = unit.k.pfn;
-		s->pick = buddy_lowest(buddy_runs(BUDDY_FULL, s->k.run), s->most);
+		s->pick = buddy_lowest(buddy_aligned(s->k.run), s->most);
 		buddy_split(b, &s->k, buddy_whole(s->pick, s->k.run), from);
 	}
 	buddy_end(b);

@@ -52,16 +52,24 @@ static inline mm_word_t buddy_bit(mm_pfn_t i)
 #define BUDDY_ROLLED
 #endif
 
+/* Where aligned runs of 2^run bits begin. */
+static inline mm_word_t buddy_aligned(unsigned run)
+{
+	static const uint64_t aligned[] = { ~UINT64_C(0),
+					    UINT64_C(0x5555555555555555),
+					    UINT64_C(0x1111111111111111),
+					    UINT64_C(0x0101010101010101),
+					    UINT64_C(0x0001000100010001),
+					    UINT64_C(0x0000000100000001),
+					    1 };
+
+	return (mm_word_t)aligned[run];
+}
+
 /* The lowest bits of the free aligned runs of 2^(run + 1) bits; `runs` are those of 2^run bits. */
 static inline mm_word_t buddy_runs_above(mm_word_t runs, unsigned run)
 {
-	static const uint64_t aligned[] = {
-		UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
-		UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001),
-		UINT64_C(0x0000000100000001), 1
-	};
-
-	return runs & (mm_word_t)(runs >> (1u << run)) & (mm_word_t)aligned[run];
+	return runs & (mm_word_t)(runs >> (1u << run)) & buddy_aligned(run + 1);
 }
 
 /* The lowest bits of the free aligned runs of 2^run bits. */
@@ -274,7 +282,7 @@ static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm
 
 		lv->rows[row] = meta && needed ? meta + *used : NULL;
 		count = needed ? ((count - 1) >> BUDDY_F) + 1 : 0;
-		if (count > (SIZE_MAX - *used) / BUDDY_F)
+		if (count > SIZE_MAX >> 3 || (size_t)count * BUDDY_F > SIZE_MAX - *used) /* F < 8 */
 			return false;
 		*used += (size_t)count * BUDDY_F;
 	}
