@@ -266,20 +266,25 @@ static bool buddy_find(struct mm_buddy *b, const struct buddy_block *k, struct b
 	return any;
 }
 
-/* Take the unit that s->k.pfn is in, of level `from` above the blocks' own, and keep blocks of it. */
+/* Take the unit that s->k.pfn is in, of level `from` above the blocks' own, and keep blocks of it: a
+ * move, unless all of it is kept. */
 static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned from)
 {
 	struct buddy_set unit = { .k = { s->k.pfn, from, 0 }, .most = 1 };
-	bool taken;
+	mm_word_t keep;
+	bool taken, all;
 
-	buddy_begin(b);
+	s->pick = buddy_lowest(buddy_aligned(s->k.run), s->most);
+	keep = buddy_whole(s->pick, s->k.run);
+	all = keep == BUDDY_FULL && from == s->k.level + 1;
+	if (!all)
+		buddy_begin(b);
 	taken = buddy_take_lowest(b, &unit);
-	if (taken) {
-		s->k.pfn = unit.k.pfn;
-		s->pick = buddy_lowest(buddy_aligned(s->k.run), s->most);
-		buddy_split(b, &s->k, buddy_whole(s->pick, s->k.run), from);
-	}
-	buddy_end(b);
+	s->k.pfn = unit.k.pfn;
+	if (taken && !all)
+		buddy_split(b, &s->k, keep, from);
+	if (!all)
+		buddy_end(b);
 	return taken;
 }
 
@@ -495,17 +500,16 @@ enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at,
 {
 	struct buddy_set s;
 	enum mm_status st = buddy_take_set(b, &s, order, most);
+	uint32_t base;
 	mm_pfn_t i;
 
 	if (st != MM_OK)
 		return st;
 	i = buddy_index(b, s.k.level, s.k.pfn);
-	for (*got = 0; s.pick; ++*got) {
-		unsigned n = mm_highest_bit_word(s.pick);
-
-		at[*got] = (uint32_t)(buddy_frame(b, s.k.level, i, n) - b->base);
-		s.pick ^= buddy_bit(n);
-	}
+	base = (uint32_t)(buddy_frame(b, s.k.level, i, 0) - b->base); /* may lie before: it wraps */
+	*got = mm_count_bits_word(s.pick);
+	for (at += *got; s.pick; s.pick &= (mm_word_t)(s.pick - 1))
+		*--at = base + ((uint32_t)mm_lowest_bit_word(s.pick) << (BUDDY_F * s.k.level));
 	return MM_OK;
 }
 

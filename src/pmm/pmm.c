@@ -185,14 +185,13 @@ static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flag
 	return st;
 }
 
-enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
-			    mm_paddr_t *out)
+/* The same, and what flags ask for. */
+static enum mm_status pmm_take_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
+				  mm_paddr_t *out)
 {
-	enum mm_status st = MM_OK;
 	mm_pfn_t pfn;
+	enum mm_status st = pmm_take(pmm, order, flags, byte, &pfn);
 
-	if (flags >> 24 || pmm->ncpus == 0 || !hand_take(pmm, order, byte, &pfn))
-		st = pmm_take(pmm, order, flags, byte, &pfn);
 	if (st != MM_OK)
 		return st;
 	if (order != 0 && frame_marks_all(byte))
@@ -200,6 +199,18 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 	*out = mm_pfn_to_pa(pfn);
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, *out, order);
+	return MM_OK;
+}
+
+enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
+			    mm_paddr_t *out)
+{
+	mm_pfn_t pfn;
+
+	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC || (order != 0 && frame_marks_all(byte)) ||
+	    pmm->ncpus == 0 || !hand_take(pmm, order, byte, &pfn))
+		return pmm_take_as(pmm, order, flags, byte, out);
+	*out = mm_pfn_to_pa(pfn);
 	return MM_OK;
 }
 
@@ -220,7 +231,7 @@ static PMM_SLOW enum mm_status page_alloc_slow(struct mm_pmm *pmm, unsigned orde
 	st = pmm_check_flags(pmm, order, flags);
 	if (st != MM_OK)
 		return st;
-	return pmm_alloc_as(pmm, order, flags, pmm_byte(order, flags), out);
+	return pmm_take_as(pmm, order, flags, pmm_byte(order, flags), out);
 }
 
 /* What is not at hand goes round: all checks are there. */
