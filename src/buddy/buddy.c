@@ -291,7 +291,7 @@ static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned f
 /* One search, and the lowest place taken. MM_E_BUSY: somebody else was faster. */
 static enum mm_status buddy_try_lowest(struct mm_buddy *b, struct buddy_set *s)
 {
-	struct buddy_block found;
+	struct buddy_block found = s->k;
 	bool taken;
 
 	if (!buddy_find(b, &s->k, &found))
