@@ -96,6 +96,34 @@ static inline unsigned mm_count_bits64(uint64_t v)
 	return mm_count_bits32((uint32_t)v) + mm_count_bits32((uint32_t)(v >> 32));
 }
 
+/* Shifts of 64-bit values by a variable below 64. 32-bit CPUs do it half by half: gcc -Os calls a
+ * library for it on RV32, all compilers do on ARMv6-M. */
+static inline uint64_t mm_shl64(uint64_t v, unsigned n)
+{
+#if !MM_BITS_PORTABLE && UINTPTR_MAX > 0xffffffffu
+	return v << n;
+#else
+	uint32_t low = (uint32_t)v, high = (uint32_t)(v >> 32);
+
+	if (n >= 32)
+		return (uint64_t)(low << (n - 32)) << 32;
+	return (uint64_t)(high << n | low >> 1 >> (31 - n)) << 32 | low << n;
+#endif
+}
+
+static inline uint64_t mm_shr64(uint64_t v, unsigned n)
+{
+#if !MM_BITS_PORTABLE && UINTPTR_MAX > 0xffffffffu
+	return v >> n;
+#else
+	uint32_t low = (uint32_t)v, high = (uint32_t)(v >> 32);
+
+	if (n >= 32)
+		return high >> (n - 32);
+	return (uint64_t)(high >> n) << 32 | low >> n | high << 1 << (31 - n);
+#endif
+}
+
 /* The same for a word of the buddy's bitmaps. */
 static inline unsigned mm_lowest_bit_word(mm_word_t v)
 {

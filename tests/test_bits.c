@@ -15,6 +15,8 @@
 #define mm_lowest_bit_word plain_lowest_bit_word
 #define mm_highest_bit_word plain_highest_bit_word
 #define mm_count_bits_word plain_count_bits_word
+#define mm_shl64           plain_shl64
+#define mm_shr64           plain_shr64
 #include "bits.h"
 #undef MM_SRC_BITS_H
 #undef MM_BITS_PORTABLE
@@ -28,6 +30,8 @@
 #undef mm_lowest_bit_word
 #undef mm_highest_bit_word
 #undef mm_count_bits_word
+#undef mm_shl64
+#undef mm_shr64
 #include "bits.h"
 
 struct answer {
@@ -111,12 +115,27 @@ static void random_values(void **state)
 	}
 }
 
+/* From one bit to the next, by one: no shift by a variable is trusted. */
+static void shifts_move_every_bit(void **state)
+{
+	uint64_t left = UINT64_C(0x9e3779b97f4a7c15), right = left, v = left;
+
+	(void)state;
+	for (unsigned n = 0; n < 64; n++) {
+		assert_true(mm_shl64(v, n) == left && plain_shl64(v, n) == left);
+		assert_true(mm_shr64(v, n) == right && plain_shr64(v, n) == right);
+		left <<= 1;
+		right >>= 1;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pair_of_bits_and_its_inverse),
 		cmocka_unit_test(every_run_of_bits),
 		cmocka_unit_test(random_values),
+		cmocka_unit_test(shifts_move_every_bit),
 	};
 	return cmocka_run_group_tests_name("bits", tests, NULL, NULL);
 }

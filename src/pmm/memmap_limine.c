@@ -107,7 +107,8 @@ static enum mm_status limine_pa(const struct limine_intake *in, uint64_t va, mm_
 
 static enum mm_mem_type limine_type(const struct limine_intake *in, uint64_t number)
 {
-	switch (number) {
+	/* in 32 bits: some compilers call a library for the comparisons of a wider one */
+	switch (number > UINT32_MAX ? UINT32_MAX : (uint32_t)number) {
 	case 0:
 		return MM_MEM_USABLE;
 	case 2:

@@ -21,6 +21,7 @@
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
 #include <mmlib/pt_port.h>
+#include "bits.h"
 #include "hook.h"
 
 #define A64_FN static inline __attribute__((always_inline))
@@ -44,7 +45,7 @@
 /* Address bits of a leaf at a level. */
 A64_FN uint64_t a64_leaf_addr(unsigned level)
 {
-	return A64_ADDR & ~((UINT64_C(1) << (12 + 9 * level)) - 1);
+	return A64_ADDR & ~(mm_shl64(1, 12 + 9 * level) - 1);
 }
 
 A64_FN uint64_t a64_empty(const struct mm_pt *pt, unsigned level)

@@ -16,6 +16,7 @@
 #define MM_SRC_PORTS_RISCV64_H
 #include <mmlib/pt_port.h>
 #include <mmlib/pt_riscv64.h>
+#include "bits.h"
 #include "hook.h"
 
 #define RV64_FN static inline __attribute__((always_inline))
@@ -53,7 +54,7 @@ RV64_FN bool rv64_has_types(const struct mm_pt *pt)
 /* Bits that a leaf at this level must have clear. */
 RV64_FN uint64_t rv64_leaf_zero(const struct mm_pt *pt, unsigned level)
 {
-	uint64_t low = (UINT64_C(1) << (10 + 9 * level)) - (UINT64_C(1) << 10); /* V4 */
+	uint64_t low = mm_shl64(1, 10 + 9 * level) - (UINT64_C(1) << 10); /* V4 */
 	uint64_t types = rv64_has_types(pt) ? UINT64_C(3) << RV64_TYPE : 0;
 
 	return low | (RV64_HIGH & ~types) | pt->reserved;
@@ -105,7 +106,7 @@ RV64_FN uint64_t rv64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned leve
 
 RV64_FN uint64_t rv64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
 {
-	uint64_t type = RV64_FROM_TYPE >> ((attr & MM_PT_TYPE) >> 8) * 4 & 3;
+	uint64_t type = mm_shr64(RV64_FROM_TYPE, ((attr & MM_PT_TYPE) >> 8) * 4) & 3;
 	uint64_t entry = RV64_V | type << RV64_TYPE | pt->cfg.set_bits;
 
 	if (!(attr & MM_PT_TRACK))
@@ -122,7 +123,7 @@ RV64_FN uint64_t rv64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level
 
 RV64_FN uint32_t rv64_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	uint32_t attr = (uint32_t)(RV64_TO_TYPE >> (entry >> RV64_TYPE & 3) * 4 & 7) << 8;
+	uint32_t attr = (uint32_t)(mm_shr64(RV64_TO_TYPE, (entry >> RV64_TYPE & 3) * 4) & 7) << 8;
 
 	(void)pt;
 	(void)level;

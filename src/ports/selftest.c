@@ -42,13 +42,16 @@ static void line_add(struct selftest_line *line, const char *s)
 	line->text[line->n] = '\0';
 }
 
+/* At most two digits are ever needed. */
 static void line_add_number(struct selftest_line *line, uint32_t v)
 {
-	char digit[2] = { (char)('0' + v % 10), '\0' };
+	char tens = '0';
 
-	if (v >= 10) /* at most two digits are ever needed */
-		line_add(line, (char[2]){ (char)('0' + v / 10 % 10), '\0' });
-	line_add(line, digit);
+	for (; v >= 10; v -= 10)
+		tens++;
+	if (tens > '0')
+		line_add(line, (char[2]){ tens, '\0' });
+	line_add(line, (char[2]){ (char)('0' + v), '\0' });
 }
 
 static void selftest_print(const struct mm_selftest *t, const struct selftest_line *line)

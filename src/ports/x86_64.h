@@ -16,6 +16,7 @@
 #ifndef MM_SRC_PORTS_X86_64_H
 #define MM_SRC_PORTS_X86_64_H
 #include <mmlib/pt_port.h>
+#include "bits.h"
 
 #define X86_FN static inline __attribute__((always_inline))
 
@@ -36,13 +37,13 @@
 
 X86_FN uint64_t x86_64_pat(unsigned level)
 {
-	return UINT64_C(1) << (level ? X86_PAT_BIG : X86_PAT_LG2);
+	return 1u << (level ? X86_PAT_BIG : X86_PAT_LG2);
 }
 
 /* Address bits of a leaf at a level. Without PAT, which lies below them. */
 X86_FN uint64_t x86_64_leaf_addr(unsigned level)
 {
-	return X86_ADDR & ~((UINT64_C(1) << (12 + 9 * level)) - 1);
+	return X86_ADDR & ~(mm_shl64(1, 12 + 9 * level) - 1);
 }
 
 X86_FN uint64_t x86_64_empty(const struct mm_pt *pt, unsigned level)
@@ -76,22 +77,22 @@ X86_FN enum mm_status x86_64_check(const struct mm_pt *pt, uint32_t attr)
 /* PAT entry for a memory type, and back, as digits of a constant: no branches, so that a loop that
  * writes leaves computes all but the address once. Types are in order WB WT WC UC DEVICE. PAT
  * entries 5 to 7 are not ours; the reset value repeats 1 to 3 there. */
-#define X86_TYPE_TO_PAT UINT64_C(0x32410)
-#define X86_PAT_TO_TYPE UINT64_C(0x43124310)
+#define X86_TYPE_TO_PAT 0x32410u
+#define X86_PAT_TO_TYPE 0x43124310u
 
 X86_FN uint64_t x86_64_type(uint32_t attr, unsigned level)
 {
-	uint64_t pat = X86_TYPE_TO_PAT >> ((attr & MM_PT_TYPE) >> 8) * 4 & 7;
+	uint32_t pat = X86_TYPE_TO_PAT >> ((attr & MM_PT_TYPE) >> 8) * 4 & 7;
 
 	return (pat & 3) << 3 | (pat >> 2) << (level ? X86_PAT_BIG : X86_PAT_LG2);
 }
 
 X86_FN uint32_t x86_64_attr_type(uint64_t entry, unsigned level)
 {
-	uint64_t pat = entry >> 3 & 3;
+	uint32_t low = (uint32_t)entry, pat = low >> 3 & 3;
 
-	pat |= (entry >> (level ? X86_PAT_BIG : X86_PAT_LG2) & 1) << 2;
-	return (uint32_t)(X86_PAT_TO_TYPE >> pat * 4 & 7) << 8;
+	pat |= (low >> (level ? X86_PAT_BIG : X86_PAT_LG2) & 1) << 2;
+	return (X86_PAT_TO_TYPE >> pat * 4 & 7) << 8;
 }
 
 X86_FN uint64_t x86_64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)

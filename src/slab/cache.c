@@ -30,14 +30,15 @@ static uint8_t cache_order(uint32_t size, uint32_t max_order)
 	uint32_t best_waste = UINT32_MAX;
 
 	for (uint8_t order = 0; order <= CACHE_MAX_ORDER && order <= max_order; order++) {
-		uint32_t bytes = (uint32_t)MM_FRAME_SIZE << order, waste;
+		uint32_t bytes = (uint32_t)MM_FRAME_SIZE << order;
+		uint32_t objects = bytes / size, rest = bytes - objects * size;
+		uint32_t waste = rest << (CACHE_MAX_ORDER - order); /* per largest block */
 
-		if (bytes < size)
+		if (objects == 0)
 			continue;
-		waste = (bytes % size) << (CACHE_MAX_ORDER - order); /* per largest block */
-		if (bytes / size >= 8 && bytes % size <= bytes / 16)
+		if (objects >= 8 && rest <= bytes / 16)
 			return order;
-		if (waste < best_waste || bytes / size < 8) {
+		if (waste < best_waste || objects < 8) {
 			best = order;
 			best_waste = waste;
 		}

@@ -119,7 +119,7 @@ static bool pt_cfg_resolve(struct mm_pt *pt)
 		cfg->pa_bits = (uint8_t)most;
 	if (cfg->pa_bits <= port->level[0].shift)
 		return false;
-	pt->pa_last = UINT64_MAX >> (64 - cfg->pa_bits);
+	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #ifndef MM_SRC_VMM_PT_CORE_H
 #define MM_SRC_VMM_PT_CORE_H
 #include <mmlib/pt_port.h>
+#include "bits.h"
 #include "checked.h"
 #include "vmm/pt_entry.h"
 
@@ -35,7 +36,7 @@ struct pt_same {
 /* Bytes of an entry at @level, less one. */
 PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 {
-	return ((uint64_t)1 << port->level[level].shift) - 1;
+	return mm_shl64(1, port->level[level].shift) - 1;
 }
 
 PT_INLINE size_t pt_entries(const struct mm_pt_port *port, unsigned level)
@@ -45,13 +46,13 @@ PT_INLINE size_t pt_entries(const struct mm_pt_port *port, unsigned level)
 
 PT_INLINE size_t pt_index(const struct mm_pt_port *port, mm_vaddr_t va, unsigned level)
 {
-	return (size_t)(va >> port->level[level].shift) & (pt_entries(port, level) - 1);
+	return (size_t)mm_shr64(va, port->level[level].shift) & (pt_entries(port, level) - 1);
 }
 
 /* Smallest pages in an entry at @level. */
 PT_INLINE uint64_t pt_pages(const struct mm_pt_port *port, unsigned level)
 {
-	return (uint64_t)1 << (port->level[level].shift - port->level[0].shift);
+	return mm_shl64(1, (unsigned)(port->level[level].shift - port->level[0].shift));
 }
 
 PT_INLINE void *pt_slot(const struct mm_pt_port *port, void *table, size_t i)
@@ -78,14 +79,14 @@ PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa)
 /* Last byte of the @n-th entry at @level, counted from the one around @va. */
 PT_INLINE mm_vaddr_t pt_end(const struct mm_pt_port *port, mm_vaddr_t va, size_t n, unsigned level)
 {
-	return (va | pt_mask(port, level)) + (((uint64_t)n - 1) << port->level[level].shift);
+	return (va | pt_mask(port, level)) + mm_shl64((uint64_t)n - 1, port->level[level].shift);
 }
 
 /* Are two addresses under the same table of level @level? */
 PT_INLINE bool pt_same_table(const struct mm_pt_port *port, mm_vaddr_t a, mm_vaddr_t b,
 			     unsigned level)
 {
-	return !((a ^ b) >> port->level[level].shift >> port->level[level].bits);
+	return !mm_shr64(mm_shr64(a ^ b, port->level[level].shift), port->level[level].bits);
 }
 
 /* Entries of the table at @level from @va on, up to the end of the range or of the table. The last
@@ -94,7 +95,8 @@ PT_INLINE size_t pt_reach(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr
 			  unsigned level)
 {
 	size_t rest = pt_entries(port, level) - pt_index(port, va, level);
-	uint64_t more = (last >> port->level[level].shift) - (va >> port->level[level].shift);
+	uint8_t shift = port->level[level].shift;
+	uint64_t more = mm_shr64(last, shift) - mm_shr64(va, shift);
 
 	return more < rest ? (size_t)more + 1 : rest;
 }
@@ -140,8 +142,9 @@ PT_INLINE bool pt_va_ok(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t
 {
 	/* the bits that must be alike, as the low bits of a number */
 	unsigned shift = port->extension == MM_PT_VA_SIGN ? port->va_bits - 1u : port->va_bits;
-	uint64_t ones = shift < 64 ? UINT64_MAX >> shift : 0;
-	uint64_t low = shift < 64 ? va >> shift : 0, high = shift < 64 ? last >> shift : 0;
+	uint64_t ones = shift < 64 ? mm_shr64(UINT64_MAX, shift) : 0;
+	uint64_t low = shift < 64 ? mm_shr64(va, shift) : 0;
+	uint64_t high = shift < 64 ? mm_shr64(last, shift) : 0;
 
 	return low == high && ((low == 0 && port->extension != MM_PT_VA_ONES) ||
 			       (low == ones && port->extension != MM_PT_VA_ZERO));
