@@ -76,7 +76,7 @@
 #endif
 
 /* A word that bytes are changed in. */
-typedef uint32_t __attribute__((may_alias)) mm_byte_word;
+typedef uint32_t __attribute__((__may_alias__)) mm_byte_word;
 
 /* If *byte is `from`, make it `to`; tells whether it was. Done on the 32-bit word around it, since
  * compilers call a library for atomic bytes on some CPUs: the array it is in must cover whole

@@ -113,7 +113,7 @@ struct mm_page_cpu {
 	struct mm_hand hand[MM_HANDS + 1]; /**< @private the last one is for orders that are not kept */
 	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 2 + MM_HAND_GOING]; /**< @private
 	                                                                                   */
-} __attribute__((aligned(128)));
+} __attribute__((__aligned__(128)));
 
 /** A physical memory manager. All-zero is a valid one without memory: allocation answers
  *  #MM_E_STATE. */

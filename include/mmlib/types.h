@@ -14,7 +14,7 @@
 #define MM_END_DECLS   /**< closes it */
 #endif
 /** A result that must be looked at. */
-#define MM_NODISCARD __attribute__((warn_unused_result))
+#define MM_NODISCARD __attribute__((__warn_unused_result__))
 
 /** A physical address, bytes. 0 is a legal address. */
 #if MM_PADDR_BITS == 64

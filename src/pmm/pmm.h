@@ -6,7 +6,7 @@
 #include "../check.h"
 
 /* Keeps what is slow out of what is fast: no stack frame there, no registers to save. */
-#define PMM_SLOW __attribute__((noinline))
+#define PMM_SLOW __attribute__((__noinline__))
 
 /* Range that holds a frame, or NULL. */
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn);

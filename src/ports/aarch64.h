@@ -24,7 +24,7 @@
 #include "bits.h"
 #include "hook.h"
 
-#define A64_FN static inline __attribute__((always_inline))
+#define A64_FN static inline __attribute__((__always_inline__))
 
 #define A64_VALID  (UINT64_C(1) << 0)
 #define A64_TABLE  (UINT64_C(1) << 1) /* a table, or a page at level 0 */

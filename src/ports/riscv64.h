@@ -19,7 +19,7 @@
 #include "bits.h"
 #include "hook.h"
 
-#define RV64_FN static inline __attribute__((always_inline))
+#define RV64_FN static inline __attribute__((__always_inline__))
 
 #define RV64_V    (UINT64_C(1) << 0)
 #define RV64_R    (UINT64_C(1) << 1)

@@ -18,7 +18,7 @@
 #include <mmlib/pt_port.h>
 #include "bits.h"
 
-#define X86_FN static inline __attribute__((always_inline))
+#define X86_FN static inline __attribute__((__always_inline__))
 
 #define X86_P       (UINT64_C(1) << 0)
 #define X86_RW      (UINT64_C(1) << 1)

@@ -23,7 +23,7 @@
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
 #include "slab.h"
 
-void *const heap_no_magazine[MAGAZINE_WORDS] __attribute__((aligned(MAGAZINE_BYTES))) = { 0 };
+void *const heap_no_magazine[MAGAZINE_WORDS] __attribute__((__aligned__(MAGAZINE_BYTES))) = { 0 };
 
 static bool magazine_is_empty(void **top)
 {

@@ -40,7 +40,7 @@ struct mm_heap_cpu {
 	uint32_t drain; /* another CPU asks for what is here */
 	void **top[MM_CACHES_MAX];
 	void **spare[MM_CACHES_MAX];
-} __attribute__((aligned(128)));
+} __attribute__((__aligned__(128)));
 
 /* Descriptor of a slab, in pages of its cache's own. Bits and states follow it. */
 struct mm_slab {

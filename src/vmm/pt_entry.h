@@ -21,7 +21,7 @@
 #define MM_SRC_VMM_PT_ENTRY_H
 #include "atomic.h"
 
-#define PT_INLINE static inline __attribute__((always_inline))
+#define PT_INLINE static inline __attribute__((__always_inline__))
 #if MM_ATOMICS
 #define PT_LIVE /* atomic accesses are enough */
 #else
