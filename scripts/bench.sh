@@ -173,6 +173,14 @@ as_json() {
     END { print "\n]}" }'
 }
 
+# The yardstick in terms of the other one, for all programs: BENCH_PAIR64 (see bench.h).
+yardstick() {
+  local run
+  for ((run = 0; run < 16 * runs; run++)); do
+    echo "pair64 $("$dir/bench_yard-malloc-l1" pair64) x"
+  done | awk -f bench/merge.awk | awk '{ print $2 }'
+}
+
 # Each group several times, as memory lies elsewhere each time; what is quickly done, three times as often.
 measure() { # GROUP
   local run
@@ -184,6 +192,8 @@ measure() { # GROUP
 # Everything that was asked for, to FILE and as text. Fails if a figure is missing.
 run() { # FILE
   local group
+  BENCH_PAIR64=$(yardstick)
+  export BENCH_PAIR64
   : >"$1"
   for group in "${groups[@]}"; do
     measure "$group" | tee -a "$1" | as_text
@@ -192,7 +202,7 @@ run() { # FILE
     awk -v groups="${groups[*]}" -v cpus="$(nproc)" -f bench/missing.awk - "$1" >&2
 }
 
-for group in "${groups[@]}"; do
+for group in yard "${groups[@]}"; do
   "build_$group"
 done
 run "$dir/figures"
