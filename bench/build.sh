@@ -63,8 +63,10 @@ library() {
 #   call     mmlib is compiled by itself
 #   inline   mmlib and the work_*.c among the FILEs are one translation unit
 #   malloc   without mmlib
+# With placements set there is one more for each: bench_NAME-FORM-lLEVEL-BYTES has all code so many
+# bytes further on.
 program() {
-  local form=$1 name=$2 level=$3 binary out f objects=() plain=() unit=() flags=("${config[@]}")
+  local form=$1 name=$2 level=$3 binary pad out f objects=() plain=() unit=() flags=("${config[@]}")
   shift 3
   binary=$dir/bench_$name-$form-l$level
   stale "$binary" || return 0
@@ -93,6 +95,9 @@ program() {
     objects+=("$out/unit.o")
   fi
   finish
-  "$compiler" "${warnings[@]}" "${host[@]}" "${flags[@]}" -o "$binary" "bench/bench_$name.c" \
-    bench/bench.c bench/yard.c "${plain[@]}" "${objects[@]}" -lm
+  for pad in ${placements:-} ''; do
+    "$compiler" "${warnings[@]}" "${host[@]}" "${flags[@]}" "-DBENCH_PAD=${pad:-0}" \
+      -o "$binary${pad:+-$pad}" "bench/bench_$name.c" \
+      bench/bench.c bench/yard.c "${plain[@]}" "${objects[@]}" -lm
+  done
 }

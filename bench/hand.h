@@ -13,13 +13,17 @@ void bench_table_put(uint64_t pa);
 #define HAND_DECLARE(format)                                                                       \
 	int hand_##format##_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t length);        \
 	int hand_##format##_map_page(uint64_t *root, uint64_t va, uint64_t pa);                    \
+	int hand_##format##_map_live(uint64_t *root, uint64_t va, uint64_t pa, uint64_t length);   \
 	uint64_t hand_##format##_query(uint64_t *root, uint64_t va);                               \
 	uint64_t hand_##format##_sum(uint64_t *root, uint64_t va, uint64_t length);                \
 	int hand_##format##_protect(uint64_t *root, uint64_t va, uint64_t length);                 \
 	int hand_##format##_unmap(uint64_t *root, uint64_t va, uint64_t length);                   \
+	int hand_##format##_protect_live(uint64_t *root, uint64_t va, uint64_t length);            \
+	uint64_t hand_##format##_unmap_live(uint64_t *root, uint64_t va, uint64_t length,          \
+					    uint64_t *dirty);                                      \
 	int hand_##format##_discard(uint64_t *root, uint64_t va, uint64_t length);                 \
 	int hand_##format##_unmap_page(uint64_t *root, uint64_t va)
 HAND_DECLARE(x86_64);
 HAND_DECLARE(aarch64);
-HAND_DECLARE(sv39);
+HAND_DECLARE(riscv64);
 #endif

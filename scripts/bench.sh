@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Measure mmlib on this machine: one line a figure, with its yardstick of the same run.
-#   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page slab tiny pt size
+#   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page slab tiny pt sweep size
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
@@ -39,12 +39,12 @@ while [ $# -gt 0 ]; do
     --compiler) compiler=$2; shift ;;
     --expect) expected+=("$2"); shift ;;
     --help) usage; exit 0 ;;
-    yard | page | slab | tiny | pt | size) groups+=("$1") ;;
+    yard | page | slab | tiny | pt | sweep | size) groups+=("$1") ;;
     *) usage >&2; exit 2 ;;
   esac
   shift
 done
-[ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt size)
+[ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
 need_packages "$compiler"
 
 dir=build/bench/$(basename "$compiler")
@@ -125,11 +125,28 @@ run_tiny() { # RUN
   true
 }
 
+# What a loop of a few cycles costs depends on where in its cache lines its code lies (up to twice as
+# much), and any change elsewhere moves it. So each place counts alike.
 build_pt() {
-  program call pt 1 hand.c "${walker[@]}"
+  local placements="16 32 48"
+  program call pt 1 hand.c work_pt_inline.c "${walker[@]}"
+}
+run_placed() { # PROGRAM
+  local pad
+  for pad in '' -16 -32 -48; do
+    BENCH_ROUNDS=${BENCH_ROUNDS:-5} "$dir/$1$pad"
+  done
 }
 run_pt() { # RUN
-  [ "$1" -ge "$runs" ] || "$dir/bench_pt-call-l1"
+  run_placed bench_pt-call-l1
+}
+
+build_sweep() {
+  local placements="16 32 48"
+  program call sweep 1 hand.c work_pt_inline.c "${walker[@]}"
+}
+run_sweep() { # RUN
+  [ "$1" -ge "$runs" ] || run_placed bench_sweep-call-l1
 }
 
 build_size() {

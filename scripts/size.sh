@@ -30,25 +30,26 @@ compiler() {
 flags=(-std=c11 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-strict-aliasing -fvisibility=hidden -ffunction-sections -fdata-sections
   -Wall -Wextra -Werror -Iinclude -Isrc)
-mapfile -t library < <(sed -n "s/^  'src\/\(.*\)\.c',$/\1/p" meson.build)
+library=()
+while read -r f; do
+  [ ! -f "src/$f.c" ] || library+=("$f") # meson.build names what is to come
+done < <(sed -n "s/^  'src\/\(.*\)\.c',$/\1/p" meson.build)
 
 # configurations ARCH: lines `NAME FILE… [= FUNCTION…]`. First what each part adds to those below
 # it, then sums. With functions: what is left of the files if a kernel calls these and the linker
 # drops the rest.
 configurations() {
-  local f base='status ports/port'
-  local frames="$base pmm/memmap buddy/buddy $(echo src/pmm/pmm*.c)"
-  local heap="$frames $(echo src/slab/*.c)"
+  local f frames heap base='status ports/port'
   local boot='mm_memmap_init mm_memmap_add mm_pmm_init mm_page_alloc mm_page_free'
 
+  frames="$base pmm/memmap buddy/buddy $(echo src/pmm/pmm*.c)"
+  heap="$frames $(echo src/slab/*.c)"
   echo "port $base"
   echo selftest ports/selftest
   echo memmap pmm/memmap pmm/early
-  for f in "${library[@]}"; do
-    [[ $f != pmm/memmap_* ]] || echo "${f#pmm/} $f"
+  for f in "${library[@]}"; do # what firmware says, and readers of its formats
+    case $f in pmm/memmap | pmm/early | pmm/pmm*) ;; pmm/*) echo "${f#pmm/} $f" ;; esac
   done
-  echo fdt pmm/fdt
-  echo numa src/pmm/numa*.c
   echo buddy buddy/buddy
   echo pmm src/pmm/pmm*.c
   echo slab src/slab/*.c

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* A query and the loop around it in one translation unit, so that the compiler may inline one into the
+ * other: the walker folded to each format, and the query by hand. `flatten` asks for it in both. */
+#define HAND(format, op) inline_hand_##format##_##op
+#include "hand.c"
+#include "ports/aarch64.h"
+#include "ports/riscv64.h"
+#include "ports/x86_64.h"
+
+MM_PT_DECLARE(inline_pt_x86_64);
+#define MM_PT_PORT (&mm_port_x86_64)
+#define MM_PT_NAME inline_pt_x86_64
+#include "vmm/pt_walk.inc"
+#undef MM_PT_PORT
+#undef MM_PT_NAME
+
+MM_PT_DECLARE(inline_pt_aarch64);
+#define MM_PT_PORT (&mm_port_aarch64)
+#define MM_PT_NAME inline_pt_aarch64
+#include "vmm/pt_walk.inc"
+#undef MM_PT_PORT
+#undef MM_PT_NAME
+
+MM_PT_DECLARE(inline_pt_riscv64);
+#define MM_PT_PORT (&mm_port_sv39)
+#define MM_PT_NAME inline_pt_riscv64
+#include "vmm/pt_walk.inc"
+#undef MM_PT_PORT
+#undef MM_PT_NAME
+
+#define PAGE UINT64_C(4096)
+#define LOOPS(f, port)                                                                             \
+	const struct mm_pt_port *inline_##f##_port(void)                                           \
+	{                                                                                          \
+		return &port;                                                                      \
+	}                                                                                          \
+	__attribute__((flatten)) uint64_t inline_##f##_walker(                                     \
+		const struct mm_pt *pt, const uint32_t *order, uint32_t n, uint64_t va)            \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint32_t i = 0; i < n; i++) {                                                 \
+			struct mm_pt_run run;                                                      \
+			if (inline_pt_##f##_query(pt, va + order[i] * PAGE, &run) == MM_OK)        \
+				sum += run.pa;                                                     \
+		}                                                                                  \
+		return sum;                                                                        \
+	}                                                                                          \
+	__attribute__((flatten))                                                                   \
+	uint64_t inline_##f##_hand(uint64_t *root, const uint32_t *order, uint32_t n, uint64_t va) \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint32_t i = 0; i < n; i++)                                                   \
+			sum += inline_hand_##f##_query(root, va + order[i] * PAGE);                \
+		return sum;                                                                        \
+	}
+LOOPS(x86_64, mm_port_x86_64)
+LOOPS(aarch64, mm_port_aarch64)
+LOOPS(riscv64, mm_port_sv39)
