@@ -107,7 +107,7 @@
 
 /** Blocks of each of the orders 1 to 3 that each CPU keeps at hand. Range 1 to 16; 4 bytes each. */
 #ifndef MM_PAGE_SLOTS
-#define MM_PAGE_SLOTS 16
+#define MM_PAGE_SLOTS 12
 #endif
 
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16

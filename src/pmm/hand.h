@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Fast paths of page frames: a block that is at hand, and one that is kept. What is not done here is
- * done in pmm_cpu.c, whose theory also covers this file: nothing has changed then. */
+ * done in pmm_cpu.c, whose theory also covers this file: nothing has changed then.
+ *
+ * Written for few instructions: what is checked twice elsewhere is checked once, success leaves by a way
+ * of its own, and bytes, which may alias anything, are written last. */
 #ifndef MM_SRC_PMM_HAND_H
 #define MM_SRC_PMM_HAND_H
 #include "frame.h"
 #include "../local.h"
-
-/* The hand of an order. */
-static inline struct mm_hand *hand_of(struct mm_page_cpu *cpu, unsigned order)
-{
-	static const uint8_t number[MM_HAND_ORDER + 1] = { 0, 1, 2, 3, 6, 6, 6, 6, 6, 4 };
-
-	return &cpu->hand[order <= MM_HAND_ORDER ? number[order] : MM_HANDS];
-}
 
 static inline void hand_set_top(struct mm_hand *h, uint32_t top)
 {
 	mm_atomic_store_relaxed(&h->top, top);
 }
 
-/* The warmest block of a hand, with its head written. Bytes may alias anything, so they are written
- * last. */
+/* The warmest block of a hand, with its head written. */
 static inline bool hand_pop(struct mm_page_cpu *cpu, struct mm_hand *h, unsigned byte,
 			    mm_pfn_t *pfn)
 {
@@ -50,30 +44,10 @@ static inline bool hand_is_near(const struct mm_page_cpu *cpu, uint64_t at)
 	return away->top != away->bottom && (cpu->blocks[away->bottom] ^ at) < MM_WORD_BITS;
 }
 
-/* Take a block that is at hand, and write its head. pmm is ready. */
-static inline bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
-{
-	uintptr_t saved;
-	uint32_t number = local_pin(pmm->port, &saved);
-	bool got = false;
-
-	if (number < pmm->ncpus) {
-		struct mm_page_cpu *cpu = &pmm->cpus[number];
-
-		if (local_enter(&cpu->busy)) {
-			got = !mm_atomic_load_relaxed(&cpu->drain) &&
-			      hand_pop(cpu, hand_of(cpu, order), byte, pfn);
-			local_leave(&cpu->busy);
-		}
-	}
-	local_unpin(pmm->port, saved);
-	return got;
-}
-
 /* Keep a block at offset `at` whose head is `byte`, in its hand or to go back. */
 static inline bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, unsigned byte)
 {
-	struct mm_hand *h = hand_of(cpu, order);
+	struct mm_hand *h = &cpu->hand[order];
 	uint32_t top;
 
 	if (at > h->limit) { /* H5 */
@@ -90,24 +64,61 @@ static inline bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned orde
 	return true;
 }
 
-/* Keep a block whose head is `byte`, if it is of the range that this CPU keeps blocks of. pmm is ready,
- * pa is on a frame border. */
+/* What a fast path begins with: this CPU's hands, entered, or NULL. Ends with hand_exit(). */
+static inline struct mm_page_cpu *hand_enter(struct mm_pmm *pmm, uint32_t ncpus, uintptr_t *saved)
+{
+	uint32_t number = local_pin(pmm->port, saved);
+
+	if (number < ncpus && local_enter(&pmm->cpus[number].busy))
+		return &pmm->cpus[number];
+	local_unpin(pmm->port, *saved);
+	return NULL;
+}
+
+static inline void hand_exit(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uintptr_t saved)
+{
+	local_leave(&cpu->busy);
+	local_unpin(pmm->port, saved);
+}
+
+/* Take a block that is at hand, and write its head. */
+static inline bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
+{
+	uint32_t ncpus = pmm->ncpus; /* 0 if pmm is not ready */
+	struct mm_page_cpu *cpu;
+	uintptr_t saved;
+
+	if (order > MM_HAND_ORDER || ncpus == 0)
+		return false;
+	cpu = hand_enter(pmm, ncpus, &saved);
+	if (!cpu)
+		return false;
+	if (!mm_atomic_load_relaxed(&cpu->drain) && hand_pop(cpu, &cpu->hand[order], byte, pfn)) {
+		hand_exit(pmm, cpu, saved);
+		return true;
+	}
+	hand_exit(pmm, cpu, saved);
+	return false;
+}
+
+/* Keep a block whose head is `byte`, if it is of the range that this CPU keeps blocks of. pa is on a
+ * frame border. */
 static inline bool hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte)
 {
+	uint32_t ncpus = pmm->ncpus;
+	struct mm_page_cpu *cpu;
 	uintptr_t saved;
-	uint32_t number = local_pin(pmm->port, &saved);
-	bool kept = false;
 
-	if (number < pmm->ncpus) {
-		struct mm_page_cpu *cpu = &pmm->cpus[number];
-
-		if (local_enter(&cpu->busy)) {
-			kept = hand_keep(cpu, (uint64_t)(pa >> MM_FRAME_SHIFT) - cpu->base, order,
-					 byte);
-			local_leave(&cpu->busy);
-		}
+	if (order > MM_HAND_ORDER || ncpus == 0)
+		return false;
+	cpu = hand_enter(pmm, ncpus, &saved);
+	if (!cpu)
+		return false;
+	if (hand_keep(cpu, (uint64_t)(pa >> MM_FRAME_SHIFT) - cpu->base, order, byte)) {
+		hand_exit(pmm, cpu, saved);
+		return true;
 	}
-	local_unpin(pmm->port, saved);
-	return kept;
+	hand_exit(pmm, cpu, saved);
+	return false;
 }
 #endif

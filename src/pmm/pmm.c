@@ -175,7 +175,7 @@ static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flag
 	uint32_t zone = (flags >> 24 ? flags >> 24 : pmm->nzones) - 1;
 	enum mm_status st;
 
-	if (zone >= pmm->hot_zone && pmm->ncpus && pmm_cpu_pop(pmm, order, byte, pfn))
+	if (zone >= pmm->hot_zone && pmm_cpu_pop(pmm, order, byte, pfn))
 		return MM_OK;
 	st = pmm_from_zones(pmm, zone, order, pfn);
 	if (st != MM_OK && zone >= pmm->hot_zone && pmm->ncpus)
@@ -208,7 +208,7 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 	mm_pfn_t pfn;
 
 	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC || (order != 0 && frame_marks_all(byte)) ||
-	    pmm->ncpus == 0 || !hand_take(pmm, order, byte, &pfn))
+	    !hand_take(pmm, order, byte, &pfn))
 		return pmm_take_as(pmm, order, flags, byte, out);
 	*out = mm_pfn_to_pa(pfn);
 	return MM_OK;
@@ -239,7 +239,7 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 {
 	mm_pfn_t pfn;
 
-	if (!pmm || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC || pmm->ncpus == 0 ||
+	if (!pmm || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC ||
 	    !hand_take(pmm, order, FRAME_HEAD + order, &pfn))
 		return page_alloc_slow(pmm, order, flags, out);
 	*out = mm_pfn_to_pa(pfn);
@@ -321,7 +321,7 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 		return MM_E_DOUBLE_FREE;
 	if (order != 0 && frame_marks_all(byte))
 		pmm_clear_rest(r, pfn, order);
-	if (!pmm->ncpus || !pmm_cpu_push(pmm, r, pfn, order))
+	if (!pmm_cpu_push(pmm, r, pfn, order))
 		pmm_to_buddy(pmm, r, pfn, order);
 	return MM_OK;
 }
@@ -339,8 +339,7 @@ static PMM_SLOW enum mm_status page_free_slow(struct mm_pmm *pmm, mm_paddr_t pa,
 /* What is not kept at hand, or is wrong, goes round. */
 enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 {
-	if (!pmm || pmm->ncpus == 0 || pa & (MM_FRAME_SIZE - 1) ||
-	    !hand_give(pmm, pa, order, FRAME_HEAD + order))
+	if (!pmm || pa & (MM_FRAME_SIZE - 1) || !hand_give(pmm, pa, order, FRAME_HEAD + order))
 		return page_free_slow(pmm, pa, order);
 	return MM_OK;
 }

@@ -3,7 +3,7 @@
  * Problem      small blocks come and go often; the buddy's compare-and-swap on shared words is what
  *              CPUs would meet on.
  * Structure    each CPU keeps blocks of one range of the hot zone, last in first out: the last one
- *              freed is the warmest. A hand for each of the orders 0 to 3 and 9 (MM_HANDS). An empty
+ *              freed is the warmest. A hand for each of the orders 0 to 3 and 9. An empty
  *              hand takes from the lowest word of the bitmap that has blocks of its order, a full one
  *              gives its older half back, neighbours in one word together: one compare-and-swap for
  *              many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
@@ -34,13 +34,14 @@
 #include "pmm.h"
 #include "../buddy/buddy.h"
 
-#ifndef CPU_WINDOW /* tests make it small */
+#ifndef CPU_WINDOW       /* tests make it small */
 #define CPU_WINDOW 2048u /* frames */
 #endif
 
-static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, MM_HAND_ORDER, 0 };
+static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0 };
 static const uint8_t cpu_capacity[MM_HANDS] = {
-	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 2, MM_HAND_GOING
+	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 0, 0, 0, 0, 0, 2,
+	MM_HAND_GOING,
 };
 
 /* This CPU's hands, entered, or NULL. local_unpin() in every case. */
@@ -167,18 +168,27 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 	}
 }
 
+/* Are blocks of this order kept by anybody? */
+static bool cpu_keeps(const struct mm_pmm *pmm, unsigned order)
+{
+	return pmm->ncpus && order <= MM_HAND_ORDER && cpu_capacity[order];
+}
+
 bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
 {
 	uintptr_t saved;
-	struct mm_page_cpu *cpu = cpu_enter(pmm, &saved);
+	struct mm_page_cpu *cpu;
 	bool got = false;
 
+	if (!cpu_keeps(pmm, order))
+		return false;
+	cpu = cpu_enter(pmm, &saved);
 	if (cpu) {
-		struct mm_hand *hand = hand_of(cpu, order);
+		struct mm_hand *hand = &cpu->hand[order];
 
 		cpu_obey(pmm, cpu);
-		if (hand->top == hand->bottom && hand != &cpu->hand[MM_HANDS])
-			cpu_refill(pmm, cpu, (unsigned)(hand - cpu->hand));
+		if (hand->top == hand->bottom)
+			cpu_refill(pmm, cpu, order);
 		got = hand_pop(cpu, hand, byte, pfn);
 		local_leave(&cpu->busy);
 	}
@@ -208,16 +218,16 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
 	uintptr_t saved;
-	struct mm_page_cpu *cpu = cpu_enter(pmm, &saved);
+	struct mm_page_cpu *cpu;
 	bool kept = false;
 
+	if (!cpu_keeps(pmm, order))
+		return false;
+	cpu = cpu_enter(pmm, &saved);
 	if (cpu) {
-		struct mm_hand *hand = hand_of(cpu, order);
-		unsigned h = (unsigned)(hand - cpu->hand);
-
 		cpu_obey(pmm, cpu);
-		if (r == cpu->range && h < MM_HANDS)
-			kept = cpu_keep(pmm, cpu, h, (uint32_t)(pfn - r->first));
+		if (r == cpu->range)
+			kept = cpu_keep(pmm, cpu, order, (uint32_t)(pfn - r->first));
 		local_leave(&cpu->busy);
 	}
 	local_unpin(pmm->port, saved);
@@ -398,7 +408,7 @@ bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 			if (!cpu_verify_block(cpu, cpu->blocks[i], cpu_order[h]))
 				return false;
 	}
-	return cpu->hand[MM_HANDS].top == 0 && cpu->hand[MM_HANDS].end == 0;
+	return true;
 }
 
 #undef CPU_WINDOW
