@@ -9,14 +9,16 @@
 #include "frame.h"
 #include "../local.h"
 
-static inline void hand_set_top(struct mm_hand *h, uint32_t top)
+/* Compilers that weigh size make calls of these otherwise, and a fast path saves registers then. */
+#define HAND_FN static inline __attribute__((__always_inline__))
+
+HAND_FN void hand_set_top(struct mm_hand *h, uint32_t top)
 {
 	mm_atomic_store_relaxed(&h->top, top);
 }
 
 /* The warmest block of a hand, with its head written. */
-static inline bool hand_pop(struct mm_page_cpu *cpu, struct mm_hand *h, unsigned byte,
-			    mm_pfn_t *pfn)
+HAND_FN bool hand_pop(struct mm_page_cpu *cpu, struct mm_hand *h, unsigned byte, mm_pfn_t *pfn)
 {
 	uint32_t top = h->top, at;
 
@@ -30,14 +32,14 @@ static inline bool hand_pop(struct mm_page_cpu *cpu, struct mm_hand *h, unsigned
 }
 
 /* Put a block whose byte is 00 on top of a hand, which has room; top is that of the hand. */
-static inline void hand_push(struct mm_page_cpu *cpu, struct mm_hand *h, uint32_t top, uint32_t at)
+HAND_FN void hand_push(struct mm_page_cpu *cpu, struct mm_hand *h, uint32_t top, uint32_t at)
 {
 	cpu->blocks[top] = at;
 	hand_set_top(h, top + 1);
 }
 
 /* Is this frame a neighbour of those that are to go back? */
-static inline bool hand_is_near(const struct mm_page_cpu *cpu, uint64_t at)
+HAND_FN bool hand_is_near(const struct mm_page_cpu *cpu, uint64_t at)
 {
 	const struct mm_hand *away = &cpu->hand[MM_HAND_AWAY];
 
@@ -45,7 +47,7 @@ static inline bool hand_is_near(const struct mm_page_cpu *cpu, uint64_t at)
 }
 
 /* Keep a block at offset `at` whose head is `byte`, in its hand or to go back. */
-static inline bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, unsigned byte)
+HAND_FN bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, unsigned byte)
 {
 	struct mm_hand *h = &cpu->hand[order];
 	uint32_t top;
@@ -65,7 +67,7 @@ static inline bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned orde
 }
 
 /* What a fast path begins with: this CPU's hands, entered, or NULL. Ends with hand_exit(). */
-static inline struct mm_page_cpu *hand_enter(struct mm_pmm *pmm, uint32_t ncpus, uintptr_t *saved)
+HAND_FN struct mm_page_cpu *hand_enter(struct mm_pmm *pmm, uint32_t ncpus, uintptr_t *saved)
 {
 	uint32_t number = local_pin(pmm->port, saved);
 
@@ -75,14 +77,14 @@ static inline struct mm_page_cpu *hand_enter(struct mm_pmm *pmm, uint32_t ncpus,
 	return NULL;
 }
 
-static inline void hand_exit(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uintptr_t saved)
+HAND_FN void hand_exit(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uintptr_t saved)
 {
 	local_leave(&cpu->busy);
 	local_unpin(pmm->port, saved);
 }
 
 /* Take a block that is at hand, and write its head. */
-static inline bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
+HAND_FN bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
 {
 	uint32_t ncpus = pmm->ncpus; /* 0 if pmm is not ready */
 	struct mm_page_cpu *cpu;
@@ -103,7 +105,7 @@ static inline bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, 
 
 /* Keep a block whose head is `byte`, if it is of the range that this CPU keeps blocks of. pa is on a
  * frame border. */
-static inline bool hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte)
+HAND_FN bool hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte)
 {
 	uint32_t ncpus = pmm->ncpus;
 	struct mm_page_cpu *cpu;
