@@ -178,7 +178,7 @@ static void measure(const struct format *f, enum op op)
 		bench_record(&walker, f->walker(op), yard);
 	}
 	snprintf(name, sizeof(name), "%s.%s", f->name, op_names[op]);
-	pt_report(name, &walker);
+	pt_report("", name, &walker);
 }
 
 int main(void)

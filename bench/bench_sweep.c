@@ -80,10 +80,10 @@ static void measure(const struct format *f, uint32_t pages)
 		bench_record(&map, walker.map, hand.map);
 		bench_record(&unmap, walker.unmap, hand.unmap);
 	}
-	snprintf(name, sizeof(name), "%s.map_by_%u", f->name, pages);
-	pt_report(name, &map);
-	snprintf(name, sizeof(name), "%s.unmap_by_%u", f->name, pages);
-	pt_report(name, &unmap);
+	snprintf(name, sizeof(name), "%s.map.%u", f->name, pages);
+	pt_report("sweep.", name, &map);
+	snprintf(name, sizeof(name), "%s.unmap.%u", f->name, pages);
+	pt_report("sweep.", name, &unmap);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
  * here is inlined into the work. Included by one file of a program. */
 #ifndef BENCH_PT_OPS_H
 #define BENCH_PT_OPS_H
-#include "bench.h"
+#include "both.h"
 #include "hand.h"
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_riscv64.h>
@@ -312,21 +312,14 @@ static inline void pt_init(void)
 	memset(BENCH_TO_VIRT(ARENA), 0, TABLES * PAGE); /* no page faults while time is measured */
 }
 
-/* Prints hand.NAME and pt.NAME. In the series the loops by hand are the yardstick. A slice takes
- * milliseconds, so on a busy machine hardly one is calm: then all count. */
-static inline void pt_report(const char *name, struct bench_series *s)
+/* Prints PREFIXhand.NAME and PREFIXpt.NAME. In the series the loops by hand are the yardstick. */
+static inline void pt_report(const char *prefix, const char *name, struct bench_series *s)
 {
-	static struct bench_series hand;
-	char pt_name[64], hand_name[64];
+	char pt_name[80], hand_name[80];
 
-	if (s->calm < s->n / 2)
-		s->calm = s->n;
-	hand = *s;
-	memcpy(hand.value, s->yard, sizeof(hand.value));
-	snprintf(pt_name, sizeof(pt_name), "pt.%s", name);
-	snprintf(hand_name, sizeof(hand_name), "hand.%s", name);
-	bench_report(hand_name, &hand, "ns", NULL);
-	bench_report(pt_name, s, "ns", hand_name);
+	snprintf(pt_name, sizeof(pt_name), "%spt.%s", prefix, name);
+	snprintf(hand_name, sizeof(hand_name), "%shand.%s", prefix, name);
+	bench_report_both(pt_name, hand_name, s);
 }
 
 static inline void must(bool ok)

@@ -144,9 +144,13 @@ run_pt() { # RUN
 build_sweep() {
   local placements="16 32 48"
   program call sweep 1 hand.c work_pt_inline.c "${walker[@]}"
+  placements=
+  program call live 1 machine.c duo.c work_live.c
 }
 run_sweep() { # RUN
-  [ "$1" -ge "$runs" ] || run_placed bench_sweep-call-l1
+  [ "$1" -lt "$runs" ] || return 0
+  run_placed bench_sweep-call-l1
+  "$dir/bench_live-call-l1"
 }
 
 build_size() {

@@ -30,8 +30,13 @@ static inline bool mm_mul_size(size_t a, size_t b, size_t *out)
 	return !__builtin_mul_overflow(a, b, out);
 }
 
-/* Is v a physical address, or a number of bytes that one can tell? A function, since compilers warn
- * of a comparison that the types decide. */
+/* Does v fit 32 bits? A physical address? Functions, since compilers warn of a comparison that the
+ * types decide. */
+static inline bool mm_fits_32(uint64_t v)
+{
+	return v <= UINT32_MAX;
+}
+
 static inline bool mm_fits_paddr(uint64_t v)
 {
 	return v <= MM_PADDR_MAX;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The build matrix: compile the whole library with gcc and clang for each kind of CPU, as kernels
 # without a C library do, and look at what comes out: no warning, no undefined symbol but those that
-# the target may need, no writable data, no stack frame over 512 bytes.
+# the target may need, no name that a kernel may have too, no writable data, no stack frame over 512
+# bytes.
 #   tools/check_matrix.sh [--plant] [ROW…]
 #     --plant   instead of the library a file that breaks each rule; must fail in each row
 #     ROW       only these rows (patterns), for example 'armv6m*'
@@ -69,6 +70,11 @@ if [ "${1-}" = --plant ]; then
 unsigned long long mm_planted(const char *s, unsigned long long n);
 unsigned long strlen(const char *);
 unsigned long long mm_state;
+int planted(void);
+int planted(void)
+{
+	return 0;
+}
 unsigned long long mm_planted(const char *s, unsigned long long n)
 {
 	mm_state += strlen(s);
@@ -117,13 +123,14 @@ jobs_of() {
 
 # judge ROW: what its objects need together, and what they have
 judge() {
-  local objects=("$out/$1"/*.o) undefined data bad=0
+  local objects=("$out/$1"/*.o) undefined names data bad=0
   cat "$out/$1/log"
   [ ! -s "$out/$1/log" ] || bad=1
-  [ -f "${objects[0]}" ] || return 1
+  [ -n "$plant" ] || [ $bad -eq 0 ] || return 1 # objects are missing
   undefined=$(llvm-nm -P -g "${objects[@]}" |
     awk '$2 == "U" { need[$1] } $2 ~ /^[A-TV-Z]$/ { have[$1] } END { for (s in need) if (!(s in have)) print s }' |
     sort)
+  names=$(llvm-nm -P -g "${objects[@]}" | awk '$2 ~ /^[A-TV-Z]$/ && $1 !~ /^mm_/ { print $1 }')
   data=$(llvm-size -A "${objects[@]}" |
     awk '/^\.s?(data|bss|tdata|tbss)/ && !/^\.data\.rel\.ro/ { n += $2 } END { print n + 0 }')
   # shellcheck disable=SC2086
@@ -132,6 +139,11 @@ judge() {
   if [ -n "$undefined" ]; then
     # shellcheck disable=SC2086
     echo "$1: undefined symbols:" $undefined
+    bad=1
+  fi
+  if [ -n "$names" ]; then
+    # shellcheck disable=SC2086
+    echo "$1: names without mm_, see src/names.h:" $names
     bad=1
   fi
   if [ "$data" -ne 0 ]; then
@@ -165,7 +177,7 @@ while read -r name _; do
     bad=1
   fi
   if [ -n "$plant" ]; then
-    for what in 'undefined symbols:.* strlen' 'bytes of writable data' 'conversion' 'frame size'; do
+    for what in 'undefined symbols:.* strlen' 'names.*: planted$' 'bytes of writable data' 'conversion' 'frame size'; do
       grep -q "$what" "$out/verdict" || { echo "$name: did not notice $what"; missed=1; }
     done
     bad=1

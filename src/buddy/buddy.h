@@ -3,6 +3,7 @@
  * folder share. Theory in buddy.c. */
 #ifndef MM_SRC_BUDDY_BUDDY_H
 #define MM_SRC_BUDDY_BUDDY_H
+#include "../names.h"
 #include "summary.h"
 
 /* As many levels as frame numbers have bits for: no shift reaches them. */

@@ -4,6 +4,7 @@
 #define MM_SRC_PMM_PMM_H
 #include "frame.h"
 #include "../check.h"
+#include "../names.h"
 
 /* Keeps what is slow out of what is fast: no stack frame there, no registers to save. */
 #define PMM_SLOW __attribute__((__noinline__))

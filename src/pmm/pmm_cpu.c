@@ -33,6 +33,7 @@
 #include "hand.h"
 #include "pmm.h"
 #include "../buddy/buddy.h"
+#include "../checked.h"
 
 #ifndef CPU_WINDOW       /* tests make it small */
 #define CPU_WINDOW 2048u /* frames */
@@ -159,7 +160,7 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 	for (uint32_t n = 0; n < zone->nranges; n++) {
 		struct mm_range *r = &pmm->ranges[zone->first_range + (start + n) % zone->nranges];
 
-		if ((uint64_t)(r->last - r->first) > UINT32_MAX)
+		if (!mm_fits_32(r->last - r->first))
 			continue;
 		cpu_attach(pmm, cpu, r);
 		cpu->hand[h].end += room;

@@ -16,6 +16,7 @@
 #include "../bits.h"
 #include "../local.h"
 #include "../lock.h"
+#include "../names.h"
 #include "../pmm/pmm.h"
 
 /* A magazine is MAGAZINE_WORDS pointers, aligned to its size. Its objects are at the end:

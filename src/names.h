@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Names that files of the library share, as the linker sees them. A kernel may have a cache_init() or
+ * a slab_find() of its own, and two of a name do not link, or worse, one takes the other's place.
+ * tools/check_matrix.sh tells of a name that is missing here. */
+#ifndef MM_SRC_NAMES_H
+#define MM_SRC_NAMES_H
+#define buddy_any_free       mm_priv_buddy_any_free
+#define buddy_give_bulk      mm_priv_buddy_give_bulk
+#define buddy_take_bulk      mm_priv_buddy_take_bulk
+#define cache_free_in        mm_priv_cache_free_in
+#define cache_init           mm_priv_cache_init
+#define heap_free_page       mm_priv_heap_free_page
+#define heap_no_magazine     mm_priv_heap_no_magazine
+#define kmalloc_class_size   mm_priv_kmalloc_class_size
+#define magazine_alloc       mm_priv_magazine_alloc
+#define magazine_count       mm_priv_magazine_count
+#define magazine_flush_cpu   mm_priv_magazine_flush_cpu
+#define magazine_flush_depot mm_priv_magazine_flush_depot
+#define magazine_free        mm_priv_magazine_free
+#define magazine_release     mm_priv_magazine_release
+#define pmm_alloc_as         mm_priv_pmm_alloc_as
+#define pmm_any_at_hand      mm_priv_pmm_any_at_hand
+#define pmm_cpu_detach_all   mm_priv_pmm_cpu_detach_all
+#define pmm_cpu_drain        mm_priv_pmm_cpu_drain
+#define pmm_cpu_empty_all    mm_priv_pmm_cpu_empty_all
+#define pmm_cpu_frames       mm_priv_pmm_cpu_frames
+#define pmm_cpu_pop          mm_priv_pmm_cpu_pop
+#define pmm_cpu_push         mm_priv_pmm_cpu_push
+#define pmm_cpu_verify       mm_priv_pmm_cpu_verify
+#define pmm_find             mm_priv_pmm_find
+#define pmm_find_virt        mm_priv_pmm_find_virt
+#define pmm_free_as          mm_priv_pmm_free_as
+#define pmm_from_zone        mm_priv_pmm_from_zone
+#define pmm_refuse           mm_priv_pmm_refuse
+#define pmm_request_drain    mm_priv_pmm_request_drain
+#define pmm_to_buddy         mm_priv_pmm_to_buddy
+#define slab_find            mm_priv_slab_find
+#define slab_of              mm_priv_slab_of
+#define slab_put             mm_priv_slab_put
+#define slab_release         mm_priv_slab_release
+#define slab_take            mm_priv_slab_take
+#endif
