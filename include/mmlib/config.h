@@ -105,9 +105,10 @@
 #define MM_PAGE_MAGAZINE 128
 #endif
 
-/** Blocks of each of the orders 1 to 3 that each CPU keeps at hand. Range 1 to 16; 4 bytes each. */
+/** Blocks of each of the orders 1 to 3 that each CPU keeps at hand; of orders 4 to 8 it is 2, of order
+ *  9 it is 4. Range 1 to 16; 4 bytes each. */
 #ifndef MM_PAGE_SLOTS
-#define MM_PAGE_SLOTS 12
+#define MM_PAGE_SLOTS 14
 #endif
 
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16

@@ -82,13 +82,12 @@ struct mm_zone {
 	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 };
 
-/** Highest order that a CPU may keep blocks of at hand. It keeps orders 0 to 3, and 9, which is a large
- *  page where a frame is 4 KiB. */
+/** Highest order that a CPU keeps blocks of at hand: a large page where a frame is 4 KiB. */
 #define MM_HAND_ORDER 9u
 #define MM_HAND_AWAY  10u /**< single frames that go back: not for use, but neighbours go together */
 #define MM_HANDS      11u /**< one for each order, and #MM_HAND_AWAY */
 #ifndef MM_HAND_GOING     /* tests make it small */
-#define MM_HAND_GOING 32u /**< room of #MM_HAND_AWAY */
+#define MM_HAND_GOING 16u /**< room of #MM_HAND_AWAY */
 #endif
 
 /** Blocks of one order on one CPU: places bottom to top - 1 of mm_page_cpu::blocks. */
@@ -111,7 +110,7 @@ struct mm_page_cpu {
 	mm_pfn_t base;   /**< @private the range's first frame */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
-	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 2 + MM_HAND_GOING]; /**< @private
+	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 14 + MM_HAND_GOING]; /**< @private
 	                                                                                   */
 } __attribute__((__aligned__(128)));
 

@@ -66,15 +66,21 @@ HAND_FN bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, uns
 	return true;
 }
 
-/* What a fast path begins with: this CPU's hands, entered, or NULL. Ends with hand_exit(). */
-HAND_FN struct mm_page_cpu *hand_enter(struct mm_pmm *pmm, uint32_t ncpus, uintptr_t *saved)
+/* What a fast path begins with: enter this CPU's hands. If so, hand_exit() is due. */
+HAND_FN bool hand_enter(struct mm_pmm *pmm, uint32_t ncpus, struct mm_page_cpu **out,
+			uintptr_t *saved)
 {
 	uint32_t number = local_pin(pmm->port, saved);
 
-	if (number < ncpus && local_enter(&pmm->cpus[number].busy))
-		return &pmm->cpus[number];
+	if (number < ncpus) {
+		struct mm_page_cpu *cpu = &pmm->cpus[number];
+
+		*out = cpu;
+		if (local_enter(&cpu->busy))
+			return true;
+	}
 	local_unpin(pmm->port, *saved);
-	return NULL;
+	return false;
 }
 
 HAND_FN void hand_exit(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uintptr_t saved)
@@ -90,10 +96,7 @@ HAND_FN bool hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn
 	struct mm_page_cpu *cpu;
 	uintptr_t saved;
 
-	if (order > MM_HAND_ORDER || ncpus == 0)
-		return false;
-	cpu = hand_enter(pmm, ncpus, &saved);
-	if (!cpu)
+	if (order > MM_HAND_ORDER || ncpus == 0 || !hand_enter(pmm, ncpus, &cpu, &saved))
 		return false;
 	if (!mm_atomic_load_relaxed(&cpu->drain) && hand_pop(cpu, &cpu->hand[order], byte, pfn)) {
 		hand_exit(pmm, cpu, saved);
@@ -111,10 +114,7 @@ HAND_FN bool hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsign
 	struct mm_page_cpu *cpu;
 	uintptr_t saved;
 
-	if (order > MM_HAND_ORDER || ncpus == 0)
-		return false;
-	cpu = hand_enter(pmm, ncpus, &saved);
-	if (!cpu)
+	if (order > MM_HAND_ORDER || ncpus == 0 || !hand_enter(pmm, ncpus, &cpu, &saved))
 		return false;
 	if (hand_keep(cpu, (uint64_t)(pa >> MM_FRAME_SHIFT) - cpu->base, order, byte)) {
 		hand_exit(pmm, cpu, saved);

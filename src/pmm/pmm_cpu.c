@@ -3,7 +3,7 @@
  * Problem      small blocks come and go often; the buddy's compare-and-swap on shared words is what
  *              CPUs would meet on.
  * Structure    each CPU keeps blocks of one range of the hot zone, last in first out: the last one
- *              freed is the warmest. A hand for each of the orders 0 to 3 and 9. An empty
+ *              freed is the warmest. A hand for each of the orders 0 to 9. An empty
  *              hand takes from the lowest word of the bitmap that has blocks of its order, a full one
  *              gives its older half back, neighbours in one word together: one compare-and-swap for
  *              many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
@@ -39,11 +39,16 @@
 #define CPU_WINDOW 2048u /* frames */
 #endif
 
-static const uint8_t cpu_order[MM_HANDS] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0 };
 static const uint8_t cpu_capacity[MM_HANDS] = {
-	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 0, 0, 0, 0, 0, 2,
+	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 2, 2, 2, 2, 2, 4,
 	MM_HAND_GOING,
 };
+
+/* Order of the blocks of hand h. */
+static unsigned cpu_order(unsigned h)
+{
+	return h == MM_HAND_AWAY ? 0 : h;
+}
 
 /* This CPU's hands, entered, or NULL. local_unpin() in every case. */
 static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, uintptr_t *saved)
@@ -69,7 +74,7 @@ static uint32_t cpu_room(const struct mm_pmm *pmm, unsigned h)
 	uintptr_t all =
 		(uintptr_t)2 * cpu_capacity[h] * pmm->ncpus; /* twice what all CPUs may have */
 
-	return free >> cpu_order[h] < all ? 0 : cpu_capacity[h];
+	return free >> cpu_order(h) < all ? 0 : cpu_capacity[h];
 }
 
 /* Give the coldest blocks of hand h back until `keep` are left. */
@@ -81,8 +86,8 @@ static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, u
 
 	if (out == 0)
 		return;
-	pmm_count(pmm, cpu->range->zone, (uintptr_t)out << cpu_order[h]); /* M3 */
-	st = buddy_give_bulk(&cpu->range->buddy, cpu_order[h], blocks, out);
+	pmm_count(pmm, cpu->range->zone, (uintptr_t)out << cpu_order(h)); /* M3 */
+	st = buddy_give_bulk(&cpu->range->buddy, cpu_order(h), blocks, out);
 	MM_CHECK(pmm->port, st == MM_OK); /* H2 */
 	__builtin_memmove(blocks, blocks + out, keep * sizeof(*blocks));
 	hand_set_top(hand, hand->bottom + keep);
@@ -127,12 +132,12 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 	uint32_t *blocks = &cpu->blocks[hand->bottom], most = hand->end - hand->bottom;
 	unsigned got;
 
-	if (most > 2)
+	if (most > 4)
 		most /= 2;
-	if (cpu_order[h] > mm_buddy_max_order(buddy) ||
-	    buddy_take_bulk(buddy, cpu_order[h], blocks, most, &got) != MM_OK)
+	if (cpu_order(h) > mm_buddy_max_order(buddy) ||
+	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
-	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order[h])); /* M3 */
+	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */
 	if (h == 0 && cpu->span - blocks[got - 1] > CPU_WINDOW)
 		hand->limit = blocks[got - 1] + CPU_WINDOW;
 	else
@@ -172,7 +177,7 @@ static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 /* Are blocks of this order kept by anybody? */
 static bool cpu_keeps(const struct mm_pmm *pmm, unsigned order)
 {
-	return pmm->ncpus && order <= MM_HAND_ORDER && cpu_capacity[order];
+	return pmm->ncpus && order <= MM_HAND_ORDER;
 }
 
 bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
@@ -209,7 +214,7 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 	room = cpu_room(pmm, h);
 	hand->end = hand->bottom + room;
 	if (cpu_count(hand) >= room || (h == MM_HAND_AWAY && !hand_is_near(cpu, at)))
-		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room == 2 ? 0 : room / 2);
+		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room <= 4 ? 0 : room / 2);
 	if (room == 0)
 		return false;
 	hand_push(cpu, hand, hand->top, at);
@@ -372,7 +377,7 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)
 	mm_pfn_t frames = 0;
 
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		frames += (mm_pfn_t)cpu_count(&cpu->hand[h]) << cpu_order[h];
+		frames += (mm_pfn_t)cpu_count(&cpu->hand[h]) << cpu_order(h);
 	return frames;
 }
 
@@ -406,7 +411,7 @@ bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 		    (r && hand->limit > cpu->span)) /* H5 */
 			return false;
 		for (uint32_t i = hand->bottom; i < hand->top; i++)
-			if (!cpu_verify_block(cpu, cpu->blocks[i], cpu_order[h]))
+			if (!cpu_verify_block(cpu, cpu->blocks[i], cpu_order(h)))
 				return false;
 	}
 	return true;
