@@ -32,7 +32,17 @@ void bench_pin(unsigned cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set); /* where it is refused, figures are only noisier */
-	setpriority(PRIO_PROCESS, 0, -20);       /* the same */
+	sched_setscheduler(0, SCHED_FIFO,
+			   &(struct sched_param){ .sched_priority = 1 }); /* the same */
+}
+
+void bench_alone(bool on)
+{
+	const struct rlimit limit = { 5000000, 5000000 }; /* us: no bug may hold a CPU for ever */
+	const struct sched_param param = { .sched_priority = on ? 1 : 0 };
+
+	setrlimit(RLIMIT_RTTIME, &limit);
+	sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
 void bench_die(const char *what)
@@ -49,6 +59,21 @@ void bench_memory(uint64_t pa, uint64_t bytes)
 
 	if (got != want)
 		bench_die("no address space for simulated memory");
+}
+
+double bench_parts(void (*part)(void *arg), void *arg, unsigned parts)
+{
+	double sum = 0;
+
+	for (; parts; parts--) {
+		double start;
+
+		bench_now(); /* a system call */
+		start = bench_wall();
+		part(arg);
+		sum += bench_wall() - start;
+	}
+	return sum;
 }
 
 void bench_shuffle(uint32_t *v, uint32_t n, uint64_t *state)
@@ -96,6 +121,21 @@ unsigned bench_rounds(void)
 	return rounds == 0 ? 1 : rounds > BENCH_SERIES_MAX ? BENCH_SERIES_MAX : rounds;
 }
 
+/* Others wait while slices are taken: let them go on after some of them. */
+static void pause_sometimes(void)
+{
+	const struct timespec pause = { .tv_nsec = 25000000 };
+	static __thread double last;
+	double now = bench_wall();
+
+	if (last == 0)
+		last = now;
+	if (now - last < 100e6)
+		return;
+	nanosleep(&pause, NULL);
+	last = bench_wall();
+}
+
 bool bench_calm(void)
 {
 	static __thread long last;
@@ -113,8 +153,10 @@ bool bench_more(struct bench_series *s)
 	unsigned rounds = bench_rounds();
 	double now = bench_wall();
 
-	if (s->begin == 0)
+	if (s->begin == 0) {
 		s->begin = now;
+		bench_alone(true);
+	}
 	return s->calm < rounds && s->n < BENCH_SERIES_MAX &&
 	       now - s->begin < (rounds < 5 ? 1e9 : 15e9);
 }
@@ -127,6 +169,8 @@ void bench_record(struct bench_series *s, double value, double yard)
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm)
 {
 	unsigned i = s->n;
+
+	pause_sometimes();
 
 	if (i == BENCH_SERIES_MAX)
 		return;
@@ -147,15 +191,18 @@ static int compare_floats(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double median(const float *v, const float *over, unsigned n)
+/* Mean of the middle half of v[], or of v[]/over[]. */
+static double middle(const float *v, const float *over, unsigned n)
 {
 	static float sorted[BENCH_SERIES_MAX];
+	double sum = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		sorted[i] = over ? v[i] / over[i] : v[i];
 	qsort(sorted, n, sizeof(sorted[0]), compare_floats);
-	return n % 2 ? (double)sorted[n / 2]
-		     : ((double)sorted[n / 2 - 1] + (double)sorted[n / 2]) / 2;
+	for (unsigned i = n / 4; i < n - n / 4; i++)
+		sum += (double)sorted[i];
+	return sum / (n - n / 4 * 2);
 }
 
 /* How many of its samples count: the calm ones, if there are some. */
@@ -170,12 +217,12 @@ static unsigned counted(const struct bench_series *s)
 
 double bench_value(const struct bench_series *s)
 {
-	return median(s->value, NULL, counted(s));
+	return middle(s->value, NULL, counted(s));
 }
 
 double bench_ratio(const struct bench_series *s)
 {
-	return median(s->value, s->yard, counted(s));
+	return middle(s->value, s->yard, counted(s));
 }
 
 static void raw(const char *name, const struct bench_series *s)
@@ -191,13 +238,14 @@ static void raw(const char *name, const struct bench_series *s)
 void bench_report(const char *name, const struct bench_series *s, const char *unit,
 		  const char *yardstick)
 {
+	bench_alone(false);
 	raw(name, s);
-	if (s->calm < bench_rounds() / 4)
+	if (4 * s->calm < bench_rounds())
 		fprintf(stderr, "bench: %s: only %u slices were calm, the machine is too busy\n",
 			name, s->calm);
 	printf("%s %.4g %s", name, bench_value(s), unit);
 	if (yardstick)
-		printf(" %s %.4g %.5g", yardstick, median(s->yard, NULL, counted(s)),
+		printf(" %s %.4g %.5g", yardstick, middle(s->yard, NULL, counted(s)),
 		       bench_ratio(s));
 	putchar('\n');
 	fflush(stdout);

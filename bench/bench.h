@@ -9,17 +9,18 @@
  *
  *	static struct bench_series hot0;
  *
- *	for (unsigned r = 0; r < bench_rounds(); r++) {
- *		double yard = yard_glibc_pair64();
+ *	while (bench_more(&hot0)) {
+ *		double yard = yard_fetch_add();
  *
  *		bench_record(&hot0, slice_of_work(), yard);
  *	}
- *	bench_report("page.hot0.call", &hot0, "ns", "yard.glibc_pair64");
+ *	bench_report("page.hot0.call", &hot0, "ns", "yard.fetch_add");
  *
  * Times are CPU time of the thread, so time that others had is not in them. A slow clock slows both
  * slices of a couple alike, so their ratio keeps; couples in which the thread was put aside (its
- * caches are cold) are dropped. Reported are medians: of values, of yardsticks, of ratios.
- * scripts/bench.sh runs every program several times and takes the medians of the runs, because where
+ * caches are cold) are dropped. Reported are means of the middle half: of values, of yardsticks, of
+ * ratios. (Costs have modes, in which a slice or a run stays; a median would be one or the other.)
+ * scripts/bench.sh runs every program several times and takes such means of the runs, because where
  * memory lies differs between runs and changes the cost. */
 #ifndef BENCH_H
 #define BENCH_H
@@ -36,6 +37,9 @@ double bench_now(void);
 double bench_wall(void);
 /* Pin this thread, so that it keeps its caches. */
 void bench_pin(unsigned cpu);
+/* Let nobody interrupt this thread (nor those that it makes), where that is allowed. Between
+ * bench_more() and bench_report() it is so; bench_record() lets others have the CPU now and then. */
+void bench_alone(bool on);
 /* Report that something went wrong and stop: a figure of a failed run is worth nothing. */
 _Noreturn void bench_die(const char *what);
 /* Host memory behind [pa, pa + bytes) of the simulated machine; not touched. */
@@ -73,6 +77,12 @@ void bench_sample(struct bench_samples *s, double value);
 double bench_median(struct bench_samples *s);
 double bench_least(struct bench_samples *s);
 
+/* A slice of `parts` parts, each some ten microseconds long: ns of all. Before each the kernel is
+ * entered. For loops that do the same all the time: after half a millisecond without an interruption, CPUs
+ * forward their stores at another speed (13 or 10 ns a pair of frames here), and what a slice costs
+ * depends on when. Nor do kernels call 50,000 times in a row. */
+double bench_parts(void (*part)(void *arg), void *arg, unsigned parts);
+
 /* How many slices of each kind of work to take in this run: BENCH_ROUNDS in the environment. */
 unsigned bench_rounds(void);
 
@@ -94,11 +104,11 @@ void bench_record_if(struct bench_series *s, double value, double yard, bool cal
 bool bench_more(struct bench_series *s);
 /* Was this thread never put aside since the last call of this or bench_record()? */
 bool bench_calm(void);
-/* Print a figure: median value, median yardstick, median ratio. yardstick NULL: it has none. */
+/* Print a figure: middle value, yardstick and ratio. yardstick NULL: it has none. */
 void bench_report(const char *name, const struct bench_series *s, const char *unit,
 		  const char *yardstick);
 
-/* The medians that bench_report() prints. */
+/* The middle value and ratio that bench_report() prints. */
 double bench_value(const struct bench_series *s);
 double bench_ratio(const struct bench_series *s);
 
@@ -107,11 +117,6 @@ void bench_figure(const char *name, double value, const char *unit, const char *
 		  double yardstick_value);
 
 /* Yardsticks, ns: work that every machine has. A call is a slice of about half a millisecond. */
-double yard_fetch_add(void); /* an uncontended atomic addition */
-/* glibc's malloc(64), a store, free. What a pair costs in additions depends on where the process has its
- * memory (1.05 to 1.5 here), and hardly on anything else; so it is measured in many processes, for all
- * (BENCH_PAIR64 in the environment), and a slice is one of additions. */
-double yard_glibc_pair64(void);
-double yard_additions(void);      /* of a pair, in this run */
-double yard_additions_here(void); /* as it is in this process */
+double yard_fetch_add(void);    /* an uncontended atomic addition; the steadiest there is */
+double yard_glibc_pair64(void); /* malloc(64), a store, free */
 #endif

@@ -22,8 +22,8 @@ struct side {
 	bool ours;
 	pid_t pid;
 	int to, from;
-	bool takes_part;    /* in the job at hand */
-	struct answer last; /* yard: of the yardstick that is reported */
+	bool takes_part; /* in the job at hand */
+	struct answer last;
 	struct bench_series *beside_yard, *beside_side[SIDES_MAX];
 };
 
@@ -130,13 +130,14 @@ static void one_round(enum job job, unsigned round)
 {
 	for (unsigned i = 0; i < nsides; i++) {
 		struct side *s = &sides[(i + round) % nsides];
+		double pair64;
 
 		if (!s->takes_part)
 			continue;
+		pair64 = yard_glibc_pair64(); /* here, where malloc is glibc's */
 		s->last = ask(s, job, TURN);
-		if (!jobs[job].two) /* in additions so far */
-			s->last.yard *= yard_additions();
-		bench_record_if(s->beside_yard, s->last.ns, s->last.yard, s->last.ok);
+		bench_record_if(s->beside_yard, s->last.ns, job == PAIR64 ? pair64 : s->last.yard,
+				s->last.ok);
 	}
 }
 
@@ -176,7 +177,9 @@ static void name_of(char *out, size_t bytes, const struct side *s, enum job job)
 
 static void print(enum job job)
 {
-	const char *yard = jobs[job].two ? "yard.line_transfer" : "yard.glibc_pair64";
+	const char *yard = jobs[job].two   ? "yard.line_transfer"
+			   : job == PAIR64 ? "yard.glibc_pair64"
+					   : "yard.fetch_add";
 	char name[64], peer[64], both[128];
 
 	for (unsigned i = 0; i < nsides; i++) {

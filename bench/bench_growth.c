@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page frames of ever larger machines, 16 MiB to 16 TiB of simulated memory. Only metadata is real: 9.2
  * bits a frame, 4.7 GiB at the end; it is filled with 0xa5 before mmlib sees it. On each machine a pair
- * of order 0, one of order 9, and memory (1 GiB of it at most) taken and given back in sequence. The
+ * of order 0, one of order 9, and memory (128 MiB of it at most) taken and given back in sequence. The
  * yardstick of a machine is the one of 16 MiB: both are there at once, and work in turn.
  *
  *	bench_growth [LAST]     log2 of the bytes of the largest machine, default 44 */
@@ -13,7 +13,7 @@
 
 #define SMALLEST 24u
 #define HELD     3u /* blocks: 16 MiB has 8 of order 9 */
-#define BULK     (1u << 18)
+#define BULK     (1u << 15)
 #define SLICE    500e3               /* ns */
 #define APART    (UINT64_C(1) << 30) /* from the small machine to the other one */
 
@@ -50,16 +50,19 @@ static double bulk_slice(struct machine *m, uint32_t again)
 	return (bench_now() - t) / (double)done;
 }
 
+static void pairs_part(void *arg)
+{
+	work_pairs(*(unsigned *)arg, 4);
+}
+
 static double pair_slice(unsigned order, uint32_t again)
 {
 	double t;
 
 	work_hold(order, HELD);
-	t = bench_now();
-	work_pairs(order, again);
-	t = bench_now() - t;
+	t = bench_parts(pairs_part, &order, again);
 	work_let_go(order);
-	return t / (again * WORK_PAIRS);
+	return t / (again * 4 * WORK_PAIRS);
 }
 
 static double slice(struct machine *m, enum work work, uint32_t again)

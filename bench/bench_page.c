@@ -55,35 +55,40 @@ static void expect(uint32_t got, uint32_t want)
 
 static void print(const char *name, struct bench_series *s)
 {
-	bench_report(name, s, "ns", "yard.glibc_pair64");
+	bench_report(name, s, "ns", "yard.fetch_add");
 }
 
 /* ---- pairs ---- */
 
-static double pairs(unsigned order, uint32_t chunks)
-{
-	double t = bench_now();
+#define CHUNKS 4u /* of a part of a slice */
 
-	work_pairs(order, chunks);
-	return (bench_now() - t) / (chunks * WORK_PAIRS);
+static void pairs_part(void *arg)
+{
+	work_pairs(*(unsigned *)arg, CHUNKS);
 }
 
+static double pairs(unsigned order, unsigned parts)
+{
+	return bench_parts(pairs_part, &order, parts) / (parts * CHUNKS * WORK_PAIRS);
+}
+
+/* The pair of order 0 is beside one of malloc, which does the same to a CPU. */
 static void hot(const char *name, unsigned order)
 {
 	struct bench_series s = { .n = 0 };
-	uint32_t chunks;
+	unsigned parts;
 
 	work_hold(order, HELD);
 	pairs(order, 1);
-	chunks = 1 + (uint32_t)(SLICE / WORK_PAIRS / pairs(order, 10));
+	parts = 1 + (unsigned)(SLICE / (CHUNKS * WORK_PAIRS) / pairs(order, 3));
 	bench_calm();
 	while (bench_more(&s)) {
-		double yard = yard_glibc_pair64();
+		double yard = order ? yard_fetch_add() : yard_glibc_pair64();
 
-		bench_record(&s, pairs(order, chunks), yard);
+		bench_record(&s, pairs(order, parts), yard);
 	}
 	work_let_go(order);
-	print(name, &s);
+	bench_report(name, &s, "ns", order ? "yard.fetch_add" : "yard.glibc_pair64");
 }
 
 /* ---- bulk: all of memory, in slices ---- */
@@ -94,7 +99,7 @@ static void hot(const char *name, unsigned order)
 static void take_pieces(struct bench_series *s)
 {
 	for (uint32_t i = 0; i < PIECES; i++) {
-		double yard = yard_glibc_pair64(), t = bench_now();
+		double yard = yard_fetch_add(), t = bench_now();
 
 		expect(work_take(frames[0] + i * PIECE, PIECE, 0), PIECE);
 		bench_record(s, (bench_now() - t) / PIECE, yard);
@@ -104,7 +109,7 @@ static void take_pieces(struct bench_series *s)
 static void give_pieces(struct bench_series *s)
 {
 	for (uint32_t i = 0; i < PIECES; i++) {
-		double yard = yard_glibc_pair64(), t = bench_now();
+		double yard = yard_fetch_add(), t = bench_now();
 
 		work_give(frames[0] + i * PIECE, PIECE, 0);
 		bench_record(s, (bench_now() - t) / PIECE, yard);
@@ -140,7 +145,7 @@ static void big(void)
 
 	bench_calm();
 	while (bench_more(&take)) {
-		double yard = yard_glibc_pair64(), alloc = 0, free = 0;
+		double yard = yard_fetch_add(), alloc = 0, free = 0;
 		bool calm;
 
 		for (uint32_t r = 0; r < again; r++) {
@@ -172,10 +177,11 @@ static void churn(const char *name, bool failures)
 	c.target = FRAMES / 4 * 3;
 	work_churn(&c, 600000);
 	c.done = c.failed = 0;
+	bench_alone(true);
 	bench_calm();
 	for (unsigned r = 2 * bench_rounds(); r;
 	     r--) { /* so many, whatever is calm: it is counted */
-		double yard = yard_glibc_pair64(), t;
+		double yard = yard_fetch_add(), t;
 		uint64_t before = c.done;
 
 		t = bench_now();
@@ -199,7 +205,7 @@ static double mean(const struct duo_time *t)
 /* A loop of pairs on one CPU or on both; the other one waits. */
 struct pair_work {
 	void (*pairs)(unsigned order, uint32_t chunks);
-	uint32_t chunks;
+	unsigned parts;
 	unsigned cpus; /* a bit for each */
 };
 
@@ -207,8 +213,10 @@ static void pairs_on(unsigned cpu, void *arg)
 {
 	struct pair_work *w = arg;
 
-	if (w->cpus >> cpu & 1)
-		w->pairs(0, w->chunks);
+	for (unsigned i = 0; i < w->parts && w->cpus >> cpu & 1; i++) {
+		bench_now(); /* as in bench_parts() */
+		w->pairs(0, CHUNKS);
+	}
 }
 
 /* Both CPUs at once over each alone. */
@@ -228,8 +236,8 @@ static double both_over_one(struct pair_work *w, bool *calm)
 
 static void hold_on(unsigned cpu, void *arg)
 {
-	(void)cpu;
-	work_hold(0, *(unsigned *)arg);
+	if (cpu == *(unsigned *)arg)
+		work_hold(0, HELD);
 }
 
 static void let_go_on(unsigned cpu, void *arg)
@@ -239,14 +247,14 @@ static void let_go_on(unsigned cpu, void *arg)
 	work_let_go(0);
 }
 
-/* What mmlib's pair costs more on two CPUs, over what a loop of empty functions costs more. */
+/* What mmlib's pair costs more on two CPUs, over what additions cost more that have nothing in common. */
 static void two_hot(void)
 {
 	static struct bench_series s;
-	struct pair_work own = { work_pairs, 80, 0 }, null = { work_null_pairs, 400, 0 };
-	unsigned held = HELD;
+	struct pair_work own = { work_pairs, 20, 0 }, null = { work_null, 50, 0 };
 
-	duo_run(hold_on, &held);
+	for (unsigned cpu = 0; cpu < 2; cpu++) /* one by one: always the same frames */
+		duo_run(hold_on, &cpu);
 	while (bench_more(&s)) {
 		bool own_calm, null_calm;
 		double yard = both_over_one(&null, &null_calm);
@@ -379,7 +387,7 @@ static void init_time(void)
 
 	bench_calm();
 	while (bench_more(&s)) {
-		double yard = yard_glibc_pair64(), t = 0;
+		double yard = yard_fetch_add(), t = 0;
 
 		for (unsigned i = 0; i < 100; i++)
 			t += machine_start(MACHINE_RAM, BYTES, 1);

@@ -103,20 +103,25 @@ static uint32_t slices(double ns)
 	return 1 + (uint32_t)(SLICE_NS / ns);
 }
 
+#define CHUNKS 4u /* of a part of a slice */
+
+static void pair_part(void *arg)
+{
+	(void)arg;
+	work_pairs(CHUNKS);
+}
+
 static double pair_slice(void)
 {
-	double t = bench_now();
-
-	work_pairs(again);
-	return (bench_now() - t) / (again * WORK_PAIRS);
+	return bench_parts(pair_part, NULL, again) / (again * CHUNKS * WORK_PAIRS);
 }
 
 static void pair_prepare(void)
 {
 	work_hold();
-	again = 20;
+	again = 3;
 	pair_slice();
-	again = slices(pair_slice() * WORK_PAIRS);
+	again = slices(pair_slice() * CHUNKS * WORK_PAIRS);
 }
 
 static size_t batch_size(enum job job)
@@ -281,6 +286,16 @@ static bool prepare(enum job job)
 	return true;
 }
 
+static struct answer turn(enum job job)
+{
+	struct answer a;
+
+	bench_alone(true);
+	a = of_two(job) ? turn_of_two(job) : turn_of_one(job);
+	bench_alone(false);
+	return a;
+}
+
 static void finish(enum job job)
 {
 	if (job == PAIR64)
@@ -301,7 +316,7 @@ static void serve(void)
 		if (r.step == PREPARE)
 			a.ok = prepare(r.job);
 		else if (r.step == TURN)
-			a = of_two(r.job) ? turn_of_two(r.job) : turn_of_one(r.job);
+			a = turn(r.job);
 		else
 			finish(r.job);
 		if (write(1, &a, sizeof(a)) != (ssize_t)sizeof(a))

@@ -43,6 +43,10 @@ finish() {
   [ $failed -eq 0 ]
 }
 
+compile_source() { # LEVEL SOURCE OBJECT
+  "$compiler" "${warnings[@]}" "${kernel[@]}" "${config[@]}" "-DMM_CHECKS=$1" -c "$2" -o "$3"
+}
+
 # library LEVEL: sets archive, mmlib without page tables with that level of checks.
 library() {
   local out=$dir/l$1 f
@@ -51,8 +55,7 @@ library() {
   rm -rf "$out"
   mkdir -p "$out"
   for f in "${library[@]}"; do
-    start "$compiler" "${warnings[@]}" "${kernel[@]}" "${config[@]}" "-DMM_CHECKS=$1" \
-      -c "$f" -o "$out/${f//\//_}.o"
+    start compile_source "$1" "$f" "$out/${f//\//_}.o"
   done
   finish
   ar rcs "$archive" "$out"/*.o
@@ -66,28 +69,33 @@ library() {
 # With placements set there is one more for each: bench_NAME-FORM-lLEVEL-BYTES has all code so many
 # bytes further on.
 program() {
-  local form=$1 name=$2 level=$3 binary pad out f objects=() plain=() unit=() flags=("${config[@]}")
+  local form=$1 name=$2 level=$3 binary pad out f object objects=() last=() unit=() own flags
   shift 3
   binary=$dir/bench_$name-$form-l$level
   stale "$binary" || return 0
   out=$binary.objects
   rm -rf "$out" # what is half built is not newer
   mkdir -p "$out"
-  flags+=("-DMM_CHECKS=$level")
+  flags=("${config[@]}" "-DMM_CHECKS=$level" -DBENCH_PAD=0)
   case $form in
-    call) library "$level"; objects+=("$archive") ;;
+    call) library "$level"; last=("$archive") ;;
     inline) unit=("${library[@]}") ;;
-    malloc) flags=(-DBENCH_MALLOC "${config[@]}") ;;
+    malloc) flags+=(-DBENCH_MALLOC) ;;
   esac
-  for f; do
-    [[ $f == src/* ]] || f=bench/$f
+  for f in "bench_$name.c" bench.c yard.c "$@"; do
+    object=$out/$f.o
+    own=("${host[@]}")
     case $form:$f in
-      inline:*/work_*) unit+=("$f") ;;
-      *:*/work_* | *:*/hand* | *:src/*)
-        start "$compiler" "${warnings[@]}" "${kernel[@]}" "${flags[@]}" -c "$f" -o "$out/${f//\//_}.o"
-        objects=("$out/${f//\//_}.o" "${objects[@]}") ;;
-      *) plain+=("$f") ;;
+      inline:work_*) unit+=("bench/$f"); continue ;;
+      *:src/*) # beside the library, for all programs
+        object=$dir/l$level/${f//\//_}.o
+        objects+=("$object")
+        ! stale "$object" || start compile_source "$level" "$f" "$object"
+        continue ;;
+      *:work_* | *:hand*) own=("${kernel[@]}") ;;
     esac
+    start "$compiler" "${warnings[@]}" "${own[@]}" "${flags[@]}" -c "bench/$f" -o "$object"
+    objects+=("$object")
   done
   if [ ${#unit[@]} -gt 0 ]; then
     printf '#include "%s"\n' "${unit[@]}" >"$out/unit.c"
@@ -96,8 +104,7 @@ program() {
   fi
   finish
   for pad in ${placements:-} ''; do
-    "$compiler" "${warnings[@]}" "${host[@]}" "${flags[@]}" "-DBENCH_PAD=${pad:-0}" \
-      -o "$binary${pad:+-$pad}" "bench/bench_$name.c" \
-      bench/bench.c bench/yard.c "${plain[@]}" "${objects[@]}" -lm
+    echo "__asm__(\".text\\n\\t.skip ${pad:-0}\\n\");" >"$out/pad.c"
+    "$compiler" "${host[@]}" -o "$binary${pad:+-$pad}" "$out/pad.c" "${objects[@]}" "${last[@]}" -lm
   done
 }

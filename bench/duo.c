@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* See duo.h. The second thread sleeps between slices, so that it takes nothing from others; for a slice
  * both meet at a barrier and start together. Words that both write have cache lines of their own. */
+#define _GNU_SOURCE
 #include "duo.h"
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +34,7 @@ static void meet(atomic_uint *word, unsigned round)
 static void *partner(void *arg)
 {
 	(void)arg;
-	bench_pin(1);
+	bench_alone(true);
 	bench_cpu = 1;
 	for (unsigned round = 1;; round++) {
 		double start;
@@ -54,6 +56,8 @@ bool duo_ready(void)
 {
 	static bool ready;
 	pthread_t thread;
+	pthread_attr_t attr;
+	cpu_set_t set;
 
 	if (ready)
 		return true;
@@ -61,8 +65,11 @@ bool duo_ready(void)
 		fprintf(stderr, "bench: one CPU: no figures of two\n");
 		return false;
 	}
-	if (sem_init(&duo.wake, 0, 0) || pthread_create(&thread, NULL, partner, NULL) ||
-	    pthread_detach(thread))
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	if (sem_init(&duo.wake, 0, 0) || pthread_attr_init(&attr) ||
+	    pthread_attr_setaffinity_np(&attr, sizeof(set), &set) ||
+	    pthread_create(&thread, &attr, partner, NULL) || pthread_detach(thread))
 		bench_die("no second thread");
 	return ready = true;
 }

@@ -7,9 +7,19 @@ function middle(v, n,   i, j, t, sum) {
   for (i = 1 + int(n / 4); i <= n - int(n / 4); i++) sum += v[i]
   return sum / (n - 2 * int(n / 4))
 }
-function column(table, name,   i, v) {
-  for (i = 1; i <= count[name]; i++) v[i] = table[name, i]
-  return middle(v, count[name])
+# Runs in which a line took another time to the other CPU than in the middle one were on what is another
+# machine: the host moved a CPU. They are left out.
+function column(table, name,   i, v, n, like) {
+  n = count[name]
+  for (i = 1; i <= n; i++) v[i] = beside[name, i]
+  middle(v, n)
+  like = v[int((n + 1) / 2)]
+  n = 0
+  for (i = 1; i <= count[name]; i++)
+    if (yard[name] != "yard.line_transfer" ||
+        (beside[name, i] <= 1.25 * like && like <= 1.25 * beside[name, i]))
+      v[++n] = table[name, i]
+  return middle(v, n)
 }
 !($1 in count) { order[++names] = $1; unit[$1] = $3; yard[$1] = $4 }
 {

@@ -128,9 +128,10 @@ static void op_early(struct fuzz *z, struct input *in)
 
 static enum mm_mem_type type_of_number(unsigned number, struct model *m)
 {
-	static const enum mm_mem_type known[] = { MM_MEM_USABLE, MM_MEM_RESERVED,
+	static const enum mm_mem_type known[] = { MM_MEM_USABLE,       MM_MEM_RESERVED,
 						  MM_MEM_ACPI_RECLAIM, MM_MEM_ACPI_NVS,
-						  MM_MEM_BAD, 0, MM_MEM_PERSISTENT };
+						  MM_MEM_BAD,          0,
+						  MM_MEM_PERSISTENT };
 
 	if (number >= 1 && number <= 7 && known[number - 1])
 		return known[number - 1];
@@ -174,7 +175,7 @@ static void op_pvh_hostile(struct input *in)
 	uint8_t image[512] = { 0 };
 	const struct mm_boot_info before = { 1, 2, 3, 4 };
 	struct mm_boot_info info = before;
-	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+	struct memory m = { .bytes = image, .n = sizeof(image), .base = 0x1000 };
 
 	put(image, 0x336ec578, 4);
 	image[4] = 1;
@@ -202,7 +203,7 @@ static void op_pvh_hostile(struct input *in)
 static const char *pvh_owner(void)
 {
 	uint8_t image[256] = { 0 };
-	struct memory m = { image, sizeof(image), 0x1000, 0, NULL };
+	struct memory m = { .bytes = image, .n = sizeof(image), .base = 0x1000 };
 	struct mm_mem e[2];
 	struct mm_memmap map;
 
@@ -223,7 +224,7 @@ static void op_pvh(struct fuzz *z, struct input *in)
 	uint8_t image[1024] = { 0 };
 	const unsigned entries = 1 + byte(in) % 6, frame = byte(in) % FRAMES, text = byte(in);
 	const unsigned own = cell_at(window[1] + frame * F);
-	struct memory m = { image, sizeof(image), cell_base[own], 0, NULL };
+	struct memory m = { .bytes = image, .n = sizeof(image), .base = cell_base[own] };
 	struct mm_boot_info info;
 	struct model next;
 	unsigned i;

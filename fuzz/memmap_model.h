@@ -108,8 +108,8 @@ static inline void outward(unsigned *first, unsigned *last)
 
 /* --- The model --- */
 
-static inline void model_claim(struct model *m, unsigned first, unsigned last, enum mm_mem_type type,
-			const char *owner)
+static inline void model_claim(struct model *m, unsigned first, unsigned last,
+			       enum mm_mem_type type, const char *owner)
 {
 	if (type != MM_MEM_USABLE)
 		outward(&first, &last);
@@ -212,7 +212,7 @@ static inline void check_all(const struct fuzz *z)
 /* An operation that claims [first, last] ended with status: it must have had room or changed
  * nothing. */
 static inline void settle(struct fuzz *z, const struct fuzz *was, const struct model *next,
-		   enum mm_status status)
+			  enum mm_status status)
 {
 	if (model_count(next) > z->map.capacity) {
 		check(status == MM_E_2BIG && memcmp(z, was, sizeof(*z)) == 0);
@@ -236,28 +236,50 @@ static inline void pick_cells(struct input *in, unsigned *first, unsigned *last)
 	*last = a < b ? b : a;
 }
 
-/* A range as firmware gives it, with what the model makes of it. */
-static inline void pick_range(struct input *in, struct model *m, enum mm_mem_type type, const char *owner,
-		       uint64_t *base, uint64_t *length)
-{
-	unsigned first, last, how = byte(in);
+/* A range as firmware gives it. */
+struct span {
+	uint64_t base, length;
+	unsigned first, last; /* the cells that it is, clipped where the address space ends */
+	bool wraps;
+};
 
-	pick_cells(in, &first, &last);
-	*base = cell_base[first];
-	*length = cell_last(last) - cell_base[first] + 1; /* 0 for the whole address space */
+static inline void pick_span(struct input *in, struct span *s)
+{
+	unsigned how = byte(in);
+
+	s->wraps = false;
+	pick_cells(in, &s->first, &s->last);
+	s->base = cell_base[s->first];
+	s->length = cell_last(s->last) - s->base + 1; /* 0 for the whole address space */
 	if (how >= 248) {
-		*length = 0;
-	} else if (how >= 236 && first > 1) {
-		last = CELLS - 1;
-		*length = how & 1 ? UINT64_MAX : UINT64_MAX - *base + 2; /* both wrap */
-		m->dropped.wrapped++;
-		if (type == MM_MEM_USABLE)
-			return;
+		s->length = 0;
+	} else if (how >= 236 && s->first > 1) {
+		s->wraps = true;
+		s->last = CELLS - 1;
+		s->length = how & 1 ? UINT64_MAX : UINT64_MAX - s->base + 2;
 	}
-	if (*length == 0)
-		m->dropped.empty++;
-	else
-		model_claim(m, first, last, type, owner);
+}
+
+/* What mm_memmap_add() must make of it. */
+static inline void model_add(struct model *m, const struct span *s, enum mm_mem_type type,
+			     const char *owner)
+{
+	m->dropped.wrapped += s->wraps;
+	m->dropped.empty += s->length == 0;
+	if (s->length > 0 && !(s->wraps && type == MM_MEM_USABLE))
+		model_claim(m, s->first, s->last, type, owner);
+}
+
+/* Both at once. */
+static inline void pick_range(struct input *in, struct model *m, enum mm_mem_type type,
+			      const char *owner, uint64_t *base, uint64_t *length)
+{
+	struct span s;
+
+	pick_span(in, &s);
+	model_add(m, &s, type, owner);
+	*base = s.base;
+	*length = s.length;
 }
 
 /* A map with room for at most CAPACITY entries, as many as the input says. */
@@ -284,25 +306,32 @@ const char *__asan_default_options(void)
 	return "quarantine_size_mb=16";
 }
 
-/* Memory that a format's structure points into: n bytes at address `base`. What is read lies in a
- * block of exactly its length, and is gone at the next read. */
+/* Memory that a format's structure points into: n bytes at address `base`, also round the end of the
+ * address space, so that who goes round it by mistake gets an answer. What is read lies in a
+ * block of exactly its length, and is gone at the next read; of single bytes, which texts are read
+ * by, it changes. */
 struct memory {
 	const uint8_t *bytes;
 	size_t n;
 	uint64_t base;
 	unsigned calls;
 	uint8_t *granted;
+	size_t granted_bytes;
 };
 
 static inline const void *memory_grant(struct memory *m, uint64_t at, size_t bytes)
 {
 	check(bytes > 0 && ++m->calls < 300000);
-	if (at < m->base || at - m->base >= m->n || bytes > m->n - (at - m->base))
+	check(at + (bytes - 1) >= at); /* nobody asks for what goes round the end */
+	if (at - m->base >= m->n || bytes > m->n - (at - m->base))
 		return NULL;
 	check(bytes <= 64);
-	free(m->granted);
-	m->granted = malloc(bytes);
-	check(m->granted != NULL);
+	if (bytes != 1 || m->granted_bytes != 1) {
+		free(m->granted);
+		m->granted = malloc(bytes);
+		check(m->granted != NULL);
+		m->granted_bytes = bytes;
+	}
 	return memcpy(m->granted, m->bytes + (at - m->base), bytes);
 }
 
@@ -316,6 +345,7 @@ static inline void memory_end(struct memory *m)
 {
 	free(m->granted);
 	m->granted = NULL;
+	m->granted_bytes = 0;
 }
 
 static inline bool same_info(const struct mm_boot_info *a, const struct mm_boot_info *b)

@@ -6,7 +6,7 @@
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
 #     --quick        hardly any slices: shows that all works; times mean nothing
-#     --runs N       of each program, default 5; medians are reported
+#     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
 #     --expect NAME  fail if this figure is missing (those in bench/names always are expected)
 #     --help         this text, and what is not measured yet
@@ -26,6 +26,7 @@ usage() {
 compiler=${CC:-gcc}
 json=
 runs=5
+often=15 # runs of what is quickly done
 agree=false
 quick=false
 expected=()
@@ -34,8 +35,8 @@ while [ $# -gt 0 ]; do
   case $1 in
     --json) json=$2; shift ;;
     --agree) agree=true ;;
-    --quick) quick=true; runs=1; export BENCH_ROUNDS=2 ;;
-    --runs) runs=$2; shift ;;
+    --quick) quick=true; runs=1; often=1; export BENCH_ROUNDS=2 ;;
+    --runs) runs=$2; often=$((3 * runs)); shift ;;
     --compiler) compiler=$2; shift ;;
     --expect) expected+=("$2"); shift ;;
     --help) usage; exit 0 ;;
@@ -60,30 +61,33 @@ run_yard() { # RUN
 }
 
 build_page() {
-  local files=(machine.c duo.c work_page.c)
+  local placements="16 32 48" files=(machine.c duo.c work_page.c)
   program call page 1 "${files[@]}"
   program call page 2 "${files[@]}"
   program inline page 1 "${files[@]}"
   program call growth 1 "${files[@]}"
 }
 run_page() { # RUN
-  "$dir/bench_page-call-l1" hot
-  "$dir/bench_page-inline-l1" inline
+  local pads=('' -16 -32 -48)
+  "$dir/bench_page-call-l1${pads[$1 % 4]}" hot
+  "$dir/bench_page-inline-l1${pads[$1 % 4]}" inline
   [ "$1" -lt "$runs" ] || return 0
-  "$dir/bench_page-call-l1" call
-  "$dir/bench_page-call-l2" hardened
-  [ "$1" -gt 0 ] || "$dir/bench_growth-call-l1" $($quick && echo 34) # 12 GB would be touched again
+  "$dir/bench_page-call-l1${pads[$1 % 4]}" call
+  "$dir/bench_page-call-l2${pads[$1 % 4]}" hardened
+  [ "$1" -lt $(((runs + 1) / 2)) ] || return 0 # up to 5 GB are filled each time
+  "$dir/bench_growth-call-l1" $($quick && echo 34)
 }
 
 build_slab() {
-  local level files=(machine.c duo.c work_slab.c)
+  local placements="16 32 48" level files=(machine.c duo.c work_slab.c)
   for level in 0 1 2; do
     program call slab $level "${files[@]}"
   done
   program inline slab 0 "${files[@]}"
   program inline slab 1 "${files[@]}"
   program malloc slab 1 duo.c work_slab.c
-  program malloc drive 1 duo.c
+  placements=
+  program malloc drive 1
   need_packages libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 }
 peers=(glibc mimalloc jemalloc tcmalloc)
@@ -98,16 +102,17 @@ resident() { # NAME PROGRAM [PRELOAD]
   echo "$1 $(LD_PRELOAD=${3:-} "$2" rss) x"
 }
 run_slab() { # RUN
-  local peer library sides=()
+  local peer library sides=() pads=('' -16 -32 -48)
+  local pad=${pads[$1 % 4]}
   for peer in l0 l1 l2; do
-    sides+=("$peer=$dir/bench_slab-call-$peer")
+    sides+=("$peer=$dir/bench_slab-call-$peer$pad")
   done
   for peer in l0 l1; do
-    sides+=("$peer.inline=$dir/bench_slab-inline-$peer")
+    sides+=("$peer.inline=$dir/bench_slab-inline-$peer$pad")
   done
   for peer in "${peers[@]}"; do
     library=$(preload "$peer")
-    sides+=("$peer=$dir/bench_slab-malloc-l1${library:+=$library}")
+    sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
   "$dir/bench_drive-malloc-l1" pair64 "${sides[@]}"
   [ "$1" -lt "$runs" ] || return 0
@@ -177,18 +182,10 @@ as_json() {
     END { print "\n]}" }'
 }
 
-# The yardstick in terms of the other one, for all programs: BENCH_PAIR64 (see bench.h).
-yardstick() {
-  local run
-  for ((run = 0; run < 16 * runs; run++)); do
-    echo "pair64 $("$dir/bench_yard-malloc-l1" pair64) x"
-  done | awk -f bench/merge.awk | awk '{ print $2 }'
-}
-
-# Each group several times, as memory lies elsewhere each time; what is quickly done, three times as often.
+# Each group several times, as memory lies elsewhere each time.
 measure() { # GROUP
   local run
-  for ((run = 0; run < 3 * runs; run++)); do
+  for ((run = 0; run < often; run++)); do
     "run_$1" $run || return
   done | awk -f bench/merge.awk
 }
@@ -196,8 +193,6 @@ measure() { # GROUP
 # Everything that was asked for, to FILE and as text. Fails if a figure is missing.
 run() { # FILE
   local group
-  BENCH_PAIR64=$(yardstick)
-  export BENCH_PAIR64
   : >"$1"
   for group in "${groups[@]}"; do
     measure "$group" | tee -a "$1" | as_text
@@ -206,7 +201,7 @@ run() { # FILE
     awk -v groups="${groups[*]}" -v cpus="$(nproc)" -f bench/missing.awk - "$1" >&2
 }
 
-for group in yard "${groups[@]}"; do
+for group in "${groups[@]}"; do
   "build_$group"
 done
 run "$dir/figures"

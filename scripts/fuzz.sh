@@ -3,6 +3,7 @@
 # Fuzz one target, with its oracle, and say what it found.
 #   scripts/fuzz.sh                      list the targets
 #   scripts/fuzz.sh TARGET [SECONDS]     default 60 seconds; a finding is kept and replayed
+#   scripts/fuzz.sh --runs N TARGET      the long form: N executions, however long they take
 #   scripts/fuzz.sh --plant N TARGET [SECONDS]
 #                                        the same with bug N of src/hook.h planted: must find it
 set -euo pipefail
@@ -11,22 +12,32 @@ cd "$(dirname "$0")/.."
 need_packages clang libclang-rt-14-dev meson gcc libfdt-dev
 
 plant=0
-if [ "${1-}" = --plant ]; then
-  plant=$2
+runs=
+while [ $# -ge 2 ]; do
+  case $1 in
+    --plant) plant=$2 ;;
+    --runs) runs=$2 ;;
+    *) break ;;
+  esac
   shift 2
-fi
+done
 list() { sed -n "s/^  '\([a-z0-9_]*\)': \[.*/\1/p" fuzz/meson.build; }
 if [ "${1-}" = --list ]; then
   list
   exit 0
 fi
 if [ $# -lt 1 ]; then
-  echo "usage: scripts/fuzz.sh [--plant N] TARGET [SECONDS]; targets:"
+  echo "usage: scripts/fuzz.sh [--plant N] [--runs N] TARGET [SECONDS]; targets:"
   list | sed 's/^/  /'
   exit 2
 fi
 target=$1
 seconds=${2:-60}
+if [ -n "$runs" ]; then
+  long="$runs executions" limit=-runs=$runs
+else
+  long="$seconds s" limit=-max_total_time=$seconds
+fi
 dir=build/fuzz
 [ "$plant" = 0 ] || dir=build/fuzz-plant$plant
 [ -d "$dir" ] || CC=clang meson setup "$dir" -Dfuzz=true -Dtests=disabled -Dplant="$plant" -Db_lundef=false >/dev/null
@@ -36,9 +47,9 @@ work=$dir/work-$target
 mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
-echo "fuzz_$target: $seconds s, corpus and findings in $work"
+echo "fuzz_$target: $long, corpus and findings in $work"
 set +e
-"$dir/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -print_final_stats=1 \
+"$dir/fuzz/fuzz_$target" "$limit" -max_len=4096 -timeout=10 -print_final_stats=1 \
   -artifact_prefix="$work/findings/" "${corpus[@]}" >"$work/log" 2>&1
 status=$?
 set -e

@@ -5,6 +5,7 @@
 # package_there PACKAGE: is it, or what is needed of it, on this machine?
 package_there() {
   case $1 in
+    acpica-tools) command -v iasl ;;
     lld) command -v ld.lld ;;
     xz-utils) command -v xz ;;
     llvm) command -v llvm-ar ;;

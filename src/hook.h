@@ -34,6 +34,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_SLAB_BIT     5 /* slab: the last object of a word is handed out twice */
 #define MM_PLANT_MULTIBOOT    6 /* Multiboot: the last byte of a module is not reserved */
 #define MM_PLANT_UEFI         7 /* UEFI: memory that runtime services use is called usable */
+#define MM_PLANT_ACPI         8 /* ACPI: an entry may reach past the end of its table */
 #define MM_PLANT_LIMINE       9 /* Limine: memory of an unknown kernel can be given back */
 /* Races, for the schedule explorer: */
 #define MM_PLANT_SUM_RECHECK 10 /* summary: who cleared a bit does not look at the word again */

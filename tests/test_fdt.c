@@ -284,9 +284,6 @@ static void numa_nodes_of_qemu_are_known(void **state)
 	assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, b.bytes, PA, NULL, &b.numa), MM_OK);
 	assert_int_equal(mm_numa_nodes(&b.numa), 2);
 	assert_int_equal(mm_numa_node_of_cpu(&b.numa, 0), MM_NUMA_NONE);
-	prepare(&b);
-	assert_int_equal(mm_numa_use_domains(&b.numa, (uint32_t[4]){ 0 }), MM_OK);
-	assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, b.bytes, PA, NULL, &b.numa), MM_E_INVAL);
 }
 
 /* One CPU of a /cpus, which stays open. */
@@ -800,6 +797,42 @@ static void far_node(struct box *b)
 	matrix(b, 0, 4, 20, 12);
 }
 
+/* Three ids with gaps: of memory, of a CPU, and of a distance. */
+static void ids_with_gaps_are_domains(void **state)
+{
+	static struct box b;
+	uint32_t domains[4];
+
+	(void)state;
+	open_tree(&b, 1, 1);
+	memory(&b, "memory", 0, 0x1000);
+	cell(&b, "numa-node-id", 0x70000000);
+	close_node(&b);
+	open_cpus(&b, 1);
+	cpu(&b, "cpu", "cpu", 5, 0xfffffff0);
+	close_node(&b);
+	matrix(&b, 0x70000000, 9, 33, 12);
+	close_node(&b);
+	close_tree(&b);
+	assert_refused(&b, MM_E_2BIG);
+	for (uint32_t room = 1; room < 4; room++) {
+		prepare(&b);
+		assert_int_equal(mm_numa_init(&b.numa, b.ranges, 16, b.distances, room), MM_OK);
+		assert_int_equal(mm_numa_use_cpus(&b.numa, b.cpus, 8), MM_OK);
+		assert_int_equal(mm_numa_use_domains(&b.numa, domains), MM_OK);
+		assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, b.bytes, PA, NULL, &b.numa),
+				 room < 3 ? MM_E_2BIG : MM_OK);
+		assert_int_equal(mm_numa_nodes(&b.numa), room < 3 ? 0 : 3);
+	}
+	assert_int_equal(mm_numa_node_of_domain(&b.numa, 9), 0);
+	assert_int_equal(mm_numa_node_of_domain(&b.numa, 0x70000000), 1);
+	assert_int_equal(mm_numa_node_of(&b.numa, 0xfff), 1);
+	assert_int_equal(mm_numa_node_of_cpu(&b.numa, 5), 2);
+	assert_int_equal(mm_numa_distance(&b.numa, 1, 0), 33);
+	assert_int_equal(mm_numa_distance(&b.numa, 0, 1), 33);
+	assert_int_equal(mm_numa_verify(&b.numa), MM_OK);
+}
+
 static void cpu_of_two_nodes(struct box *b)
 {
 	open_cpus(b, 1);
@@ -987,6 +1020,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_tree_with_everything_gives_this_map),
 		cmocka_unit_test(numa_nodes_of_qemu_are_known),
 		cmocka_unit_test(a_cpu_may_have_several_threads_or_no_node),
+		cmocka_unit_test(ids_with_gaps_are_domains),
 		cmocka_unit_test(the_console_of_qemu_is_found),
 		cmocka_unit_test(random_trees_read_as_libfdt_reads_them_at_any_alignment),
 		cmocka_unit_test(a_blob_that_is_cut_anywhere_changes_nothing),

@@ -532,22 +532,24 @@ static void addresses_that_do_not_fit_are_faults(void **state)
 	put(m->byte + RSDPRESP + 8, 0, 8);
 	put_file(m, MODFILES + 40, 0x100000000, 0x1000, 0);
 	assert_int_equal(intake(&b, m, NULL), narrow);
-	put_file(m, MODFILES + 40, 0xfffff000, 0x2000, 0);
-	assert_int_equal(intake(&b, m, NULL), MM_OK);
+	put_file(m, MODFILES + 40, 0xfffff000, 0x100002000, 0);
+	struct mm_boot_info info;
+	assert_int_equal(intake(&b, m, &info), MM_OK);
 	assert_int_equal(b.map.dropped.beyond, MM_PADDR_BITS == 32);
+	assert_int_equal(at(&b.map, 0xffffffff), MM_MEM_INITRD);
+	assert_true(info.module == 0xfffff000 && info.module_bytes == 0x100002000);
 	free_memory(m);
 }
 
 /* Everything is readable, up to the end of the address space. */
 static const void *generous_reader(void *ctx, mm_vaddr_t va, size_t bytes)
 {
-	static const uint8_t zeros[64];
 	struct memory *m = ctx;
 	const void *mine = reader(ctx, va, bytes);
 
 	if (mine)
 		return mine;
-	assert_true(bytes <= sizeof(zeros));
+	assert_true(bytes <= 64);
 	assert_true(va > UINT64_MAX / 4 * 3); /* did not go round */
 	return m->byte + SIZE - 64;
 }
@@ -558,16 +560,21 @@ static void lists_and_texts_do_not_go_round_the_end_of_the_address_space(void **
 	static const struct {
 		size_t field;
 		uint64_t at;
+		size_t pointers; /* what the far end of memory is full of: pointers there, or no zeros */
 	} row[] = {
-		{ MEMMAP + 16, UINT64_MAX - 15 }, { MEMMAP + 16, UINT64_MAX - 18 },
-		{ MODRESP + 16, UINT64_MAX - 7 }, { MODPOINTERS, UINT64_MAX - 38 },
-		{ POINTERS, UINT64_MAX - 22 },    { KERNELFILE + 32, UINT64_MAX - 100 },
+		{ MEMMAP + 16, UINT64_MAX - 15, ENTRIES },
+		{ MEMMAP + 16, UINT64_MAX - 18, ENTRIES },
+		{ MODRESP + 16, UINT64_MAX - 7, MODFILES },
+		{ MODPOINTERS, UINT64_MAX - 38, 0 },
+		{ POINTERS, UINT64_MAX - 22, 0 },
+		{ KERNELFILE + 32, UINT64_MAX - 100, 0 },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		struct memory *m = new_memory();
 		struct box b;
 
-		memset(m->byte + SIZE - 64, 0xff, 64); /* pointers and texts without end */
+		for (size_t p = SIZE - 64; p < SIZE; p += 8)
+			put(m->byte + p, row[i].pointers ? virt(row[i].pointers) : UINT64_MAX, 8);
 		put(m->byte + row[i].field, row[i].at, 8);
 		box_init(&b, ROOM);
 		assert_int_equal(mm_memmap_add_limine(&b.map, generous_reader, m, &m->limine, NULL),

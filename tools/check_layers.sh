@@ -47,6 +47,8 @@ layer "boot map with PVH" $intake src/pmm/memmap_pvh.c
 layer "boot map with Multiboot 1" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot.c
 # shellcheck disable=SC2086
 layer "boot map with Multiboot 2" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot2.c
+layer "boot map with UEFI" src/pmm/memmap.c src/pmm/memmap_uefi.c
+layer "boot map with Limine" src/pmm/memmap.c src/pmm/memmap_limine.c
 layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c src/pmm/memmap_fdt.c
 layer "NUMA nodes" src/pmm/numa.c
 # shellcheck disable=SC2086

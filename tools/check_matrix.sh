@@ -23,8 +23,8 @@ rows() {
   cat <<END
 x86_64-clang clang --target=x86_64-none-elf -mgeneral-regs-only -mno-red-zone -O2 -DMM_CHECKS=2
 x86_64-gcc gcc -Os
-i386-clang clang --target=i386-none-elf -mgeneral-regs-only -O2
-i386-gcc gcc -m32 -fno-pic -mgeneral-regs-only -Os -DMM_PADDR_BITS=64
+i386-clang clang --target=i386-none-elf -mgeneral-regs-only -Os
+i386-gcc gcc -m32 -fno-pic -mgeneral-regs-only -O2 -DMM_PADDR_BITS=64
 aarch64-clang clang --target=aarch64-none-elf -mgeneral-regs-only -Os
 aarch64-gcc aarch64-linux-gnu-gcc -O2
 riscv64-clang clang --target=riscv64-none-elf -march=rv64imac -mabi=lp64 -Os

@@ -51,7 +51,8 @@ struct mm_fdt_info {
  * - With @p numa: `numa-node-id` of memory that is taken, and `distance-matrix` of a /distance-map
  *   that is compatible to "numa-distance-map-v1". A pair told in one direction holds for both. With
  *   room for CPUs (mm_numa_use_cpus()) also `numa-node-id` of the children of /cpus with `device_type`
- *   "cpu", by the numbers in their `reg` (3.8.1): MPIDR, hart id.
+ *   "cpu", by the numbers in their `reg` (3.8.1): MPIDR, hart id. Node
+ *   ids are nodes, or with mm_numa_use_domains() domains.
  *
  * The blob is read whole before anything is changed, so an error in it changes nothing.
  * Reservations go into the map before memory, so a map that became full calls nothing usable that
@@ -65,8 +66,7 @@ struct mm_fdt_info {
  * @param numa nodes as mm_numa_init() left them, or NULL; as they were on any error
  * @retval MM_OK taken
  * @retval MM_E_INVAL NULL map or blob, a blob that reaches past the end of the address space at
- *         @p blob_pa, nodes that are filled already or have domains, or no device tree: the magic
- *         number is wrong
+ *         @p blob_pa, nodes that are filled already, or no device tree: the magic number is wrong
  * @retval MM_E_FAULT the blob is longer than @p bytes, or @p bytes is less than a header
  * @retval MM_E_NOTSUP a version before 17, or not compatible to it (5.1); or /reserved-memory with
  *         `ranges` that translate

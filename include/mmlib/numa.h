@@ -61,7 +61,6 @@ MM_NODISCARD enum mm_status mm_numa_init(struct mm_numa *numa, struct mm_numa_ra
 
 /** Give room for the domains of nodes, so that nodes are numbered without gaps. To be called before
  *  anything is named. Only tables name nodes then: the functions below take those that have a domain.
- *  Device trees do not need it: their numbers have no gaps.
  *  @param numa nodes
  *  @param domains array of as many numbers as mm_numa_init() was told nodes, that lives as long
  *  @retval MM_OK done

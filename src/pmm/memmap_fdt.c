@@ -44,6 +44,7 @@ struct fdt_intake {
 	struct fdt_place reserve;
 	struct fdt_place distances;
 	struct fdt_place cpus;
+	bool naming; /* NUMA nodes are named only: they get their numbers */
 };
 
 static enum mm_status fdt_put(const struct fdt_intake *in, uint64_t base, uint64_t length,
@@ -251,20 +252,31 @@ static enum mm_status fdt_chosen(struct fdt_intake *in)
 
 /* --- NUMA --- */
 
-/* The number of the NUMA node that this node of the tree belongs to, and its reg, if both are there. */
-static enum mm_status fdt_numa_node(const struct fdt_intake *in, const struct fdt_node *node,
-				    uint32_t *number, struct fdt_value *reg)
+/* The NUMA node of an id. With domains, ids are named first. */
+static enum mm_status fdt_numa_id(const struct fdt_intake *in, struct mm_numa *numa, uint32_t id,
+				  uint32_t *number)
 {
-	struct fdt_value id;
+	if (in->naming)
+		return mm_numa_name(numa, id);
+	*number = numa->domains ? mm_numa_node_of_domain(numa, id) : id;
+	return MM_OK;
+}
+
+/* The NUMA node that this node of the tree belongs to, and its reg, if both are there. */
+static enum mm_status fdt_numa_node(const struct fdt_intake *in, const struct fdt_node *node,
+				    struct mm_numa *numa, uint32_t *number, struct fdt_value *reg)
+{
+	struct fdt_value id, found;
 
 	*reg = (struct fdt_value){ 0 };
 	if (!mm_fdt_prop(&in->blob, node, "numa-node-id", &id))
 		return MM_OK;
 	if (id.bytes != 4)
 		return MM_E_CORRUPT;
-	*number = fdt_be32(id.at);
-	(void)mm_fdt_prop(&in->blob, node, "reg", reg);
-	return MM_OK;
+	if (!mm_fdt_prop(&in->blob, node, "reg", &found))
+		return MM_OK;
+	*reg = found;
+	return fdt_numa_id(in, numa, fdt_be32(id.at), number);
 }
 
 static enum mm_status fdt_numa_memory(const struct fdt_intake *in, const struct fdt_node *node,
@@ -273,9 +285,9 @@ static enum mm_status fdt_numa_memory(const struct fdt_intake *in, const struct 
 	uint32_t number = 0;
 	struct fdt_value reg;
 	uint64_t base, length;
-	enum mm_status status = fdt_numa_node(in, node, &number, &reg);
+	enum mm_status status = fdt_numa_node(in, node, numa, &number, &reg);
 
-	while (status == MM_OK && mm_fdt_pair(&reg, in->cells, &base, &length))
+	while (status == MM_OK && !in->naming && mm_fdt_pair(&reg, in->cells, &base, &length))
 		status = mm_numa_add_range(numa, base, length, number);
 	return status;
 }
@@ -286,11 +298,12 @@ static enum mm_status fdt_numa_cpu(const struct fdt_intake *in, const struct fdt
 {
 	uint32_t number = 0;
 	struct fdt_value reg;
-	enum mm_status status = fdt_numa_node(in, node, &number, &reg);
+	enum mm_status status = fdt_numa_node(in, node, numa, &number, &reg);
 
 	for (; status == MM_OK && reg.bytes >= bytes; reg.at += bytes, reg.bytes -= bytes)
-		status = mm_numa_add_cpu(numa, bytes == 8 ? fdt_be64(reg.at) : fdt_be32(reg.at),
-					 number);
+		if (!in->naming)
+			status = mm_numa_add_cpu(
+				numa, bytes == 8 ? fdt_be64(reg.at) : fdt_be32(reg.at), number);
 	return status != MM_OK || reg.bytes == 0 ? status : MM_E_CORRUPT;
 }
 
@@ -310,15 +323,20 @@ static enum mm_status fdt_numa_cpus(const struct fdt_intake *in, struct mm_numa 
 }
 
 /* One direction of the matrix: as it is told, or swapped. */
-static enum mm_status fdt_matrix(struct fdt_value matrix, bool swapped, struct mm_numa *numa)
+static enum mm_status fdt_matrix(const struct fdt_intake *in, struct fdt_value matrix, bool swapped,
+				 struct mm_numa *numa)
 {
 	enum mm_status status = MM_OK;
 
 	while (status == MM_OK && matrix.bytes >= FDT_MATRIX_ENTRY) {
-		uint32_t from = fdt_be32(matrix.at), to = fdt_be32(matrix.at + 4);
+		uint32_t from = 0, to = 0;
 
-		status = mm_numa_set_distance(numa, swapped ? to : from, swapped ? from : to,
-					      fdt_be32(matrix.at + 8));
+		status = fdt_numa_id(in, numa, fdt_be32(matrix.at), &from);
+		if (status == MM_OK)
+			status = fdt_numa_id(in, numa, fdt_be32(matrix.at + 4), &to);
+		if (status == MM_OK && !in->naming)
+			status = mm_numa_set_distance(numa, swapped ? to : from,
+						      swapped ? from : to, fdt_be32(matrix.at + 8));
 		matrix.at += FDT_MATRIX_ENTRY;
 		matrix.bytes -= FDT_MATRIX_ENTRY;
 	}
@@ -334,24 +352,35 @@ static enum mm_status fdt_distances(const struct fdt_intake *in, struct mm_numa 
 	    !mm_fdt_says(&in->blob, node, "compatible", "numa-distance-map-v1") ||
 	    !mm_fdt_prop(&in->blob, node, "distance-matrix", &matrix))
 		return MM_OK;
-	enum mm_status status = fdt_matrix(matrix, true, numa);
-	return status == MM_OK ? fdt_matrix(matrix, false, numa) : status;
+	enum mm_status status = fdt_matrix(in, matrix, true, numa);
+	return status == MM_OK ? fdt_matrix(in, matrix, false, numa) : status;
 }
 
-static enum mm_status fdt_numa(const struct fdt_intake *in, struct mm_numa *numa)
+static enum mm_status fdt_numa_walk(const struct fdt_intake *in, struct mm_numa *numa)
 {
 	struct fdt_walk walk = { 0 };
 	enum mm_status status = MM_OK;
 	struct fdt_node node;
 	uint32_t disabled = 0;
 
-	if (!numa)
-		return MM_OK;
 	while (status == MM_OK && fdt_next_memory(&in->blob, &walk, &node, &disabled))
 		status = fdt_numa_memory(in, &node, numa);
 	if (status == MM_OK)
 		status = fdt_numa_cpus(in, numa);
 	return status == MM_OK ? fdt_distances(in, numa) : status;
+}
+
+static enum mm_status fdt_numa(struct fdt_intake *in, struct mm_numa *numa)
+{
+	enum mm_status status = MM_OK;
+
+	if (!numa)
+		return MM_OK;
+	in->naming = numa->domains != NULL;
+	if (in->naming)
+		status = fdt_numa_walk(in, numa);
+	in->naming = false;
+	return status == MM_OK ? fdt_numa_walk(in, numa) : status;
 }
 
 /* --- The whole --- */
@@ -449,7 +478,7 @@ enum mm_status mm_memmap_add_fdt(struct mm_memmap *map, const void *blob, size_t
 {
 	struct fdt_intake in = { .blob_pa = blob_pa };
 
-	if (!map || !blob || mm_numa_nodes(numa) > 0 || (numa && numa->domains))
+	if (!map || !blob || mm_numa_nodes(numa) > 0)
 		return MM_E_INVAL;
 	enum mm_status status = mm_fdt_open(&in.blob, blob, bytes);
 	if (status == MM_OK)

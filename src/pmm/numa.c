@@ -147,6 +147,44 @@ static enum mm_status numa_insert(struct mm_numa *numa, struct mm_numa_range ran
 	return MM_OK;
 }
 
+/* Index of the first range that ends at or above pa. */
+static uint32_t numa_place(const struct mm_numa *numa, mm_paddr_t pa)
+{
+	uint32_t low = 0, high = numa->count;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (numa->ranges[mid].last < pa)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+enum mm_status mm_numa_add_rest(struct mm_numa *numa, mm_paddr_t base, mm_paddr_t last,
+				uint32_t node, bool *clipped)
+{
+	for (*clipped = false;;) {
+		const struct mm_numa_range *r = &numa->ranges[numa_place(numa, base)];
+		bool rest = r == numa->ranges + numa->count || r->base > last;
+		mm_paddr_t taken = rest ? last : r->last;
+
+		*clipped = *clipped || (!rest && r->node != node);
+		if (rest || r->base > base) {
+			enum mm_status status = numa_insert(
+				numa,
+				(struct mm_numa_range){ base, rest ? last : r->base - 1, node });
+			if (status != MM_OK)
+				return status;
+		}
+		if (taken >= last)
+			return MM_OK;
+		base = taken + 1;
+	}
+}
+
 enum mm_status mm_numa_add_range(struct mm_numa *numa, uint64_t base, uint64_t length,
 				 uint32_t node)
 {
@@ -224,19 +262,11 @@ enum mm_status mm_numa_set_distance(struct mm_numa *numa, uint32_t from, uint32_
 
 uint32_t mm_numa_node_of(const struct mm_numa *numa, mm_paddr_t pa)
 {
-	uint32_t low = 0, high = numa ? numa->count : 0;
+	uint32_t i = numa ? numa_place(numa, pa) : 0;
 
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (pa < numa->ranges[mid].base)
-			high = mid;
-		else if (pa > numa->ranges[mid].last)
-			low = mid + 1;
-		else
-			return numa->ranges[mid].node;
-	}
-	return MM_NUMA_NONE;
+	if (!numa || i == numa->count || numa->ranges[i].base > pa)
+		return MM_NUMA_NONE;
+	return numa->ranges[i].node;
 }
 
 uint32_t mm_numa_node_of_cpu(const struct mm_numa *numa, uint64_t id)

@@ -8,6 +8,11 @@
 /* Back to what mm_numa_init() made of them, with the same arrays. */
 void mm_numa_clear(struct mm_numa *numa);
 
+/* Give a node what nobody has of [base, last]; *clipped: another one has some of it. MM_E_2BIG: the
+ * array is full. */
+enum mm_status mm_numa_add_rest(struct mm_numa *numa, mm_paddr_t base, mm_paddr_t last,
+				uint32_t node, bool *clipped);
+
 /* There is a node of this domain. Nodes that are named already may get other numbers, so this comes
  * before memory, CPUs and distances. MM_E_2BIG: no room for it. */
 enum mm_status mm_numa_name(struct mm_numa *numa, uint32_t domain);

@@ -21,7 +21,9 @@
 #define MM_SRC_VMM_PT_ENTRY_H
 #include "atomic.h"
 
+#ifndef PT_INLINE
 #define PT_INLINE static inline __attribute__((__always_inline__))
+#endif
 #if MM_ATOMICS
 #define PT_LIVE /* atomic accesses are enough */
 #else
