@@ -7,7 +7,7 @@
 #define buddy_any_free       mm_priv_buddy_any_free
 #define buddy_give_bulk      mm_priv_buddy_give_bulk
 #define buddy_take_bulk      mm_priv_buddy_take_bulk
-#define cache_free_in        mm_priv_cache_free_in
+#define cache_alloc_slow     mm_priv_cache_alloc_slow
 #define cache_init           mm_priv_cache_init
 #define heap_free_page       mm_priv_heap_free_page
 #define heap_no_magazine     mm_priv_heap_no_magazine
@@ -34,8 +34,8 @@
 #define pmm_refuse           mm_priv_pmm_refuse
 #define pmm_request_drain    mm_priv_pmm_request_drain
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
+#define slab_elsewhere       mm_priv_slab_elsewhere
 #define slab_find            mm_priv_slab_find
-#define slab_of              mm_priv_slab_of
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
 #define slab_take            mm_priv_slab_take

@@ -119,6 +119,7 @@ struct mm_page_cpu {
 struct mm_pmm {
 	const struct mm_port *port; /**< @private */
 	struct mm_range *ranges;    /**< @private sorted by address */
+	struct mm_range *main;      /**< @private the longest one: look there first */
 	uint32_t nranges;           /**< @private */
 	uint32_t max_ranges;        /**< @private */
 	uint32_t nzones;            /**< @private */

@@ -41,6 +41,7 @@ struct mm_cache {
 	uint32_t size;           /**< @private bytes from one object to the next */
 	uint32_t reciprocal;     /**< @private 2^32 / size, rounded up */
 	uint32_t nobjects;       /**< @private objects of a slab */
+	uint32_t states;         /**< @private where in it the objects' states begin */
 	uint32_t descriptor;     /**< @private bytes of a slab's descriptor */
 	uint32_t depot_max;      /**< @private full magazines that the depot keeps */
 	uint8_t id;              /**< @private index in the heap and in each CPU's magazines */

@@ -41,17 +41,22 @@ static struct mm_range *pmm_find_pa(const struct mm_pmm *pmm, mm_paddr_t pa)
 	return pa >> MM_FRAME_SHIFT > MM_PFN_MAX ? NULL : pmm_find(pmm, mm_pa_to_pfn(pa));
 }
 
+/* Frame of an address in this range; false if it is not there. */
+static bool pmm_virt_in(const struct mm_range *r, const void *p, mm_pfn_t *pfn)
+{
+	uintptr_t frame = ((uintptr_t)p - (uintptr_t)r->virt) >> MM_FRAME_SHIFT;
+
+	*pfn = r->first + (mm_pfn_t)frame;
+	return frame <= r->last - r->first;
+}
+
 struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn)
 {
-	for (uint32_t i = 0; i < pmm->nranges; i++) {
-		struct mm_range *r = &pmm->ranges[i];
-		uintptr_t offset = (uintptr_t)p - (uintptr_t)r->virt;
-
-		if (offset >> MM_FRAME_SHIFT <= r->last - r->first) {
-			*pfn = r->first + (mm_pfn_t)(offset >> MM_FRAME_SHIFT);
-			return r;
-		}
-	}
+	if (pmm_virt_in(pmm->main, p, pfn))
+		return pmm->main;
+	for (uint32_t i = 0; i < pmm->nranges; i++)
+		if (pmm_virt_in(&pmm->ranges[i], p, pfn))
+			return &pmm->ranges[i];
 	return NULL;
 }
 

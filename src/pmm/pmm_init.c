@@ -215,11 +215,15 @@ static bool pmm_frame_end(mm_paddr_t pa)
 }
 
 /* CPUs keep frames of the highest zone that has any: it is the one that ordinary requests go to. */
-static void pmm_find_hot_zone(struct mm_pmm *pmm)
+static void pmm_find_favourites(struct mm_pmm *pmm)
 {
 	pmm->hot_zone = pmm->nzones - 1;
 	while (pmm->hot_zone && pmm->zones[pmm->hot_zone].nranges == 0)
 		pmm->hot_zone--;
+	pmm->main = &pmm->ranges[0];
+	for (uint32_t i = 1; i < pmm->nranges; i++)
+		if (pmm->ranges[i].last - pmm->ranges[i].first > pmm->main->last - pmm->main->first)
+			pmm->main = &pmm->ranges[i];
 }
 
 static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
@@ -266,8 +270,7 @@ static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_p
 		return MM_E_NOMEM;
 	plan->array = pmm_round(plan->array);
 	if (!mm_add_size(plan->bytes, plan->array, &plan->bytes) ||
-	    !mm_add_size(plan->bytes, plan->cpus, &plan->bytes) ||
-	    !mm_fits_paddr(plan->bytes))
+	    !mm_add_size(plan->bytes, plan->cpus, &plan->bytes) || !mm_fits_paddr(plan->bytes))
 		return MM_E_NOMEM;
 	return MM_OK;
 }
@@ -326,7 +329,7 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 	if (pmm->ncpus)
 		pmm->cpus[0].online = 1;
 	pmm_build(pmm, map, cfg, meta + plan.cpus + plan.array);
-	pmm_find_hot_zone(pmm);
+	pmm_find_favourites(pmm);
 	return MM_OK;
 }
 
@@ -429,6 +432,6 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 		if (end == last)
 			break;
 	}
-	pmm_find_hot_zone(pmm);
+	pmm_find_favourites(pmm);
 	return MM_OK;
 }

@@ -10,7 +10,7 @@
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
  *              C2 used = room in slabs - home - in magazines; derived, never counted.
  * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
-#include "slab.h"
+#include "fast.h"
 #include "../checked.h"
 
 #define CACHE_MAX_SIZE    32768u
@@ -66,8 +66,8 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 		return MM_E_NOTSUP;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
 	states = (cache->nobjects + (uint32_t)sizeof(void *) - 1) & ~((uint32_t)sizeof(void *) - 1);
-	cache->descriptor =
-		(uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t)) + states;
+	cache->states = (uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t));
+	cache->descriptor = cache->states + states;
 	if (cache->descriptor > (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t) ||
 	    MM_FRAME_SIZE < 2 * MAGAZINE_BYTES)
 		return MM_E_NOTSUP;
@@ -143,7 +143,20 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	return MM_OK;
 }
 
-enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
+/* The object is the caller's from now on. */
+static enum mm_status cache_hand_out(const struct mm_cache *cache, void *p, uint32_t flags,
+				     void **out)
+{
+#if MM_CHECKS >= 1
+	object_use(slab_elsewhere(cache->heap, p), p);
+#endif
+	if (flags & MM_ALLOC_ZERO)
+		__builtin_memset(p, 0, cache->size);
+	*out = p;
+	return MM_OK;
+}
+
+PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags, void **out)
 {
 	enum mm_status why = MM_E_NOMEM;
 	void *p;
@@ -153,70 +166,51 @@ enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **
 	if (!cache->heap)
 		return MM_E_STATE;
 	p = magazine_alloc(cache, flags, &why);
-	if (!p)
-		return why;
-#if MM_CHECKS >= 1
-	struct mm_slab *slab = NULL;
-	uint32_t i = 0;
-	bool ok = slab_find(cache->heap, p, &slab) == MM_OK && slab_index(slab, p, &i);
+	return p ? cache_hand_out(cache, p, flags, out) : why;
+}
 
-	MM_CHECK(cache->heap->pmm->port, ok);
-	mm_atomic_store_relaxed(slab_state(slab, i), (uint8_t)OBJECT_USED);
-#endif
-	if (flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, cache->size);
-	*out = p;
+/* What this CPU's magazine does not have goes round: all checks are there. */
+enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
+{
+	if (!cache || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !cache->heap ||
+	    !object_alloc(cache->heap, cache->id, out))
+		return cache_alloc_slow(cache, flags, out);
 	return MM_OK;
 }
 
-#if MM_CHECKS >= 1
-/* Is the object used? If so it is idle now. */
-static bool cache_retire(uint8_t *state)
+/* A slab that is not in the range that most are in, or no slab at all. */
+static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 {
-#if MM_CHECKS >= 2
-	return mm_atomic_cas_byte(state, OBJECT_USED, OBJECT_IDLE);
-#else
-	if (mm_atomic_load_relaxed(state) != OBJECT_USED)
-		return false;
-	mm_atomic_store_relaxed(state, (uint8_t)OBJECT_IDLE);
-	return true;
-#endif
-}
-#endif
+	struct mm_slab *slab;
+	enum mm_status st;
 
-enum mm_status cache_free_in(struct mm_slab *slab, void *p)
-{
-#if MM_CHECKS >= 1
-	uint32_t i;
-
-	if (!slab_index(slab, p, &i))
-		return MM_E_ALIGN;
-	if (!cache_retire(slab_state(slab, i)))
-		return MM_E_DOUBLE_FREE;
-#endif
-	magazine_free(slab->cache, p);
-	return MM_OK;
-}
-
-enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
-{
 	if (!cache)
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
 	if (!p)
 		return MM_OK;
-#if MM_CHECKS >= 1
-	struct mm_slab *slab;
-	enum mm_status st = slab_find(cache->heap, p, &slab);
-
+	st = slab_find(cache->heap, p, &slab);
 	if (st != MM_OK)
 		return st;
-	return slab->cache == cache ? cache_free_in(slab, p) : MM_E_OWNER;
-#else
-	magazine_free(cache, p);
+	return slab->cache == cache ? object_free(cache->heap, slab, p) : MM_E_OWNER;
+}
+
+enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
+{
+	struct mm_slab *slab;
+
+	if (!cache || !cache->heap || !p)
+		return cache_free_slow(cache, p);
+#if MM_CHECKS == 0
+	if (!object_push(cache->heap, cache->id, p))
+		magazine_free(cache, p);
 	return MM_OK;
 #endif
+	slab = object_slab(cache->heap, p);
+	if (!slab || slab->cache != cache)
+		return cache_free_slow(cache, p);
+	return object_free(cache->heap, slab, p);
 }
 
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)

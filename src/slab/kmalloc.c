@@ -16,7 +16,7 @@
  *                 the size last asked for, if the caller wrote only below it: so all that a
  *                 reallocation adds is zero, though no size is kept.
  * Concurrency  that of the parts. */
-#include "slab.h"
+#include "fast.h"
 #include "../checked.h"
 
 /* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
@@ -68,7 +68,8 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 	return MM_OK;
 }
 
-enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags,
+					    void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
 
@@ -76,7 +77,17 @@ enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, 
 		return st;
 	if (size > MM_KMALLOC_MAX_CLASS)
 		return kmalloc_large(heap, size, flags, out);
-	return mm_cache_alloc_st(&heap->caches[kmalloc_class(size)], flags, out);
+	return cache_alloc_slow(&heap->caches[kmalloc_class(size)], flags, out);
+}
+
+/* What this CPU's magazine does not have goes round: all checks are there. */
+enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	if (!heap || !out || size - 1 >= MM_KMALLOC_MAX_CLASS ||
+	    flags & ~(uint32_t)MM_ALLOC_ATOMIC || !heap->pmm ||
+	    !object_alloc(heap, kmalloc_class(size), out))
+		return kmalloc_slow(heap, size, flags, out);
+	return MM_OK;
 }
 
 enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, uint32_t flags,
@@ -138,7 +149,7 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, const void *p, mm
 	return st;
 }
 
-enum mm_status mm_kfree(struct mm_heap *heap, void *p)
+static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 {
 	struct mm_slab *slab;
 	enum mm_status st;
@@ -153,10 +164,22 @@ enum mm_status mm_kfree(struct mm_heap *heap, void *p)
 		return MM_OK;
 	st = slab_find(heap, p, &slab);
 	if (st == MM_OK)
-		return cache_free_in(slab, p);
+		return object_free(heap, slab, p);
 	if (kmalloc_find_large(heap, p, &pfn, &order))
 		return kmalloc_free_large(heap, p, pfn, order);
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+}
+
+enum mm_status mm_kfree(struct mm_heap *heap, void *p)
+{
+	struct mm_slab *slab;
+
+	if (!heap || !heap->pmm || !p)
+		return kfree_slow(heap, p);
+	slab = object_slab(heap, p);
+	if (!slab || slab->cache->heap != heap)
+		return kfree_slow(heap, p);
+	return object_free(heap, slab, p);
 }
 
 /* Usable bytes at p, or why it is not allocated memory. */

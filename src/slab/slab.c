@@ -23,18 +23,6 @@
  *              and stay until the heap is destroyed. */
 #include "slab.h"
 
-static void **slab_table_place(const struct mm_range *r, mm_pfn_t pfn)
-{
-	return &r->side[pfn / MM_SIDE_FRAMES - r->first / MM_SIDE_FRAMES];
-}
-
-struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
-{
-	struct mm_slab **table = mm_atomic_load_acquire(slab_table_place(r, pfn));
-
-	return table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : NULL;
-}
-
 /* Why p, whose frame has this byte, is in no slab. */
 static enum mm_status slab_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 {
@@ -64,6 +52,15 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 		return MM_E_OWNER;
 	*out = slab;
 	return MM_OK;
+}
+
+struct mm_slab *slab_elsewhere(const struct mm_heap *heap, const void *p)
+{
+	struct mm_slab *slab = NULL;
+	enum mm_status st = slab_find(heap, p, &slab);
+
+	MM_CHECK(heap->pmm->port, st == MM_OK);
+	return slab;
 }
 
 /* The table for a frame, made if it is not there. */

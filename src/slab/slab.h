@@ -69,7 +69,7 @@ static inline uint32_t slab_words(const struct mm_cache *cache)
 /* State of object i: OBJECT_IDLE or OBJECT_USED. */
 static inline uint8_t *slab_state(struct mm_slab *slab, uint32_t i)
 {
-	return (uint8_t *)&slab->home[slab_words(slab->cache)] + i;
+	return (uint8_t *)slab + slab->cache->states + i;
 }
 
 enum { OBJECT_IDLE = 0, OBJECT_USED = 1 };
@@ -84,10 +84,24 @@ static inline bool slab_index(const struct mm_slab *slab, const void *p, uint32_
 }
 
 /* slab.c */
+/* The place of the table that tells the slabs of this frame and its neighbours. */
+static inline void **slab_table_place(const struct mm_range *r, mm_pfn_t pfn)
+{
+	return &r->side[pfn / MM_SIDE_FRAMES - r->first / MM_SIDE_FRAMES];
+}
+
 /* Slab of a frame, or NULL. */
-struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn);
+static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
+{
+	struct mm_slab **table = mm_atomic_load_acquire(slab_table_place(r, pfn));
+
+	return table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : NULL;
+}
+
 /* Slab whose pages p lies in, or why there is none. */
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out);
+/* Slab of an object that is known to be one. */
+struct mm_slab *slab_elsewhere(const struct mm_heap *heap, const void *p);
 /* Move up to n objects out of slabs into out[]; new slabs are made as long as none was got. */
 uint32_t slab_take(struct mm_cache *cache, void **out, uint32_t n, uint32_t flags,
 		   enum mm_status *why);
@@ -118,8 +132,8 @@ size_t magazine_count(const struct mm_cache *cache);
 void magazine_release(struct mm_heap *heap);
 
 /* cache.c */
-/* Free p, which lies in the slab; errors as mm_cache_free(). */
-enum mm_status cache_free_in(struct mm_slab *slab, void *p);
+/* mm_cache_alloc_st() without the fast path. */
+enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags, void **out);
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg);
 
 /* kmalloc.c */
