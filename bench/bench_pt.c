@@ -170,7 +170,8 @@ static void measure(const struct format *f, enum op op)
 	unsigned rounds = bench_rounds() * (brief(op) ? BRIEF : 1);
 	char name[48];
 
-	walker.n = walker.calm = 0;
+	walker = (struct bench_series){ .n = 0 };
+	bench_alone(true);
 	bench_calm();
 	for (unsigned r = 0; r < rounds; r++) {
 		double yard = f->by_hand(op);

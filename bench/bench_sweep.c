@@ -72,7 +72,8 @@ static void measure(const struct format *f, uint32_t pages)
 	static struct bench_series map, unmap;
 	char name[48];
 
-	map.n = map.calm = unmap.n = unmap.calm = 0;
+	map = unmap = (struct bench_series){ .n = 0 };
+	bench_alone(true);
 	bench_calm();
 	for (unsigned r = 0; r < bench_rounds(); r++) {
 		struct cost hand = f->by_hand(pages), walker = f->walker(pages);

@@ -76,7 +76,7 @@ program() {
   out=$binary.objects
   rm -rf "$out" # what is half built is not newer
   mkdir -p "$out"
-  flags=("${config[@]}" "-DMM_CHECKS=$level" -DBENCH_PAD=0)
+  flags=("${config[@]}" "-DMM_CHECKS=$level")
   case $form in
     call) library "$level"; last=("$archive") ;;
     inline) unit=("${library[@]}") ;;

@@ -22,11 +22,6 @@
 #define TABLES 2048u
 #define ARENA  UINT64_C(0x40000000)
 
-/* Moves the code of all that is linked behind this: see build_pt() in scripts/bench.sh. */
-#define PAD_TEXT2(bytes) ".text\n\t.skip 64 + " #bytes
-#define PAD_TEXT(bytes)  PAD_TEXT2(bytes)
-__asm__(PAD_TEXT(BENCH_PAD));
-
 #define INLINE static inline __attribute__((always_inline))
 
 __thread uint32_t bench_cpu;

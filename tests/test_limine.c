@@ -10,8 +10,8 @@
 #include <mmlib/limine.h>
 #include <stdlib.h>
 #include <string.h>
+#include "memmap_box.h"
 
-#define ROOM 128
 #define F    MM_FRAME_SIZE
 #define HHDM 0xffff800000000000ull
 #define BASE 0x40000ull /* physical, of the memory that the structures lie in */
@@ -37,32 +37,6 @@ enum { /* where things are in that memory */
 #define MODULE1      0x2200000ull
 #define MODULE2      0x2300000ull
 #define RSDP         0xe0010ull
-
-struct box {
-	struct mm_memmap map;
-	struct mm_mem e[ROOM];
-};
-
-static void box_init(struct box *b, uint32_t capacity)
-{
-	memset(b, 0xa5, sizeof(*b));
-	assert_int_equal(mm_memmap_init(&b->map, b->e, capacity), MM_OK);
-}
-
-static void put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-/* What a byte is, "0" for a hole. */
-static enum mm_mem_type at(const struct mm_memmap *map, uint64_t pa)
-{
-	for (uint32_t i = 0; i < map->count; i++)
-		if (map->entries[i].base <= pa && pa <= map->entries[i].last)
-			return map->entries[i].type;
-	return (enum mm_mem_type)0;
-}
 
 /* Mapped memory, and a reader that hands out copies that are exactly as long as asked and gone with
  * the next call. */
@@ -179,7 +153,7 @@ static void free_memory(struct memory *m)
 
 static enum mm_status intake(struct box *b, struct memory *m, struct mm_boot_info *info)
 {
-	box_init(b, ROOM);
+	box_init(b, BOX_ROOM);
 	m->calls = 0;
 	return mm_memmap_add_limine(&b->map, reader, m, &m->limine, info);
 }
@@ -235,25 +209,25 @@ static void responses_are_understood(void **state)
 	assert_int_equal(mm_memmap_verify(&b.map), MM_OK);
 	assert_true(info.cmdline == BASE + TEXT && info.rsdp == RSDP);
 	assert_true(info.module == MODULE1 && info.module_bytes == 0x1234);
-	assert_int_equal(at(&b.map, 0x10000), MM_MEM_USABLE);
-	assert_int_equal(at(&b.map, 0x20000), MM_MEM_LOADER);
-	assert_int_equal(at(&b.map, 0x9ffff), MM_MEM_RESERVED);
+	assert_int_equal(box_at(&b, 0x10000), MM_MEM_USABLE);
+	assert_int_equal(box_at(&b, 0x20000), MM_MEM_LOADER);
+	assert_int_equal(box_at(&b, 0x9ffff), MM_MEM_RESERVED);
 	if (F <= 0x1000)
-		assert_int_equal(at(&b.map, 0xa0000), 0);
-	assert_int_equal(at(&b.map, 0xe0000), MM_MEM_RESERVED);
-	assert_int_equal(at(&b.map, 0x1ffffff), MM_MEM_USABLE);
-	assert_int_equal(at(&b.map, KERNEL), MM_MEM_KERNEL);
-	assert_int_equal(at(&b.map, KERNEL + KERNEL_BYTES - 1), MM_MEM_KERNEL);
-	assert_int_equal(at(&b.map, KERNEL + 0x130000), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, MODULE1), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, MODULE2), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, 0x23fffff), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, 0x2400000), MM_MEM_USABLE);
-	assert_int_equal(at(&b.map, 0x3f00000), MM_MEM_ACPI_RECLAIM);
-	assert_int_equal(at(&b.map, 0x3f20000), MM_MEM_ACPI_NVS);
-	assert_int_equal(at(&b.map, 0x3f40000), MM_MEM_RESERVED);
-	assert_int_equal(at(&b.map, 0x3f60000), MM_MEM_BAD);
-	assert_int_equal(at(&b.map, 0xfd000000), MM_MEM_RESERVED);
+		assert_int_equal(box_at(&b, 0xa0000), 0);
+	assert_int_equal(box_at(&b, 0xe0000), MM_MEM_RESERVED);
+	assert_int_equal(box_at(&b, 0x1ffffff), MM_MEM_USABLE);
+	assert_int_equal(box_at(&b, KERNEL), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, KERNEL + KERNEL_BYTES - 1), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, KERNEL + 0x130000), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, MODULE1), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, MODULE2), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, 0x23fffff), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, 0x2400000), MM_MEM_USABLE);
+	assert_int_equal(box_at(&b, 0x3f00000), MM_MEM_ACPI_RECLAIM);
+	assert_int_equal(box_at(&b, 0x3f20000), MM_MEM_ACPI_NVS);
+	assert_int_equal(box_at(&b, 0x3f40000), MM_MEM_RESERVED);
+	assert_int_equal(box_at(&b, 0x3f60000), MM_MEM_BAD);
+	assert_int_equal(box_at(&b, 0xfd000000), MM_MEM_RESERVED);
 	assert_int_equal(b.map.dropped.unknown, 0);
 	assert_int_equal(intake(&b, m, NULL), MM_OK);
 	free_memory(m);
@@ -270,8 +244,8 @@ static void only_the_memory_map_is_required(void **state)
 	m->limine = (struct mm_limine){ .memmap = virt(MEMMAP), .executable_bytes = KERNEL_BYTES };
 	assert_int_equal(intake(&b, m, &info), MM_OK);
 	assert_true(!info.cmdline && !info.rsdp && !info.module && !info.module_bytes);
-	assert_int_equal(at(&b.map, KERNEL), MM_MEM_KERNEL);
-	assert_int_equal(at(&b.map, MODULE1), MM_MEM_KERNEL); /* nothing can tell */
+	assert_int_equal(box_at(&b, KERNEL), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, MODULE1), MM_MEM_KERNEL); /* nothing can tell */
 	assert_true(mm_memmap_bytes(&b.map, MM_MEM_INITRD) == 0);
 	assert_int_equal(m->calls, 1 + 2 * 2 * m->entries);
 	free_memory(m);
@@ -287,14 +261,14 @@ static void modules_and_kernel_are_where_their_responses_say(void **state)
 	put_file(m, MODFILES, 0x2800000, 0x5000, 0); /* in usable memory */
 	put(m->byte + ADDRESS + 8, 0x2a00000, 8);
 	assert_int_equal(intake(&b, m, NULL), MM_OK);
-	assert_int_equal(at(&b.map, 0x2800000), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, 0x2804fff), MM_MEM_INITRD);
-	assert_int_equal(at(&b.map, 0x2810000), MM_MEM_USABLE);
-	assert_int_equal(at(&b.map, 0x2a00000), MM_MEM_KERNEL);
-	assert_int_equal(at(&b.map, 0x2a00000 + KERNEL_BYTES - 1), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, 0x2800000), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, 0x2804fff), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, 0x2810000), MM_MEM_USABLE);
+	assert_int_equal(box_at(&b, 0x2a00000), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, 0x2a00000 + KERNEL_BYTES - 1), MM_MEM_KERNEL);
 	put_file(m, MODFILES, 0x2a00000, 0x5000, 0); /* in the kernel */
 	assert_int_equal(intake(&b, m, NULL), MM_OK);
-	assert_int_equal(at(&b.map, 0x2a00000), MM_MEM_KERNEL);
+	assert_int_equal(box_at(&b, 0x2a00000), MM_MEM_KERNEL);
 	free_memory(m);
 }
 
@@ -423,7 +397,7 @@ static void wrong_arguments_are_refused_and_change_nothing(void **state)
 	const struct mm_limine good = m->limine;
 	struct box b;
 
-	box_init(&b, ROOM);
+	box_init(&b, BOX_ROOM);
 	struct box was = b;
 	assert_int_equal(mm_memmap_add_limine(NULL, reader, m, &good, NULL), MM_E_INVAL);
 	assert_int_equal(mm_memmap_add_limine(&b.map, NULL, m, &good, NULL), MM_E_INVAL);
@@ -513,7 +487,7 @@ static void hostile_ranges_are_clipped_and_counted(void **state)
 	assert_int_equal(b.map.dropped.empty, 1);
 	assert_int_equal(b.map.dropped.unknown, 1);
 	assert_true(mm_memmap_bytes(&b.map, MM_MEM_USABLE) == F);
-	assert_int_equal(at(&b.map, MM_PADDR_MAX), MM_PADDR_BITS == 64 ? MM_MEM_RESERVED : 0);
+	assert_int_equal(box_at(&b, MM_PADDR_MAX), MM_PADDR_BITS == 64 ? MM_MEM_RESERVED : 0);
 	free_memory(m);
 }
 
@@ -536,7 +510,7 @@ static void addresses_that_do_not_fit_are_faults(void **state)
 	struct mm_boot_info info;
 	assert_int_equal(intake(&b, m, &info), MM_OK);
 	assert_int_equal(b.map.dropped.beyond, MM_PADDR_BITS == 32);
-	assert_int_equal(at(&b.map, 0xffffffff), MM_MEM_INITRD);
+	assert_int_equal(box_at(&b, 0xffffffff), MM_MEM_INITRD);
 	assert_true(info.module == 0xfffff000 && info.module_bytes == 0x100002000);
 	free_memory(m);
 }
@@ -576,7 +550,7 @@ static void lists_and_texts_do_not_go_round_the_end_of_the_address_space(void **
 		for (size_t p = SIZE - 64; p < SIZE; p += 8)
 			put(m->byte + p, row[i].pointers ? virt(row[i].pointers) : UINT64_MAX, 8);
 		put(m->byte + row[i].field, row[i].at, 8);
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_limine(&b.map, generous_reader, m, &m->limine, NULL),
 				 MM_E_FAULT);
 		free_memory(m);

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "memmap_box.h"
 
-#define ROOM   256
 #define F      MM_FRAME_SIZE
 #define PAGE   4096ull
 #define STRIDE 48 /* what firmware uses */
@@ -26,23 +26,6 @@
 #define RAM     0xfull
 
 static const char *data_dir;
-
-struct box {
-	struct mm_memmap map;
-	struct mm_mem e[ROOM];
-};
-
-static void box_init(struct box *b, uint32_t capacity)
-{
-	memset(b, 0xa5, sizeof(*b));
-	assert_int_equal(mm_memmap_init(&b->map, b->e, capacity), MM_OK);
-}
-
-static void put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
 
 static uint64_t get(const uint8_t *p, unsigned bytes)
 {
@@ -70,7 +53,7 @@ static enum mm_status one(struct box *b, uint32_t type, uint64_t base, uint64_t 
 	uint8_t table[40];
 
 	put_desc(table, type, base, pages, attribute);
-	box_init(b, ROOM);
+	box_init(b, BOX_ROOM);
 	return mm_memmap_add_uefi(&b->map, table, sizeof(table), sizeof(table), 1, info);
 }
 
@@ -206,7 +189,7 @@ static void tables_may_be_unaligned_and_have_any_stride_from_40(void **state)
 		memset(block, 0xff, bytes);
 		for (size_t i = 0; i < 3; i++)
 			put_desc(block + 1 + i * stride, 7, 2 * i * F, F / PAGE, RAM);
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_uefi(&b.map, block + 1, bytes - 1, stride, 1, &info),
 				 MM_OK);
 		assert_int_equal(b.map.count, 3);
@@ -226,10 +209,10 @@ static void bytes_after_the_last_whole_descriptor_are_passed_over(void **state)
 		for (size_t i = 0; i < 3; i++)
 			put_desc(whole + i * STRIDE, 7, 2 * i * F, F / PAGE, RAM);
 		memcpy(table, whole, bytes);
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_uefi(&b.map, table, bytes, STRIDE, 1, NULL), MM_OK);
 		assert_int_equal(b.map.count, (bytes + 8) / STRIDE);
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_uefi(&b.map, table, bytes, SIZE_MAX, 1, NULL),
 				 MM_OK);
 		assert_int_equal(b.map.count, bytes >= 40);
@@ -246,7 +229,7 @@ static void wrong_arguments_are_refused_and_change_nothing(void **state)
 	struct box b;
 
 	put_desc(table, 7, F, F / PAGE, RAM);
-	box_init(&b, ROOM);
+	box_init(&b, BOX_ROOM);
 	struct box was = b;
 	assert_int_equal(mm_memmap_add_uefi(NULL, table, 40, 40, 1, &info), MM_E_INVAL);
 	assert_int_equal(mm_memmap_add_uefi(&b.map, NULL, 40, 40, 1, &info), MM_E_INVAL);
@@ -270,7 +253,7 @@ static void later_versions_are_read(void **state)
 
 	put_desc(table, 7, F, F / PAGE, RAM);
 	for (size_t i = 0; i < 4; i++) {
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_uefi(&b.map, table, 40, 40, versions[i], NULL),
 				 MM_OK);
 		assert_true(mm_memmap_bytes(&b.map, MM_MEM_USABLE) == F);
@@ -439,7 +422,7 @@ static void pages_that_meet_inside_a_frame_become_one(void **state)
 	put_desc(table + 2 * STRIDE, 7, 18 * F + PAGE, 2 * (F / PAGE) - 1, RAM);
 	put_desc(table + 3 * STRIDE, 6, 18 * F, 1, RAM | RUNTIME);
 	put_desc(table + 4 * STRIDE, 4, 20 * F, 1, RAM);
-	box_init(&b, ROOM);
+	box_init(&b, BOX_ROOM);
 	assert_int_equal(mm_memmap_add_uefi(&b.map, table, sizeof(table), STRIDE, 1, NULL), MM_OK);
 	assert_true(mm_memmap_next(&b.map, &it, &out));
 	assert_true(out.type == MM_MEM_USABLE && out.base == 16 * F && out.last == 18 * F - 1);
@@ -461,7 +444,7 @@ static void overlap_is_settled_for_the_less_usable(void **state)
 	put_desc(table, 7, 0, 8 * (F / PAGE), RAM);
 	put_desc(table + STRIDE, 4, 2 * F, 4 * (F / PAGE), RAM);
 	put_desc(table + 2 * STRIDE, 6, 3 * F, F / PAGE, RAM | RUNTIME);
-	box_init(&b, ROOM);
+	box_init(&b, BOX_ROOM);
 	assert_int_equal(mm_memmap_add_uefi(&b.map, table, sizeof(table), STRIDE, 1, NULL), MM_OK);
 	assert_true(mm_memmap_bytes(&b.map, MM_MEM_USABLE) == 4 * F);
 	assert_true(mm_memmap_bytes(&b.map, MM_MEM_BOOT_SERVICES) == 3 * F);
@@ -555,7 +538,7 @@ static void map_to_frames(const struct mm_memmap *map, uint8_t *frame)
 static enum mm_status add_file(struct box *b, const uint8_t *file, size_t bytes,
 			       struct mm_uefi_info *info)
 {
-	box_init(b, ROOM);
+	box_init(b, BOX_ROOM);
 	return mm_memmap_add_uefi(&b->map, file + 8, bytes - 8, get(file, 4),
 				  (uint32_t)get(file + 4, 4), info);
 }
@@ -655,7 +638,7 @@ static void real_maps_agree_with_the_e820_of_the_same_machine(void **state)
 		map_to_frames(&b.map, uefi);
 		free(file);
 		file = load(machines[m].name, "e820", &bytes);
-		box_init(&b, ROOM);
+		box_init(&b, BOX_ROOM);
 		assert_int_equal(mm_memmap_add_e820(&b.map, file, bytes, 20), MM_OK);
 		free(file);
 		/* RAM and the rest lie apart in these machines; above is one range for PCI. */

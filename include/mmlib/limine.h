@@ -58,7 +58,7 @@ struct mm_limine {
  * @retval MM_E_INVAL NULL map, reader or responses; no memory map, or one without entries;
  *         `executable_address` without a length; an address to translate, and no `hhdm`
  * @retval MM_E_FAULT the reader refused an address, an address wraps, a module or the command line
- *         is not in the direct map, or #mm_paddr_t cannot hold what belongs into @p info
+ *         is not in the direct map, or one of them or the RSDP is where #mm_paddr_t does not reach
  * @retval MM_E_2BIG the map is full, there are more than 4,096 entries or 64 modules, or the command
  *         line does not end within 4,096 bytes
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
