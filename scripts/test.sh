@@ -102,7 +102,7 @@ foreign_tests() {
     sh -c 'readelf -h "$1" | grep -E "$2"' sh "build/$machine/tests/test_bits_release" "$what"
 }
 if step m32; then
-  foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,lpae,microcontroller
+  foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,lpae,microcontroller,sram
 fi
 if step bigendian; then
   foreign_tests s390x 'Data: .*big endian' -Dvariants=release
