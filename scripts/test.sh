@@ -102,7 +102,7 @@ foreign_tests() {
     sh -c 'readelf -h "$1" | grep -E "$2"' sh "build/$machine/tests/test_bits_release" "$what"
 }
 if step m32; then
-  foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,lpae,microcontroller
+  foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,lpae,microcontroller,sram
 fi
 if step bigendian; then
   foreign_tests s390x 'Data: .*big endian' -Dvariants=release
@@ -118,7 +118,7 @@ if step valgrind; then
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
 fi
 # Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
-plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 7:uefi 8:acpi 9:limine'
+plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine'
 if step plant; then
   for plant in $plants 20:pt 21:pt 22:pt 24:pt; do
     dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug

@@ -427,7 +427,8 @@ enum {
 
 #define BASE     MIB
 #define AT(what) ((mm_paddr_t)(BASE + (what)))
-#define FREE     0x800000 /* usable, and nothing there */
+#define EDGE     UINT64_C(0xf0000000) /* RAM that begins here goes on beyond 4 GiB */
+#define FREE     0x800000             /* usable, and nothing there */
 
 enum { MODULE = 0x1000000, MODULE2 = 0x1100000, KERNEL = 0x2000000, SYMBOLS32 = 0x2100000 };
 
@@ -600,6 +601,33 @@ static void without_its_flag_a_thing_is_not_there(void **state)
 		assert_int_equal(at(&b.map, AT(ENTRIES)), bit == 6 ? MM_MEM_USABLE : MM_MEM_LOADER);
 		assert_true(info.cmdline == (bit == 2 ? 0 : AT(CMDLINE)));
 		assert_true(info.module_bytes == (bit == 3 ? 0 : F + 1));
+		free_memory(m);
+	}
+}
+
+static void tables_are_reserved_to_their_last_byte(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t field, from;
+		uint32_t bytes;
+	} row[] = {
+		{ 24, MODLIST, 32 },   { 36, SECTIONS, 120 }, { 48, ENTRIES, 81 },
+		{ 56, DRIVES, 77 },    { 68, APM, 20 },       { 72, VBE_CONTROL, 512 },
+		{ 76, VBE_MODE, 256 }, { 110, PALETTE, 768 }, { 16, CMDLINE, 14 },
+		{ 64, NAME, 9 },
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct memory *m = new_memory();
+		const uint64_t last = 0x400000 + F; /* alone in its frame */
+		struct box b;
+
+		memcpy(add_piece(m, last - row[i].bytes + 1, row[i].bytes), byte_at(m, row[i].from),
+		       row[i].bytes);
+		put(byte_at(m, INFO) + row[i].field, last - row[i].bytes + 1, 4);
+		assert_int_equal(intake(&b, m, NULL), MM_OK);
+		assert_int_equal(at(&b.map, last), MM_MEM_LOADER);
+		assert_int_equal(at(&b.map, last + F), MM_MEM_USABLE);
 		free_memory(m);
 	}
 }
@@ -779,6 +807,23 @@ static void a_table_of_memory_makes_sizes_irrelevant(void **state)
 	free_memory(m);
 }
 
+static void sections_may_share_frames(void **state)
+{
+	(void)state;
+	struct memory *m = new_memory();
+	struct box b;
+
+	put_section32(byte_at(m, SECTIONS), 1, 6, KERNEL, F + 8);
+	put_section32(byte_at(m, SECTIONS) + 40, 1, 2, KERNEL + F + 8, F);
+	put_section32(byte_at(m, SECTIONS) + 80, 3, 0, KERNEL + 2 * F + 8, F);
+	assert_int_equal(intake(&b, m, NULL), MM_OK);
+	assert_int_equal(at(&b.map, KERNEL), MM_MEM_KERNEL);
+	assert_int_equal(at(&b.map, KERNEL + 2 * F), MM_MEM_KERNEL);
+	assert_int_equal(at(&b.map, KERNEL + 3 * F), MM_MEM_LOADER);
+	assert_int_equal(at(&b.map, KERNEL + 4 * F), MM_MEM_USABLE);
+	free_memory(m);
+}
+
 static void sections_count_only_inside_ram(void **state)
 {
 	(void)state;
@@ -803,7 +848,11 @@ static void sections_count_only_inside_ram(void **state)
 		{ 1, 6, 0xe0000, 16 * MIB, FREE, MM_MEM_USABLE, false },       /* from a hole */
 		{ 1, 6, 0xf0000, 16 * MIB, FREE, MM_MEM_USABLE, false }, /* from reserved memory */
 		{ 1, 6, 0xc0100000, F, 0xc0100000, HOLE, false },        /* linked high */
-		{ 1, 6, UINT32_MAX, 2, UINT32_MAX, HOLE, false },
+		{ 1, 6, EDGE - 1, F, EDGE, MM_MEM_USABLE, false },
+		{ 1, 6, EDGE, 1, EDGE, MM_MEM_KERNEL, false },
+		{ 1, 6, 4 * GIB - F, F, UINT32_MAX, MM_MEM_KERNEL, false },
+		{ 1, 6, 4 * GIB - F, F + 1, UINT32_MAX, MM_MEM_USABLE, false },
+		{ 1, 6, UINT32_MAX, 2, UINT32_MAX, MM_MEM_USABLE, false },
 		{ 1, 6, 4 * GIB, F, 4 * GIB, MM_MEM_USABLE, true }, /* no loader goes there */
 		{ 1, 6, KERNEL, 4 * GIB, KERNEL, MM_MEM_USABLE, true },
 		{ 1, 6, 0xffffffff80100000, F, 0x80100000, HOLE, true },
@@ -827,7 +876,7 @@ static void sections_count_only_inside_ram(void **state)
 				put_section32(s, row[i].type, (uint32_t)row[i].flags,
 					      (uint32_t)row[i].base, (uint32_t)row[i].bytes);
 			box_init(&b, ROOM);
-			assert_int_equal(mm_memmap_add(&b.map, 4 * GIB, GIB, MM_MEM_USABLE, NULL),
+			assert_int_equal(mm_memmap_add(&b.map, EDGE, GIB, MM_MEM_USABLE, NULL),
 					 MM_OK);
 			assert_int_equal(mm_memmap_add_multiboot(&b.map, reader, m, AT(INFO), NULL),
 					 MM_OK);
@@ -1325,6 +1374,8 @@ static void wrong_tags_are_refused(void **state)
 		{ 9, -4, 19, MM_E_INVAL },
 		{ 9, 0, 4, MM_E_INVAL }, /* sections beyond the tag */
 		{ 9, 0, UINT32_MAX, MM_E_INVAL },
+		{ 9, 0, UINT32_MAX / 64 + 1, MM_E_INVAL },
+		{ 9, -4, 8 + 12 + 3 * 64 - 1, MM_E_INVAL },
 		{ 9, 4, 65, MM_E_INVAL },
 		{ 9, 4, 63, MM_E_INVAL },
 		{ 9, 4, 0, MM_E_INVAL },
@@ -1353,6 +1404,28 @@ static void wrong_tags_are_refused(void **state)
 	}
 }
 
+static void a_tag_holds_what_is_read_of_it(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t type, bytes; /* of contents */
+	} row[] = { { 3, 8 }, { 4, 8 }, { 6, 8 }, { 8, 20 }, { 9, 12 }, { 17, 8 } };
+
+	for (size_t i = 0; i < 2 * sizeof(row) / sizeof(row[0]); i++) {
+		struct tags t = tags_begin();
+		const uint32_t bytes = row[i / 2].bytes - i % 2;
+		struct box b;
+
+		tag_memory(&t);
+		uint8_t *p = tag(&t, row[i / 2].type, bytes);
+		memset(p, 0, bytes);
+		p[0] = row[i / 2].type == 9 ? 0 : 24; /* no sections; bytes of an entry */
+		tags_end(&t);
+		assert_int_equal(intake2(&b, &t, NULL, NULL), i % 2 ? MM_E_INVAL : MM_OK);
+		free_memory(t.m);
+	}
+}
+
 static void a_command_line_without_a_byte_has_no_end(void **state)
 {
 	(void)state;
@@ -1373,8 +1446,13 @@ static void a_structure_of_version_2_ends_with_its_end_tag(void **state)
 	struct box b;
 
 	for (uint32_t total = 0; total < t.at; total++) {
+		struct tags cut = { .m = calloc(1, sizeof(*cut.m)) };
+
 		put(t.start, total, 4);
-		assert_int_equal(intake2(&b, &t, NULL, NULL), MM_E_INVAL);
+		memcpy(add_piece(cut.m, BASE, total < 8 ? 8 : total), t.start,
+		       total < 8 ? 8 : total);
+		assert_int_equal(intake2(&b, &cut, NULL, NULL), MM_E_INVAL); /* and no fault */
+		free_memory(cut.m);
 	}
 	put(t.start, t.at + 1, 4); /* longer is reserved, and not read */
 	memset(t.start + t.at, 0xff, 64);
@@ -1624,12 +1702,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(real_structures_are_refused_at_any_read_and_any_capacity),
 		cmocka_unit_test(a_structure_of_version_1_is_understood),
 		cmocka_unit_test(without_its_flag_a_thing_is_not_there),
+		cmocka_unit_test(tables_are_reserved_to_their_last_byte),
 		cmocka_unit_test(a_structure_ends_behind_its_last_flag),
 		cmocka_unit_test(wrong_structures_of_version_1_are_refused),
 		cmocka_unit_test(entries_of_version_1_say_how_long_they_are),
 		cmocka_unit_test(a_far_next_entry_ends_the_table),
 		cmocka_unit_test(sizes_stand_in_for_a_table_of_memory),
 		cmocka_unit_test(a_table_of_memory_makes_sizes_irrelevant),
+		cmocka_unit_test(sections_may_share_frames),
 		cmocka_unit_test(sections_count_only_inside_ram),
 		cmocka_unit_test(symbols_of_an_aout_kernel_are_reserved),
 		cmocka_unit_test(modules_that_are_empty_or_end_before_they_begin_are_dropped),
@@ -1643,6 +1723,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_table_without_entries_is_none),
 		cmocka_unit_test(entries_of_version_2_have_any_stride),
 		cmocka_unit_test(wrong_tags_are_refused),
+		cmocka_unit_test(a_tag_holds_what_is_read_of_it),
 		cmocka_unit_test(a_command_line_without_a_byte_has_no_end),
 		cmocka_unit_test(a_structure_of_version_2_ends_with_its_end_tag),
 		cmocka_unit_test(a_short_rsdp_is_passed_over),

@@ -164,10 +164,17 @@ wanted() {
 }
 
 bad=0
+# A CPU without atomics is refused when it compiles, not when it links.
+clang --target=armv6m-none-eabi "${common[@]}" -c -o "$out/x.o" src/status.c >"$out/refused" 2>&1 || true
+if ! grep -q 'set MM_ATOMICS=0' "$out/refused"; then
+  echo "armv6m without MM_ATOMICS=0 was not refused"
+  bad=1
+fi
 missed=
 rows | wanted "$@" >"$out/rows"
+[ -s "$out/rows" ] || { echo "no such row" >&2; exit 2; }
 # shellcheck disable=SC2016
-jobs_of <"$out/rows" | xargs -P "$(nproc)" -L 1 sh -c 'dir=$0 f=$1; shift
+jobs_of <"$out/rows" | xargs -r -P "$(nproc)" -L 1 sh -c 'dir=$0 f=$1; shift
   exec "$@" -c -o "$dir/$(echo "$f" | tr / _).o" "$f" 2>>"$dir/log"' || true
 while read -r name _; do
   if judge "$name" >"$out/verdict" 2>&1; then

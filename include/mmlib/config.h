@@ -74,8 +74,12 @@
 #endif
 
 /** 1: the CPU has atomic read-modify-write of words (default). 0: mmlib uses plain operations and
- *  the host calls it with interrupts off, on one CPU. */
+ *  the host calls it with interrupts off, on one CPU. Must be set to 0 for a CPU without them, such
+ *  as ARMv6-M. */
 #ifndef MM_ATOMICS
+#if defined(__GCC_ATOMIC_INT_LOCK_FREE) && __GCC_ATOMIC_INT_LOCK_FREE < 2
+#error "this CPU has no atomic read-modify-write: set MM_ATOMICS=0, call mmlib with interrupts off"
+#endif
 #define MM_ATOMICS 1
 #endif
 
