@@ -109,7 +109,7 @@ static void cpu_obey(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 }
 
 /* From now on keep blocks of this range. Keeps H5. */
-static void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_range *r)
+static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_range *r)
 {
 	uint32_t first = 0;
 
@@ -148,7 +148,7 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 
 /* Fill hand h, which is empty: from its range, or, with single frames, from the next one of the hot
  * zone that has some. */
-static void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
+static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
 	const struct mm_zone *zone = &pmm->zones[pmm->hot_zone];
 	uint32_t start = 0, room = cpu_room(pmm, h);
