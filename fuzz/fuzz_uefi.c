@@ -74,7 +74,7 @@ static uint8_t *odd_copy(const uint8_t *from, size_t n)
 /* --- Files --- */
 
 /* The second reading. Returns how many descriptors there are. */
-static unsigned read_table(const uint8_t *p, size_t n, size_t stride, struct mm_uefi_desc *d)
+ORACLE unsigned read_table(const uint8_t *p, size_t n, size_t stride, struct mm_uefi_desc *d)
 {
 	unsigned i = 0;
 
@@ -92,7 +92,7 @@ static unsigned read_table(const uint8_t *p, size_t n, size_t stride, struct mm_
 	return i;
 }
 
-static void check_iterator(const uint8_t *table, size_t n, size_t stride,
+ORACLE void check_iterator(const uint8_t *table, size_t n, size_t stride,
 			   const struct mm_uefi_desc *want, unsigned count)
 {
 	struct mm_uefi_desc d;
@@ -194,7 +194,7 @@ static void pick_desc(struct input *in, struct mm_uefi_desc *d)
 			d->attribute |= bits[i];
 }
 
-static unsigned cell_of_last(mm_paddr_t last)
+ORACLE unsigned cell_of_last(mm_paddr_t last)
 {
 	unsigned c = 0;
 

@@ -43,7 +43,7 @@ static inline void claims_add(struct claims *c, uint64_t base, uint64_t length, 
 }
 
 /* What the list says of a byte; 0: nothing. */
-static inline enum mm_mem_type claims_at(const struct claims *c, mm_paddr_t pa)
+ORACLE enum mm_mem_type claims_at(const struct claims *c, mm_paddr_t pa)
 {
 	enum mm_mem_type type = (enum mm_mem_type)0;
 
@@ -54,7 +54,7 @@ static inline enum mm_mem_type claims_at(const struct claims *c, mm_paddr_t pa)
 }
 
 /* What the map says of it. */
-static inline enum mm_mem_type map_at(const struct mm_memmap *map, mm_paddr_t pa)
+ORACLE enum mm_mem_type map_at(const struct mm_memmap *map, mm_paddr_t pa)
 {
 	uint32_t low = 0, high = map->count;
 
@@ -71,8 +71,8 @@ static inline enum mm_mem_type map_at(const struct mm_memmap *map, mm_paddr_t pa
 	return map->entries[low].type;
 }
 
-static inline void check_borders(const struct mm_memmap *map, const struct claims *c,
-				 const struct mm_mem *e)
+ORACLE void check_borders(const struct mm_memmap *map, const struct claims *c,
+			  const struct mm_mem *e)
 {
 	const mm_paddr_t at[4] = { e->base, e->last, e->base - 1, e->last + 1 }; /* or round it */
 
@@ -80,7 +80,7 @@ static inline void check_borders(const struct mm_memmap *map, const struct claim
 		check(map_at(map, at[i]) == claims_at(c, at[i]));
 }
 
-static inline void check_claims(const struct mm_memmap *map, const struct claims *c)
+ORACLE void check_claims(const struct mm_memmap *map, const struct claims *c)
 {
 	check(mm_memmap_verify(map) == MM_OK);
 	check(memcmp(&map->dropped, &c->dropped, sizeof(c->dropped)) == 0);

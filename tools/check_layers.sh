@@ -32,7 +32,8 @@ layer() {
 
 memmap='src/pmm/memmap.c src/pmm/early.c'
 buddy="src/buddy/buddy.c src/buddy/buddy_look.c"
-pmm="src/ports/port.c $buddy $memmap src/pmm/pmm.c src/pmm/pmm_cpu.c src/pmm/pmm_init.c src/pmm/pmm_report.c"
+pmm="src/ports/port.c $buddy $memmap src/pmm/pmm.c src/pmm/pmm_cpu.c src/pmm/pmm_init.c src/pmm/pmm_report.c
+  src/pmm/pmm_release.c"
 heap="$pmm src/slab/slab.c src/slab/magazine.c src/slab/cache.c src/slab/heap.c src/slab/kmalloc.c"
 if [ "${1-}" = --plant ]; then
   layer "heap without pmm" src/slab/slab.c src/slab/magazine.c src/slab/cache.c
@@ -51,6 +52,8 @@ layer "boot map with UEFI" src/pmm/memmap.c src/pmm/memmap_uefi.c
 layer "boot map with Limine" src/pmm/memmap.c src/pmm/memmap_limine.c
 layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c src/pmm/memmap_fdt.c
 layer "NUMA nodes" src/pmm/numa.c
+# shellcheck disable=SC2086
+layer "NUMA nodes from ACPI" $intake src/pmm/numa.c src/pmm/acpi.c src/pmm/numa_acpi.c
 # shellcheck disable=SC2086
 layer "early allocator" $memmap
 # shellcheck disable=SC2086

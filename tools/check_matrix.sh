@@ -165,7 +165,7 @@ wanted() {
 
 bad=0
 # A CPU without atomics is refused when it compiles, not when it links.
-clang --target=armv6m-none-eabi "${common[@]}" -c -o "$out/x.o" src/status.c >"$out/refused" 2>&1 || true
+clang --target=armv6m-none-eabi "${common[@]}" -c -o "$out/x.o" src/ports/port.c >"$out/refused" 2>&1 || true
 if ! grep -q 'set MM_ATOMICS=0' "$out/refused"; then
   echo "armv6m without MM_ATOMICS=0 was not refused"
   bad=1

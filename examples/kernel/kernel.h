@@ -7,6 +7,7 @@
 
 struct kernel {
 	struct mm_memmap map; /* what memory the machine has */
+	struct mm_numa numa;  /* which of it is near which CPU */
 	struct mm_pmm pmm;    /* who owns which frame of it */
 	struct mm_pt pt;      /* what the kernel sees of it */
 	struct mm_heap heap;  /* objects in frames of it */
@@ -38,22 +39,26 @@ enum mm_status memory_tables_init(void);
 enum mm_status memory_add_high(void);
 enum mm_status memory_cpu_init(struct cpu *c);
 enum mm_status memory_heap_init(void);
+enum mm_status memory_unlock_boot(mm_paddr_t *base, mm_paddr_t *last);
 
 /* check_*.c: promises put to the test. */
 mm_pfn_t frames_used(void);
 void check_accounting(const char *promise);
+void check_numa(void);
 void check_tables(void);
 void check_blocks(void);
 void check_exhaustion(void);
 void check_misuse(void);
 void check_faults(void);
 void check_cpus(void);
+void check_release(void);
 void check_port(void);
 void check_heap(void);
 void check_shootdown(void);
 
 /* report.c: memory as text. */
 void report_map(void);
+void report_numa(void);
 void report_metadata(void);
 void report_zones(void);
 void report_caches(void);

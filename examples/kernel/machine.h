@@ -20,6 +20,7 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 #include <mmlib/memmap.h>
+#include <mmlib/numa.h>
 #include <mmlib/pt_port.h>
 #include <stdnoreturn.h>
 #include "layout.h"
@@ -77,9 +78,10 @@ void machine_console_put(char c);
 /* Leave the machine and tell the host whether all went well. */
 noreturn void machine_exit(bool ok);
 
-/* Feed the loader's memory map. Copies the command line, cut to @bytes with its final zero. */
-enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
-			      size_t bytes);
+/* Feed the loader's memory map, and what firmware says of NUMA nodes. Copies the command line, cut to
+ * @bytes with its final zero. */
+enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, struct mm_numa *numa,
+			      char *cmdline, size_t bytes);
 /* Next page of device registers that the kernel uses through the direct map. Start with 0. */
 bool machine_next_device(uint32_t *it, mm_paddr_t *pa);
 

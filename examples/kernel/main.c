@@ -5,7 +5,9 @@
  * Command line: words that make a check fail, since a report that cannot fail proves nothing.
  *   fail     leaks a frame
  *   damage   each CPU changes a byte of something that was allocated
- *   noflush  does not tell other CPUs of pages that change while they use them */
+ *   noflush  does not tell other CPUs of pages that change while they use them
+ * And one that scripts/demo.sh adds:
+ *   two-nodes  the machine was made with two NUMA nodes */
 #include "console.h"
 #include "kernel.h"
 #include "smp.h"
@@ -54,6 +56,10 @@ static void step_map(uintptr_t boot_info)
 	report_map();
 	must(st, "the loader's memory map is read");
 	must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
+	report_numa();
+	if (has_word("two-nodes"))
+		check(mm_numa_nodes(&kernel.numa) == 2, "firmware tells of two NUMA nodes");
+	check_numa();
 }
 
 static void step_frames(void)
@@ -144,12 +150,14 @@ noreturn void kernel_main(uintptr_t boot_info)
 	check(frames_used() == used, "everything that was taken is given back");
 	kprintf("\n6. The other CPUs: a stack each, with a guard page\n");
 	step_cpus();
+	kprintf("\n7. Boot is over: what it held back is given back\n");
+	check_release();
 	used = frames_used();
-	kprintf("\n7. The heap: all CPUs at once, freeing what others made\n");
+	kprintf("\n8. The heap: all CPUs at once, freeing what others made\n");
 	step_heap();
-	kprintf("\n8. Shootdown: pages change while all CPUs use them\n");
+	kprintf("\n9. Shootdown: pages change while all CPUs use them\n");
 	step_shootdown();
-	kprintf("\n9. Memory at the end: . free  U used  T page table  M metadata  R reserved or "
+	kprintf("\n10. Memory at the end: . free  U used  T page table  M metadata  R reserved or "
 		"hole\n");
 	step_end(used);
 	ok = check_end();

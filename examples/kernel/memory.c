@@ -4,14 +4,16 @@
  * Theory of operation
  * Problem      at boot there is a list of memory from firmware, and tables from the boot code.
  * Structure    1. memory_map_init()     firmware's list becomes a boot memory map; what is in use
- *                                       already is taken out of it.
+ *                                       already is taken out of it. And NUMA nodes.
  *              2. memory_frames_init()  the page-frame allocator takes over all RAM that the boot
  *                                       tables reach.
  *              3. memory_tables_init()  the kernel's own page tables, from frames of step 2: RAM
  *                                       in a direct map, the image with the rights each part needs.
  *              4. memory_add_high()     RAM that only the new tables reach.
  *              5. memory_cpu_init()     for each further CPU: a stack, and frames at hand.
- *              6. memory_heap_init()    objects of any size, at hand on each CPU.
+ *              6. memory_unlock_boot()  code and tables that only boot needed can be given back;
+ *                                       so can what the loader left (check_release.c).
+ *              7. memory_heap_init()    objects of any size, at hand on each CPU.
  * Invariant    a pointer from direct_map() is the same before and after step 3, so mmlib's pointers
  *              to its metadata stay valid.
  * Why not map the holes?  they may be devices: a cached mapping of a device is a bug that waits. */
@@ -21,6 +23,12 @@
 
 struct kernel kernel;
 static struct mm_mem map_entries[128];
+
+enum { NODES_MAX = 8, NODE_RANGES = 32, NODE_CPUS = 256 };
+static struct mm_numa_range node_ranges[NODE_RANGES];
+static struct mm_numa_cpu node_cpus[NODE_CPUS]; /* firmware tells of more than we use */
+static uint8_t node_distances[NODES_MAX * NODES_MAX];
+static uint32_t node_domains[NODES_MAX];
 
 static void *port_to_virt(void *ctx, mm_paddr_t pa)
 {
@@ -136,14 +144,27 @@ static const struct mm_pt_env table_env = {
 	.flush = table_flush,
 };
 
+/* Room for nodes, whatever firmware calls them. */
+static enum mm_status numa_init(void)
+{
+	enum mm_status st =
+		mm_numa_init(&kernel.numa, node_ranges, NODE_RANGES, node_distances, NODES_MAX);
+
+	if (st == MM_OK)
+		st = mm_numa_use_domains(&kernel.numa, node_domains);
+	return st == MM_OK ? mm_numa_use_cpus(&kernel.numa, node_cpus, NODE_CPUS) : st;
+}
+
 enum mm_status memory_map_init(uintptr_t boot_info)
 {
 	enum mm_status st;
 
 	st = mm_memmap_init(&kernel.map, map_entries, sizeof(map_entries) / sizeof(*map_entries));
-	if (st != MM_OK)
-		return st;
-	st = machine_memmap(boot_info, &kernel.map, kernel.cmdline, sizeof(kernel.cmdline));
+	if (st == MM_OK)
+		st = numa_init();
+	if (st == MM_OK)
+		st = machine_memmap(boot_info, &kernel.map, &kernel.numa, kernel.cmdline,
+				    sizeof(kernel.cmdline));
 	if (st != MM_OK)
 		return st;
 	/* Not mm_memmap_take(): some loaders tell of parts of the image, and those are taken already. */
@@ -303,6 +324,20 @@ enum mm_status memory_cpu_init(struct cpu *c)
 
 	if (st == MM_OK)
 		st = mm_pmm_cpu_online(&kernel.pmm, c->number);
+	return st;
+}
+
+/* The image up to its text ran before the kernel's own tables were there, and while other CPUs
+ * started. Nothing maps it any more; here it enters the direct map. */
+enum mm_status memory_unlock_boot(mm_paddr_t *base, mm_paddr_t *last)
+{
+	struct mm_tlb_gather g = { 0 };
+	enum mm_status st;
+
+	*base = image_pa(image_start);
+	*last = image_pa(image_text) - 1;
+	st = map_piece(*base, *last, &g);
+	mm_pt_sync(&kernel.pt, &g);
 	return st;
 }
 

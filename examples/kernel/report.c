@@ -28,6 +28,33 @@ void report_map(void)
 	}
 }
 
+static void report_node(uint32_t node)
+{
+	struct mm_numa_range r;
+	struct mm_numa_cpu c;
+
+	kprintf("    node %u: memory", node);
+	for (uint32_t it = 0; mm_numa_next(&kernel.numa, &it, &r);)
+		if (r.node == node)
+			kprintf(" %lx-%lx", r.base, r.last);
+	kprintf(", CPUs");
+	for (uint32_t it = 0; mm_numa_next_cpu(&kernel.numa, &it, &c);)
+		if (c.node == node)
+			kprintf(" %lu", c.id);
+	kprintf(", distances");
+	for (uint32_t to = 0; to < mm_numa_nodes(&kernel.numa); to++)
+		kprintf(" %u", mm_numa_distance(&kernel.numa, node, to));
+	kprintf("\n");
+}
+
+void report_numa(void)
+{
+	if (mm_numa_nodes(&kernel.numa) == 0)
+		kprintf("    firmware tells of no NUMA nodes\n");
+	for (uint32_t node = 0; node < mm_numa_nodes(&kernel.numa); node++)
+		report_node(node);
+}
+
 void report_metadata(void)
 {
 	mm_paddr_t bytes = mm_memmap_bytes(&kernel.map, MM_MEM_META);

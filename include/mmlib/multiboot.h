@@ -25,8 +25,8 @@ MM_BEGIN_DECLS
 /** @name Which loader was it?
  *  What EAX holds where the kernel begins. EBX holds the address of the information structure,
  *  which has no magic of its own. Version 1: section 3.2; version 2: section 3.3. @{ */
-#define MM_MULTIBOOT_MAGIC  0x2badb002u
-#define MM_MULTIBOOT2_MAGIC 0x36d76289u
+#define MM_MULTIBOOT_MAGIC  0x2badb002u /**< EAX: version 1 */
+#define MM_MULTIBOOT2_MAGIC 0x36d76289u /**< EAX: version 2 */
 /** @} */
 
 /** Feed a Multiboot information structure of version 1.
@@ -50,7 +50,8 @@ MM_NODISCARD enum mm_status mm_memmap_add_multiboot(struct mm_memmap *map, mm_ph
 						    void *ctx, mm_paddr_t info_pa,
 						    struct mm_boot_info *info);
 
-/** What a Multiboot 2 loader says of UEFI. */
+/** What a Multiboot 2 loader says of UEFI. The map lies inside the information structure: it goes when
+ *  #MM_MEM_LOADER memory does. */
 struct mm_multiboot_efi {
 	mm_paddr_t map;     /**< physical address of the first descriptor, 0 if there is no map */
 	uint32_t bytes;     /**< length of the map */

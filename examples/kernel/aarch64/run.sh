@@ -7,7 +7,8 @@ demo_exit_ok=0               # QEMU's status when the kernel says that all is we
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
 demo_run() {
+  # shellcheck disable=SC2046
   qemu-system-aarch64 -machine virt,gic-version=2,accel=tcg -cpu "$2" -smp "$4" -m "$3" \
-    -kernel "$1" -append "$5" -nodefaults -no-user-config -no-reboot -display none \
+    $(demo_nodes "$3" "$4") -kernel "$1" -append "$5" -nodefaults -no-user-config -no-reboot -display none \
     -serial stdio -semihosting </dev/null
 }

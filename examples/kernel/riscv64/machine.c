@@ -58,10 +58,10 @@ noreturn void machine_exit(bool ok)
 		__asm__ volatile("wfi");
 }
 
-enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
-			      size_t bytes)
+enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, struct mm_numa *numa,
+			      char *cmdline, size_t bytes)
 {
-	return fdt_memmap(boot_info, map, cmdline, bytes);
+	return fdt_memmap(boot_info, map, numa, cmdline, bytes);
 }
 
 bool machine_next_device(uint32_t *it, mm_paddr_t *pa)

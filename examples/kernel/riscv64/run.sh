@@ -7,7 +7,8 @@ demo_exit_ok=0                # QEMU's status when the kernel says that all is w
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
 demo_run() {
-  qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp "$4" -m "$3" -kernel "$1" \
-    -append "$5" -nodefaults -no-user-config -no-reboot -display none -serial stdio \
+  # shellcheck disable=SC2046
+  qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") -kernel "$1" \
+    -initrd "$1" -append "$5" -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     </dev/null
 }

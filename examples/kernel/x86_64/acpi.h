@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef ACPI_H
 #define ACPI_H
-#include <mmlib/memmap.h>
+#include <mmlib/acpi.h>
 
-/* Local APIC ids of the CPUs that the ACPI tables call usable, at most @max of them. Every byte is
- * asked of @read first, and lengths in the tables are bounded. Returns how many. */
+/* Local APIC ids of the CPUs that the ACPI tables call usable, at most @max of them. Returns how
+ * many. */
 uint32_t acpi_cpus(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, uint8_t *ids, uint32_t max);
+
+/* NUMA nodes and their distances. Without a table that tells of them, nothing is named. */
+enum mm_status acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct mm_numa *numa);
 #endif

@@ -2,6 +2,7 @@
 /* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c, other
  * CPUs in apic.c. */
 #include "../smp.h"
+#include "acpi.h"
 #include "apic.h"
 #include "cpu.h"
 #include "loader.h"
@@ -46,8 +47,8 @@ static const void *boot_read(void *ctx, mm_paddr_t pa, size_t bytes)
 	return (const void *)(MACHINE_DIRECT_MAP + pa);
 }
 
-enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *cmdline,
-			      size_t bytes)
+enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, struct mm_numa *numa,
+			      char *cmdline, size_t bytes)
 {
 	struct mm_boot_info info;
 	enum mm_status st = loader_memmap(boot_info, map, boot_read, &info);
@@ -62,7 +63,11 @@ enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, char *
 			cmdline[i] = from[i];
 	}
 	cmdline[i] = '\0';
-	apic_find(boot_read, info.rsdp); /* now: the direct map to come is without these tables */
+	/* now: the direct map to come is without these tables */
+	apic_find(boot_read, info.rsdp);
+	st = acpi_numa(boot_read, NULL, info.rsdp, numa);
+	if (st != MM_OK)
+		return st;
 	/* Other CPUs begin in real mode, so their first code has to lie low. What the
 	 * loader left there has been read by now. */
 	return mm_memmap_add(map, 0, TRAMPOLINE_END, MM_MEM_EARLY, "CPU start-up");

@@ -9,7 +9,7 @@ demo_grub_packages="grub-common grub-pc-bin xorriso"
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS LOADER: boot it, console on standard output
 demo_run() {
-  local from=(-kernel "$1" -append "$5") disc two
+  local from=(-kernel "$1" -append "$5" -initrd "$1") disc two
   if [ "$6" != pvh ]; then
     # A CD with GRUB, the kernel and an initial ramdisk. Version 1 has an image of its own.
     disc=${1%.elf}-$6
@@ -29,7 +29,8 @@ END
       >"$disc.log" 2>&1 || { cat "$disc.log"; return 1; }
     from=(-cdrom "$disc.iso")
   fi
-  qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m "$3" "${from[@]}" \
+  # shellcheck disable=SC2046
+  qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") "${from[@]}" \
     -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 </dev/null
 }
