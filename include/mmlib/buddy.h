@@ -3,7 +3,7 @@
  *  @brief Buddy allocator for one range of frames, kept in bitmaps.
  *
  * A block of order k is 2^k frames, aligned to its size. Nothing is ever written into a free frame;
- * all state is in bitmaps that the caller gives memory for: about 1.03 bits a frame. Allocation and
+ * all state is in bitmaps that the caller gives memory for: about 1.12 bits a frame. Allocation and
  * free are lock-free and may run on any CPU and in interrupts at the same time.
  *
  * The buddy alone does not know which order a block was allocated with: it finds a free of what is

@@ -23,7 +23,7 @@ struct mm_zone_cfg {
 struct mm_pmm_cfg {
 	const struct mm_zone_cfg *zones; /**< by rising limit; the last one's limit is #MM_PADDR_MAX */
 	uint32_t nzones;       /**< 1 to #MM_ZONES_MAX */
-	uint32_t ncpus;        /**< CPUs that may ever call: each gets a magazine of frames. 0: none do, all
+	uint32_t ncpus;        /**< CPUs that may ever call: each keeps some blocks at hand. 0: none do, all
 	                            go to the buddy */
 	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
 	mm_paddr_t low;        /**< metadata is placed at or above this address */
@@ -126,7 +126,7 @@ struct mm_pmm {
 	uint32_t ncpus;             /**< @private */
 	uint32_t hot_zone;          /**< @private the zone whose frames CPUs keep at hand */
 	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
-	uint32_t refills;           /**< @private how often a CPU began to fill its magazine */
+	uint32_t refills;           /**< @private how often a CPU began to take blocks to its hands */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
 };

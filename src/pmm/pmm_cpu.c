@@ -3,10 +3,10 @@
  * Problem      small blocks come and go often; the buddy's compare-and-swap on shared words is what
  *              CPUs would meet on.
  * Structure    each CPU keeps blocks of one range of the hot zone, last in first out: the last one
- *              freed is the warmest. A hand for each of the orders 0 to 9. An empty
- *              hand takes from the lowest word of the bitmap that has blocks of its order, a full one
- *              gives its older half back, neighbours in one word together: one compare-and-swap for
- *              many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
+ *              freed is the warmest. A hand for each of the orders 0 to 9.
+ *              An empty hand takes from the lowest word of the bitmap that has blocks of its order, a
+ *              full one gives its older half back, neighbours in one word together: one
+ *              compare-and-swap for many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
  *              so a call that is served here looks up no range. hand.h has these calls; this file
  *              has what they leave undone.
  * Placement    a single frame that is freed far above the frames taken last (CPU_WINDOW) goes to the

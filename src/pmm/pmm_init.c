@@ -18,7 +18,7 @@
 #include "pmm.h"
 #include "../checked.h"
 
-/* Frames of a hole whose metadata, 9.2 bits a frame, fills a frame. */
+/* Frames of a hole whose metadata, 9.3 bits a frame, fills a frame. */
 #define PMM_HOLE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / 8 * 7))
 #define PMM_META_ALIGN  16u
 
