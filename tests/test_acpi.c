@@ -705,7 +705,9 @@ static void random_tables_read_as_the_reference_reads_them(void **state)
 			recipe[i] = (uint8_t)(next_random(&seed) >> 32);
 		acpi_make_srat(&t, recipe, (size_t)(next_random(&seed) % sizeof(recipe)));
 		if (run % 4 == 0) {
-			t.at[next_random(&seed) % t.bytes] = (uint8_t)next_random(&seed);
+			size_t at = (size_t)(next_random(&seed) % t.bytes);
+
+			t.at[at] = (uint8_t)next_random(&seed);
 			acpi_sum(t.at, t.bytes, 9);
 		}
 		memcpy(shifted + run % 8, t.at, t.bytes);

@@ -517,13 +517,15 @@ static void releases_agree_with_a_model(void **state)
 	for (int run = 0; run < 300; run++) {
 		struct machine *m = machine_new();
 
-		for (int i = 0; i < 40; i++)
-			assert_int_equal(
-				mm_memmap_add(&m->map, AT(next_random(&seed) % (RAM_FRAMES - 80)),
-					      FRAMES(next_random(&seed) % 20),
-					      (enum mm_mem_type)(next_random(&seed) % 13 + 1),
-					      owners[next_random(&seed) % 3]),
-				MM_OK);
+		for (int i = 0; i < 40; i++) {
+			unsigned first = (unsigned)(next_random(&seed) % (RAM_FRAMES - 80));
+			unsigned frames = (unsigned)(next_random(&seed) % 20);
+			enum mm_mem_type type = (enum mm_mem_type)(next_random(&seed) % 13 + 1);
+
+			assert_int_equal(mm_memmap_add(&m->map, AT(first), FRAMES(frames), type,
+						       owners[next_random(&seed) % 3]),
+					 MM_OK);
+		}
 		machine_start(m);
 		for (int i = 0; i < 8; i++) {
 			enum mm_mem_type type = held[next_random(&seed) % HELD];
@@ -535,7 +537,7 @@ static void releases_agree_with_a_model(void **state)
 
 			if (last < first)
 				last = RAM_FRAMES - 1, first = 0;
-			else if (next_random(&seed) % 2)
+			if (next_random(&seed) % 2)
 				inside_an_entry(m, next_random(&seed), &type, &first, &last);
 			memset(back, 0, sizeof(back));
 			assert_int_equal(mm_memmap_init(&after, entries, 4 * MAP_ENTRIES), MM_OK);
