@@ -14,10 +14,13 @@ file == 1 { value[$1] = $2; beside[$1] = $5; ratio[$1] = NF > 5 ? $6 : $3 == "x"
     printf "%-32s %s and %s %s\n", $1, value[$1], $2, $3
   } else {
     if (second == 0) next
+    base = $1
+    sub(/\.vs_.*/, "", base)
     if ($4 == "yard.line_transfer" && ($5 > 1.25 * beside[$1] || beside[$1] > 1.25 * $5)) {
       printf "%-32s another machine: %s was %s and %s ns\n", $1, $4, beside[$1], $5
-      moved++; next
+      away[$1] = 1
     }
+    if (base in away) { moved++; next }
     measured++
     off = second / ratio[$1] - 1
     if (off < 0) off = ratio[$1] / second - 1

@@ -121,6 +121,18 @@ unsigned bench_rounds(void)
 	return rounds == 0 ? 1 : rounds > BENCH_SERIES_MAX ? BENCH_SERIES_MAX : rounds;
 }
 
+bool bench_calm(void)
+{
+	static __thread long last;
+	struct rusage usage;
+	bool calm;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	calm = usage.ru_nivcsw == last;
+	last = usage.ru_nivcsw;
+	return calm;
+}
+
 /* Others wait while slices are taken: let them go on after some of them. */
 static void pause_sometimes(void)
 {
@@ -136,18 +148,6 @@ static void pause_sometimes(void)
 	last = bench_wall();
 }
 
-bool bench_calm(void)
-{
-	static __thread long last;
-	struct rusage usage;
-	bool calm;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	calm = usage.ru_nivcsw == last;
-	last = usage.ru_nivcsw;
-	return calm;
-}
-
 bool bench_more(struct bench_series *s)
 {
 	unsigned rounds = bench_rounds();
@@ -157,6 +157,7 @@ bool bench_more(struct bench_series *s)
 		s->begin = now;
 		bench_alone(true);
 	}
+	pause_sometimes();
 	return s->calm < rounds && s->n < BENCH_SERIES_MAX &&
 	       now - s->begin < (rounds < 5 ? 1e9 : 15e9);
 }
@@ -169,8 +170,6 @@ void bench_record(struct bench_series *s, double value, double yard)
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm)
 {
 	unsigned i = s->n;
-
-	pause_sometimes();
 
 	if (i == BENCH_SERIES_MAX)
 		return;

@@ -38,7 +38,7 @@ double bench_wall(void);
 /* Pin this thread, so that it keeps its caches. */
 void bench_pin(unsigned cpu);
 /* Let nobody interrupt this thread (nor those that it makes), where that is allowed. Between
- * bench_more() and bench_report() it is so; bench_record() lets others have the CPU now and then. */
+ * bench_more() and bench_report() it is so; bench_more() lets others have the CPU now and then. */
 void bench_alone(bool on);
 /* Report that something went wrong and stop: a figure of a failed run is worth nothing. */
 _Noreturn void bench_die(const char *what);

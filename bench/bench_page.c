@@ -5,7 +5,8 @@
  *	bench_page hot         pairs, which are quickly measured in many processes
  *	bench_page call        other figures of one and of two CPUs, and what is counted
  *	bench_page inline      the pair of order 0, where mmlib and its caller are one translation unit
- *	bench_page hardened    what is named so */
+ *	bench_page hardened    what is named so
+ *	bench_page count ORDER 10,000 pairs in counted(), for callgrind */
 #include "work_page.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@
 #define HELD   31u
 #define SLICE  700e3 /* ns */
 
-static uint32_t *frames[2]; /* of each CPU */
+static uint32_t *frames[2];   /* of each CPU */
+/* Has a name, a call and a return that callgrind sees. */
+__attribute__((noinline)) void counted(unsigned order);
 
 /* A fresh machine with exactly FRAMES free, all in whole blocks of order 9. */
 static void start(uint32_t ncpus)
@@ -423,6 +426,20 @@ static void call(void)
 	init_time();
 }
 
+void counted(unsigned order)
+{
+	work_pairs(order, 10000 / WORK_PAIRS);
+	__asm__ volatile("");
+}
+
+static void count(unsigned order)
+{
+	work_hold(order, HELD);
+	work_pairs(order, 2); /* what is done once */
+	counted(order);
+	work_let_go(order);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -445,7 +462,9 @@ int main(int argc, char **argv)
 		hot("page.hot0.inline", 0);
 	else if (strcmp(what, "hardened") == 0)
 		hardened();
+	else if (strcmp(what, "count") == 0 && argc > 2)
+		count((unsigned)strtoul(argv[2], NULL, 10));
 	else
-		bench_die("hot, call, inline or hardened?");
+		bench_die("hot, call, inline, hardened or count ORDER?");
 	return 0;
 }

@@ -9,15 +9,17 @@ function middle(v, n,   i, j, t, sum) {
 }
 # Runs in which a line took another time to the other CPU than in the middle one were on what is another
 # machine: the host moved a CPU. They are left out.
-function column(table, name,   i, v, n, like) {
-  n = count[name]
-  for (i = 1; i <= n; i++) v[i] = beside[name, i]
+function column(table, name,   i, v, n, base, like) {
+  base = name
+  sub(/\.vs_.*/, "", base)
+  n = count[base]
+  for (i = 1; i <= n; i++) v[i] = beside[base, i]
   middle(v, n)
   like = v[int((n + 1) / 2)]
   n = 0
   for (i = 1; i <= count[name]; i++)
-    if (yard[name] != "yard.line_transfer" ||
-        (beside[name, i] <= 1.25 * like && like <= 1.25 * beside[name, i]))
+    if (yard[base] != "yard.line_transfer" ||
+        (beside[base, i] <= 1.25 * like && like <= 1.25 * beside[base, i]))
       v[++n] = table[name, i]
   return middle(v, n)
 }

@@ -125,6 +125,18 @@ void work_churn(struct work_churn *c, uint32_t steps)
 	}
 }
 
+void work_touch(struct work_churn *c, uint32_t steps)
+{
+	while (steps--) {
+		uint64_t r = bench_random(&c->state);
+		struct work_slot *slot = work_pick(c, r);
+
+		slot->size |=
+			work_sizes[r % WORK_SIZES] >> 15; /* read and written, but not changed */
+		*(volatile uint64_t *)slot->p = r;
+	}
+}
+
 void work_empty(struct work_churn *c)
 {
 	for (uint32_t i = 0; i < WORK_LIVE; i++)

@@ -37,6 +37,8 @@ struct work_churn {
 void work_fill(struct work_churn *c);
 void work_churn(struct work_churn *c, uint32_t steps);
 void work_empty(struct work_churn *c);
+/* As much chance and as many objects, but they are only written to: what their memory costs. */
+void work_touch(struct work_churn *c, uint32_t steps);
 /* From nothing, and every byte of each object is written. */
 void work_churn_full(struct work_churn *c, uint32_t steps);
 

@@ -5,6 +5,7 @@
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
+#     --instructions count instructions of the pairs (page, slab) under callgrind: the same in each run
 #     --quick        hardly any slices: shows that all works; times mean nothing
 #     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
@@ -28,6 +29,7 @@ json=
 runs=5
 often=15 # runs of what is quickly done
 agree=false
+count= # or count_: instructions are counted
 quick=false
 expected=()
 groups=()
@@ -35,6 +37,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --json) json=$2; shift ;;
     --agree) agree=true ;;
+    --instructions) count=count_ ;;
     --quick) quick=true; runs=1; often=1; export BENCH_ROUNDS=2 ;;
     --runs) runs=$2; often=$((3 * runs)); shift ;;
     --compiler) compiler=$2; shift ;;
@@ -45,12 +48,19 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+if [ -n "$count" ]; then
+  need_packages valgrind
+  runs=1
+  often=1
+  [ ${#groups[@]} -gt 0 ] || groups=(page slab)
+fi
 [ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
 need_packages "$compiler"
 
 dir=build/bench/$(basename "$compiler")
 mkdir -p "$dir"
 . bench/build.sh
+[ -z "$count" ] || low_addresses
 
 # What each group needs is built before anything is measured.
 build_yard() {
@@ -123,6 +133,37 @@ run_slab() { # RUN
   done
 }
 
+# Instructions of a pair, from 10,000.
+instructions() { # NAME PROGRAM ARGUMENT…
+  local name=$1
+  shift
+  valgrind --tool=callgrind --toggle-collect=counted --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null |
+    awk -v name="$name" '/Collected :/ { print name, $4 / 10000, "instructions"; found = 1 } END { exit !found }'
+}
+count_build_page() {
+  build_page
+}
+count_run_page() {
+  local order
+  for order in 0 1 2 3 9; do
+    instructions page.hot$order.call.instructions "$dir/bench_page-call-l1" count $order
+  done
+  instructions page.hardened_hot0.call.instructions "$dir/bench_page-call-l2" count 0
+  instructions page.hot0.inline.instructions "$dir/bench_page-inline-l1" count 0
+}
+count_build_slab() {
+  build_slab
+}
+count_run_slab() {
+  local level form
+  for level in l0 l1 l2; do
+    instructions slab.pair64.$level.call.instructions "$dir/bench_slab-call-$level" count
+  done
+  for level in l0 l1; do
+    instructions slab.pair64.$level.inline.instructions "$dir/bench_slab-inline-$level" count
+  done
+}
+
 build_tiny() {
   echo "bench: mmlib has no heap for tiny systems yet: no figures tiny.…" >&2
 }
@@ -186,7 +227,7 @@ as_json() {
 measure() { # GROUP
   local run
   for ((run = 0; run < often; run++)); do
-    "run_$1" $run || return
+    "${count}run_$1" $run || return
   done | awk -f bench/merge.awk
 }
 
@@ -197,12 +238,14 @@ run() { # FILE
   for group in "${groups[@]}"; do
     measure "$group" | tee -a "$1" | as_text
   done
+  [ -z "$count" ] || return 0
   printf '%s\n' "${expected[@]}" | cat bench/names - |
     awk -v groups="${groups[*]}" -v cpus="$(nproc)" -f bench/missing.awk - "$1" >&2
 }
 
 for group in "${groups[@]}"; do
-  "build_$group"
+  declare -F "${count}build_$group" >/dev/null || { echo "bench: $group: no instructions" >&2; exit 2; }
+  "${count}build_$group"
 done
 run "$dir/figures"
 [ -z "$json" ] || as_json <"$dir/figures" >"$json"

@@ -155,6 +155,11 @@ if step linux; then
   check_fails "control: a leaked frame is noticed when the module goes" "not ok .* everything is given back" \
     scripts/linux.sh --plant leak
 fi
+if step bench; then
+  check "benchmarks: every group builds and gives every figure" scripts/bench.sh --quick
+  check_fails "control: a missing figure is noticed" "page.planted is missing" \
+    scripts/bench.sh --quick --expect page.planted page
+fi
 if step subproject; then
   check "usable as a Meson subproject" tools/check_subproject.sh
 fi
