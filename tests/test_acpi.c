@@ -488,6 +488,16 @@ static void fields_that_are_wrong_have_their_errors(void **state)
 			acpi_sum(t.at, length, 9);
 		assert_int_equal(acpi_ref_srat(&n, t.at, t.bytes), wrong[i].want);
 	}
+	/* A last entry without a length, and nothing behind it. */
+	begin(&t);
+	acpi_its(&t, 0, 3);
+	acpi_put(&t, 9, 1);
+	acpi_end(&t);
+	uint8_t *copy = malloc(t.bytes);
+	assert_non_null(copy);
+	memcpy(copy, t.at, t.bytes);
+	assert_int_equal(acpi_ref_srat(&n, copy, t.bytes), MM_E_CORRUPT);
+	free(copy);
 	/* Types whose entries are too short, and unknown ones that may be. */
 	for (unsigned type = 0; type < 256; type++) {
 		begin(&t);
@@ -580,8 +590,18 @@ static void null_arguments_are_invalid(void **state)
 	assert_false(mm_srat_next(t.at, t.bytes, NULL, &e));
 	assert_false(mm_srat_next(t.at, t.bytes, &it, NULL));
 	assert_false(mm_srat_next(t.at, 47, &it, &e));
-	it = 213;
-	assert_false(mm_srat_next(t.at, t.bytes, &it, &e));
+	/* In memory that ends there: no byte behind it is looked at. */
+	for (size_t bytes = 48; bytes <= t.bytes; bytes++) {
+		uint8_t *copy = malloc(bytes);
+
+		assert_non_null(copy);
+		memcpy(copy, t.at, bytes);
+		for (it = 0; mm_srat_next(copy, bytes, &it, &e);)
+			assert_in_range(it, 60, bytes);
+		for (it = (uint32_t)bytes; it < bytes + 5; it++)
+			assert_false(mm_srat_next(copy, bytes, &it, &e));
+		free(copy);
+	}
 	assert_int_equal(mm_numa_add_srat(&n.numa, t.at, t.bytes, NULL), MM_OK);
 }
 

@@ -34,7 +34,7 @@ enum mm_status mm_acpi_open(struct acpi_table *table, const void *at, size_t byt
 	if (__builtin_memcmp(table->at, signature, 4) != 0)
 		return MM_E_INVAL;
 	table->bytes = memmap_le32(table->at + 4);
-	if (table->bytes < least || table->bytes < ACPI_HEADER_BYTES)
+	if (table->bytes < least)
 		return MM_E_CORRUPT;
 	if (table->bytes > bytes)
 		return MM_E_FAULT;
@@ -56,7 +56,7 @@ static enum mm_status acpi_check(const struct memmap_intake *in, uint64_t pa, co
 	if (*bytes < ACPI_HEADER_BYTES)
 		return MM_E_CORRUPT;
 	at = mm_memmap_item(in, pa, *bytes, 0);
-	return at ? mm_acpi_open(&table, at, *bytes, signature, 0) : MM_E_FAULT;
+	return at ? mm_acpi_open(&table, at, *bytes, signature, ACPI_HEADER_BYTES) : MM_E_FAULT;
 }
 
 /* The list of tables. */

@@ -15,7 +15,8 @@ struct acpi_table {
 /* Is the sum of these bytes, modulo 256, zero? */
 bool mm_acpi_sum(const uint8_t *at, size_t bytes);
 
-/* Check a table of which `bytes` can be read: signature, a length of `least` or more, sum.
+/* Check a table of which `bytes` can be read: signature, a length of `least` or more, sum. `least` is
+ * a header or more.
  * MM_E_FAULT: it is longer. MM_E_INVAL: another signature. MM_E_CORRUPT: too short, or its sum. */
 enum mm_status mm_acpi_open(struct acpi_table *table, const void *at, size_t bytes,
 			    const char *signature, uint32_t least);
