@@ -90,6 +90,9 @@ struct mm_zone {
 #define MM_HAND_GOING 16u /**< room of #MM_HAND_AWAY */
 #endif
 
+/** Blocks that a CPU may have at hand: single frames, orders 1 to 3, 4 to 8, 9, and frames that go back. */
+#define MM_HAND_BLOCKS (MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 5 * 2 + 4 + MM_HAND_GOING)
+
 /** Blocks of one order on one CPU: places bottom to top - 1 of mm_page_cpu::blocks. */
 struct mm_hand {
 	uint32_t top;    /**< @private behind the warmest block */
@@ -110,8 +113,7 @@ struct mm_page_cpu {
 	mm_pfn_t base;   /**< @private the range's first frame */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
-	uint32_t blocks[MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 14 + MM_HAND_GOING]; /**< @private
-	                                                                                   */
+	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));
 
 /** A physical memory manager. All-zero is a valid one without memory: allocation answers
