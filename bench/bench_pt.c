@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables: the walker folded to a format, and loops written by hand for it, on the same work,
- * in turn. 1 GiB of 4 KiB pages, and 32 GiB of 2 MiB leaves; TLB instructions are left out. */
+ * in turn. 1 GiB of 4 KiB pages, and 32 GiB of 2 MiB leaves; TLB instructions are left out.
+ *
+ *	bench_pt                          all figures
+ *	bench_pt list                     FORMAT WORK PAGES of each
+ *	bench_pt count FORMAT WORK SIDE   does it once, by `pt` or by `hand`: for a tool that counts what is
+ *	                                  done in counted_… */
 #include "pt_ops.h"
 #include <stdlib.h>
 
@@ -83,7 +88,7 @@ INLINE bool map_big(const struct pt_ops *o)
 	return true;
 }
 
-INLINE bool work(const struct pt_ops *o, enum op op)
+INLINE bool do_work(const struct pt_ops *o, enum op op)
 {
 	switch (op) {
 	case MAP:
@@ -118,51 +123,64 @@ INLINE bool work(const struct pt_ops *o, enum op op)
 	return false;
 }
 
-INLINE bool brief(enum op op)
+static bool brief(enum op op)
 {
 	return op == UNMAP_DISCARD || op == MAP_2M;
 }
 
+static uint32_t pages_of(enum op op)
+{
+	return op == MAP_2M ? CALLS * BIGS : PAGES;
+}
+
+/* One side of a format: the work itself, which is also what is counted, and what it is worked on. */
+struct side {
+	const struct pt_ops *ops;
+	bool (*work)(enum op op);
+};
+
+#define SIDE(f, s)                                                                                 \
+	static __attribute__((noinline)) bool counted_##s##_##f(enum op op)                        \
+	{                                                                                          \
+		bool ok = do_work(&s##_##f, op);                                                   \
+                                                                                                   \
+		pt_done();                                                                         \
+		return ok;                                                                         \
+	}
+SIDE(x86_64, w)
+SIDE(x86_64, h)
+SIDE(aarch64, w)
+SIDE(aarch64, h)
+SIDE(riscv64, w)
+SIDE(riscv64, h)
+
+static const struct format {
+	const char *name;
+	struct side walker, hand;
+} formats[] = {
+	{ "x86_64", { &w_x86_64, counted_w_x86_64 }, { &h_x86_64, counted_h_x86_64 } },
+	{ "aarch64", { &w_aarch64, counted_w_aarch64 }, { &h_aarch64, counted_h_aarch64 } },
+	{ "riscv64", { &w_riscv64, counted_w_riscv64 }, { &h_riscv64, counted_h_riscv64 } },
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
 /* Time of an operation, ns a page. What it works on is made before; the tree is checked afterwards. */
-INLINE double slice(const struct pt_ops *o, enum op op)
+static double slice(const struct side *s, enum op op)
 {
 	double t;
 
 	tables_reset();
-	o->begin();
+	s->ops->begin();
 	if (op == PROTECT_LIVE || op == UNMAP_LIVE)
-		must(o->map_live(VA, PA, LENGTH));
+		must(s->ops->map_live(VA, PA, LENGTH));
 	else if (op != MAP && op != MAP_PAGE && op != MAP_2M)
-		must(o->map(VA, PA, LENGTH));
+		must(s->ops->map(VA, PA, LENGTH));
 	t = brief(op) ? bench_wall() : bench_now();
-	must(work(o, op));
-	pt_done();
+	must(s->work(op));
 	t = (brief(op) ? bench_wall() : bench_now()) - t;
-	must(o->end());
-	return t / (op == MAP_2M ? CALLS * BIGS : PAGES);
+	must(s->ops->end());
+	return t / pages_of(op);
 }
-
-#define FORMAT(f)                                                                                  \
-	static double walker_##f(enum op op)                                                       \
-	{                                                                                          \
-		return slice(&w_##f, op);                                                          \
-	}                                                                                          \
-	static double by_hand_##f(enum op op)                                                      \
-	{                                                                                          \
-		return slice(&h_##f, op);                                                          \
-	}
-FORMAT(x86_64)
-FORMAT(aarch64)
-FORMAT(riscv64)
-
-static const struct format {
-	const char *name;
-	double (*walker)(enum op op), (*by_hand)(enum op op);
-} formats[] = {
-	{ "x86_64", walker_x86_64, by_hand_x86_64 },
-	{ "aarch64", walker_aarch64, by_hand_aarch64 },
-	{ "riscv64", walker_riscv64, by_hand_riscv64 },
-};
 
 static void measure(const struct format *f, enum op op)
 {
@@ -174,15 +192,32 @@ static void measure(const struct format *f, enum op op)
 	bench_alone(true);
 	bench_calm();
 	for (unsigned r = 0; r < rounds; r++) {
-		double yard = f->by_hand(op);
+		double yard = slice(&f->hand, op);
 
-		bench_record(&walker, f->walker(op), yard);
+		bench_record(&walker, slice(&f->walker, op), yard);
 	}
 	snprintf(name, sizeof(name), "%s.%s", f->name, op_names[op]);
 	pt_report("", name, &walker);
 }
 
-int main(void)
+static void list(void)
+{
+	for (size_t i = 0; i < FORMATS; i++)
+		for (enum op op = 0; op < NOPS; op++)
+			printf("%s %s %u\n", formats[i].name, op_names[op], pages_of(op));
+}
+
+static void count(char **words)
+{
+	for (size_t i = 0; i < FORMATS; i++)
+		for (enum op op = 0; op < NOPS; op++)
+			if (!strcmp(words[0], formats[i].name) && !strcmp(words[1], op_names[op]))
+				slice(strcmp(words[2], "hand") ? &formats[i].walker
+							       : &formats[i].hand,
+				      op);
+}
+
+int main(int argc, char **argv)
 {
 	uint64_t state = UINT64_C(88172645463325252);
 
@@ -193,8 +228,13 @@ int main(void)
 	for (uint32_t i = 0; i < PAGES; i++)
 		order[i] = i;
 	bench_shuffle(order, PAGES, &state);
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		for (enum op op = 0; op < NOPS; op++)
-			measure(&formats[i], op);
+	if (argc == 2 && !strcmp(argv[1], "list"))
+		list();
+	else if (argc == 5 && !strcmp(argv[1], "count"))
+		count(&argv[2]);
+	else
+		for (size_t i = 0; i < FORMATS; i++)
+			for (enum op op = 0; op < NOPS; op++)
+				measure(&formats[i], op);
 	return 0;
 }

@@ -104,7 +104,7 @@ program() {
       *:bench.c | *:yard.c | *:duo.c) # know nothing of mmlib: for all programs
         object=$dir/$f.o
         objects+=("$object")
-        ! stale "$object" || start "$compiler" "${warnings[@]}" "${host[@]}" -c "bench/$f" -o "$object"
+        ! stale "$object" || start "$compiler" "${warnings[@]}" "${host[@]}" "${config[@]}" -c "bench/$f" -o "$object"
         continue ;;
       *:work_* | *:hand*) own=("${kernel[@]}") ;;
     esac

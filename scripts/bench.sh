@@ -5,7 +5,8 @@
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
-#     --instructions count instructions of the pairs (page, slab) under callgrind: the same in each run
+#     --instructions count instructions (page and slab: of the pairs; pt: of each page) under callgrind:
+#                    the same in each run
 #     --quick        hardly any slices: shows that all works; times mean nothing
 #     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
@@ -52,7 +53,7 @@ if [ -n "$count" ]; then
   need_packages valgrind
   runs=1
   often=1
-  [ ${#groups[@]} -gt 0 ] || groups=(page slab)
+  [ ${#groups[@]} -gt 0 ] || groups=(page slab pt)
 fi
 [ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
 need_packages "$compiler"
@@ -133,12 +134,17 @@ run_slab() { # RUN
   done
 }
 
+# Prints how many instructions a program takes in functions counted… .
+counted() { # PROGRAM ARGUMENT…
+  valgrind --tool=callgrind --toggle-collect='counted*' --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null </dev/null |
+    awk '/Collected :/ && $4 > 0 { print $4; found = 1 } END { exit !found }' ||
+    { echo "bench: $* was not counted" >&2; return 1; }
+}
 # Instructions of a pair, from 10,000.
 instructions() { # NAME PROGRAM ARGUMENT…
-  local name=$1
+  local name=$1 n
   shift
-  valgrind --tool=callgrind --toggle-collect=counted --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null |
-    awk -v name="$name" '/Collected :/ { print name, $4 / 10000, "instructions"; found = 1 } END { exit !found }'
+  n=$(counted "$@") && awk -v name="$name" -v n="$n" 'BEGIN { print name, n / 10000, "instructions" }'
 }
 count_build_page() {
   build_page
@@ -146,10 +152,10 @@ count_build_page() {
 count_run_page() {
   local order
   for order in 0 1 2 3 9; do
-    instructions page.hot$order.call.instructions "$dir/bench_page-call-l1" count $order
+    instructions page.hot$order.call.instructions "$dir/bench_page-call-l1" count $order || return
   done
-  instructions page.hardened_hot0.call.instructions "$dir/bench_page-call-l2" count 0
-  instructions page.hot0.inline.instructions "$dir/bench_page-inline-l1" count 0
+  instructions page.hardened_hot0.call.instructions "$dir/bench_page-call-l2" count 0 || return
+  instructions page.hot0.inline.instructions "$dir/bench_page-inline-l1" count 0 || return
 }
 count_build_slab() {
   build_slab
@@ -157,11 +163,25 @@ count_build_slab() {
 count_run_slab() {
   local level form
   for level in l0 l1 l2; do
-    instructions slab.pair64.$level.call.instructions "$dir/bench_slab-call-$level" count
+    instructions slab.pair64.$level.call.instructions "$dir/bench_slab-call-$level" count || return
   done
   for level in l0 l1; do
-    instructions slab.pair64.$level.inline.instructions "$dir/bench_slab-inline-$level" count
+    instructions slab.pair64.$level.inline.instructions "$dir/bench_slab-inline-$level" count || return
   done
+}
+
+count_build_pt() {
+  build_pt
+}
+count_run_pt() {
+  local format work pages hand ours program=$dir/bench_pt-call-l1
+  while read -r format work pages; do
+    hand=$(counted "$program" count "$format" "$work" hand) || return
+    ours=$(counted "$program" count "$format" "$work" pt) || return
+    awk -v name="$format.$work.instructions" -v hand="$hand" -v ours="$ours" -v pages="$pages" 'BEGIN {
+      printf "hand.%s %.4f instructions\n", name, hand / pages
+      printf "pt.%s %.4f instructions hand.%s %.4f %.4g\n", name, ours / pages, name, hand / pages, ours / hand }'
+  done < <("$program" list)
 }
 
 build_tiny() {

@@ -302,7 +302,7 @@ def yardsticks(doc):
 def page_frames(doc):
     doc.add("## Page frames", "",
             "1 GiB of simulated memory, of which only metadata is touched.", "")
-    doc.plain(doc.figures.all(r"page\.(?!growth\.).*"))
+    doc.plain(doc.figures.all(r"page\.(?!growth\.|.*\.instructions).*"))
     doc.add("### Against arena size", "")
     sizes = [(24, "16 MiB"), (27, "128 MiB"), (30, "1 GiB"), (34, "16 GiB"), (38, "256 GiB"),
              (42, "4 TiB"), (44, "16 TiB")]
@@ -316,7 +316,7 @@ def page_frames(doc):
         lines[work].append((code[size], doc.figures.value(name)))
     doc.picture("arena", "Page frames: cost against arena size", "size of the arena",
                 "ns per operation", sizes, [(works[w], lines[w]) for w in works],
-                xlog=False, ylog=False)
+                xlog=False)
     doc.add("### Against CPUs", "")
     names = ["page.churn", "page.2t_churn"]
     points = [(i + 1, doc.figures.value(n)) for i, n in enumerate(names) if n in doc.figures]
@@ -333,7 +333,7 @@ ALLOCATORS = [("slab.{}.l0", "mmlib, level 0", 0, 0), ("slab.{}.l1", "mmlib, lev
 
 def objects(doc):
     doc.add("## Objects", "", "Levels 0, 1 and 2 of `MM_CHECKS`; 1 is the default.", "")
-    names = doc.figures.all(r"(?:slab|tiny)\.(?!.*\.vs_).*")
+    names = doc.figures.all(r"(?:slab|tiny)\.(?!.*\.vs_|.*\.instructions).*")
     doc.plain(names)
     jobs = list(dict.fromkeys(j for _, j in doc.figures.matching(r"peer\.(\w+)\.(\w+)")))
     peers = list(dict.fromkeys(p for p, _ in doc.figures.matching(r"peer\.(\w+)\.(\w+)")))
@@ -358,7 +358,8 @@ def objects(doc):
 def peer_rows(doc, jobs, peers):
     rows = []
     for job in jobs:
-        ours = doc.figures.all(rf"slab\.{job}(\.[a-z0-9]+)*")
+        ours = [n for n in doc.figures.all(rf"slab\.{job}(\.[a-z0-9]+)*")
+                if not n.endswith(".instructions")]
         for name in ours or [None]:
             cells = []
             for peer in peers:
@@ -438,6 +439,22 @@ def inside_linux(doc):
         doc.add("*Not measured in this run.*", "")
 
 
+def instructions(doc):
+    doc.add("## Instructions", "",
+            "Counted under callgrind, the same in each run: of a pair; of page tables, of a page.", "")
+    names = doc.figures.all(r"(?!hand\.).*\.instructions")
+    if not names:
+        doc.add("*Not counted in this run.*", "")
+        return
+    rows = []
+    for name in names:
+        row = doc.figures.rows[name]
+        beside = [number(row["yardstick_value"]), number(row["ratio"])] if "ratio" in row else ["", ""]
+        doc.figures.shown.add(row.get("yardstick"))
+        rows.append([f"`{name[:-len('.instructions')]}`", number(doc.figures.value(name))] + beside)
+    doc.add(*table(["figure", "instructions", "by hand", "ratio"], rows))
+
+
 def sizes(doc):
     found = doc.figures.matching(r"size\.(\w+)\.(\w+)\.text")
     if not found:
@@ -465,8 +482,8 @@ def rest(doc):
 def document(data, targets):
     """File name -> content, of all that is generated."""
     doc = Document(data, targets)
-    for part in (head, gaps, yardsticks, page_frames, objects, page_tables, inside_linux, sizes,
-                 rest):
+    for part in (head, gaps, yardsticks, page_frames, objects, page_tables, inside_linux,
+                 instructions, sizes, rest):
         part(doc)
     while doc.lines and not doc.lines[-1]:
         doc.lines.pop()

@@ -34,8 +34,9 @@ case ${1-} in
   '')
     mkdir -p build
     scripts/bench.sh --json build/performance-bench.json
+    scripts/bench.sh --instructions --json build/performance-instructions.json
     scripts/linux.sh --json build/performance-linux.json
-    tools/performance_doc.py build/performance-bench.json build/performance-linux.json
+    tools/performance_doc.py build/performance-{bench,instructions,linux}.json
     ;;
   *) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
