@@ -15,6 +15,8 @@ enum mm_status fdt_memmap(mm_paddr_t blob, struct mm_memmap *map, struct mm_numa
 	if (blob > MACHINE_REACH - FDT_MAX)
 		return MM_E_FAULT;
 	st = mm_memmap_add_fdt(map, direct_map(blob), FDT_MAX, blob, &info, numa);
+	if (st != MM_OK) /* nodes that make no sense are no reason to stop */
+		st = mm_memmap_add_fdt(map, direct_map(blob), FDT_MAX, blob, &info, NULL);
 	if (st != MM_OK)
 		return st;
 	length = info.bootargs_bytes < bytes ? info.bootargs_bytes : bytes - 1;

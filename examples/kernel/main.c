@@ -7,7 +7,7 @@
  *   damage   each CPU changes a byte of something that was allocated
  *   noflush  does not tell other CPUs of pages that change while they use them
  * And one that scripts/demo.sh adds:
- *   two-nodes  the machine was made with two NUMA nodes */
+ *   two-nodes  the machine was made with two NUMA nodes, at distance 21 */
 #include "console.h"
 #include "kernel.h"
 #include "smp.h"
@@ -58,7 +58,9 @@ static void step_map(uintptr_t boot_info)
 	must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
 	report_numa();
 	if (has_word("two-nodes"))
-		check(mm_numa_nodes(&kernel.numa) == 2, "firmware tells of two NUMA nodes");
+		check(mm_numa_nodes(&kernel.numa) == 2 &&
+			      mm_numa_distance(&kernel.numa, 0, 1) == 21,
+		      "firmware tells of two NUMA nodes, 21 apart");
 	check_numa();
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel asks of ACPI: CPUs (ACPI 6.5, section 5.2.12, MADT) and NUMA nodes. mmlib finds the
  * tables and knows that they are whole. */
+#include "../console.h"
 #include "acpi.h"
 
 enum { MADT_FIRST = 44, MADT_LOCAL_APIC = 0, MADT_ENABLED = 1 };
@@ -32,7 +33,14 @@ uint32_t acpi_cpus(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, uint8_t *ids
 	return n;
 }
 
-enum mm_status acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct mm_numa *numa)
+/* Firmware is often wrong about nodes: one more reason to look, none to stop. */
+static void say(const char *signature, enum mm_status st)
+{
+	if (st != MM_OK && st != MM_E_NOENT)
+		kprintf("    %s is passed over: %s\n", signature, mm_status_name(st));
+}
+
+void acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct mm_numa *numa)
 {
 	size_t bytes = 0;
 	enum mm_status st;
@@ -40,10 +48,11 @@ enum mm_status acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct
 
 	if (t)
 		st = mm_numa_add_srat(numa, t, bytes, NULL);
+	say("SRAT", st);
 	if (st != MM_OK)
-		return st == MM_E_NOENT ? MM_OK : st;
+		return;
 	t = table(read, ctx, rsdp, "SLIT", &bytes, &st);
 	if (t)
 		st = mm_numa_add_slit(numa, t, bytes);
-	return st == MM_E_NOENT ? MM_OK : st;
+	say("SLIT", st);
 }

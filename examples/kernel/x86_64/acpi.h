@@ -7,6 +7,6 @@
  * many. */
 uint32_t acpi_cpus(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, uint8_t *ids, uint32_t max);
 
-/* NUMA nodes and their distances. Without a table that tells of them, nothing is named. */
-enum mm_status acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct mm_numa *numa);
+/* NUMA nodes and their distances. A table that is not there, or makes no sense, is passed over. */
+void acpi_numa(mm_phys_reader read, void *ctx, mm_paddr_t rsdp, struct mm_numa *numa);
 #endif

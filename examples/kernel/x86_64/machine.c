@@ -65,9 +65,7 @@ enum mm_status machine_memmap(uintptr_t boot_info, struct mm_memmap *map, struct
 	cmdline[i] = '\0';
 	/* now: the direct map to come is without these tables */
 	apic_find(boot_read, info.rsdp);
-	st = acpi_numa(boot_read, NULL, info.rsdp, numa);
-	if (st != MM_OK)
-		return st;
+	acpi_numa(boot_read, NULL, info.rsdp, numa);
 	/* Other CPUs begin in real mode, so their first code has to lie low. What the
 	 * loader left there has been read by now. */
 	return mm_memmap_add(map, 0, TRAMPOLINE_END, MM_MEM_EARLY, "CPU start-up");
