@@ -21,7 +21,7 @@ case $(uname -m) in
   x86_64) kernel+=(-mno-red-zone -mgeneral-regs-only) ;;
   aarch64) kernel+=(-mgeneral-regs-only) ;;
 esac
-host=(-O2 -fno-pic -no-pie -pthread -fno-builtin-malloc -fno-builtin-free -Iinclude -Ibench)
+host=(-O2 -fno-pic -pthread -fno-builtin-malloc -fno-builtin-free -Iinclude -Ibench)
 config=('-DMM_CONFIG_HEADER="bench_config.h"' '-DMM_PORT_INLINE_HEADER="bench_hooks.h"')
 
 # For counting instructions: valgrind's programs have less room for addresses.
@@ -119,6 +119,6 @@ program() {
   finish
   for pad in ${placements:-} ''; do
     echo "__asm__(\".text\\n\\t.skip 64 + ${pad:-0}\\n\");" >"$out/pad.c"
-    "$compiler" "${host[@]}" -o "$binary${pad:+-$pad}" "$out/pad.c" "${objects[@]}" "${last[@]}" -lm
+    "$compiler" "${host[@]}" -no-pie -o "$binary${pad:+-$pad}" "$out/pad.c" "${objects[@]}" "${last[@]}" -lm
   done
 }
