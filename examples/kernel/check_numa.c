@@ -32,17 +32,18 @@ static mm_paddr_t ram_of(uint32_t node)
 	return bytes;
 }
 
-/* The same by asking for each frame; node MM_NUMA_NONE counts those that have none. */
-static mm_pfn_t frames_of(uint32_t node)
+/* The same by asking for each frame. Those without a node are counted behind the others. */
+static void count_frames(mm_pfn_t *frames, uint32_t nodes)
 {
 	struct mm_mem piece;
-	mm_pfn_t frames = 0;
 
 	for (uint32_t it = 0; mm_memmap_next(&kernel.map, &it, &piece);)
 		for (mm_paddr_t pa = piece.base; piece.type <= MM_MEM_EARLY && pa < piece.last;
-		     pa += MM_FRAME_SIZE)
-			frames += mm_numa_node_of(&kernel.numa, pa) == node;
-	return frames;
+		     pa += MM_FRAME_SIZE) {
+			uint32_t node = mm_numa_node_of(&kernel.numa, pa);
+
+			frames[node < nodes ? node : nodes]++;
+		}
 }
 
 static bool cpus_have_nodes(void)
@@ -69,22 +70,24 @@ static bool distances_ok(void)
 void check_numa(void)
 {
 	uint32_t nodes = mm_numa_nodes(&kernel.numa);
+	mm_pfn_t frames[NODES_MAX + 1] = { 0 };
 	mm_paddr_t ram = 0, sum = 0;
 	bool agree = true;
 
 	if (nodes == 0)
 		return;
+	count_frames(frames, nodes);
 	for (enum mm_mem_type type = MM_MEM_USABLE; type <= MM_MEM_EARLY; type++)
 		ram += mm_memmap_bytes(&kernel.map, type);
 	for (uint32_t node = 0; node < nodes; node++) {
 		mm_paddr_t bytes = ram_of(node);
 
-		kprintf("    node %u has %lu frames of RAM\n", node, bytes >> MM_FRAME_SHIFT);
-		agree = agree && frames_of(node) == bytes >> MM_FRAME_SHIFT;
+		kprintf("    node %u has %lu frames of RAM\n", node, frames[node]);
+		agree = agree && frames[node] == bytes >> MM_FRAME_SHIFT;
 		sum += bytes;
 	}
 	check_status(mm_numa_verify(&kernel.numa), MM_OK, "nodes are sorted and disjoint");
-	check(frames_of(MM_NUMA_NONE) == 0 && agree, "every frame of RAM has a node");
+	check(frames[nodes] == 0 && agree, "every frame of RAM has a node");
 	check(sum == ram, "the memory of all nodes is the RAM in the map");
 	check(cpus_have_nodes(), "every CPU has a node");
 	check(distances_ok(), "each node is at distance 10 of itself, and farther from the others");

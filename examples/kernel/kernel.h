@@ -5,6 +5,8 @@
 #include <mmlib/kmalloc.h>
 #include "machine.h"
 
+enum { NODES_MAX = 8 }; /* NUMA nodes that there is room for */
+
 struct kernel {
 	struct mm_memmap map; /* what memory the machine has */
 	struct mm_numa numa;  /* which of it is near which CPU */

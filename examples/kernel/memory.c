@@ -24,7 +24,7 @@
 struct kernel kernel;
 static struct mm_mem map_entries[128];
 
-enum { NODES_MAX = 8, NODE_RANGES = 32, NODE_CPUS = 256 };
+enum { NODE_RANGES = 32, NODE_CPUS = 256 };
 static struct mm_numa_range node_ranges[NODE_RANGES];
 static struct mm_numa_cpu node_cpus[NODE_CPUS]; /* firmware tells of more than we use */
 static uint8_t node_distances[NODES_MAX * NODES_MAX];
