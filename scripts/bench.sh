@@ -216,7 +216,7 @@ build_sweep() {
 run_sweep() { # RUN
   [ "$1" -lt "$runs" ] || return 0
   run_placed bench_sweep-call-l1
-  "$dir/bench_live-call-l1"
+  BENCH_ROUNDS=${BENCH_ROUNDS:-10} "$dir/bench_live-call-l1"
 }
 
 build_size() {
