@@ -74,13 +74,14 @@ static mm_paddr_t page(void)
 static void frames_at_hand_are_counted_as_free(void **state)
 {
 	(void)state;
+	/* of the lowest word of the bitmap, whose frames are all that is taken at once */
+	uint32_t in_word = MM_WORD_BITS - (uint32_t)(sim.base >> MM_FRAME_SHIFT) % MM_WORD_BITS;
+	uint32_t taken = in_word < MM_PAGE_MAGAZINE / 2 ? in_word : MM_PAGE_MAGAZINE / 2;
 	mm_pfn_t before = free_frames();
 	mm_paddr_t pa = page();
 
 	assert_int_equal(free_frames(), before - 1);
-	assert_int_equal(
-		at_hand(0),
-		(MM_PAGE_MAGAZINE / 2 < MM_WORD_BITS ? MM_PAGE_MAGAZINE / 2 : MM_WORD_BITS) - 1);
+	assert_int_equal(at_hand(0), taken - 1);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
 	assert_int_equal(free_frames(), before);
