@@ -201,7 +201,9 @@ static void print(enum job job)
 
 static void run(enum job job)
 {
-	if (prepare(job)) {
+	bool can = prepare(job);
+
+	if (can) {
 		for (unsigned round = 0; more(); round++) {
 			one_round(job, round);
 			compare(job);
@@ -209,7 +211,7 @@ static void run(enum job job)
 		print(job);
 	}
 	for (struct side *s = sides; s < sides + nsides; s++) {
-		if (s->takes_part)
+		if (s->takes_part && can)
 			ask(s, job, FINISH);
 		free(s->beside_yard);
 		for (unsigned i = 0; i < nsides; i++)

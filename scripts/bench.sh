@@ -260,7 +260,7 @@ run() { # FILE
   done
   [ -z "$count" ] || return 0
   printf '%s\n' "${expected[@]}" | cat bench/names - |
-    awk -v groups="${groups[*]}" -v cpus="$(nproc)" -f bench/missing.awk - "$1" >&2
+    awk -v groups="${groups[*]}" -v cpus="$(getconf _NPROCESSORS_ONLN)" -f bench/missing.awk - "$1" >&2
 }
 
 for group in "${groups[@]}"; do
