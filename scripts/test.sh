@@ -144,6 +144,10 @@ fi
 if step docs; then
   check "documentation: Doxygen has no warning" tools/check_docs.sh
   check_fails "control: an undocumented function is noticed" "mm_planted" tools/check_docs.sh --plant
+  check "performance document: it is what its data gives" tools/performance_doc.sh --check
+  for what in figure plot data; do
+    check_fails "control: its $what changed by hand is noticed" "is not what" tools/performance_doc.sh --plant $what
+  done
 fi
 if step demo; then
   check "demo: every machine boots and every check passes" scripts/demo.sh
