@@ -34,7 +34,7 @@ low_addresses() {
 # stale FILE: is some source newer?
 stale() {
   [ ! -f "$1" ] ||
-    [ -n "$(find src include bench scripts/bench.sh meson.build -newer "$1" -type f -print -quit)" ]
+    [ -n "$(find src include bench scripts/bench.sh meson.build -newer "$1" -type f ! -name "*.md" -print -quit)" ]
 }
 
 # start COMMAND…: in the background, if a CPU is free. finish: wait for all; fails if one failed.
