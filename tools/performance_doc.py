@@ -258,13 +258,13 @@ def head(doc):
             " bench/targets. Do not edit: see tools/performance_doc.sh. -->",
             "# Performance", "",
             "What one run measured, as it is. How each figure is made, and what its name means, says"
-            " [bench/README.md](../bench/README.md); `scripts/bench.sh` and `scripts/linux.sh`"
+            " `bench/README.md`; `scripts/bench.sh` and `scripts/linux.sh`"
             " measure again.", "")
     rows = [[key, str(run[key])] for key in run if key != "comment"]
     doc.add(*table(["run", ""], rows, left=2))
     doc.add("Nanoseconds of two machines cannot be compared, so each time stands beside a"
             " yardstick that was measured next to it, and targets are ratios to yardsticks"
-            " ([bench/targets](../bench/targets)). Bytes, blocks and instructions are exact.", "",
+            " (`bench/targets`). Bytes, blocks and instructions are exact.", "",
             f"**{met} of {len(measured)} targets are met.** "
             f"{len(doc.verdicts) - len(measured)} more have no figure yet"
             + missing(doc), "")
