@@ -78,12 +78,25 @@ static void buddy_end(struct mm_buddy *b)
 
 /* Giving frames to the bitmap */
 
+/* The summaries know of what a word has become. */
+static void buddy_mark(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
+{
+	mm_pfn_t i = buddy_index(b, level, pfn);
+	unsigned c = buddy_class(word);
+
+	if (buddy_sum_mark(&b->level[level], i, c)) {
+		buddy_begin(b);
+		buddy_sum_settle(&b->level[level], i, c);
+		buddy_end(b);
+	}
+}
+
 /* Add bits that the caller owns, inside a move; returns the word with them. */
 static mm_word_t buddy_add(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t bits)
 {
 	mm_word_t word = mm_atomic_or(buddy_word(b, level, pfn), bits) | bits;
 
-	buddy_sum_mark(&b->level[level], buddy_index(b, level, pfn), buddy_class(word));
+	buddy_mark(b, level, pfn, word);
 	return word;
 }
 
@@ -134,7 +147,7 @@ static enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pf
 		word = was | mask;
 	} while (!buddy_put(at, &was, word));
 	if (!MM_PLANTED(MM_PLANT_SUM_INFER) || !was)
-		buddy_sum_mark(&b->level[level], buddy_index(b, level, pfn), buddy_class(word));
+		buddy_mark(b, level, pfn, word);
 	if (buddy_full(word) && level + 1 < b->nlevels)
 		buddy_merge(b, level, pfn, word);
 	if (mm_atomic_load_seq(&b->searching)) { /* this free counts as a move */

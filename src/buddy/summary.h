@@ -26,7 +26,9 @@
  *              at the word again, and sets the class that it has by then (sum_repair). "Change the
  *              word, then read the bit" meets "change the bit, then read the word": one of the two
  *              must see the other, so all four are sequentially consistent. A bit may be missing for
- *              a moment; who cleared it is inside a move until he has looked again: S2. Whether a bit
+ *              a moment; who cleared it is inside a move until he has looked again: S2. In rows above
+ *              0 who sets a bit looks below again too: both may have been cleared since he looked, the
+ *              bit before he set it (buddy_sum_settle). Whether a bit
  *              is set is never inferred from the value that the word had before: who made it so may
  *              not have come to the bit yet. */
 #ifndef MM_SRC_BUDDY_SUMMARY_H
@@ -120,39 +122,51 @@ static inline mm_word_t buddy_sum_any(const mm_word_t *group, unsigned c)
 	return any;
 }
 
-/* Set what is missing above word i, which was made to be of class c (S2). */
-static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+/* Set what is missing above word i, which was made to be of class c (S2). True: a bit of a row above 0
+ * came late, a search had cleared the word below it; buddy_sum_settle(), inside a move, is due. */
+static inline bool buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
+	const mm_word_t *below = NULL;
+	bool late = false;
+
 	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++, i >>= BUDDY_F) {
 		mm_word_t *at = &buddy_sum_group(lv, row, i)[c], bit = buddy_bit(i);
 
-		if (!(mm_atomic_load_seq(at) & bit))
+		if (!(mm_atomic_load_seq(at) & bit)) {
 			mm_atomic_or(at, bit);
+			late |= below && !mm_atomic_load_seq(below);
+		}
+		below = at;
+	}
+	return late;
+}
+
+/* Make the bit of a row above 0 tell whether the word of the row below it is zero. */
+static inline void buddy_sum_settle_bit(mm_word_t *at, mm_word_t bit, const mm_word_t *below)
+{
+	for (;;) {
+		bool want = mm_atomic_load_seq(below) != 0;
+
+		if (want == ((mm_atomic_load_seq(at) & bit) != 0))
+			break;
+		if (want)
+			mm_atomic_or(at, bit);
+		else
+			mm_atomic_and(at, (mm_word_t)~bit);
+		if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
+			break;
 	}
 }
 
-/* Bits above word i of row 0's class c tell the truth about it: S1 for rows 1 and up. */
-static inline void buddy_sum_repair_rows(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+/* Bits above word i of row 0's class c tell the truth about it: S1 for rows 1 and up. The caller is
+ * inside a move. */
+static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
 	for (unsigned row = 1; buddy_sum_has_row(lv, row); row++) {
 		const mm_word_t *below = &buddy_sum_group(lv, row - 1, i)[c];
-		mm_word_t *at, bit;
 
 		i >>= BUDDY_F;
-		at = &buddy_sum_group(lv, row, i)[c];
-		bit = buddy_bit(i);
-		for (;;) {
-			bool want = mm_atomic_load_seq(below) != 0;
-
-			if (want == ((mm_atomic_load_seq(at) & bit) != 0))
-				break;
-			if (want)
-				mm_atomic_or(at, bit);
-			else
-				mm_atomic_and(at, (mm_word_t)~bit);
-			if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
-				break;
-		}
+		buddy_sum_settle_bit(&buddy_sum_group(lv, row, i)[c], buddy_bit(i), below);
 	}
 }
 
@@ -170,14 +184,16 @@ static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
 
 		if (word) {
 			c = buddy_class(word);
-			buddy_sum_mark(lv, i, c++);
+			if (buddy_sum_mark(lv, i, c))
+				buddy_sum_settle(lv, i, c);
+			c++;
 		}
 		while (c < BUDDY_F && !(mm_atomic_load_seq(&group[c]) & bit))
 			c++;
 		if (c == BUDDY_F)
 			return;
 		mm_atomic_and(&group[c], (mm_word_t)~bit);
-		buddy_sum_repair_rows(lv, i, c);
+		buddy_sum_settle(lv, i, c);
 		if (MM_PLANTED(MM_PLANT_SUM_RECHECK))
 			return;
 	}
@@ -221,7 +237,15 @@ static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned r
 	return false;
 }
 
-static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+static inline bool buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+{
+	(void)lv;
+	(void)i;
+	(void)c;
+	return false;
+}
+
+static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
 	(void)lv;
 	(void)i;
