@@ -21,8 +21,8 @@
 #include <mmlib/port.h>
 #include "atomic.h"
 
-/* Stay on this CPU; returns its number. *saved is for local_unpin(). */
-static inline uint32_t local_pin(const struct mm_port *port, uintptr_t *saved)
+/* Stay on this CPU; returns its number. *saved is for mm_local_unpin(). */
+static inline uint32_t mm_local_pin(const struct mm_port *port, uintptr_t *saved)
 {
 	*saved = 0;
 #if MM_LOCAL == MM_LOCAL_FLAG
@@ -34,7 +34,7 @@ static inline uint32_t local_pin(const struct mm_port *port, uintptr_t *saved)
 	return mm_port_cpu(port); /* L1 */
 }
 
-static inline void local_unpin(const struct mm_port *port, uintptr_t saved)
+static inline void mm_local_unpin(const struct mm_port *port, uintptr_t saved)
 {
 	(void)port;
 	(void)saved;
@@ -47,7 +47,7 @@ static inline void local_unpin(const struct mm_port *port, uintptr_t saved)
 }
 
 /* Enter the data that *busy guards. False: somebody below us on this CPU is inside. */
-static inline bool local_enter(uint32_t *busy)
+static inline bool mm_local_enter(uint32_t *busy)
 {
 #if MM_LOCAL == MM_LOCAL_FLAG
 	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_load_relaxed(busy))
@@ -66,7 +66,7 @@ static inline bool local_enter(uint32_t *busy)
 #endif
 }
 
-static inline void local_leave(uint32_t *busy)
+static inline void mm_local_leave(uint32_t *busy)
 {
 #if MM_LOCAL != MM_LOCAL_NONE
 	mm_atomic_barrier();

@@ -70,23 +70,23 @@ HAND_FN bool hand_keep(struct mm_page_cpu *cpu, uint64_t at, unsigned order, uns
 HAND_FN bool hand_enter(struct mm_pmm *pmm, uint32_t ncpus, struct mm_page_cpu **out,
 			uintptr_t *saved)
 {
-	uint32_t number = local_pin(pmm->port, saved);
+	uint32_t number = mm_local_pin(pmm->port, saved);
 
 	if (number < ncpus) {
 		struct mm_page_cpu *cpu = &pmm->cpus[number];
 
 		*out = cpu;
-		if (local_enter(&cpu->busy))
+		if (mm_local_enter(&cpu->busy))
 			return true;
 	}
-	local_unpin(pmm->port, *saved);
+	mm_local_unpin(pmm->port, *saved);
 	return false;
 }
 
 HAND_FN void hand_exit(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uintptr_t saved)
 {
-	local_leave(&cpu->busy);
-	local_unpin(pmm->port, saved);
+	mm_local_leave(&cpu->busy);
+	mm_local_unpin(pmm->port, saved);
 }
 
 /* Take a block that is at hand, and write its head. */

@@ -50,16 +50,16 @@ static unsigned cpu_order(unsigned h)
 	return h == MM_HAND_AWAY ? 0 : h;
 }
 
-/* This CPU's hands, entered, or NULL. local_unpin() in every case. */
+/* This CPU's hands, entered, or NULL. mm_local_unpin() in every case. */
 static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, uintptr_t *saved)
 {
-	uint32_t number = local_pin(pmm->port, saved);
+	uint32_t number = mm_local_pin(pmm->port, saved);
 	struct mm_page_cpu *cpu;
 
 	if (number >= pmm->ncpus)
 		return NULL;
 	cpu = &pmm->cpus[number];
-	return cpu->online && local_enter(&cpu->busy) ? cpu : NULL;
+	return cpu->online && mm_local_enter(&cpu->busy) ? cpu : NULL;
 }
 
 static uint32_t cpu_count(const struct mm_hand *hand)
@@ -196,9 +196,9 @@ bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pf
 		if (hand->top == hand->bottom)
 			cpu_refill(pmm, cpu, order);
 		got = hand_pop(cpu, hand, byte, pfn);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(pmm->port, saved);
+	mm_local_unpin(pmm->port, saved);
 	return got;
 }
 
@@ -234,9 +234,9 @@ bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, un
 		cpu_obey(pmm, cpu);
 		if (r == cpu->range)
 			kept = cpu_keep(pmm, cpu, order, (uint32_t)(pfn - r->first));
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(pmm->port, saved);
+	mm_local_unpin(pmm->port, saved);
 	return kept;
 }
 
@@ -248,9 +248,9 @@ bool pmm_cpu_drain(struct mm_pmm *pmm)
 	if (cpu) {
 		mm_atomic_store_relaxed(&cpu->drain, 0u);
 		cpu_flush_all(pmm, cpu);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(pmm->port, saved);
+	mm_local_unpin(pmm->port, saved);
 	return cpu != NULL;
 }
 
@@ -327,9 +327,9 @@ void mm_pmm_cpu_idle(struct mm_pmm *pmm)
 	cpu = cpu_enter(pmm, &saved);
 	if (cpu) {
 		cpu_obey(pmm, cpu);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(pmm->port, saved);
+	mm_local_unpin(pmm->port, saved);
 }
 
 enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
@@ -357,18 +357,18 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
 	c = &pmm->cpus[cpu];
-	(void)local_pin(pmm->port, &saved);
-	if (!mm_atomic_load_acquire(&c->busy) && local_enter(&c->busy)) {
+	(void)mm_local_pin(pmm->port, &saved);
+	if (!mm_atomic_load_acquire(&c->busy) && mm_local_enter(&c->busy)) {
 		/* it may be this CPU: interrupts go round */
 		cpu_flush_all(pmm, c);
 		for (unsigned h = 0; h < MM_HANDS; h++)
 			c->hand[h].end = c->hand[h].bottom;
 		c->drain = 0;
 		c->online = 0;
-		local_leave(&c->busy);
+		mm_local_leave(&c->busy);
 		st = MM_OK;
 	}
-	local_unpin(pmm->port, saved);
+	mm_local_unpin(pmm->port, saved);
 	return st;
 }
 

@@ -15,21 +15,21 @@
 OBJECT_FN void *object_pop(struct mm_heap *heap, uint32_t id)
 {
 	uintptr_t saved;
-	uint32_t number = local_pin(heap->pmm->port, &saved);
+	uint32_t number = mm_local_pin(heap->pmm->port, &saved);
 	void *p = NULL;
 
 	if (number < heap->ncpus) {
 		struct mm_heap_cpu *cpu = &heap->cpus[number];
 
-		if (local_enter(&cpu->busy)) {
+		if (mm_local_enter(&cpu->busy)) {
 			void **top = cpu->top[id];
 
 			if (!mm_atomic_load_relaxed(&cpu->drain) && (p = top[-1]) != NULL)
 				mm_atomic_store_relaxed(&cpu->top[id], top - 1);
-			local_leave(&cpu->busy);
+			mm_local_leave(&cpu->busy);
 		}
 	}
-	local_unpin(heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 	return p;
 }
 
@@ -37,13 +37,13 @@ OBJECT_FN void *object_pop(struct mm_heap *heap, uint32_t id)
 OBJECT_FN bool object_push(struct mm_heap *heap, uint32_t id, void *p)
 {
 	uintptr_t saved;
-	uint32_t number = local_pin(heap->pmm->port, &saved);
+	uint32_t number = mm_local_pin(heap->pmm->port, &saved);
 	bool kept = false;
 
 	if (number < heap->ncpus) {
 		struct mm_heap_cpu *cpu = &heap->cpus[number];
 
-		if (local_enter(&cpu->busy)) {
+		if (mm_local_enter(&cpu->busy)) {
 			void **top = cpu->top[id];
 
 			kept = !mm_atomic_load_relaxed(&cpu->drain) &&
@@ -52,10 +52,10 @@ OBJECT_FN bool object_push(struct mm_heap *heap, uint32_t id, void *p)
 				*top = p;
 				mm_atomic_store_relaxed(&cpu->top[id], top + 1);
 			}
-			local_leave(&cpu->busy);
+			mm_local_leave(&cpu->busy);
 		}
 	}
-	local_unpin(heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 	return kept;
 }
 

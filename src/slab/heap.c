@@ -113,15 +113,15 @@ enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
 		return st;
 	c = &heap->cpus[cpu];
 	st = MM_E_BUSY;
-	(void)local_pin(heap->pmm->port, &saved);
-	if (!mm_atomic_load_acquire(&c->busy) && local_enter(&c->busy)) {
+	(void)mm_local_pin(heap->pmm->port, &saved);
+	if (!mm_atomic_load_acquire(&c->busy) && mm_local_enter(&c->busy)) {
 		/* it may be this CPU: interrupts go round */
 		magazine_flush_cpu(heap, c);
 		mm_atomic_store_release(&c->online, 0u);
-		local_leave(&c->busy);
+		mm_local_leave(&c->busy);
 		st = MM_OK;
 	}
-	local_unpin(heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 	return st;
 }
 
@@ -144,9 +144,9 @@ static void heap_drain_here(void *arg)
 
 	if (cpu) { /* else it hit in the middle of a call, which will see `drain` */
 		magazine_flush_cpu(heap, cpu);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 }
 
 enum mm_status mm_heap_drain(struct mm_heap *heap)
@@ -182,9 +182,9 @@ void mm_heap_cpu_idle(struct mm_heap *heap)
 	if (cpu) {
 		if (mm_atomic_load_relaxed(&cpu->drain))
 			magazine_flush_cpu(heap, cpu);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 }
 
 enum mm_status mm_heap_shrink(struct mm_heap *heap)

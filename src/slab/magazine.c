@@ -237,9 +237,9 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 			p = magazine_alloc_slow(cache, cpu, flags, why);
 		if (mm_atomic_load_relaxed(&cpu->drain))
 			magazine_flush_cpu(cache->heap, cpu);
-		local_leave(&cpu->busy);
+		mm_local_leave(&cpu->busy);
 	}
-	local_unpin(cache->heap->pmm->port, saved);
+	mm_local_unpin(cache->heap->pmm->port, saved);
 	return p ? p : magazine_bypass(cache, flags, why);
 }
 
@@ -282,7 +282,7 @@ void magazine_free(struct mm_cache *cache, void *p)
 	void **top;
 
 	if (!cpu) {
-		local_unpin(cache->heap->pmm->port, saved);
+		mm_local_unpin(cache->heap->pmm->port, saved);
 		slab_put(cache, &p, 1, SLAB_KEEP);
 		return;
 	}
@@ -295,8 +295,8 @@ void magazine_free(struct mm_cache *cache, void *p)
 	}
 	if (mm_atomic_load_relaxed(&cpu->drain))
 		magazine_flush_cpu(cache->heap, cpu);
-	local_leave(&cpu->busy);
-	local_unpin(cache->heap->pmm->port, saved);
+	mm_local_leave(&cpu->busy);
+	mm_local_unpin(cache->heap->pmm->port, saved);
 }
 
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)

@@ -139,16 +139,16 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 /* kmalloc.c */
 size_t kmalloc_class_size(uint32_t c);
 
-/* Enter this CPU's magazines, or NULL. local_unpin() in every case. */
+/* Enter this CPU's magazines, or NULL. mm_local_unpin() in every case. */
 static inline struct mm_heap_cpu *heap_enter(const struct mm_heap *heap, uintptr_t *saved)
 {
-	uint32_t number = local_pin(heap->pmm->port, saved);
+	uint32_t number = mm_local_pin(heap->pmm->port, saved);
 	struct mm_heap_cpu *cpu;
 
 	if (number >= heap->ncpus)
 		return NULL;
 	cpu = &heap->cpus[number];
-	return mm_atomic_load_relaxed(&cpu->online) && local_enter(&cpu->busy) ? cpu : NULL;
+	return mm_atomic_load_relaxed(&cpu->online) && mm_local_enter(&cpu->busy) ? cpu : NULL;
 }
 
 /* A page of metadata for the heap, or NULL. */
