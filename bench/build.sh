@@ -3,14 +3,13 @@
 # Builds the programs of the benchmarks; scripts/bench.sh sources it. Files are compiled with $compiler
 # into $dir, as many at a time as there are CPUs.
 
-mapfile -t library < <(sed -n "s/^  '\(src\/.*\.c\)',$/\1/p" meson.build)
+mapfile -t library < <(awk -f tools/layers.awk src/layers | sed 's/^/src\//')
 walker=() # page tables: they compile longer than all the rest, and nobody else needs them
 for f in "${!library[@]}"; do
   case ${library[f]} in
     src/vmm/*) walker+=("${library[f]}"); unset "library[f]" ;;
     src/ports/selftest.c | src/pmm/memmap_* | src/pmm/fdt* | src/pmm/numa* | \
       src/pmm/acpi* | src/pmm/multiboot*) unset "library[f]" ;; # what runs at boot only
-    *) [ -f "${library[f]}" ] || unset "library[f]" ;; # meson.build names what is to come
   esac
 done
 warnings=(-std=c11 -Wall -Wextra -Werror)
@@ -34,7 +33,7 @@ low_addresses() {
 # stale FILE: is some source newer?
 stale() {
   [ ! -f "$1" ] ||
-    [ -n "$(find src include bench scripts/bench.sh meson.build -newer "$1" -type f ! -name "*.md" -print -quit)" ]
+    [ -n "$(find src include bench scripts/bench.sh -newer "$1" -type f ! -name "*.md" -print -quit)" ]
 }
 
 # start COMMAND…: in the background, if a CPU is free. finish: wait for all; fails if one failed.

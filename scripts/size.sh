@@ -30,10 +30,7 @@ compiler() {
 flags=(-std=c11 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-strict-aliasing -fvisibility=hidden -ffunction-sections -fdata-sections
   -Wall -Wextra -Werror -Iinclude -Isrc)
-library=()
-while read -r f; do
-  [ ! -f "src/$f.c" ] || library+=("$f") # meson.build names what is to come
-done < <(sed -n "s/^  'src\/\(.*\)\.c',$/\1/p" meson.build)
+mapfile -t library < <(awk -f tools/layers.awk src/layers | sed 's/\.c$//')
 
 # configurations ARCH: lines `NAME FILE… [= FUNCTION…]`. First what each part adds to those below
 # it, then sums. With functions: what is left of the files if a kernel calls these and the linker
@@ -73,7 +70,7 @@ configurations() {
 build() {
   local out=build/size/$1
   [ ! -f "$out/done" ] ||
-    [ -n "$(find src include scripts/size.sh meson.build -newer "$out/done" -type f -print -quit)" ] ||
+    [ -n "$(find src include scripts/size.sh -newer "$out/done" -type f -print -quit)" ] ||
     return 0
   rm -rf "$out"
   mkdir -p "$out"

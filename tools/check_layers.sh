@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Each layer links with those below it only: for each set of sources below, nothing may be undefined
-# but mem{cpy,move,set,cmp}.
+# Each layer links with those it needs only (src/layers): nothing may be undefined but
+# mem{cpy,move,set,cmp}. And each file of src/ is in that list.
 #   tools/check_layers.sh [--plant]      --plant: a layer that lacks the one below it; must fail
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,14 +9,14 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
 
-# layer NAME SOURCE…
+# layer NAME FILE…: files as in src/layers
 layer() {
   name=$1
   shift
   objects=
   for f in "$@"; do
     o="$out/$(printf %s "$f" | tr / _).o"
-    [ -f "$o" ] || clang -std=c11 -ffreestanding -fno-pic -O1 -Iinclude -Isrc -c -o "$o" "$f"
+    [ -f "$o" ] || clang -std=c11 -ffreestanding -fno-pic -O1 -Iinclude -Isrc -c -o "$o" "src/$f"
     objects="$objects $o"
   done
   # shellcheck disable=SC2086
@@ -30,40 +30,20 @@ layer() {
   fi
 }
 
-memmap='src/pmm/memmap.c src/pmm/early.c'
-buddy="src/buddy/buddy.c src/buddy/buddy_look.c"
-pmm="src/ports/port.c $buddy $memmap src/pmm/pmm.c src/pmm/pmm_cpu.c src/pmm/pmm_init.c src/pmm/pmm_report.c
-  src/pmm/pmm_release.c"
-heap="$pmm src/slab/slab.c src/slab/magazine.c src/slab/cache.c src/slab/heap.c src/slab/kmalloc.c"
 if [ "${1-}" = --plant ]; then
-  layer "heap without pmm" src/slab/slab.c src/slab/magazine.c src/slab/cache.c
+  # shellcheck disable=SC2046
+  layer "heap without pmm" $(awk -v want=heap -v what=own -f tools/layers.awk src/layers)
   exit $bad
 fi
-layer "boot map" src/pmm/memmap.c
-layer "boot map with e820" src/pmm/memmap.c src/pmm/memmap_e820.c
-intake="src/pmm/memmap.c src/pmm/memmap_e820.c src/pmm/memmap_intake.c"
-# shellcheck disable=SC2086
-layer "boot map with PVH" $intake src/pmm/memmap_pvh.c
-# shellcheck disable=SC2086
-layer "boot map with Multiboot 1" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot.c
-# shellcheck disable=SC2086
-layer "boot map with Multiboot 2" $intake src/pmm/multiboot.c src/pmm/memmap_multiboot2.c
-layer "boot map with UEFI" src/pmm/memmap.c src/pmm/memmap_uefi.c
-layer "boot map with Limine" src/pmm/memmap.c src/pmm/memmap_limine.c
-layer "boot map with device trees" src/pmm/memmap.c src/pmm/numa.c src/pmm/fdt.c src/pmm/memmap_fdt.c
-layer "NUMA nodes" src/pmm/numa.c
-# shellcheck disable=SC2086
-layer "NUMA nodes from ACPI" $intake src/pmm/numa.c src/pmm/acpi.c src/pmm/numa_acpi.c
-# shellcheck disable=SC2086
-layer "early allocator" $memmap
-# shellcheck disable=SC2086
-layer "buddy" $buddy
-# shellcheck disable=SC2086
-layer "page frames" $pmm
-# shellcheck disable=SC2086
-layer "kernel heap" $heap
-for isa in any x86_64 aarch64 riscv64; do
-  layer "page tables, $isa" src/vmm/pt.c "src/vmm/pt_$isa.c"
+awk -f tools/layers.awk src/layers | sort >"$out/listed"
+find src -name '*.c' | sed 's/^src.//' | sort >"$out/there"
+if ! diff "$out/listed" "$out/there" >"$out/diff"; then
+  echo "src/layers is not what is in src/ (<: only in the list, >: only in the folder):"
+  grep '^[<>]' "$out/diff"
+  bad=1
+fi
+for l in $(awk -v what=layers -f tools/layers.awk src/layers); do
+  # shellcheck disable=SC2046
+  layer "$l" $(awk -v want="$l" -f tools/layers.awk src/layers)
 done
-layer "port self-test" src/ports/port.c src/ports/selftest.c
 exit $bad
