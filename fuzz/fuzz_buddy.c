@@ -67,6 +67,19 @@ static void run_bulk(struct model *m, unsigned order, unsigned most, bool back)
 		model_mark(m, m->base + at[i], size, true);
 }
 
+/* A run between limits; those that make no sense are among them. */
+static void run_contiguous(struct model *m, const uint8_t *op)
+{
+	mm_pfn_t low = m->base + op[2] % m->frames, span = op[3] & 15;
+	struct mm_buddy_limits where = { low, span ? low + span * 8 : MM_PFN_MAX,
+					 (mm_pfn_t)1 << (op[3] >> 4 & 3),
+					 op[3] & 0x40 ? (mm_pfn_t)4 << (op[0] >> 6) : 0 };
+
+	where.align += op[3] == 0x8f;
+	where.boundary += op[3] == 0xc7;
+	must(model_alloc_run(m, op[1] % 48, op[3] & 0x80 && op[3] < 0x8f ? NULL : &where));
+}
+
 static void run_op(struct model *m, const uint8_t *op)
 {
 	unsigned order = op[1] % (mm_buddy_max_order(&m->b) + 2);
@@ -74,7 +87,7 @@ static void run_op(struct model *m, const uint8_t *op)
 	mm_pfn_t near_pfn = m->base + at % (m->frames + 2) - 1; /* may miss by one on both sides */
 	mm_pfn_t aligned = near_pfn & ~(((mm_pfn_t)1 << (order & 31)) - 1);
 
-	switch (op[0] % 9) {
+	switch (op[0] % 12) {
 	case 0:
 	case 1:
 		must(model_alloc(m, order, &out));
@@ -96,6 +109,13 @@ static void run_op(struct model *m, const uint8_t *op)
 	case 7:
 		if (order <= mm_buddy_max_order(&m->b))
 			run_bulk(m, order, 1 + op[2] % MM_WORD_BITS, op[3] & 1);
+		break;
+	case 8:
+		must(model_alloc_range(m, near_pfn, op[1] % 64));
+		break;
+	case 9:
+	case 10:
+		run_contiguous(m, op);
 		break;
 	default:
 		must(op[1] & 1 ? model_free(m, at << 40, order)

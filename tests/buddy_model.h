@@ -103,22 +103,46 @@ static inline const char *model_check_blocks(const struct model *m)
 		while (want <= last && want >= pfn && !m->free[want - m->base])
 			want++;
 		if (want > last || want < pfn)
-			return mm_buddy_next_free(&m->b, pfn, &first, &order)
+			return mm_buddy_next_free(&m->b, pfn, 0, &first, &order)
 				       ? "next_free: too many"
 				       : NULL;
 		while (k < mm_buddy_max_order(&m->b) &&
 		       model_all_free(m, want & ~(((mm_pfn_t)2 << k) - 1), k + 1))
 			k++;
-		if (!mm_buddy_next_free(&m->b, pfn, &first, &order))
+		if (!mm_buddy_next_free(&m->b, pfn, 0, &first, &order))
 			return "next_free: too few";
 		if (first != (want & ~(((mm_pfn_t)1 << k) - 1)) || order != k)
 			return "next_free: another block";
 		pfn = first + ((mm_pfn_t)1 << k);
 		if (pfn - 1 == last)
-			return mm_buddy_next_free(&m->b, pfn, &first, &order)
+			return mm_buddy_next_free(&m->b, pfn, 0, &first, &order)
 				       ? "next_free: past the end"
 				       : NULL;
 	}
+}
+
+/* Free blocks of an order or more are those of all that have it. */
+static inline const char *model_check_least(const struct model *m, unsigned least)
+{
+	mm_pfn_t from = m->base, first = m->base, a, b;
+	unsigned order = 0, k;
+
+	while (mm_buddy_next_free(&m->b, from, least, &a, &k)) {
+		do {
+			if (!mm_buddy_next_free(&m->b, first, 0, &b, &order))
+				return "next_free: a block of its own";
+			first = b + ((mm_pfn_t)1 << order);
+		} while (order < least);
+		if (a != b || k != order)
+			return "next_free: not the next of that order";
+		from = first;
+	}
+	while (mm_buddy_next_free(&m->b, first, 0, &b, &order)) {
+		if (order >= least)
+			return "next_free: too few of that order";
+		first = b + ((mm_pfn_t)1 << order);
+	}
+	return NULL;
 }
 
 /* The metadata must be what freeing the same frames from the last run to the first gives. */
@@ -156,6 +180,8 @@ static inline const char *model_check(const struct model *m)
 			return "wrote past the metadata";
 	}
 	wrong = model_check_blocks(m);
+	for (unsigned k = 1; !wrong && k <= mm_buddy_max_order(&m->b) + 1; k += k < 4 ? 1 : 3)
+		wrong = model_check_least(m, k);
 	return wrong ? wrong : model_check_anew(m);
 }
 
@@ -232,6 +258,67 @@ static inline const char *model_free_range(struct model *m, mm_pfn_t first, mm_p
 		return "free_range: status";
 	if (count && expect == MM_OK)
 		model_mark(m, first, count, true);
+	return NULL;
+}
+
+static inline const char *model_alloc_range(struct model *m, mm_pfn_t first, mm_pfn_t count)
+{
+	enum mm_status expect = MM_OK;
+
+	if (count == 0)
+		expect = MM_E_INVAL;
+	else if (!model_inside(m, first, count))
+		expect = MM_E_FOREIGN;
+	else if (model_count(m, first, count) != count)
+		expect = MM_E_BUSY;
+	if (mm_buddy_alloc_range(&m->b, first, count) != expect)
+		return "alloc_range: status";
+	if (expect == MM_OK)
+		model_mark(m, first, count, false);
+	return NULL;
+}
+
+/* The lowest run within limits that make sense. */
+static inline bool model_lowest_run(const struct model *m, mm_pfn_t count,
+				    const struct mm_buddy_limits *w, mm_pfn_t *out)
+{
+	for (mm_pfn_t i = 0, n = 0; i < m->frames; i++) {
+		mm_pfn_t last = m->base + i, first = last - (count - 1);
+
+		n = m->free[i] && last >= w->low && last <= w->high ? n + 1 : 0;
+		/* any place of a run that is longer than wanted, and ends here */
+		if (n >= count && !(first & (w->align - 1)) &&
+		    !(w->boundary && (first ^ last) & ~(w->boundary - 1))) {
+			*out = first;
+			return true;
+		}
+	}
+	return false;
+}
+
+static inline bool model_power(mm_pfn_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static inline const char *model_alloc_run(struct model *m, mm_pfn_t count,
+					  const struct mm_buddy_limits *where)
+{
+	struct mm_buddy_limits w = { 0, MM_PFN_MAX, 1, 0 };
+	mm_pfn_t want = 77, got = 77;
+	enum mm_status st, expect = MM_E_INVAL;
+
+	w = where ? *where : w;
+	if (count && w.low <= w.high && model_power(w.align) &&
+	    (!w.boundary || (model_power(w.boundary) && w.boundary >= count)))
+		expect = model_lowest_run(m, count, &w, &want) ? MM_OK : MM_E_NOMEM;
+	st = mm_buddy_alloc_run(&m->b, count, where, &got);
+	if (st != expect)
+		return "alloc_run: status";
+	if (got != want)
+		return "alloc_run: not the lowest address";
+	if (st == MM_OK)
+		model_mark(m, got, count, false);
 	return NULL;
 }
 

@@ -19,7 +19,7 @@ static inline uint64_t pmm_state_hash(const struct mm_pmm *pmm)
 		unsigned order;
 
 		hash = sim_hash(hash, r->bytes, (size_t)(r->last - r->first + 1));
-		while (mm_buddy_next_free(&r->buddy, block.first, &block.first, &order)) {
+		while (mm_buddy_next_free(&r->buddy, block.first, 0, &block.first, &order)) {
 			block.order = order;
 			hash = sim_hash(hash, &block, sizeof(block));
 			block.first += (mm_pfn_t)1 << order;

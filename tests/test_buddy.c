@@ -124,7 +124,7 @@ static void an_all_zero_buddy_has_no_frames(void **state)
 	assert_int_equal(mm_buddy_free_range(&b, 0, 1), MM_E_FOREIGN);
 	assert_int_equal(mm_buddy_free_range(&b, 0, 0), MM_OK);
 	assert_false(mm_buddy_is_free(&b, 0));
-	assert_false(mm_buddy_next_free(&b, 0, &pfn, &order));
+	assert_false(mm_buddy_next_free(&b, 0, 0, &pfn, &order));
 	assert_int_equal(mm_buddy_count_free(&b), 0);
 	assert_int_equal(mm_buddy_verify(&b), MM_OK);
 	assert_int_equal(pfn, 7);

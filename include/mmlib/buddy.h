@@ -78,6 +78,40 @@ MM_NODISCARD enum mm_status mm_buddy_alloc(struct mm_buddy *b, unsigned order, m
  *  or one above it is free as a whole} */
 MM_NODISCARD enum mm_status mm_buddy_alloc_at(struct mm_buddy *b, mm_pfn_t pfn, unsigned order);
 
+/** Where a run of frames may lie. */
+struct mm_buddy_limits {
+	mm_pfn_t low;      /**< lowest frame that it may have */
+	mm_pfn_t high;     /**< highest frame that it may have, inclusive */
+	mm_pfn_t align;    /**< its first frame is a multiple of this: a power of two, 1 or more */
+	mm_pfn_t boundary; /**< it crosses no multiple of this: a power of two; 0: it may */
+};
+
+/** Allocate a run of frames, any number of them, from the lowest address where one is free.
+ *  Free it, or any part of it, with mm_buddy_free() or mm_buddy_free_range().
+ *  @param b buddy @param count how many frames @param where limits, or NULL: none
+ *  @param[out] out first frame, only on #MM_OK
+ *  @retval MM_OK done
+ *  @retval MM_E_NOMEM no such run was free at some moment of the call
+ *  @retval MM_E_AGAIN as mm_buddy_alloc()
+ *  @retval MM_E_INVAL NULL, count 0, low above high, align or boundary not a power of two, or a
+ *          boundary less than the count
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, lock-free; cost: O(levels * rows) for
+ *  each free run below it that holds half as many frames\, and O(levels) and a word in W * W
+ *  frames to take it} */
+MM_NODISCARD enum mm_status mm_buddy_alloc_run(struct mm_buddy *b, mm_pfn_t count,
+					       const struct mm_buddy_limits *where, mm_pfn_t *out);
+
+/** Allocate particular frames, any number of them.
+ *  @param b buddy @param first first frame @param count how many, not 0
+ *  @retval MM_OK done
+ *  @retval MM_E_BUSY some frame was not free at some moment of the call
+ *  @retval MM_E_AGAIN as mm_buddy_alloc()
+ *  @retval MM_E_INVAL NULL, or count 0 @retval MM_E_FOREIGN not inside the range, or it wraps
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, lock-free; cost: O(levels)\, and a word
+ *  in W * W frames} */
+MM_NODISCARD enum mm_status mm_buddy_alloc_range(struct mm_buddy *b, mm_pfn_t first,
+						 mm_pfn_t count);
+
 /** Free a block, or any aligned part of one. It merges with free neighbours at once.
  *  @param b buddy @param pfn first frame, a multiple of 2^order @param order log2 of the frames
  *  @retval MM_OK done
@@ -102,13 +136,15 @@ MM_NODISCARD enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t fir
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
 bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn);
 
-/** The block that the first free frame at or above @p from belongs to, as it is recorded (merged). It
- *  begins below @p from if @p from lies inside it. To walk: go on with from = *first + 2^order.
- *  @param b buddy @param from first frame to look at
+/** The first free block of an order or more that has a frame at or above @p from, as it is recorded
+ *  (merged). It begins below @p from if @p from lies inside it. To walk: go on with
+ *  from = *first + 2^order.
+ *  @param b buddy @param from first frame to look at @param least lowest order; 0: all blocks
  *  @param[out] first,order the block, written only on true @return whether there is one
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
  *  cost: O(levels * rows)} */
-bool mm_buddy_next_free(const struct mm_buddy *b, mm_pfn_t from, mm_pfn_t *first, unsigned *order);
+bool mm_buddy_next_free(const struct mm_buddy *b, mm_pfn_t from, unsigned least, mm_pfn_t *first,
+			unsigned *order);
 
 /** Free frames, counted now. Exact if nobody else is at work.
  *  @param b buddy @return frames

@@ -49,31 +49,12 @@
 #define MM_BUDDY_TRIES 64
 #endif
 
-/* Blocks of one order in one word: what a call wants, and what it got. */
-struct buddy_set {
-	struct buddy_block k; /* the lowest of them; what is wanted has no pfn yet */
-	unsigned most;        /* at most so many */
-	mm_word_t pick;       /* the lowest bit of each */
-};
-
 /* Is a word to become one bit of the level above? */
 static bool buddy_full(mm_word_t word)
 {
 	if (MM_PLANTED(MM_PLANT_BUDDY_MERGE))
 		word |= 1;
 	return word == BUDDY_FULL;
-}
-
-/* Moves, I5 */
-
-static void buddy_begin(struct mm_buddy *b)
-{
-	mm_atomic_add(&b->begun, 1u);
-}
-
-static void buddy_end(struct mm_buddy *b)
-{
-	mm_atomic_add(&b->done, 1u);
 }
 
 /* Giving frames to the bitmap */
@@ -136,8 +117,7 @@ static bool buddy_put(mm_word_t *at, mm_word_t *was, mm_word_t to)
 	return mm_atomic_cas(at, was, to);
 }
 
-/* Give these bits of the word that pfn is in. */
-static enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask)
+enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask)
 {
 	mm_word_t *at = buddy_word(b, level, pfn), was = mm_atomic_load_relaxed(at), word;
 
@@ -326,13 +306,12 @@ static enum mm_status buddy_search(struct mm_buddy *b, struct buddy_set *s)
 	return st;
 }
 
-/* Take the block s->k as it stands: from its own word, or from a unit above it. If it is free only
- * as pieces below, somebody is about to merge them. */
-static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
+/* If they are free only as pieces below, somebody is about to merge them. */
+enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 {
 	const struct buddy_block *k = &s->k;
 
-	if (buddy_take(b, k->level, k->pfn, buddy_mask(k)))
+	if (buddy_take(b, k->level, k->pfn, s->pick))
 		return MM_OK;
 	for (unsigned level = k->level + 1; level < b->nlevels; level++) {
 		mm_word_t bit = buddy_unit_bit(level, k->pfn);
@@ -343,7 +322,7 @@ static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 		buddy_begin(b);
 		taken = buddy_take(b, level, k->pfn, bit);
 		if (taken)
-			buddy_split(b, k, buddy_mask(k), level);
+			buddy_split(b, k, s->pick, level);
 		buddy_end(b);
 		if (taken)
 			return MM_OK;
@@ -351,9 +330,9 @@ static enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 	return MM_E_BUSY;
 }
 
-/* Repeat a failed attempt until its failure is exact, see Concurrency. */
-static enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
-				   enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *))
+/* See Concurrency. */
+enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
+			    enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *))
 {
 	enum mm_status st = MM_E_AGAIN;
 
@@ -465,6 +444,7 @@ enum mm_status mm_buddy_alloc_at(struct mm_buddy *b, mm_pfn_t pfn, unsigned orde
 
 	if (st != MM_OK)
 		return st;
+	s.pick = buddy_mask(&s.k);
 	st = buddy_claim(b, &s);
 	return st == MM_OK ? st : buddy_insist(b, &s, buddy_claim);
 }
@@ -481,31 +461,6 @@ enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)
 	if (MM_CHECKS > 1 && buddy_any_free(b, pfn, pfn + (((mm_pfn_t)1 << order) - 1)))
 		return MM_E_DOUBLE_FREE;
 	return buddy_give_block(b, &k);
-}
-
-enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)
-{
-	if (!b)
-		return MM_E_INVAL;
-	if (count == 0)
-		return MM_OK;
-	if (!buddy_holds(b, first, count))
-		return MM_E_FOREIGN;
-	if (buddy_any_free(b, first, first + (count - 1)))
-		return MM_E_DOUBLE_FREE;
-	while (count) {
-		mm_pfn_t largest = (mm_pfn_t)1 << mm_buddy_max_order(b);
-		unsigned order = mm_lowest_bit64(first | largest), fits = mm_highest_bit64(count);
-		struct buddy_block k = buddy_of_order(b, order < fits ? order : fits);
-
-		k.pfn = first;
-		if (buddy_give_block(b, &k) != MM_OK)
-			return MM_E_DOUBLE_FREE; /* somebody freed it just now */
-		order = BUDDY_F * k.level + k.run;
-		first += (mm_pfn_t)1 << order;
-		count -= (mm_pfn_t)1 << order;
-	}
-	return MM_OK;
 }
 
 enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,

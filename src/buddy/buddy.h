@@ -17,6 +17,13 @@ struct buddy_block {
 	unsigned run;
 };
 
+/* Blocks of one order in one word, or any of its bits: what a call wants, and what it got. */
+struct buddy_set {
+	struct buddy_block k; /* the lowest of them; what is wanted anywhere has no pfn yet */
+	unsigned most;        /* at most so many */
+	mm_word_t pick;       /* the lowest bit of each block; or the bits that are wanted */
+};
+
 static inline mm_pfn_t buddy_last(const struct mm_buddy *b)
 {
 	return b->base + (b->frames - 1);
@@ -115,6 +122,30 @@ static inline bool buddy_covered(const struct mm_buddy *b, const struct buddy_bl
 
 /* Is a frame of [first, last] free, in any level? */
 bool buddy_any_free(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last);
+/* The lowest free block of an order, or unit of a level above it, that has a frame at or above `from`,
+ * which is in the range. */
+bool buddy_next_block(const struct mm_buddy *b, mm_pfn_t from, unsigned order,
+		      struct buddy_block *found);
+
+/* Moves: I5 of buddy.c. */
+static inline void buddy_begin(struct mm_buddy *b)
+{
+	mm_atomic_add(&b->begun, 1u);
+}
+
+static inline void buddy_end(struct mm_buddy *b)
+{
+	mm_atomic_add(&b->done, 1u);
+}
+
+/* Take the bits s->pick of the word that s->k is in, from there or from a unit above it. MM_E_BUSY: they
+ * are not free so. */
+enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s);
+/* Give bits of the word of a level that pfn is in. */
+enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask);
+/* Repeat an attempt that failed until its failure is exact, or MM_E_AGAIN. */
+enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
+			    enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *));
 
 /* Many blocks of one order at a time, as offsets from the first frame of a buddy of at most 2^32 frames.
  * Arguments are right. buddy_take_bulk: at most `most` blocks, at least one, all from the lowest word

@@ -6,20 +6,22 @@
  *              new state. Verifying needs the others away. */
 #include "buddy.h"
 
-/* The first set bit of a level at unit *unit or behind. */
-static bool buddy_next_unit(const struct mm_buddy *b, unsigned level, mm_pfn_t *unit)
+/* The first free aligned run of 2^run units of a level that begins at unit *unit or behind. */
+static bool buddy_next_run(const struct mm_buddy *b, unsigned level, unsigned run, mm_pfn_t *unit)
 {
+	const struct mm_buddy_level *lv = &b->level[level];
 	mm_pfn_t i = buddy_index(b, level, *unit << (BUDDY_F * level));
 	mm_word_t above = (mm_word_t)(BUDDY_FULL << (*unit & (BUDDY_W - 1)));
-	mm_word_t word = mm_atomic_load_acquire(&b->level[level].words[i]) & above;
+	mm_word_t runs = buddy_runs(mm_atomic_load_acquire(&lv->words[i]), run) & above;
 
-	while (!word) {
+	while (!runs) {
 		i++;
-		if (!buddy_sum_next(&b->level[level], buddy_count(b, level), 0, &i))
+		if (!buddy_sum_next(lv, buddy_count(b, level), run < BUDDY_F ? run : BUDDY_F - 1,
+				    &i))
 			return false;
-		word = mm_atomic_load_acquire(&b->level[level].words[i]);
+		runs = buddy_runs(mm_atomic_load_acquire(&lv->words[i]), run);
 	}
-	*unit = buddy_frame(b, level, i, mm_lowest_bit_word(word)) >> (BUDDY_F * level);
+	*unit = buddy_frame(b, level, i, mm_lowest_bit_word(runs)) >> (BUDDY_F * level);
 	return true;
 }
 
@@ -29,7 +31,7 @@ bool buddy_any_free(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last)
 	for (unsigned level = 0; level < b->nlevels; level++) {
 		mm_pfn_t unit = first >> (BUDDY_F * level);
 
-		if (buddy_next_unit(b, level, &unit) && unit <= last >> (BUDDY_F * level))
+		if (buddy_next_run(b, level, 0, &unit) && unit <= last >> (BUDDY_F * level))
 			return true;
 	}
 	return false;
@@ -103,29 +105,38 @@ bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn)
 	       buddy_covered(b, &k);
 }
 
-bool mm_buddy_next_free(const struct mm_buddy *b, mm_pfn_t from, mm_pfn_t *first, unsigned *order)
+bool buddy_next_block(const struct mm_buddy *b, mm_pfn_t from, unsigned order,
+		      struct buddy_block *found)
 {
-	struct buddy_block best = { 0, 0, 0 };
+	struct buddy_block k = buddy_of_order(b, order);
 	bool any = false;
 
-	if (!b || !b->frames || from > buddy_last(b))
-		return false;
-	from = from < b->base ? b->base : from;
-	for (unsigned level = 0; level < b->nlevels; level++) {
+	from &= ~(((mm_pfn_t)1 << order) - 1); /* may lie before the range, but not before its words */
+	for (unsigned level = k.level; level < b->nlevels; level++) {
 		mm_pfn_t unit = from >> (BUDDY_F * level), pfn;
+		unsigned run = level == k.level ? k.run : 0;
 
-		if (!buddy_next_unit(b, level, &unit))
+		if (!buddy_next_run(b, level, run, &unit))
 			continue;
 		pfn = unit << (BUDDY_F * level);
-		if (!any || pfn < best.pfn)
-			best = (struct buddy_block){ pfn, level, 0 };
+		if (!any || pfn < found->pfn)
+			*found = (struct buddy_block){ pfn, level, run };
 		any = true;
 	}
-	if (!any)
+	return any;
+}
+
+bool mm_buddy_next_free(const struct mm_buddy *b, mm_pfn_t from, unsigned least, mm_pfn_t *first,
+			unsigned *order)
+{
+	struct buddy_block found;
+
+	if (!b || !b->frames || from > buddy_last(b) || least > mm_buddy_max_order(b) ||
+	    !buddy_next_block(b, from < b->base ? b->base : from, least, &found))
 		return false;
-	buddy_widen(b, &best);
-	*first = best.pfn;
-	*order = BUDDY_F * best.level + best.run;
+	buddy_widen(b, &found);
+	*first = found.pfn;
+	*order = BUDDY_F * found.level + found.run;
 	return true;
 }
 

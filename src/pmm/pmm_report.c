@@ -148,7 +148,7 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 		mm_pfn_t first = r->first;
 		unsigned order;
 
-		while (mm_buddy_next_free(&r->buddy, first, &first, &order)) {
+		while (mm_buddy_next_free(&r->buddy, first, 0, &first, &order)) {
 			blocks[order < norders ? order : norders - 1]++;
 			first += (mm_pfn_t)1 << order;
 		}

@@ -86,7 +86,7 @@ static void switch_to_main(struct cpu *c)
 
 static void make(struct cpu *c, unsigned char *stack, void (*entry)(void))
 {
-	void **top = (void **)(void *)(stack + STACK) - 2;
+	void **top = (void **)(void *)(stack + STACK) - 1;
 
 	*--top = (void *)(uintptr_t)entry; /* where the first switch returns to, with sp 16n + 8 */
 	top -= 6;

@@ -31,6 +31,15 @@
 	{                                                                                          \
 		.kind = OP_KFREE, .slot = (s)                                                      \
 	}
+/* n frames: anywhere, or from frame p on. */
+#define RUN(s, n)                                                                                  \
+	{                                                                                          \
+		.kind = OP_ALLOC, .slot = (s), .count = (n)                                        \
+	}
+#define RUN_AT(s, p, n)                                                                            \
+	{                                                                                          \
+		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .count = (n)                         \
+	}
 #define RACE(s)                                                                                    \
 	{                                                                                          \
 		.kind = OP_FREE_RACE, .slot = (s)                                                  \
@@ -125,6 +134,20 @@ const struct scenario ex_scenarios[] = {
 	  .free = { { 8, 8 } }, .cpu = { { A(0, 0), F(0) }, { A(1, 0), F(1) } } },
 	{ "b-around-unit", "units and frames, back and forth", LONG_BUDDY(64), .free = { { 8, 8 } },
 	  .cpu = { { A(0, 3), F(0) }, { A(1, 0), F(1), A(2, 1) } } },
+	{ "b-run-alloc", "a run over two words, and a frame of it", BUDDY(64), .free = { { 6, 5 } },
+	  .cpu = { { RUN(0, 5) }, { A(1, 0) } } },
+	{ "b-run-last", "a run that a frame is missing from, and the others are wanted", BUDDY(64),
+	  .free = { { 6, 4 } }, .cpu = { { RUN(0, 4) }, { AT(1, 9, 0), A(2, 1) } } },
+	{ "b-run-run", "two runs that have frames in common", BUDDY(64), .free = { { 5, 8 } },
+	  .cpu = { { RUN_AT(0, 5, 5) }, { RUN_AT(1, 8, 5) } } },
+	{ "b-run-free", "a run, and a free that makes it whole", BUDDY(64), .free = { { 6, 3 } },
+	  .held = { HOLD(9, 0) }, .cpu = { { RUN(1, 4) }, { F(0) } } },
+	{ "b-run-merge", "a run through a word that a free completes", BUDDY(64), .free = { { 6, 9 } },
+	  .held = { HOLD(15, 0) }, .cpu = { { RUN_AT(1, 6, 4) }, { F(0) } } },
+	{ "b-run-split", "a run that ends inside a unit, and a block of that unit", BUDDY(64),
+	  .free = { { 6, 10 } }, .cpu = { { RUN(0, 6) }, { A(1, 2) } } },
+	{ "b-run-back", "a run is freed while another is taken from both sides of it", BUDDY(64),
+	  .free = { { 4, 3 }, { 12, 3 } }, .held = { HOLDS(7, 5) }, .cpu = { { F(0) }, { RUN(1, 9) } } },
 	{ "b-three", "two frees complete a word, a third CPU allocates", LONG_BUDDY(64),
 	  .free = { { 0, 6 } }, .held = { HOLD(6, 0), HOLD(7, 0) },
 	  .cpu = { { F(0) }, { F(1) }, { A(2, 0) } } },

@@ -77,9 +77,10 @@ static void taken_at(int t, uint8_t *map, mm_pfn_t base)
 
 static bool fits(const uint8_t *map, const struct op *op, mm_pfn_t base, mm_pfn_t frames)
 {
-	mm_pfn_t size = (mm_pfn_t)1 << op->order, at = (base + size - 1) & ~(size - 1);
+	mm_pfn_t size = op->count ? op->count : (mm_pfn_t)1 << op->order;
+	mm_pfn_t step = op->count ? 1 : size, at = (base + step - 1) & ~(step - 1);
 
-	for (; at + size <= base + frames; at += size) {
+	for (; at + size <= base + frames; at += step) {
 		mm_pfn_t i = 0;
 
 		if (op->kind == OP_ALLOC_AT && at != base + op->pfn)

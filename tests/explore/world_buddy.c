@@ -71,6 +71,16 @@ static enum mm_status give(const struct slot *slot)
 				 : mm_buddy_free(b, slot->first, slot->order);
 }
 
+/* A block; or, with a count, a run of so many frames. */
+static enum mm_status take(const struct op *op, mm_pfn_t *pfn)
+{
+	if (op->kind == OP_ALLOC)
+		return op->count ? mm_buddy_alloc_run(b, op->count, NULL, pfn)
+				 : mm_buddy_alloc(b, op->order, pfn);
+	return op->count ? mm_buddy_alloc_range(b, *pfn, op->count)
+			 : mm_buddy_alloc_at(b, *pfn, op->order);
+}
+
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
@@ -79,16 +89,15 @@ static void run(const struct op *op, struct record *r)
 	switch (op->kind) {
 	case OP_ALLOC:
 	case OP_ALLOC_AT:
-		r->st = op->kind == OP_ALLOC ? mm_buddy_alloc(b, op->order, &pfn)
-					     : mm_buddy_alloc_at(b, pfn, op->order);
+		r->st = take(op, &pfn);
 		if (r->st == MM_OK) {
 			if (pfn < b->base || pfn - b->base >= b->frames)
 				ex_violate("got a frame outside: %llu", (unsigned long long)pfn);
-			for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << op->order; i++)
+			for (mm_pfn_t i = 0; i < frames_of(op); i++)
 				if (ex->map[pfn - b->base + i] == MAP_TAKEN)
 					ex_violate("got a frame that nobody freed: %llu",
 						   (unsigned long long)(pfn + i));
-			world_got(r, pfn, (mm_pfn_t)1 << op->order, op->order);
+			world_got(r, pfn, frames_of(op), op->count ? 99 : op->order);
 		}
 		break;
 	default:
