@@ -75,8 +75,8 @@ static void find_metadata(const struct mm_memmap *map)
 
 double machine_start(uint64_t base, uint64_t bytes, uint32_t ncpus)
 {
-	static const struct mm_zone_cfg zones[] = { { "DMA32", 0xffffffffu },
-						    { "NORMAL", MM_PADDR_MAX } };
+	static const struct mm_zone_cfg zones[] = { { .name = "DMA32", .last = 0xffffffffu },
+						    { .name = "NORMAL", .last = MM_PADDR_MAX } };
 	static struct mm_mem entries[16];
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = ncpus };

@@ -26,9 +26,9 @@ struct model {
 };
 
 static const struct mm_zone_cfg zones[] = {
-	{ "A", ((mm_paddr_t)(BASE + 50) << MM_FRAME_SHIFT) - 1 },
-	{ "B", ((mm_paddr_t)(BASE + 128) << MM_FRAME_SHIFT) - 1 },
-	{ "C", MM_PADDR_MAX },
+	{ .name = "A", .last = ((mm_paddr_t)(BASE + 50) << MM_FRAME_SHIFT) - 1 },
+	{ .name = "B", .last = ((mm_paddr_t)(BASE + 128) << MM_FRAME_SHIFT) - 1 },
+	{ .name = "C", .last = MM_PADDR_MAX },
 };
 
 static mm_paddr_t pa_of(unsigned frame)

@@ -229,7 +229,7 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 
 static void start(struct mm_pmm *pmm)
 {
-	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	struct mm_mem entries[8];
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = 2 };

@@ -24,6 +24,7 @@
 #define magazine_release     mm_priv_magazine_release
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
+#define pmm_cpu_any_of       mm_priv_pmm_cpu_any_of
 #define pmm_cpu_detach_all   mm_priv_pmm_cpu_detach_all
 #define pmm_cpu_drain        mm_priv_pmm_cpu_drain
 #define pmm_cpu_empty_all    mm_priv_pmm_cpu_empty_all
@@ -34,7 +35,6 @@
 #define pmm_find             mm_priv_pmm_find
 #define pmm_find_virt        mm_priv_pmm_find_virt
 #define pmm_free_as          mm_priv_pmm_free_as
-#define pmm_from_zone        mm_priv_pmm_from_zone
 #define pmm_refuse           mm_priv_pmm_refuse
 #define pmm_request_drain    mm_priv_pmm_request_drain
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
@@ -43,4 +43,15 @@
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
 #define slab_take            mm_priv_slab_take
+#define zone_at              mm_priv_zone_at
+#define zone_best            mm_priv_zone_best
+#define zone_build           mm_priv_zone_build
+#define zone_bytes           mm_priv_zone_bytes
+#define zone_cfg_ok          mm_priv_zone_cfg_ok
+#define zone_holds           mm_priv_zone_holds
+#define zone_link            mm_priv_zone_link
+#define zone_plan            mm_priv_zone_plan
+#define zone_walk_next       mm_priv_zone_walk_next
+#define zone_walk_start      mm_priv_zone_walk_start
+#define zone_want            mm_priv_zone_want
 #endif

@@ -25,8 +25,12 @@ static inline uint64_t pmm_state_hash(const struct mm_pmm *pmm)
 			block.first += (mm_pfn_t)1 << order;
 		}
 	}
-	for (uint32_t z = 0; z < pmm->nzones; z++)
-		hash = sim_hash(hash, &pmm->zones[z], sizeof(pmm->zones[z]));
+	for (uint32_t z = 0; z < pmm->nzones; z++) {
+		const mm_pfn_t counts[] = { (mm_pfn_t)pmm->zones[z].free, pmm->zones[z].total,
+					    pmm->zones[z].reserved };
+
+		hash = sim_hash(hash, counts, sizeof(counts));
+	}
 	return hash;
 }
 #endif

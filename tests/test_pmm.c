@@ -29,9 +29,9 @@ struct machine {
 };
 
 static const struct mm_zone_cfg zones[] = {
-	{ "LOW", FRAMES(0x180) - 1 },
-	{ "MIDDLE", FRAMES(0x300) - 1 },
-	{ "HIGH", MM_PADDR_MAX },
+	{ .name = "LOW", .last = FRAMES(0x180) - 1 },
+	{ .name = "MIDDLE", .last = FRAMES(0x300) - 1 },
+	{ .name = "HIGH", .last = MM_PADDR_MAX },
 };
 
 static struct mm_pmm_cfg config(void)
@@ -411,7 +411,8 @@ static void one_particular_block_can_be_had_once(void **state)
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, UINT32_MAX, 0), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 1, MM_ALLOC_TABLE), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, FRAMES(0x100), 10, 0), MM_E_ALIGN);
-	assert_int_equal(mm_page_alloc_at(&m->pmm, FRAMES(0x100), 8, 0), MM_E_FOREIGN); /* two zones */
+	assert_int_equal(mm_page_alloc_at(&m->pmm, FRAMES(0x100), 8, 0),
+			 MM_E_FOREIGN); /* two zones */
 	assert_int_equal(pmm_state_hash(&m->pmm), before);
 	assert_int_equal(mm_page_free(&m->pmm, at, 4), MM_OK);
 	machine_free(m);
@@ -450,7 +451,8 @@ static void free_frames_are_never_touched(void **state)
 			continue;
 		for (size_t i = 0; i < (size_t)FRAMES(run.frames); i++)
 			if (p[i] != 0xA5) /* as sim_init() left it */
-				fail_msg("byte %zu of frame %#llx", i, (unsigned long long)run.base);
+				fail_msg("byte %zu of frame %#llx", i,
+					 (unsigned long long)run.base);
 	}
 	machine_free(m);
 }
@@ -461,7 +463,7 @@ static void small_holes_join_and_large_ones_split(void **state)
 	const mm_pfn_t hole = (mm_pfn_t)(FRAME / 8 * 7);
 	struct machine *m = machine_new();
 	struct mm_pmm_cfg cfg = config();
-	const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	mm_pfn_t next = 0x100 + RAM_FRAMES + hole;
 
 	map_add(m, FRAMES(next), FRAMES(8), MM_MEM_USABLE); /* metadata fills a frame: joined */
@@ -605,9 +607,9 @@ static void verify_finds_damage(void **state)
 	m->pmm.ranges[1].first--;
 	assert_int_equal(mm_pmm_verify(&m->pmm), MM_E_CORRUPT);
 	m->pmm.ranges[1].first++;
-	m->pmm.zones[1].nranges--;
+	m->pmm.zones[1].first_range++;
 	assert_int_equal(mm_pmm_verify(&m->pmm), MM_E_CORRUPT);
-	m->pmm.zones[1].nranges++;
+	m->pmm.zones[1].first_range--;
 	machine_free(m);
 }
 
@@ -628,9 +630,9 @@ static void a_real_map_is_managed(const char *name)
 {
 	static struct mm_mem entries[256];
 	struct memmap_line line[64];
-	struct mm_zone_cfg pc[] = { { "DMA", 0xffffff },
-				    { "DMA32", 0xffffffff },
-				    { "NORMAL", MM_PADDR_MAX } };
+	struct mm_zone_cfg pc[] = { { .name = "DMA", .last = 0xffffff },
+				    { .name = "DMA32", .last = 0xffffffff },
+				    { .name = "NORMAL", .last = MM_PADDR_MAX } };
 	struct mm_pmm_cfg cfg = { .zones = pc, .nzones = 3 };
 	struct mm_memmap map;
 	struct mm_mem mem, highest = { 0 };

@@ -31,9 +31,9 @@ struct machine {
 };
 
 static const struct mm_zone_cfg zones[] = {
-	{ "LOW", FRAMES(0x180) - 1 },
-	{ "MIDDLE", FRAMES(0x300) - 1 },
-	{ "HIGH", MM_PADDR_MAX },
+	{ .name = "LOW", .last = FRAMES(0x180) - 1 },
+	{ .name = "MIDDLE", .last = FRAMES(0x300) - 1 },
+	{ .name = "HIGH", .last = MM_PADDR_MAX },
 };
 
 static const enum mm_mem_type held[] = { MM_MEM_BOOT_SERVICES, MM_MEM_LOADER, MM_MEM_ACPI_RECLAIM,
@@ -585,8 +585,8 @@ static void *far_to_virt(void *ctx, mm_paddr_t pa)
 static void a_real_machine_gives_back(const char *name)
 {
 	static struct mm_mem entries[256];
-	static const struct mm_zone_cfg pc[] = { { "DMA32", 0xffffffff },
-						 { "NORMAL", MM_PADDR_MAX } };
+	static const struct mm_zone_cfg pc[] = { { .name = "DMA32", .last = 0xffffffff },
+						 { .name = "NORMAL", .last = MM_PADDR_MAX } };
 	struct mm_pmm_cfg cfg = { .zones = pc, .nzones = 2 };
 	struct memmap_line line[64];
 	struct mm_memmap map;

@@ -50,7 +50,7 @@ static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
 static void start_pmm(void)
 {
 	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	struct mm_memmap map;
 	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = NCPUS };
 

@@ -208,7 +208,7 @@ static void area_unmap(void)
 
 static int memory_init(void)
 {
-	static const struct mm_zone_cfg zone = { "RESERVED", MM_PADDR_MAX };
+	static const struct mm_zone_cfg zone = { .name = "RESERVED", .last = MM_PADDR_MAX };
 	const struct mm_pmm_cfg cfg = {
 		.zones = &zone,
 		.nzones = 1,

@@ -68,9 +68,20 @@
 #endif
 #endif
 
-/** Most zones of one #mm_pmm. Range 1 to 16. */
+/** Most zones that a kernel asks one #mm_pmm for: by limit and named, each by limit for all nodes.
+ *  Range 1 to 16; nothing is reserved for zones that are not there. */
 #ifndef MM_ZONES_MAX
 #define MM_ZONES_MAX 8
+#endif
+
+/** Most NUMA nodes of one #mm_pmm. With 1, code for more is left out. Range 1 to 256; nothing is
+ *  reserved for nodes that are not there. */
+#ifndef MM_NODES_MAX
+#if defined(MM_ATOMICS) && !MM_ATOMICS
+#define MM_NODES_MAX 1
+#else
+#define MM_NODES_MAX 256
+#endif
 #endif
 
 /** 1: the CPU has atomic read-modify-write of words (default). 0: mmlib uses plain operations and
@@ -144,6 +155,9 @@
 #endif
 #if MM_PAGE_SLOTS < 1 || MM_PAGE_SLOTS > 16
 #error "MM_PAGE_SLOTS: 1 to 16"
+#endif
+#if MM_NODES_MAX < 1 || MM_NODES_MAX > 256
+#error "MM_NODES_MAX: 1 to 256"
 #endif
 #if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
 #error "MM_ZONES_MAX: 1 to 16"

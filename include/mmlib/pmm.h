@@ -3,26 +3,45 @@
  *  @brief Physical memory manager: page frames from a boot memory map, by zones.
  *
  * One byte a frame says what the frame is, so that a wrong free is answered instead of believed.
- * Zones are slices of the address space by upper limit; a zone holds ranges, one for each stretch
- * of RAM, each with its own buddy. Metadata follows the memory, not the address space. */
+ * The kernel configures zones: slices of the address space by upper limit, and named zones, which are
+ * address ranges cut out of them. Each NUMA node has its own zone for each limit. A zone holds ranges,
+ * one for each stretch of RAM, each with its own buddy. Metadata follows the memory, not the address
+ * space. */
 #ifndef MMLIB_PMM_H
 #define MMLIB_PMM_H
 #include <mmlib/buddy.h>
 #include <mmlib/memmap.h>
+#include <mmlib/numa.h>
 #include <mmlib/port.h>
 MM_BEGIN_DECLS
 
-/** A zone as the kernel asks for it: physical memory up to a limit. */
+/** What is special about a zone. */
+enum mm_zone_flags {
+	MM_ZONE_NAMED = 1u << 0,      /**< an address range, `base` to `last`, that belongs to no limit */
+	MM_ZONE_EXPLICIT = 1u << 1,   /**< named zones: only for who asks for this zone */
+	MM_ZONE_NOFALLBACK = 1u << 2, /**< named zones: who asks for this zone gets no other memory */
+};
+
+/** A zone as the kernel asks for it. Zones by limit come first: physical memory of a node up to
+ *  `last`, from where the one before ends. Named zones follow: fast memory on the chip, say. Write it
+ *  with designated initialisers: what is left out is 0, and means nothing special. */
 struct mm_zone_cfg {
-	const char *name; /**< for reports; kept by pointer */
-	mm_paddr_t last;  /**< last byte of the zone, inclusive; one less than a multiple of the frame
-	                       size. The zone starts where the one before ends. */
+	const char *name;   /**< for reports */
+	mm_paddr_t last;    /**< last byte, inclusive; one less than a multiple of the frame size */
+	mm_paddr_t base;    /**< named zones: first byte, a multiple of the frame size; else 0 */
+	uint16_t flags;     /**< of #mm_zone_flags */
+	uint16_t latency;   /**< class of its latency, for reports: the smaller the faster */
 };
 
 /** What mm_pmm_init() is told beside the memory map. */
 struct mm_pmm_cfg {
-	const struct mm_zone_cfg *zones; /**< by rising limit; the last one's limit is #MM_PADDR_MAX */
-	uint32_t nzones;       /**< 1 to #MM_ZONES_MAX */
+	const struct mm_zone_cfg *zones; /**< by rising limit, the last limit is #MM_PADDR_MAX; then named
+	                                      ones, disjoint. Kept by pointer */
+	uint32_t nzones;       /**< how many, named ones included: 1 to #MM_ZONES_MAX */
+	const struct mm_numa *numa; /**< nodes, at most #MM_NODES_MAX, and their distances, kept by
+	                            pointer; or NULL: one node. RAM that nobody told a node of belongs to
+	                            that of the memory below it */
+	const uint32_t *cpu_nodes; /**< node of each CPU; or NULL: all are of node 0 */
 	uint32_t ncpus;        /**< CPUs that may ever call: each keeps some blocks at hand. 0: none do, all
 	                            go to the buddy */
 	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
@@ -50,10 +69,16 @@ enum mm_alloc_flags {
 	MM_ALLOC_TABLE = 1u << 1, /**< a page-table page: order 0, freed with mm_page_free_table() only */
 	MM_ALLOC_ATOMIC = 1u << 2, /**< the caller cannot wait for other CPUs: `run_on` is not called, so
 	                                the answer may be #MM_E_AGAIN where it would be #MM_OK */
+	MM_ALLOC_NODE_EXACT = 1u << 3, /**< from the node asked for, or from none */
 };
 
-/** Restrict an allocation to zone @p zone (its index) and those below. Or it into the flags. */
-#define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) < 0xfeu ? (uint32_t)(zone) + 1u : 0xffu) << 24)
+/** Restrict an allocation to the zone of this index in mm_pmm_cfg::zones and to those below; if it is a
+ *  named one, ask for it. Or it into the flags. */
+#define MM_ALLOC_ZONE(zone) (((uint32_t)(zone) < 30u ? (uint32_t)(zone) + 1u : 31u) << 27)
+
+/** Ask for memory of a node; others follow by distance unless #MM_ALLOC_NODE_EXACT is there too. Or it
+ *  into the flags. Without it: the node of the calling CPU. */
+#define MM_ALLOC_NODE(node) (((uint32_t)(node) < 0x7feu ? (uint32_t)(node) + 1u : 0x7ffu) << 16)
 
 /** Frames that one side table of a range serves: a table of one pointer for each fills a frame. */
 #define MM_SIDE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / sizeof(void *)))
@@ -68,19 +93,24 @@ struct mm_range {
 	mm_pfn_t first;        /**< @private first frame */
 	mm_pfn_t last;         /**< @private last frame, inclusive */
 	uint32_t zone;         /**< @private index of its zone */
+	uint32_t next;         /**< @private index of the next range of its zone, or #MM_RANGE_NONE */
 };
 
-/** One zone. Its ranges are neighbours in the array of all ranges. */
+#define MM_RANGE_NONE 0xffffffffu /**< no range */
+
+/** Alignment of a zone, bytes: with several nodes, their CPUs share no cache line. */
+#define MM_ZONE_ALIGN (MM_NODES_MAX > 1 ? 64 : sizeof(uintptr_t))
+
+/** One zone. */
 struct mm_zone {
-	const char *name;      /**< @private */
-	mm_pfn_t last;         /**< @private last frame, inclusive */
-	uint32_t first_range;  /**< @private index of its first range */
-	uint32_t nranges;      /**< @private how many */
+	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
 	mm_pfn_t total;        /**< @private RAM frames */
 	mm_pfn_t reserved;     /**< @private RAM frames held back from the buddy: metadata, and what
 	                            mm_pmm_release() was not asked for; one CPU writes */
-	uintptr_t free;        /**< @private frames in the buddies, an atomic counter */
-};
+	const struct mm_zone_cfg *cfg; /**< @private what the kernel asked for */
+	uint32_t node;         /**< @private its node */
+	uint32_t first_range;  /**< @private index of its first range, or #MM_RANGE_NONE */
+} __attribute__((__aligned__(MM_ZONE_ALIGN)));
 
 /** Highest order that a CPU keeps blocks of at hand: a large page where a frame is 4 KiB. */
 #define MM_HAND_ORDER 9u
@@ -112,6 +142,8 @@ struct mm_page_cpu {
 	uint8_t *bytes;  /**< @private the range's */
 	mm_pfn_t base;   /**< @private the range's first frame */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
+	uint32_t zone;          /**< @private the zone that it keeps frames of */
+	uint32_t node;          /**< @private its node */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
 	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));
@@ -124,18 +156,26 @@ struct mm_pmm {
 	struct mm_range *main;      /**< @private the longest one: look there first */
 	uint32_t nranges;           /**< @private */
 	uint32_t max_ranges;        /**< @private */
-	uint32_t nzones;            /**< @private */
 	uint32_t ncpus;             /**< @private */
-	uint32_t hot_zone;          /**< @private the zone whose frames CPUs keep at hand */
 	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
 	uint32_t refills;           /**< @private how often a CPU began to take blocks to its hands */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
-	struct mm_zone zones[MM_ZONES_MAX]; /**< @private by rising address */
+	struct mm_zone *zones;      /**< @private of node 0 by limit, of node 1 by limit, ..., named ones */
+	const struct mm_zone_cfg *cfg; /**< @private the kernel's zones */
+	const struct mm_numa *numa; /**< @private nodes, or NULL */
+	uint16_t *nearest;            /**< @private nodes by distance from node 0, node 1, ... */
+	uint32_t nzones;            /**< @private zones */
+	uint16_t ncfg;              /**< @private the kernel's zones: how many, */
+	uint16_t nlimits;           /**< @private and how many of them by limit */
+	uint32_t nnodes;            /**< @private nodes */
 };
 
 /** Frames of a zone, or of all. total = free + used + reserved, to the frame. */
 struct mm_pmm_stats {
 	const char *name;  /**< of the zone; NULL for the sum */
+	uint32_t node;     /**< of the zone; #MM_NUMA_NONE for the sum */
+	uint16_t flags;    /**< of the zone: #mm_zone_flags */
+	uint16_t latency;  /**< of the zone: its class */
 	mm_pfn_t total;    /**< RAM frames */
 	mm_pfn_t free;     /**< frames that can be allocated, those at hand on CPUs included */
 	mm_pfn_t used;     /**< frames that are allocated */
@@ -159,8 +199,10 @@ struct mm_frame_run {
  *  @param map the boot memory map @param cfg zones and limits; need not outlive the call
  *  @retval MM_OK done
  *  @retval MM_E_PORT mm_port_check() failed
- *  @retval MM_E_INVAL NULL, no or too many zones, zones not rising or not ending in #MM_PADDR_MAX,
- *          limits or reach not on frame borders, low > reach
+ *  @retval MM_E_INVAL NULL, no or too many zones, zones by limit not rising or not ending in
+ *          #MM_PADDR_MAX, named ones overlapping or before those by limit, flags that their zone does not
+ *          have, limits or reach not on frame borders, low > reach, more nodes than #MM_NODES_MAX, or a
+ *          CPU of a node that is not there
  *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
  *  @retval MM_E_2BIG the map has no room to note the metadata
  *  On an error neither @p pmm nor @p map has changed.
@@ -222,7 +264,9 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
 						 mm_paddr_t last, mm_pfn_t *frames);
 
 /** Allocate 2^order frames, contiguous and aligned to their size.
- *  Takes from the highest allowed zone that can serve it, so low memory is spared.
+ *  Takes from the nearest node that can serve it, beginning with the node asked for or, without one, the
+ *  calling CPU's; in each from the highest allowed zone by limit, so low memory is spared, then from
+ *  named zones that are not #MM_ZONE_EXPLICIT. A named zone that is asked for comes before all others.
  *  @param pmm manager @param order log2 of the frames
  *  @param flags of #mm_alloc_flags, and MM_ALLOC_ZONE() @param[out] out first byte, only on #MM_OK
  *  @retval MM_OK done
@@ -231,7 +275,7 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
  *  @retval MM_E_AGAIN other CPUs hold frames at hand and could not be made to give them back now
  *          (no `run_on`, or #MM_ALLOC_ATOMIC, or they were about to use them); they were asked to. Or
  *          as mm_buddy_alloc()
- *  @retval MM_E_INVAL NULL, unknown flag, no such zone, an order that no range could ever hold, or
+ *  @retval MM_E_INVAL NULL, unknown flag, no such zone or node, an order that no range could ever hold, or
  *          #MM_ALLOC_TABLE with an order
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
@@ -242,7 +286,7 @@ MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, ui
 
 /** Allocate one particular block.
  *  @param pmm manager @param pa first byte, a multiple of the block's size
- *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone
+ *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone or node
  *  @retval MM_OK done
  *  @retval MM_E_BUSY some frame of it is not free
  *  @retval MM_E_FOREIGN not inside one range
@@ -329,7 +373,9 @@ bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 char mm_frame_letter(enum mm_frame_class state);
 
-/** Frames of a zone, or of all zones. Exact if nobody else is at work.
+/** Frames of a zone, or of all zones. Exact if nobody else is at work. Zones are counted from 0: those of
+ *  node 0 by limit, of node 1 by limit, and so on, then the named ones. On one node that is their index
+ *  in mm_pmm_cfg::zones.
  *  @param pmm manager @param zone index, or -1 for the sum @param[out] out counts
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such zone @retval MM_E_STATE before init
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones + CPUs)} */

@@ -269,6 +269,23 @@ uint32_t mm_numa_node_of(const struct mm_numa *numa, mm_paddr_t pa)
 	return numa->ranges[i].node;
 }
 
+uint32_t mm_numa_span(const struct mm_numa *numa, mm_paddr_t pa, mm_paddr_t *last)
+{
+	uint32_t i = numa ? numa_place(numa, pa) : 0, node;
+
+	*last = MM_PADDR_MAX;
+	if (!numa || numa->count == 0)
+		return 0;
+	if (i > 0 && (i == numa->count || numa->ranges[i].base > pa))
+		i--;
+	node = numa->ranges[i].node;
+	while (++i < numa->count && numa->ranges[i].node == node) {
+	}
+	if (i < numa->count)
+		*last = numa->ranges[i].base - 1;
+	return node;
+}
+
 uint32_t mm_numa_node_of_cpu(const struct mm_numa *numa, uint64_t id)
 {
 	uint32_t at = numa ? numa_cpu_place(numa, id) : 0;

@@ -13,6 +13,11 @@ void mm_numa_clear(struct mm_numa *numa);
 enum mm_status mm_numa_add_rest(struct mm_numa *numa, mm_paddr_t base, mm_paddr_t last,
 				uint32_t node, bool *clipped);
 
+/* Node of an address, and the last byte up to which it is the same. Memory that nobody told a node of
+ * belongs to that of the memory below it, or, if there is none, of the first above; without any, to
+ * node 0. */
+uint32_t mm_numa_span(const struct mm_numa *numa, mm_paddr_t pa, mm_paddr_t *last);
+
 /* There is a node of this domain. Nodes that are named already may get other numbers, so this comes
  * before memory, CPUs and distances. MM_E_2BIG: no room for it. */
 enum mm_status mm_numa_name(struct mm_numa *numa, uint32_t domain);

@@ -2,9 +2,8 @@
 /* Theory of operation: physical memory manager, allocation and free
  * Problem      give out frames from the right part of memory, fast, and believe no free that is not
  *              proved by the frame byte.
- * Structure    zones[]: slices of the address space by upper limit. ranges[]: stretches of RAM,
- *              sorted; the ranges of a zone are neighbours. Each range: a buddy and one byte a
- *              frame.
+ * Structure    zones[]: which memory is like which (zone.c). ranges[]: stretches of RAM, sorted, each of
+ *              one zone. Each range: a buddy and one byte a frame.
  * Invariants   M1 ranges are sorted, disjoint, and each lies in one zone.
  *              M2 bytes and bitmaps agree at quiescence (frame.h, B1 to B3).
  *              M3 a zone's `free` is never less than what the zone's buddies hold: it is raised
@@ -16,7 +15,7 @@
  *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */
 #include "hand.h"
-#include "pmm.h"
+#include "zone.h"
 
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 {
@@ -62,9 +61,11 @@ struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t
 
 static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
 {
-	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC | 0xffu << 24;
+	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC |
+			       MM_ALLOC_NODE_EXACT | 0xffff0000u;
 
-	if (flags & ~known || order > pmm->max_order || flags >> 24 > pmm->nzones)
+	if (flags & ~known || order > pmm->max_order || zone_in_flags(flags) > pmm->ncfg ||
+	    zone_node_in_flags(flags) > zone_nodes(pmm))
 		return MM_E_INVAL;
 	if (flags & MM_ALLOC_TABLE && order != 0)
 		return MM_E_INVAL;
@@ -106,14 +107,14 @@ void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned
 	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
 }
 
-enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn)
+/* Take a block from the buddies of a zone, and count it. */
+static enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order,
+				    mm_pfn_t *pfn)
 {
-	const struct mm_zone *z = &pmm->zones[zone];
 	enum mm_status result = MM_E_NOMEM;
 
-	for (uint32_t i = 0; i < z->nranges; i++) {
-		enum mm_status st =
-			mm_buddy_alloc(&pmm->ranges[z->first_range + i].buddy, order, pfn);
+	for (struct mm_range *r = zone_first_range(pmm, zone); r; r = zone_next_range(pmm, r)) {
+		enum mm_status st = mm_buddy_alloc(&r->buddy, order, pfn);
 
 		if (st == MM_OK) {
 			pmm_count(pmm, zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
@@ -125,14 +126,16 @@ enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, 
 	return result;
 }
 
-/* From the highest zone at or below `zone` that has such a block. */
-static enum mm_status pmm_from_zones(struct mm_pmm *pmm, uint32_t zone, unsigned order,
-				     mm_pfn_t *pfn)
+/* From the best zone that has such a block. */
+static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want *want,
+				     unsigned order, mm_pfn_t *pfn)
 {
 	enum mm_status result = MM_E_NOMEM;
+	struct zone_walk walk;
+	uint32_t zone;
 
-	for (uint32_t z = zone + 1; z-- > 0;) {
-		enum mm_status st = pmm_from_zone(pmm, z, order, pfn);
+	for (zone_walk_start(&walk, pmm, want); zone_walk_next(&walk, &zone);) {
+		enum mm_status st = pmm_from_zone(pmm, zone, order, pfn);
 
 		if (st == MM_OK)
 			return MM_OK;
@@ -161,30 +164,42 @@ static bool pmm_none_moved(const struct mm_pmm *pmm, uint32_t refills)
 }
 
 /* Nothing was found: empty all hands and look again. */
-static enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t zone, unsigned order,
-				     uint32_t flags, mm_pfn_t *pfn)
+static enum mm_status pmm_from_hands(struct mm_pmm *pmm, const struct zone_want *want,
+				     unsigned order, uint32_t flags, mm_pfn_t *pfn)
 {
 	uint32_t refills = mm_atomic_load_acquire(&pmm->refills);
 	enum mm_status empty = pmm_empty_hands(pmm, flags);
-	enum mm_status st = pmm_from_zones(pmm, zone, order, pfn);
+	enum mm_status st = pmm_from_zones(pmm, want, order, pfn);
 
 	if (st == MM_E_NOMEM && (empty != MM_OK || !pmm_none_moved(pmm, refills)))
 		st = MM_E_AGAIN;
 	return st;
 }
 
+/* May some CPU have frames at hand that this request could take? */
+static bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want)
+{
+	struct zone_walk walk;
+	uint32_t zone;
+
+	for (zone_walk_start(&walk, pmm, want); pmm->ncpus && zone_walk_next(&walk, &zone);)
+		if (pmm_cpu_any_of(pmm, zone))
+			return true;
+	return false;
+}
+
 /* Not at hand: from this CPU's range, then from wherever there is a block. */
 static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 			       mm_pfn_t *pfn)
 {
-	uint32_t zone = (flags >> 24 ? flags >> 24 : pmm->nzones) - 1;
+	struct zone_want want = zone_want(pmm, flags);
 	enum mm_status st;
 
-	if (zone >= pmm->hot_zone && pmm_cpu_pop(pmm, order, byte, pfn))
+	if (pmm_cpu_pop(pmm, zone_best(pmm, &want), order, byte, pfn))
 		return MM_OK;
-	st = pmm_from_zones(pmm, zone, order, pfn);
-	if (st != MM_OK && zone >= pmm->hot_zone && pmm->ncpus)
-		st = pmm_from_hands(pmm, zone, order, flags, pfn);
+	st = pmm_from_zones(pmm, &want, order, pfn);
+	if (st != MM_OK && pmm_hands_serve(pmm, &want))
+		st = pmm_from_hands(pmm, &want, order, flags, pfn);
 	if (st == MM_OK)
 		frame_store(pmm_find(pmm, *pfn), *pfn, byte);
 	return st;
@@ -275,7 +290,8 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	struct mm_range *r;
 	enum mm_status st;
 
-	if (!pmm || flags >> 24)
+	if (!pmm || zone_in_flags(flags) || zone_node_in_flags(flags) ||
+	    flags & MM_ALLOC_NODE_EXACT)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;

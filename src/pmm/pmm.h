@@ -25,8 +25,6 @@ enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 
 /* Put a block whose bytes are 00 into its buddy, and count it. */
 void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order);
-/* Take a block from the buddies of a zone, and count it. */
-enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order, mm_pfn_t *pfn);
 
 /* Change what a zone's buddies hold. */
 static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames)
@@ -34,17 +32,19 @@ static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames
 	mm_atomic_add(&pmm->zones[zone].free, frames);
 }
 
-/* Blocks at hand, where hand.h could not do it: take one and write its head, keep one whose byte is
+/* Blocks at hand, where hand.h could not do it: take one of a zone and write its head, keep one whose byte is
  * 00, give all back; false if it cannot be done here and now. */
-bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn);
+bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn);
 bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order);
 bool pmm_cpu_drain(struct mm_pmm *pmm);
+/* May a CPU have frames of this zone at hand? */
+bool pmm_cpu_any_of(const struct mm_pmm *pmm, uint32_t zone);
 /* All CPUs give back, while the caller keeps them away; and forget their ranges too. */
 void pmm_cpu_empty_all(struct mm_pmm *pmm);
 void pmm_cpu_detach_all(struct mm_pmm *pmm);
 /* Frames at hand on a CPU; and are its hands as they should be? */
 mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
-bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu);
+bool pmm_cpu_verify(const struct mm_page_cpu *cpu);
 /* Does any CPU have frames at hand? */
 bool pmm_any_at_hand(const struct mm_pmm *pmm);
 /* Ask all CPUs to give back at their next call. */

@@ -2,8 +2,8 @@
 /* Theory of operation: blocks at hand on each CPU
  * Problem      small blocks come and go often; the buddy's compare-and-swap on shared words is what
  *              CPUs would meet on.
- * Structure    each CPU keeps blocks of one range of the hot zone, last in first out: the last one
- *              freed is the warmest. A hand for each of the orders 0 to 9.
+ * Structure    each CPU keeps blocks of one range of the zone that its ordinary requests take from first
+ *              (zone.c, Z4), last in first out: the last one freed is the warmest. A hand for each of the orders 0 to 9.
  *              An empty hand takes from the lowest word of the bitmap that has blocks of its order, a
  *              full one gives its older half back, neighbours in one word together: one
  *              compare-and-swap for many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
@@ -31,7 +31,7 @@
  * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is
  *              lock-free. */
 #include "hand.h"
-#include "pmm.h"
+#include "zone.h"
 #include "../buddy/buddy.h"
 #include "../checked.h"
 
@@ -68,9 +68,9 @@ static uint32_t cpu_count(const struct mm_hand *hand)
 }
 
 /* H3: blocks of hand h that may wait here. */
-static uint32_t cpu_room(const struct mm_pmm *pmm, unsigned h)
+static uint32_t cpu_room(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu, unsigned h)
 {
-	uintptr_t free = mm_atomic_load_relaxed(&pmm->zones[pmm->hot_zone].free);
+	uintptr_t free = mm_atomic_load_relaxed(&pmm->zones[cpu->zone].free);
 	uintptr_t all =
 		(uintptr_t)2 * cpu_capacity[h] * pmm->ncpus; /* twice what all CPUs may have */
 
@@ -146,12 +146,21 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 	return true;
 }
 
-/* Fill hand h, which is empty: from its range, or, with single frames, from the next one of the hot
- * zone that has some. */
+/* The range of this CPU's zone behind r, round and round. */
+static struct mm_range *cpu_next_range(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu,
+				       const struct mm_range *r)
+{
+	struct mm_range *next = r ? zone_next_range(pmm, r) : NULL;
+
+	return next ? next : zone_first_range(pmm, cpu->zone);
+}
+
+/* Fill hand h, which is empty: from its range, or, with single frames, from the next one of its zone
+ * that has some. */
 static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
-	const struct mm_zone *zone = &pmm->zones[pmm->hot_zone];
-	uint32_t start = 0, room = cpu_room(pmm, h);
+	uint32_t room = cpu_room(pmm, cpu, h);
+	struct mm_range *end, *r;
 
 	cpu->hand[h].end = cpu->hand[h].bottom + (cpu->range ? room : 0); /* H5 */
 	if (room == 0)
@@ -160,18 +169,17 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 	if (cpu->range) {
 		if (cpu_refill_here(pmm, cpu, h) || h != 0)
 			return;
-		start = (uint32_t)(cpu->range - pmm->ranges) - zone->first_range + 1;
 	}
-	for (uint32_t n = 0; n < zone->nranges; n++) {
-		struct mm_range *r = &pmm->ranges[zone->first_range + (start + n) % zone->nranges];
-
-		if (!mm_fits_32(r->last - r->first))
-			continue;
-		cpu_attach(pmm, cpu, r);
-		cpu->hand[h].end += room;
-		if (cpu_refill_here(pmm, cpu, h))
-			return;
-	}
+	r = end = cpu_next_range(pmm, cpu, cpu->range);
+	do {
+		if (mm_fits_32(r->last - r->first)) {
+			cpu_attach(pmm, cpu, r);
+			cpu->hand[h].end += room;
+			if (cpu_refill_here(pmm, cpu, h))
+				return;
+		}
+		r = cpu_next_range(pmm, cpu, r);
+	} while (r != end);
 }
 
 /* Are blocks of this order kept by anybody? */
@@ -180,22 +188,24 @@ static bool cpu_keeps(const struct mm_pmm *pmm, unsigned order)
 	return pmm->ncpus && order <= MM_HAND_ORDER;
 }
 
-bool pmm_cpu_pop(struct mm_pmm *pmm, unsigned order, unsigned byte, mm_pfn_t *pfn)
+bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn)
 {
 	uintptr_t saved;
 	struct mm_page_cpu *cpu;
 	bool got = false;
 
-	if (!cpu_keeps(pmm, order))
+	if (!cpu_keeps(pmm, order) || zone == ZONE_NONE)
 		return false;
 	cpu = cpu_enter(pmm, &saved);
 	if (cpu) {
 		struct mm_hand *hand = &cpu->hand[order];
 
 		cpu_obey(pmm, cpu);
-		if (hand->top == hand->bottom)
-			cpu_refill(pmm, cpu, order);
-		got = hand_pop(cpu, hand, byte, pfn);
+		if (cpu->zone == zone) {
+			if (hand->top == hand->bottom)
+				cpu_refill(pmm, cpu, order);
+			got = hand_pop(cpu, hand, byte, pfn);
+		}
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(pmm->port, saved);
@@ -211,7 +221,7 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 	if (at > cpu->hand[h].limit)
 		h = MM_HAND_AWAY;
 	hand = &cpu->hand[h];
-	room = cpu_room(pmm, h);
+	room = cpu_room(pmm, cpu, h);
 	hand->end = hand->bottom + room;
 	if (cpu_count(hand) >= room || (h == MM_HAND_AWAY && !hand_is_near(cpu, at)))
 		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room <= 4 ? 0 : room / 2);
@@ -276,6 +286,14 @@ static bool cpu_holds(const struct mm_page_cpu *cpu)
 		return true;
 	for (unsigned h = 0; h < MM_HANDS; h++)
 		if (cpu_count(&cpu->hand[h]))
+			return true;
+	return false;
+}
+
+bool pmm_cpu_any_of(const struct mm_pmm *pmm, uint32_t zone)
+{
+	for (uint32_t i = 0; i < pmm->ncpus; i++)
+		if (pmm->cpus[i].zone == zone)
 			return true;
 	return false;
 }
@@ -395,11 +413,11 @@ static bool cpu_verify_block(const struct mm_page_cpu *cpu, uint32_t at, unsigne
 	return true;
 }
 
-bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
+bool pmm_cpu_verify(const struct mm_page_cpu *cpu)
 {
 	const struct mm_range *r = cpu->range;
 
-	if (r && (r->zone != pmm->hot_zone || r->first != cpu->base || r->bytes != cpu->bytes ||
+	if (r && (r->zone != cpu->zone || r->first != cpu->base || r->bytes != cpu->bytes ||
 		  r->last - r->first != cpu->span))
 		return false;
 	for (unsigned h = 0; h < MM_HANDS; h++) {

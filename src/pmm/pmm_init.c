@@ -2,11 +2,11 @@
 /* Theory of operation: building the physical memory manager
  * Problem      its metadata must lie in the memory that it is to manage, cost nothing for holes of
  *              terabytes, and nothing may be half done when there is no room.
- * Structure    the boot map is read as stretches: runs of RAM, small holes included, cut at zone
- *              limits. Each stretch becomes a range. One walk over the stretches sums up the
- *              metadata, ONE early allocation takes it, a second walk builds.
+ * Structure    the boot map is read as stretches: runs of RAM, small holes included, cut where
+ *              the zone changes (zone.c). Each stretch becomes a range. One walk over the
+ *              stretches sums up the metadata, ONE early allocation takes it, a second walk builds.
  *
- *                metadata:  ranges[] | bytes, buddy of range 0 | bytes, buddy of range 1 | ...
+ *                metadata:  cpus[], zones[], nearest[], ranges[] | bytes, buddy of range 0 | bytes, ...
  *
  *              A range added later keeps its metadata in its own first frames.
  * Invariants   N1 every check comes before the early allocation, which is the first change.
@@ -15,7 +15,7 @@
  *              N3 a hole is inside a range only if its metadata is smaller than a frame.
  * Concurrency  none: boot, or the caller keeps others away. */
 #include <mmlib/early.h>
-#include "pmm.h"
+#include "zone.h"
 #include "../checked.h"
 
 /* Frames of a hole whose metadata, 9.3 bits a frame, fills a frame. */
@@ -44,13 +44,13 @@ struct pmm_span {
 /* A walk over the stretches of a map. */
 struct pmm_walk {
 	const struct mm_memmap *map;
-	const struct mm_zone_cfg *zones;
-	mm_pfn_t reach;        /* highest frame to look at */
-	uint32_t it;           /* position in the map */
-	struct pmm_span rest;  /* of a stretch that was cut at a zone's limit */
-	struct pmm_span ahead; /* RAM read but not used yet */
-	mm_pfn_t first, last;  /* the stretch */
-	uint32_t zone;         /* and its zone */
+	const struct mm_pmm *pmm; /* what its zones are like */
+	mm_pfn_t reach;           /* highest frame to look at */
+	uint32_t it;              /* position in the map */
+	struct pmm_span rest;     /* of a stretch that was cut where its zone ends */
+	struct pmm_span ahead;    /* RAM read but not used yet */
+	mm_pfn_t first, last;     /* the stretch */
+	uint32_t zone;            /* and its zone */
 };
 
 /* The next piece of RAM of the map, up to reach. */
@@ -71,10 +71,10 @@ static struct pmm_span pmm_walk_read(struct pmm_walk *w)
 	return (struct pmm_span){ 0, 0, false };
 }
 
-static void pmm_walk_start(struct pmm_walk *w, const struct mm_memmap *map,
-			   const struct mm_pmm_cfg *cfg)
+static void pmm_walk_start(struct pmm_walk *w, const struct mm_pmm *pmm,
+			   const struct mm_memmap *map, mm_paddr_t reach)
 {
-	*w = (struct pmm_walk){ .map = map, .zones = cfg->zones, .reach = pmm_pfn(cfg->reach) };
+	*w = (struct pmm_walk){ .map = map, .pmm = pmm, .reach = pmm_pfn(reach) };
 	w->ahead = pmm_walk_read(w);
 }
 
@@ -99,9 +99,7 @@ static bool pmm_walk_next(struct pmm_walk *w)
 
 	if (!all.valid)
 		return false;
-	while (all.first > pmm_pfn(w->zones[w->zone].last))
-		w->zone++;
-	limit = pmm_pfn(w->zones[w->zone].last);
+	w->zone = zone_at(w->pmm, all.first, &limit);
 	w->first = all.first;
 	w->last = all.last < limit ? all.last : limit;
 	w->rest = (struct pmm_span){ limit + 1, all.last, all.last > limit };
@@ -208,57 +206,33 @@ static void pmm_hand_over(struct mm_pmm *pmm, const struct mm_memmap *map)
 	}
 }
 
-/* Is it the last byte of a frame? */
-static bool pmm_frame_end(mm_paddr_t pa)
-{
-	return (pa & (MM_FRAME_SIZE - 1)) == MM_FRAME_SIZE - 1;
-}
-
-/* CPUs keep frames of the highest zone that has any: it is the one that ordinary requests go to. */
-static void pmm_find_favourites(struct mm_pmm *pmm)
-{
-	pmm->hot_zone = pmm->nzones - 1;
-	while (pmm->hot_zone && pmm->zones[pmm->hot_zone].nranges == 0)
-		pmm->hot_zone--;
-	pmm->main = &pmm->ranges[0];
-	for (uint32_t i = 1; i < pmm->nranges; i++)
-		if (pmm->ranges[i].last - pmm->ranges[i].first > pmm->main->last - pmm->main->first)
-			pmm->main = &pmm->ranges[i];
-}
-
-static bool pmm_cfg_ok(const struct mm_pmm_cfg *cfg)
-{
-	mm_paddr_t before = 0;
-
-	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX ||
-	    cfg->low > cfg->reach || !pmm_frame_end(cfg->reach))
-		return false;
-	for (uint32_t i = 0; i < cfg->nzones; i++) {
-		mm_paddr_t last = cfg->zones[i].last;
-
-		if (!pmm_frame_end(last) || (i && last <= before))
-			return false;
-		before = last;
-	}
-	return before == MM_PADDR_MAX;
-}
-
 /* What the metadata consists of beside that of each range. */
 struct pmm_plan {
 	uint32_t nranges; /* ranges that the map becomes */
-	size_t array;     /* bytes of ranges[] */
-	size_t cpus;      /* bytes of cpus[] */
+	size_t cpus;      /* bytes of cpus[], */
+	size_t zones;     /* of zones[], */
+	size_t nearest;   /* of nearest[], */
+	size_t array;     /* and of ranges[] */
 	size_t bytes;     /* all metadata */
 };
 
-static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_pmm_cfg *cfg,
-				  struct pmm_plan *plan)
+/* Add the bytes of an array, a multiple of PMM_META_ALIGN then. */
+static bool pmm_plan_add(struct pmm_plan *plan, size_t *array)
+{
+	if (*array > SIZE_MAX - PMM_META_ALIGN)
+		return false;
+	*array = pmm_round(*array);
+	return mm_add_size(plan->bytes, *array, &plan->bytes);
+}
+
+static enum mm_status pmm_measure(const struct mm_pmm *pmm, const struct mm_memmap *map,
+				  const struct mm_pmm_cfg *cfg, struct pmm_plan *plan)
 {
 	struct pmm_walk w;
 	size_t one;
 
 	*plan = (struct pmm_plan){ 0 };
-	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); plan->nranges++)
+	for (pmm_walk_start(&w, pmm, map, cfg->reach); pmm_walk_next(&w); plan->nranges++)
 		if (!pmm_meta_size(w.first, w.last, &one) ||
 		    !mm_add_size(plan->bytes, one, &plan->bytes))
 			return MM_E_NOMEM;
@@ -266,51 +240,68 @@ static enum mm_status pmm_measure(const struct mm_memmap *map, const struct mm_p
 	    !mm_mul_size((size_t)plan->nranges + cfg->spare_ranges, sizeof(struct mm_range),
 			 &plan->array) ||
 	    !mm_mul_size(cfg->ncpus, sizeof(struct mm_page_cpu), &plan->cpus) ||
-	    plan->array > SIZE_MAX - PMM_META_ALIGN)
-		return MM_E_NOMEM;
-	plan->array = pmm_round(plan->array);
-	if (!mm_add_size(plan->bytes, plan->array, &plan->bytes) ||
-	    !mm_add_size(plan->bytes, plan->cpus, &plan->bytes) || !mm_fits_paddr(plan->bytes))
+	    !zone_bytes(pmm, &plan->zones, &plan->nearest) || !pmm_plan_add(plan, &plan->array) ||
+	    !pmm_plan_add(plan, &plan->cpus) || !pmm_plan_add(plan, &plan->zones) ||
+	    !pmm_plan_add(plan, &plan->nearest) || !mm_fits_paddr(plan->bytes))
 		return MM_E_NOMEM;
 	return MM_OK;
 }
 
-/* Zones from the configuration; pmm->ranges is placed but empty. */
-static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, const struct mm_pmm_cfg *cfg,
+/* Lay out what comes before the metadata of ranges; returns where that starts. */
+static unsigned char *pmm_place(struct mm_pmm *pmm, const struct pmm_plan *plan,
+				unsigned char *meta)
+{
+	pmm->cpus = (struct mm_page_cpu *)(void *)meta;
+	meta += plan->cpus;
+	pmm->zones = (struct mm_zone *)(void *)meta;
+	meta += plan->zones;
+	pmm->nearest = (uint16_t *)(void *)meta;
+	meta += plan->nearest;
+	pmm->ranges = (struct mm_range *)(void *)meta;
+	return meta + plan->array;
+}
+
+static void pmm_build_cpus(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
+{
+	__builtin_memset(pmm->cpus, 0, (size_t)pmm->ncpus * sizeof(*pmm->cpus));
+	for (uint32_t i = 0; cfg->cpu_nodes && i < pmm->ncpus; i++)
+		pmm->cpus[i].node = MM_NODES_MAX == 1 ? 0 : cfg->cpu_nodes[i];
+	if (pmm->ncpus)
+		pmm->cpus[0].online = 1;
+}
+
+/* Ranges over their metadata; pmm->ranges is placed but empty. */
+static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, mm_paddr_t reach,
 		      unsigned char *meta)
 {
 	struct pmm_walk w;
 	size_t one = 0;
 
-	for (uint32_t i = 0; i < cfg->nzones; i++)
-		pmm->zones[i] = (struct mm_zone){ .name = cfg->zones[i].name,
-						  .last = pmm_pfn(cfg->zones[i].last) };
-	for (pmm_walk_start(&w, map, cfg); pmm_walk_next(&w); pmm->nranges++) {
-		struct mm_zone *zone = &pmm->zones[w.zone];
-
+	for (pmm_walk_start(&w, pmm, map, reach); pmm_walk_next(&w); pmm->nranges++) {
 		MM_CHECK(pmm->port, pmm_meta_size(w.first, w.last, &one)); /* N2 */
 		pmm_build_range(pmm, &pmm->ranges[pmm->nranges], w.first, w.last, w.zone, meta);
 		meta += one;
-		if (zone->nranges++ == 0)
-			zone->first_range = pmm->nranges;
 	}
 	pmm_hand_over(pmm, map);
+	zone_link(pmm);
 }
 
 enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struct mm_memmap *map,
 			   const struct mm_pmm_cfg *cfg)
 {
+	struct mm_pmm new = { .port = port };
 	struct mm_early early;
 	struct pmm_plan plan;
 	mm_paddr_t pa;
 	enum mm_status st;
 	unsigned char *meta;
 
-	if (!pmm || !map || !cfg || !pmm_cfg_ok(cfg))
+	if (!pmm || !map || !cfg || !zone_cfg_ok(cfg))
 		return MM_E_INVAL;
+	zone_plan(&new, cfg);
 	st = mm_port_check(port);
 	if (st == MM_OK)
-		st = pmm_measure(map, cfg, &plan);
+		st = pmm_measure(&new, map, cfg, &plan);
 	if (st == MM_OK)
 		st = mm_early_init(&early, map, cfg->low, cfg->reach);
 	if (st == MM_OK)
@@ -318,18 +309,13 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 				    "mmlib", &pa);
 	if (st != MM_OK)
 		return st; /* N1 */
-	meta = mm_port_to_virt(port, pa);
-	*pmm = (struct mm_pmm){ .port = port,
-				.cpus = (struct mm_page_cpu *)(void *)meta,
-				.ranges = (struct mm_range *)(void *)(meta + plan.cpus),
-				.max_ranges = plan.nranges + cfg->spare_ranges,
-				.ncpus = cfg->ncpus,
-				.nzones = cfg->nzones };
-	__builtin_memset(meta, 0, plan.cpus);
-	if (pmm->ncpus)
-		pmm->cpus[0].online = 1;
-	pmm_build(pmm, map, cfg, meta + plan.cpus + plan.array);
-	pmm_find_favourites(pmm);
+	new.max_ranges = plan.nranges + cfg->spare_ranges;
+	new.ncpus = cfg->ncpus;
+	meta = pmm_place(&new, &plan, mm_port_to_virt(port, pa));
+	pmm_build_cpus(&new, cfg);
+	zone_build(&new);
+	pmm_build(&new, map, cfg->reach, meta);
+	*pmm = new;
 	return MM_OK;
 }
 
@@ -345,13 +331,14 @@ static enum mm_status pmm_part_meta(mm_pfn_t first, mm_pfn_t last, mm_pfn_t *fra
 	return *frames > last - first ? MM_E_NOMEM : MM_OK;
 }
 
-/* Where the part that starts at `first` ends: at `last` or at its zone's limit. */
+/* Where the part that starts at `first` ends: at `last` or where its zone does. */
 static mm_pfn_t pmm_part_last(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last,
 			      uint32_t *zone)
 {
-	for (*zone = 0; first > pmm->zones[*zone].last;)
-		++*zone;
-	return last < pmm->zones[*zone].last ? last : pmm->zones[*zone].last;
+	mm_pfn_t limit;
+
+	*zone = zone_at(pmm, first, &limit);
+	return last < limit ? last : limit;
 }
 
 /* All checks of mm_pmm_add_range() that look at the parts: room in ranges[], room for metadata. */
@@ -374,8 +361,8 @@ static enum mm_status pmm_check_parts(const struct mm_pmm *pmm, mm_pfn_t first, 
 	return parts > pmm->max_ranges - pmm->nranges ? MM_E_NOSPC : MM_OK;
 }
 
-/* Open a place for a range that starts at `first`, in zone `zone`; keeps M1. */
-static struct mm_range *pmm_insert(struct mm_pmm *pmm, mm_pfn_t first, uint32_t zone)
+/* Open a place for a range that starts at `first`; keeps M1. */
+static struct mm_range *pmm_insert(struct mm_pmm *pmm, mm_pfn_t first)
 {
 	uint32_t at = 0;
 
@@ -384,16 +371,12 @@ static struct mm_range *pmm_insert(struct mm_pmm *pmm, mm_pfn_t first, uint32_t 
 	__builtin_memmove(&pmm->ranges[at + 1], &pmm->ranges[at],
 			  (pmm->nranges - at) * sizeof(struct mm_range));
 	pmm->nranges++;
-	if (pmm->zones[zone].nranges++ == 0 || at < pmm->zones[zone].first_range)
-		pmm->zones[zone].first_range = at;
-	for (uint32_t z = zone + 1; z < pmm->nzones; z++)
-		pmm->zones[z].first_range++;
 	return &pmm->ranges[at];
 }
 
 static void pmm_add_part(struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last, uint32_t zone)
 {
-	struct mm_range *r = pmm_insert(pmm, first, zone);
+	struct mm_range *r = pmm_insert(pmm, first);
 	mm_pfn_t meta = 0;
 	enum mm_status st = pmm_part_meta(first, last, &meta);
 
@@ -425,13 +408,13 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 	st = pmm_check_parts(pmm, first, last);
 	if (st != MM_OK)
 		return st;
-	pmm_cpu_detach_all(pmm); /* ranges move, and the hot zone may be another one then */
+	pmm_cpu_detach_all(pmm); /* ranges move, and a CPU's zone may be another one then */
 	for (;; first = end + 1) {
 		end = pmm_part_last(pmm, first, last, &zone);
 		pmm_add_part(pmm, first, end, zone);
 		if (end == last)
 			break;
 	}
-	pmm_find_favourites(pmm);
+	zone_link(pmm);
 	return MM_OK;
 }

@@ -5,15 +5,16 @@
  * Structure    all of it reads the frame bytes; nothing here is on a fast path or changes anything.
  * Concurrency  reads take no locks. What others change meanwhile may be told in its old or its new
  *              state; positions only move forward, so every walk ends. */
-#include "pmm.h"
+#include "zone.h"
 
 /* Frames of a zone that CPUs have at hand. */
 static mm_pfn_t pmm_at_hand(const struct mm_pmm *pmm, uint32_t zone)
 {
 	mm_pfn_t frames = 0;
 
-	for (uint32_t i = 0; zone == pmm->hot_zone && i < pmm->ncpus; i++)
-		frames += pmm_cpu_frames(&pmm->cpus[i]);
+	for (uint32_t i = 0; i < pmm->ncpus; i++)
+		if (pmm->cpus[i].zone == zone)
+			frames += pmm_cpu_frames(&pmm->cpus[i]);
 	return frames;
 }
 
@@ -115,7 +116,7 @@ static void pmm_add_stats(const struct mm_pmm *pmm, uint32_t z, struct mm_pmm_st
 
 enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_stats *out)
 {
-	struct mm_pmm_stats sum = { 0 };
+	struct mm_pmm_stats sum = { .node = MM_NUMA_NONE };
 
 	if (!pmm || !out)
 		return MM_E_INVAL;
@@ -123,8 +124,14 @@ enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_st
 		return MM_E_STATE;
 	if (zone < -1 || zone >= (int)pmm->nzones)
 		return MM_E_INVAL;
-	if (zone >= 0)
-		sum.name = pmm->zones[zone].name;
+	if (zone >= 0) {
+		const struct mm_zone *z = &pmm->zones[zone];
+
+		sum = (struct mm_pmm_stats){ .name = z->cfg->name,
+					     .node = z->node,
+					     .flags = z->cfg->flags,
+					     .latency = z->cfg->latency };
+	}
 	for (uint32_t i = 0; i < pmm->nzones; i++)
 		if (zone < 0 || i == (uint32_t)zone)
 			pmm_add_stats(pmm, i, &sum);
@@ -143,8 +150,8 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 		return MM_E_INVAL;
 	for (unsigned k = 0; k < norders; k++)
 		blocks[k] = 0;
-	for (uint32_t i = 0; i < pmm->zones[zone].nranges; i++) {
-		const struct mm_range *r = &pmm->ranges[pmm->zones[zone].first_range + i];
+	for (const struct mm_range *r = zone_first_range(pmm, zone); r;
+	     r = zone_next_range(pmm, r)) {
 		mm_pfn_t first = r->first;
 		unsigned order;
 
@@ -158,10 +165,10 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 
 /* Frames of a zone as their bytes tell. */
 struct pmm_counts {
-	mm_pfn_t free;     /* and in the buddy */
-	mm_pfn_t hand;     /* free, but not there: at hand */
-	mm_pfn_t kept;     /* held back at boot */
-	mm_pfn_t meta;     /* metadata: the manager's own, and that of heaps, which is in use */
+	mm_pfn_t free; /* and in the buddy */
+	mm_pfn_t hand; /* free, but not there: at hand */
+	mm_pfn_t kept; /* held back at boot */
+	mm_pfn_t meta; /* metadata: the manager's own, and that of heaps, which is in use */
 };
 
 /* Is this block's byte believable, and what the buddy thinks of all its frames the same? Counts the
@@ -206,23 +213,32 @@ static bool pmm_verify_range(const struct mm_range *r, struct pmm_counts *counts
 	return true;
 }
 
+/* The ranges of a zone, all of them: M1. Adds what they hold. */
+static bool pmm_verify_ranges(const struct mm_pmm *pmm, uint32_t z, struct pmm_counts *counts)
+{
+	uint32_t next = pmm->zones[z].first_range;
+
+	for (uint32_t i = 0; i < pmm->nranges; i++) {
+		const struct mm_range *r = &pmm->ranges[i];
+
+		if (r->zone != z)
+			continue;
+		if (next != i || r->first > r->last || !zone_holds(pmm, r) ||
+		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, counts))
+			return false;
+		next = r->next;
+	}
+	return next == MM_RANGE_NONE;
+}
+
 /* M1, M3 and M4 of one zone. */
 static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 {
 	const struct mm_zone *zone = &pmm->zones[z];
 	struct pmm_counts counts = { 0 };
 
-	if (zone->nranges > pmm->nranges || zone->first_range > pmm->nranges - zone->nranges)
+	if (!pmm_verify_ranges(pmm, z, &counts))
 		return false;
-	for (uint32_t i = zone->first_range; i < zone->first_range + zone->nranges; i++) {
-		const struct mm_range *r = &pmm->ranges[i];
-
-		if (r->zone != z || r->first > r->last || r->last > zone->last ||
-		    (z && r->first <= pmm->zones[z - 1].last) ||
-		    (i && r->first <= pmm->ranges[i - 1].last) ||
-		    !pmm_verify_range(r, &counts))
-			return false;
-	}
 	return counts.free == (mm_pfn_t)zone->free && counts.hand == pmm_at_hand(pmm, z) &&
 	       zone->reserved - counts.kept <= counts.meta && /* huge if it is less than kept */
 	       zone->reserved <= zone->total &&
@@ -231,19 +247,18 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 
 enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
 {
-	uint32_t ranges = 0;
-
 	if (!pmm)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	for (uint32_t z = 0; z < pmm->nzones; z++) {
+	for (uint32_t i = 0; i < pmm->nranges; i++)
+		if (pmm->ranges[i].zone >= pmm->nzones)
+			return MM_E_CORRUPT;
+	for (uint32_t z = 0; z < pmm->nzones; z++)
 		if (!pmm_verify_zone(pmm, z))
 			return MM_E_CORRUPT;
-		ranges += pmm->zones[z].nranges;
-	}
 	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (!pmm_cpu_verify(pmm, &pmm->cpus[i]))
+		if (!pmm_cpu_verify(&pmm->cpus[i]))
 			return MM_E_CORRUPT;
-	return ranges == pmm->nranges ? MM_OK : MM_E_CORRUPT;
+	return MM_OK;
 }

@@ -36,7 +36,7 @@ static mm_pfn_t held_frames(const struct op *held)
 /* A manager over all of ram. With `held`, boot holds some of it back. */
 static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entries, bool held)
 {
-	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	mm_paddr_t bytes = s->frames << MM_FRAME_SHIFT;
 	const struct mm_pmm_cfg cfg = {
 		.zones = &one, .nzones = 1, .ncpus = ncpus, .reach = BASE + bytes - 1

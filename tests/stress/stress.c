@@ -228,7 +228,7 @@ static void *cpu_main(void *arg)
 static void start(void)
 {
 	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { "ALL", MM_PADDR_MAX };
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	static const struct mm_cache_cfg cfg[CACHES] = { { "small", 48, 0 },
 							 { "middle", 512, 0 },
 							 { "large", 3000, 0 } };

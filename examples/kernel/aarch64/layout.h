@@ -24,9 +24,9 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 #define MACHINE_DEVICE MM_PT_DEVICE
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
-	{ "DMA", 0x40ffffff }, { "DMA32", 0xffffffff },                                            \
+	{ .name = "DMA", .last = 0x40ffffff }, { .name = "DMA32", .last = 0xffffffff },            \
 	{                                                                                          \
-		"NORMAL", MM_PADDR_MAX                                                             \
+		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
 struct machine_cpu {

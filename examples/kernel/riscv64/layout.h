@@ -20,9 +20,9 @@
 #define MACHINE_DEVICE MM_PT_WB
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
-	{ "DMA", 0x80ffffff }, { "DMA32", 0xffffffff },                                            \
+	{ .name = "DMA", .last = 0x80ffffff }, { .name = "DMA32", .last = 0xffffffff },            \
 	{                                                                                          \
-		"NORMAL", MM_PADDR_MAX                                                             \
+		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
 struct machine_cpu {

@@ -23,9 +23,9 @@
 #define MACHINE_DEVICE MM_PT_DEVICE
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
-	{ "DMA", 0xffffff }, { "DMA32", 0xffffffff },                                              \
+	{ .name = "DMA", .last = 0xffffff }, { .name = "DMA32", .last = 0xffffffff },              \
 	{                                                                                          \
-		"NORMAL", MM_PADDR_MAX                                                             \
+		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
 struct __attribute__((packed)) tss {

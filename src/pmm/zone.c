@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: zones and nodes
+ * Problem      frames are not alike: devices reach only low addresses, memory of another node is slow,
+ *              memory on the chip is fast and small. A request names what it needs, or nothing; what
+ *              serves it should be near, and spare what only few can use.
+ * Structure    the kernel configures zones by limit and named zones. Each node has a zone for each
+ *              limit, empty ones included, so that an index tells both; named zones have one node.
+ *
+ *                zones[]   node 0: limit 0, limit 1 ... | node 1: limit 0 ... | named, named ...
+ *                nearest[]    node 0: itself, nearest ...  | node 1: itself ...
+ *
+ *              The ranges of a zone are a list by index, in address order: nodes may interleave.
+ *              A request walks nodes by distance; in each, zones by limit from the highest one that it
+ *              may use down, then named zones that are for everybody. A named zone that it asks for
+ *              comes first.
+ * Invariants   Z1 zones by limit rise and end at the end of the address space; named ones are disjoint,
+ *                 and win: each frame has one zone, of one node.
+ *              Z2 RAM that no node claims belongs to the node of the memory below it, so each frame has
+ *                 a node.
+ *              Z3 nearest[] starts with the node itself; nodes as far come in order of their numbers, from
+ *                 the node's own on, so that their neighbours share the load. Nodes that are not
+ *                 reachable are not there.
+ *              Z4 CPUs keep frames of the zone that an ordinary request on them takes from first.
+ * Concurrency  all of it is written at boot and while the caller keeps others away; then only read. */
+#include "zone.h"
+#include "numa.h"
+#include "../checked.h"
+#include "../local.h"
+
+#define ZONE_NO_NODE 0xffffu /* ends a row of nearest[] */
+
+/* Is it the last byte of a frame? */
+static bool zone_frame_end(mm_paddr_t pa)
+{
+	return (pa & (MM_FRAME_SIZE - 1)) == MM_FRAME_SIZE - 1;
+}
+
+static mm_pfn_t zone_pfn(mm_paddr_t pa)
+{
+	mm_paddr_t pfn = pa >> MM_FRAME_SHIFT;
+
+	return pfn > MM_PFN_MAX ? MM_PFN_MAX : (mm_pfn_t)pfn;
+}
+
+static bool zone_cfg_named(const struct mm_zone_cfg *cfg)
+{
+	return cfg->flags & MM_ZONE_NAMED;
+}
+
+/* Is this named zone an address range that no named zone before it has a part of? */
+static bool zone_named_ok(const struct mm_zone_cfg *cfg, uint32_t i, uint32_t nlimits)
+{
+	if (!zone_cfg_named(&cfg[i]) || cfg[i].base & (MM_FRAME_SIZE - 1) ||
+	    cfg[i].base > cfg[i].last)
+		return false;
+	for (uint32_t k = nlimits; k < i; k++)
+		if (cfg[i].base <= cfg[k].last && cfg[k].base <= cfg[i].last)
+			return false;
+	return true;
+}
+
+static uint32_t zone_limits(const struct mm_pmm_cfg *cfg)
+{
+	uint32_t n = 0;
+
+	while (n < cfg->nzones && !zone_cfg_named(&cfg->zones[n]))
+		n++;
+	return n;
+}
+
+/* Z1 */
+static bool zone_zones_ok(const struct mm_pmm_cfg *cfg)
+{
+	const uint16_t all = MM_ZONE_NAMED | MM_ZONE_EXPLICIT | MM_ZONE_NOFALLBACK;
+	uint32_t nlimits = zone_limits(cfg);
+
+	if (nlimits == 0 || cfg->zones[nlimits - 1].last != MM_PADDR_MAX)
+		return false;
+	for (uint32_t i = 0; i < cfg->nzones; i++) {
+		const struct mm_zone_cfg *z = &cfg->zones[i];
+
+		if (!zone_frame_end(z->last) || z->flags & ~all)
+			return false;
+		if (i >= nlimits ? !zone_named_ok(cfg->zones, i, nlimits)
+				 : z->flags || z->base || (i && z->last <= z[-1].last))
+			return false;
+	}
+	return true;
+}
+
+static uint32_t zone_cfg_nodes(const struct mm_pmm_cfg *cfg)
+{
+	uint32_t nodes = MM_NODES_MAX == 1 ? 1 : mm_numa_nodes(cfg->numa);
+
+	return nodes ? nodes : 1;
+}
+
+bool zone_cfg_ok(const struct mm_pmm_cfg *cfg)
+{
+	uint32_t nodes = zone_cfg_nodes(cfg);
+
+	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX ||
+	    cfg->low > cfg->reach || !zone_frame_end(cfg->reach) || nodes > MM_NODES_MAX)
+		return false;
+	for (uint32_t i = 0; cfg->cpu_nodes && i < cfg->ncpus; i++)
+		if (cfg->cpu_nodes[i] >= nodes)
+			return false;
+	return zone_zones_ok(cfg);
+}
+
+void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
+{
+	pmm->cfg = cfg->zones;
+	pmm->ncfg = (uint16_t)cfg->nzones;
+	pmm->nlimits = (uint16_t)zone_limits(cfg);
+	pmm->numa = cfg->numa;
+	pmm->nnodes = zone_cfg_nodes(cfg);
+	pmm->nzones = pmm->nnodes * pmm->nlimits + pmm->ncfg - pmm->nlimits;
+}
+
+bool zone_bytes(const struct mm_pmm *pmm, size_t *zones, size_t *nearest)
+{
+	size_t nodes = zone_nodes(pmm);
+
+	*nearest = 0;
+	return mm_mul_size(pmm->nzones, sizeof(struct mm_zone), zones) &&
+	       (nodes == 1 || (mm_mul_size(nodes, nodes, nearest) &&
+			       mm_mul_size(*nearest, sizeof(*pmm->nearest), nearest)));
+}
+
+/* Node of a frame, and the last frame up to which it is the same (Z2). */
+static uint32_t zone_node_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last)
+{
+	mm_paddr_t end;
+	uint32_t node;
+
+	*last = MM_PFN_MAX;
+	if (zone_nodes(pmm) == 1)
+		return 0;
+	node = mm_numa_span(pmm->numa, mm_pfn_to_pa(pfn), &end);
+	if (end != MM_PADDR_MAX)
+		*last = zone_pfn(end);
+	return node;
+}
+
+/* Named zone of a frame, by its index in the configuration, or that of the frame's limit. */
+static uint32_t zone_cfg_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last)
+{
+	uint32_t limit = 0;
+
+	while (pfn > zone_pfn(pmm->cfg[limit].last))
+		limit++;
+	*last = zone_pfn(pmm->cfg[limit].last);
+	for (uint32_t i = pmm->nlimits; i < pmm->ncfg; i++) {
+		mm_pfn_t first = zone_pfn(pmm->cfg[i].base), end = zone_pfn(pmm->cfg[i].last);
+
+		if (pfn >= first && pfn <= end) {
+			*last = end;
+			return i;
+		}
+		if (pfn < first && first - 1 < *last)
+			*last = first - 1;
+	}
+	return limit;
+}
+
+uint32_t zone_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last)
+{
+	uint32_t i = zone_cfg_at(pmm, pfn, last), node;
+	mm_pfn_t end;
+
+	if (i >= pmm->nlimits)
+		return zone_nodes(pmm) * pmm->nlimits + i - pmm->nlimits;
+	node = zone_node_at(pmm, pfn, &end);
+	if (end < *last)
+		*last = end;
+	return node * pmm->nlimits + i;
+}
+
+bool zone_holds(const struct mm_pmm *pmm, const struct mm_range *r)
+{
+	mm_pfn_t last;
+
+	return zone_at(pmm, r->first, &last) == r->zone && r->last <= last;
+}
+
+/* Put a node into the first `n` of a row, which is sorted by distance; ties keep their order (Z3). */
+static void zone_near_insert(const struct mm_pmm *pmm, uint32_t from, uint16_t *row, uint32_t n,
+			     uint32_t to)
+{
+	unsigned distance = mm_numa_distance(pmm->numa, from, to);
+
+	for (; n > 0 && mm_numa_distance(pmm->numa, from, row[n - 1]) > distance; n--)
+		row[n] = row[n - 1];
+	row[n] = (uint16_t)to;
+}
+
+static void zone_build_nearest(struct mm_pmm *pmm)
+{
+	uint32_t nodes = zone_nodes(pmm);
+
+	for (uint32_t from = 0; nodes > 1 && from < nodes; from++) {
+		uint16_t *row = &pmm->nearest[(size_t)from * nodes];
+		uint32_t n = 0, to = from;
+
+		do {
+			if (mm_numa_distance(pmm->numa, from, to) != MM_NUMA_UNREACHABLE)
+				zone_near_insert(pmm, from, row, n++, to);
+			to = to + 1 < nodes ? to + 1 : 0;
+		} while (to != from);
+		if (n < nodes)
+			row[n] = ZONE_NO_NODE;
+	}
+}
+
+void zone_build(struct mm_pmm *pmm)
+{
+	uint32_t nodes = zone_nodes(pmm), z = 0;
+	mm_pfn_t last;
+
+	for (uint32_t node = 0; node < nodes; node++)
+		for (uint32_t i = 0; i < pmm->nlimits; i++)
+			pmm->zones[z++] = (struct mm_zone){ .cfg = &pmm->cfg[i], .node = node };
+	for (uint32_t i = pmm->nlimits; i < pmm->ncfg; i++)
+		pmm->zones[z++] = (struct mm_zone){
+			.cfg = &pmm->cfg[i],
+			.node = zone_node_at(pmm, zone_pfn(pmm->cfg[i].base), &last),
+		};
+	zone_build_nearest(pmm);
+}
+
+void zone_link(struct mm_pmm *pmm)
+{
+	for (uint32_t z = 0; z < pmm->nzones; z++)
+		pmm->zones[z].first_range = MM_RANGE_NONE;
+	pmm->main = &pmm->ranges[0];
+	for (uint32_t i = pmm->nranges; i-- > 0;) {
+		struct mm_range *r = &pmm->ranges[i];
+
+		r->next = pmm->zones[r->zone].first_range;
+		pmm->zones[r->zone].first_range = i;
+		if (r->last - r->first >= pmm->main->last - pmm->main->first)
+			pmm->main = r;
+	}
+	for (uint32_t i = 0; i < pmm->ncpus; i++) {
+		const struct zone_want want = { pmm->cpus[i].node, pmm->nlimits - 1u, ZONE_NONE,
+						zone_nodes(pmm) };
+
+		pmm->cpus[i].zone = zone_best(pmm, &want); /* Z4 */
+	}
+}
+
+/* Node of this CPU. */
+static uint32_t zone_node_here(const struct mm_pmm *pmm)
+{
+	uint32_t number, node;
+	uintptr_t saved;
+
+	if (zone_nodes(pmm) == 1)
+		return 0;
+	number = mm_local_pin(pmm->port, &saved);
+	node = number < pmm->ncpus ? pmm->cpus[number].node : 0;
+	mm_local_unpin(pmm->port, saved);
+	return node;
+}
+
+struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags)
+{
+	uint32_t i = zone_in_flags(flags) - 1, node = zone_node_in_flags(flags);
+	struct zone_want want = { 0, pmm->nlimits - 1u, ZONE_NONE, zone_nodes(pmm) };
+
+	if (zone_in_flags(flags)) {
+		if (i < pmm->nlimits)
+			want.limit = i;
+		else
+			want.named = pmm->nzones - pmm->ncfg + i;
+	}
+	want.node = node ? node - 1 : zone_node_here(pmm);
+	if (flags & MM_ALLOC_NODE_EXACT)
+		want.nodes = 1;
+	return want;
+}
+
+void zone_walk_start(struct zone_walk *walk, const struct mm_pmm *pmm, const struct zone_want *want)
+{
+	*walk = (struct zone_walk){ .pmm = pmm, .want = want, .named = want->named != ZONE_NONE };
+}
+
+/* May a request that did not ask for this named zone have it? */
+static bool zone_is_for_all(const struct zone_walk *walk, uint32_t zone, uint32_t node)
+{
+	const struct mm_pmm *pmm = walk->pmm;
+	const struct mm_zone *z = &pmm->zones[zone];
+
+	return !(z->cfg->flags & MM_ZONE_EXPLICIT) && zone != walk->want->named &&
+	       z->node == node && z->cfg->last <= pmm->cfg[walk->want->limit].last;
+}
+
+/* The next zone of a node, whether or not it has memory; ZONE_NONE behind the last one. */
+static uint32_t zone_walk_node(struct zone_walk *walk, uint32_t node)
+{
+	const struct mm_pmm *pmm = walk->pmm;
+	uint32_t limits = walk->want->limit + 1;
+
+	if (walk->step < limits)
+		return node * pmm->nlimits + limits - ++walk->step;
+	while (pmm->nlimits + (walk->step - limits) < pmm->ncfg) {
+		uint32_t zone = zone_nodes(pmm) * pmm->nlimits + walk->step++ - limits;
+
+		if (zone_is_for_all(walk, zone, node))
+			return zone;
+	}
+	return ZONE_NONE;
+}
+
+/* The nth node by distance, or ZONE_NO_NODE. */
+static uint32_t zone_walk_nth(const struct zone_walk *walk)
+{
+	uint32_t nodes = zone_nodes(walk->pmm);
+
+	if (walk->nth >= walk->want->nodes)
+		return ZONE_NO_NODE;
+	return nodes == 1 ? 0 : walk->pmm->nearest[(size_t)walk->want->node * nodes + walk->nth];
+}
+
+static bool zone_has_memory(const struct mm_pmm *pmm, uint32_t zone)
+{
+	return pmm->zones[zone].first_range != MM_RANGE_NONE;
+}
+
+bool zone_walk_next(struct zone_walk *walk, uint32_t *zone)
+{
+	const struct mm_pmm *pmm = walk->pmm;
+	uint32_t node;
+
+	if (walk->named) {
+		*zone = walk->want->named;
+		walk->named = false;
+		if (pmm->zones[*zone].cfg->flags & MM_ZONE_NOFALLBACK)
+			walk->nth = UINT32_MAX;
+		if (zone_has_memory(pmm, *zone))
+			return true;
+	}
+	while ((node = zone_walk_nth(walk)) != ZONE_NO_NODE) {
+		while ((*zone = zone_walk_node(walk, node)) != ZONE_NONE)
+			if (zone_has_memory(pmm, *zone))
+				return true;
+		walk->step = 0;
+		walk->nth++;
+	}
+	return false;
+}
+
+uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want)
+{
+	struct zone_walk walk;
+	uint32_t zone;
+
+	zone_walk_start(&walk, pmm, want);
+	return zone_walk_next(&walk, &zone) ? zone : ZONE_NONE;
+}
+
+#undef ZONE_NO_NODE

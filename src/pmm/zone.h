@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Zones, for the files of the physical memory manager: see zone.c. */
+#ifndef MM_SRC_PMM_ZONE_H
+#define MM_SRC_PMM_ZONE_H
+#include "pmm.h"
+
+#define ZONE_NONE 0xffffffffu /* no zone */
+
+/* How many nodes there are. */
+static inline uint32_t zone_nodes(const struct mm_pmm *pmm)
+{
+	return MM_NODES_MAX == 1 ? 1u : pmm->nnodes;
+}
+
+static inline bool zone_is_named(const struct mm_zone *zone)
+{
+	return zone->cfg->flags & MM_ZONE_NAMED;
+}
+
+/* First range of a zone, and the one that follows in it; or NULL. */
+static inline struct mm_range *zone_first_range(const struct mm_pmm *pmm, uint32_t zone)
+{
+	uint32_t i = pmm->zones[zone].first_range;
+
+	return i == MM_RANGE_NONE ? NULL : &pmm->ranges[i];
+}
+
+static inline struct mm_range *zone_next_range(const struct mm_pmm *pmm, const struct mm_range *r)
+{
+	return r->next == MM_RANGE_NONE ? NULL : &pmm->ranges[r->next];
+}
+
+/* A zone of the configuration in flags of an allocation: its index + 1, or 0 if none is named; and a
+ * node. */
+static inline uint32_t zone_in_flags(uint32_t flags)
+{
+	return flags >> 27;
+}
+
+static inline uint32_t zone_node_in_flags(uint32_t flags)
+{
+	return flags >> 16 & 0x7ffu;
+}
+
+/* What a request may take from. */
+struct zone_want {
+	uint32_t node;  /* zones of this node first */
+	uint32_t limit; /* the highest zone by limit */
+	uint32_t named; /* ask this zone before all others, or ZONE_NONE */
+	uint32_t nodes; /* ask so many nodes */
+};
+
+/* A walk over the zones of a request, best first. */
+struct zone_walk {
+	const struct mm_pmm *pmm;
+	const struct zone_want *want;
+	uint32_t nth;  /* node, by distance */
+	uint32_t step; /* in that node */
+	bool named;    /* the named zone is still to come */
+};
+
+/* Is the configuration as mm_pmm_init() asks for? */
+bool zone_cfg_ok(const struct mm_pmm_cfg *cfg);
+/* What zones are like, from a configuration, before there is memory for them; and how many bytes they
+ * need. False: too many for this machine. */
+void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg);
+bool zone_bytes(const struct mm_pmm *pmm, size_t *zones, size_t *nearest);
+/* Make them; pmm->zones and pmm->nearest have their memory. */
+void zone_build(struct mm_pmm *pmm);
+/* Ranges have changed: put them into the lists of their zones, and find what each CPU keeps frames of.
+ */
+void zone_link(struct mm_pmm *pmm);
+/* Zone of a frame, and the last frame up to which it is the same. Needs no more than zone_plan(). */
+uint32_t zone_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last);
+/* Is a range inside its zone? */
+bool zone_holds(const struct mm_pmm *pmm, const struct mm_range *r);
+
+/* What flags ask for; they are right. */
+struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags);
+/* The zones that have memory and that this request may take from. */
+void zone_walk_start(struct zone_walk *walk, const struct mm_pmm *pmm,
+		     const struct zone_want *want);
+bool zone_walk_next(struct zone_walk *walk, uint32_t *zone);
+/* The first of them, or ZONE_NONE. */
+uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want);
+#endif
