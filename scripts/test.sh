@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake \
+need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse \
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
 
 mkdir -p build
@@ -142,6 +142,8 @@ if step tsan; then
     scripts/tsan.sh --plant 15 300000
 fi
 if step docs; then
+  check "spelling and licences" tools/check_text.sh
+  check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
   check "documentation: Doxygen has no warning" tools/check_docs.sh
   check_fails "control: an undocumented function is noticed" "mm_planted" tools/check_docs.sh --plant
   check "performance document: it is what its data gives" tools/performance_doc.sh --check

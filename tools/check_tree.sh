@@ -13,9 +13,9 @@ say() {
 files=$(git ls-files 2>/dev/null || find . -type f)
 for f in $files; do
   case "$f" in
-  LICENSE | tests/data/* | fuzz/corpus/* | .gitignore) continue ;;
+  LICENSE | LICENSES/* | .reuse/dep5 | tests/data/* | fuzz/corpus/* | .gitignore) continue ;;
   esac
-  head -n 5 "$f" | grep -q 'SPDX-License-Identifier: MIT' || say "$f: no SPDX line"
+  head -n 5 "$f" | grep -q 'SPDX-License''-Identifier: MIT' || say "$f: no SPDX line"
 done
 for f in $(printf '%s\n' "$files" | grep -E '^(src|include)/.*\.(c|h|inc)$'); do
   lines=$(wc -l <"$f")

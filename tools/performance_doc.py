@@ -536,7 +536,7 @@ def collect(paths):
 
 def dump(data):
     """A figure a line: differences of two runs can be read."""
-    lines = ["{", '"comment": "SPDX-License-Identifier: MIT",',
+    lines = ["{", '"comment": [', '"SPDX-License-Identifier: MIT"', '],',
              f'"run": {json.dumps(data["run"], indent=1, ensure_ascii=False)},', '"figures": [']
     rows = [json.dumps(row, ensure_ascii=False) for row in data["figures"]]
     return "\n".join(lines) + "\n" + ",\n".join(rows) + "\n]\n}\n"
