@@ -3,7 +3,9 @@
  *  @brief Buddy allocator for one range of frames, kept in bitmaps.
  *
  * A block of order k is 2^k frames, aligned to its size. Nothing is ever written into a free frame;
- * all state is in bitmaps that the caller gives memory for: about 1.12 bits a frame. Allocation and
+ * all state is in bitmaps that the caller gives memory for: about 1.07 bits a frame, and 1.03 without
+ * summaries (#MM_BUDDY_ROWS 0). A microcontroller with 64 KiB in frames of 256 bytes needs 36 bytes of
+ * bitmaps and 32 of #mm_buddy. Allocation and
  * free are lock-free and may run on any CPU and in interrupts at the same time.
  *
  * The buddy alone does not know which order a block was allocated with: it finds a free of what is
@@ -30,9 +32,11 @@ struct mm_buddy {
 	mm_pfn_t frames;   /**< @private how many */
 	uint32_t nlevels;  /**< @private levels in use */
 	struct mm_buddy_level level[MM_BUDDY_LEVELS]; /**< @private level 0: single frames */
+#if MM_ATOMICS
 	uint32_t begun;     /**< @private moves between levels begun: a failed search is believed only */
 	uint32_t done;      /**< @private if none was under way (begun == done) and none began meanwhile */
 	uint32_t searching; /**< @private searches that failed once: frees count as moves while there are */
+#endif
 };
 
 /** Bytes of metadata for a range.

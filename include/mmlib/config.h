@@ -46,7 +46,7 @@
 #endif
 
 /** Most levels a buddy may have. L levels of W-bit words give blocks of up to
- *  2^(L * log2 W) frames; one level costs 8 to 48 bytes of #mm_buddy. Range 1 to 10. */
+ *  2^(L * log2 W) frames; one level costs 4 (32 bits, no rows) to 48 bytes of #mm_buddy. Range 1 to 10. */
 #ifndef MM_BUDDY_LEVELS
 #if MM_WORD_BITS == 64
 #define MM_BUDDY_LEVELS 4

@@ -20,7 +20,7 @@
  *              I2 Only units that lie wholly inside the range are ever set.
  *              I3 When nobody is at work, no word below the top level is full.
  *              I4 When nobody is at work, summaries hide nothing (S1 of summary.h).
- *              I5 begun - done is the number of moves under way.
+ *              I5 begun - done is the number of moves under way. Without atomics it is none.
  *              From I1 to I3: equal sets of free frames have equal words, bit for bit.
  * Why not      Lists: they write into free frames. Trees of counts: an operation changes many
  *              words, and a failed one must undo some. Here every step is one read-modify-write
@@ -55,6 +55,19 @@ static bool buddy_full(mm_word_t word)
 	if (MM_PLANTED(MM_PLANT_BUDDY_MERGE))
 		word |= 1;
 	return word == BUDDY_FULL;
+}
+
+/* Frames were given: a move, if somebody searches again. */
+static void buddy_gave(struct mm_buddy *b)
+{
+#if MM_ATOMICS
+	if (mm_atomic_load_seq(&b->searching)) {
+		buddy_begin(b);
+		buddy_end(b);
+	}
+#else
+	(void)b;
+#endif
 }
 
 /* Giving frames to the bitmap */
@@ -130,10 +143,7 @@ enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_w
 		buddy_mark(b, level, pfn, word);
 	if (buddy_full(word) && level + 1 < b->nlevels)
 		buddy_merge(b, level, pfn, word);
-	if (mm_atomic_load_seq(&b->searching)) { /* this free counts as a move */
-		buddy_begin(b);
-		buddy_end(b);
-	}
+	buddy_gave(b);
 	return MM_OK;
 }
 
@@ -211,14 +221,30 @@ static void buddy_split(struct mm_buddy *b, const struct buddy_block *k, mm_word
 
 /* Looking for frames in the bitmap */
 
-/* A hint about word i was out of date. */
+/* A hint about the item of word i is out of date. */
 static void buddy_repair(struct mm_buddy *b, unsigned level, mm_pfn_t i)
 {
-	if (!buddy_sum_has_row(&b->level[level], 0))
+	const struct mm_buddy_level *lv = &b->level[level];
+
+	if (!buddy_sum_has_row(lv, 0))
 		return;
 	buddy_begin(b);
-	buddy_sum_repair(&b->level[level], i);
+	buddy_sum_repair(lv, i);
 	buddy_end(b);
+}
+
+/* Runs of 2^run bits in the words from *i to the end of its item; *i is the word that has some. */
+static mm_word_t buddy_item_runs(const struct mm_buddy_level *lv, mm_pfn_t end, unsigned run,
+				 mm_pfn_t *i)
+{
+	for (;; ++*i) {
+		mm_word_t word = mm_atomic_load_acquire(&lv->words[*i]);
+
+		if (word && (word = buddy_runs(word, run)) != 0)
+			return word;
+		if (*i + 1 >= end)
+			return 0;
+	}
 }
 
 /* Lowest address in a level where k->run fits, looking at `count` words. */
@@ -228,14 +254,13 @@ static bool buddy_find_in(struct mm_buddy *b, struct buddy_block *k, mm_pfn_t co
 	unsigned class = k->run < BUDDY_F ? k->run : BUDDY_F - 1;
 
 	for (mm_pfn_t i = 0; buddy_sum_next(lv, count, class, &i); i++) {
-		mm_word_t word = mm_atomic_load_acquire(&lv->words[i]);
-		mm_word_t runs = buddy_runs(word, k->run);
+		mm_word_t runs = buddy_item_runs(lv, buddy_sum_end(lv, count, i), k->run, &i);
 
 		if (runs) {
 			k->pfn = buddy_frame(b, k->level, i, mm_lowest_bit_word(runs));
 			return true;
 		}
-		if (!word || buddy_class(word) < class)
+		if (k->run == class || buddy_sum_class(lv, i) < BUDDY_F)
 			buddy_repair(b, k->level, i);
 	}
 	return false;
@@ -330,6 +355,7 @@ enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 	return MM_E_BUSY;
 }
 
+#if MM_ATOMICS
 /* See Concurrency. */
 enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
 			    enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *))
@@ -349,17 +375,15 @@ enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
 	mm_atomic_add(&b->searching, UINT32_MAX);
 	return st;
 }
+#endif
 
 /* Take at most `most` blocks of an order, all from one word. */
 static enum mm_status buddy_take_set(struct mm_buddy *b, struct buddy_set *s, unsigned order,
 				     unsigned most)
 {
-	enum mm_status st;
-
 	s->k = buddy_of_order(b, order);
 	s->most = most;
-	st = buddy_search(b, s);
-	return st == MM_OK ? st : buddy_insist(b, s, buddy_search);
+	return buddy_sure(b, s, buddy_search(b, s), buddy_search);
 }
 
 /* Arguments */
@@ -445,8 +469,7 @@ enum mm_status mm_buddy_alloc_at(struct mm_buddy *b, mm_pfn_t pfn, unsigned orde
 	if (st != MM_OK)
 		return st;
 	s.pick = buddy_mask(&s.k);
-	st = buddy_claim(b, &s);
-	return st == MM_OK ? st : buddy_insist(b, &s, buddy_claim);
+	return buddy_sure(b, &s, buddy_claim(b, &s), buddy_claim);
 }
 
 enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)

@@ -6,6 +6,13 @@
 #include "../names.h"
 #include "summary.h"
 
+/* A microcontroller's buddy is the range, the number of levels, and an address for each. */
+#if !MM_ATOMICS && MM_BUDDY_ROWS == 0
+_Static_assert(sizeof(struct mm_buddy) <=
+		       2 * sizeof(mm_pfn_t) + (MM_BUDDY_LEVELS + 1) * sizeof(void *),
+	       "nothing but the bitmaps is paid for");
+#endif
+
 /* As many levels as frame numbers have bits for: no shift reaches them. */
 #define BUDDY_LEVELS_FIT ((unsigned)((sizeof(mm_pfn_t) * 8 - 1) / BUDDY_F))
 #define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)
@@ -127,15 +134,23 @@ bool buddy_any_free(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last);
 bool buddy_next_block(const struct mm_buddy *b, mm_pfn_t from, unsigned order,
 		      struct buddy_block *found);
 
-/* Moves: I5 of buddy.c. */
+/* Moves: I5 of buddy.c. Without atomics nobody is at work meanwhile: no frame can hide. */
 static inline void buddy_begin(struct mm_buddy *b)
 {
+#if MM_ATOMICS
 	mm_atomic_add(&b->begun, 1u);
+#else
+	(void)b;
+#endif
 }
 
 static inline void buddy_end(struct mm_buddy *b)
 {
+#if MM_ATOMICS
 	mm_atomic_add(&b->done, 1u);
+#else
+	(void)b;
+#endif
 }
 
 /* Take the bits s->pick of the word that s->k is in, from there or from a unit above it. MM_E_BUSY: they
@@ -143,9 +158,25 @@ static inline void buddy_end(struct mm_buddy *b)
 enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s);
 /* Give bits of the word of a level that pfn is in. */
 enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask);
+typedef enum mm_status buddy_attempt(struct mm_buddy *b, struct buddy_set *s);
+#if MM_ATOMICS
 /* Repeat an attempt that failed until its failure is exact, or MM_E_AGAIN. */
-enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
-			    enum mm_status (*attempt)(struct mm_buddy *, struct buddy_set *));
+enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s, buddy_attempt *attempt);
+#endif
+
+/* What an attempt came to, made sure. Without atomics every failure is exact. */
+static inline enum mm_status buddy_sure(struct mm_buddy *b, struct buddy_set *s, enum mm_status st,
+					buddy_attempt *attempt)
+{
+#if MM_ATOMICS
+	return st == MM_OK ? st : buddy_insist(b, s, attempt);
+#else
+	(void)b;
+	(void)s;
+	(void)attempt;
+	return st;
+#endif
+}
 
 /* Many blocks of one order at a time, as offsets from the first frame of a buddy of at most 2^32 frames.
  * Arguments are right. buddy_take_bulk: at most `most` blocks, at least one, all from the lowest word

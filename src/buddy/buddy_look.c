@@ -159,8 +159,10 @@ enum mm_status mm_buddy_verify(const struct mm_buddy *b)
 {
 	if (!b)
 		return MM_E_INVAL;
+#if MM_ATOMICS
 	if (b->begun != b->done || b->searching)
 		return MM_E_CORRUPT; /* I5 */
+#endif
 	if (!b->frames)
 		return b->nlevels ? MM_E_CORRUPT : MM_OK;
 	if (!mm_buddy_size(b->base, b->frames) ||

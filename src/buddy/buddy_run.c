@@ -187,7 +187,7 @@ static bool run_take(struct mm_buddy *b, struct buddy_run *r)
 	return done == r->count;
 }
 
-/* Attempts, for buddy_insist(). F2. */
+/* Attempts, for buddy_sure(). F2. */
 
 static enum mm_status run_try_anywhere(struct mm_buddy *b, struct buddy_set *s)
 {
@@ -242,9 +242,7 @@ enum mm_status mm_buddy_alloc_run(struct mm_buddy *b, mm_pfn_t count,
 	if (r.where.high > buddy_last(b))
 		r.where.high = buddy_last(b);
 	r.seed = run_seed(b, count, r.where.align);
-	st = run_try_anywhere(b, &r.set);
-	if (st != MM_OK)
-		st = buddy_insist(b, &r.set, run_try_anywhere);
+	st = buddy_sure(b, &r.set, run_try_anywhere(b, &r.set), run_try_anywhere);
 	if (st == MM_OK)
 		*out = r.first;
 	return st;
@@ -253,14 +251,12 @@ enum mm_status mm_buddy_alloc_run(struct mm_buddy *b, mm_pfn_t count,
 enum mm_status mm_buddy_alloc_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)
 {
 	struct buddy_run r = { .first = first, .count = count };
-	enum mm_status st;
 
 	if (!b || count == 0)
 		return MM_E_INVAL;
 	if (!buddy_holds(b, first, count))
 		return MM_E_FOREIGN;
-	st = run_try_there(b, &r.set);
-	return st == MM_OK ? st : buddy_insist(b, &r.set, run_try_there);
+	return buddy_sure(b, &r.set, run_try_there(b, &r.set), run_try_there);
 }
 
 enum mm_status mm_buddy_free_range(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count)

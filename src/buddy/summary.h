@@ -4,27 +4,30 @@
  * Theory of operation
  * Problem      a level may have millions of words, and almost all may be of no use.
  * Structure    the class of a word that is not zero is c if its largest free aligned run is of 2^c
- *              bits; a full word counts to the highest class, F - 1. In row 0 each word of the level
- *              has one bit for each class, row r + 1 has one bit for each word of row r:
+ *              bits; a full word counts to the highest class, F - 1. Two words of the level are an
+ *              item, and of the higher of their classes. In row 0 each item has one bit for each class,
+ *              row r + 1 has one bit for each word of row r:
  *
- *                row 0, group g:  F words, one a class; bit i of each is about word g * W + i
+ *                row 0, group g:  F words, one a class; bit i of each is about item g * W + i
  *                row 1, group h:  F words, one a class; bit i of each is about group h * W + i
  *
  *              The F words of a group lie together: a search for class c reads them from c on. The
  *              last row may be longer than one group; its groups are scanned. MM_BUDDY_ROWS 0: no
  *              rows, the level's words are scanned.
- * Invariants   S1 When nobody is at work: a word of class c has a bit of class c or above in row 0,
+ * Why two      half the rows: 9.07 instead of 9.11 bits a frame. Who is led to an item looks at two words
+ *              beside each other.
+ * Invariants   S1 When nobody is at work: an item of class c has a bit of class c or above in row 0,
  *                 and a bit of row r + 1 is set exactly if the word of row r below it is not zero.
  *              S2 A word that a call made to be of class c, which has returned, has such a bit, or
  *                 somebody is inside a move (see buddy.c) and will set one.
- *              Bits are hints: who finds one set looks at the word.
+ *              Bits are hints: who finds one set looks at the words.
  * Why lazy     Who takes bits from a word leaves its hints alone: the bit that is there is of a class
  *              that the word had, so it is high enough. Only a search that was led astray by a hint
  *              puts it right. So a word that comes and goes costs no atomic operation here, and each
  *              one that a search pays for was made by an operation before.
  * Concurrency  Who gave bits to a word then sets its class, if it is not set. Who clears a bit looks
- *              at the word again, and sets the class that it has by then (sum_repair). "Change the
- *              word, then read the bit" meets "change the bit, then read the word": one of the two
+ *              at the item again, and sets the class that it has by then (sum_repair). "Change a
+ *              word, then read the bit" meets "change the bit, then read the words": one of the two
  *              must see the other, so all four are sequentially consistent. A bit may be missing for
  *              a moment; who cleared it is inside a move until he has looked again: S2. In rows above
  *              0 who sets a bit looks below again too: both may have been cleared since he looked, the
@@ -40,6 +43,10 @@
 #define BUDDY_W    MM_WORD_BITS
 #define BUDDY_F    (MM_WORD_BITS == 64 ? 6u : MM_WORD_BITS == 32 ? 5u : MM_WORD_BITS == 16 ? 4u : 3u)
 #define BUDDY_FULL ((mm_word_t)-1)
+
+/* log2 of the words in an item. A level with rows has room for whole items; words behind the last one
+ * are zero. */
+#define BUDDY_ITEM 1u
 
 /* Bit number i of a bitmap, inside its word. */
 static inline mm_word_t buddy_bit(mm_pfn_t i)
@@ -100,19 +107,34 @@ static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned r
 	return row < MM_BUDDY_ROWS && lv->rows[row];
 }
 
-/* Items of a row: words of the level for row 0, groups of the row below for others. */
+/* What a row has bits for: items of the level for row 0, groups of the row below for others. */
 static inline mm_pfn_t buddy_sum_items(mm_pfn_t count, unsigned row)
 {
-	return ((count - 1) >> (BUDDY_F * row)) + 1;
+	return ((count - 1) >> (BUDDY_ITEM + BUDDY_F * row)) + 1;
 }
 
-/* The F words of a row that are about item i. */
+/* The F words of a row that are about its bit i. */
 static inline mm_word_t *buddy_sum_group(const struct mm_buddy_level *lv, unsigned row, mm_pfn_t i)
 {
 	return &lv->rows[row][(i >> BUDDY_F) * BUDDY_F];
 }
 
-/* Items of a group that may be of class c or above. */
+/* Class of the item that word i is in, and 1; 0 if both its words are zero. */
+static inline unsigned buddy_sum_class(const struct mm_buddy_level *lv, mm_pfn_t i)
+{
+	unsigned c = 0;
+
+	i &= ~(((mm_pfn_t)1 << BUDDY_ITEM) - 1);
+	for (mm_pfn_t k = 0; k < (mm_pfn_t)1 << BUDDY_ITEM; k++) {
+		mm_word_t word = mm_atomic_load_seq(&lv->words[i + k]);
+
+		if (word && buddy_class(word) >= c)
+			c = buddy_class(word) + 1;
+	}
+	return c;
+}
+
+/* Bits of a group that may be of class c or above. */
 static inline mm_word_t buddy_sum_any(const mm_word_t *group, unsigned c)
 {
 	mm_word_t any = mm_atomic_load_acquire(&group[c]);
@@ -129,6 +151,7 @@ static inline bool buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, u
 	const mm_word_t *below = NULL;
 	bool late = false;
 
+	i >>= BUDDY_ITEM;
 	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++, i >>= BUDDY_F) {
 		mm_word_t *at = &buddy_sum_group(lv, row, i)[c], bit = buddy_bit(i);
 
@@ -162,6 +185,7 @@ static inline void buddy_sum_settle_bit(mm_word_t *at, mm_word_t bit, const mm_w
  * inside a move. */
 static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
+	i >>= BUDDY_ITEM;
 	for (unsigned row = 1; buddy_sum_has_row(lv, row); row++) {
 		const mm_word_t *below = &buddy_sum_group(lv, row - 1, i)[c];
 
@@ -170,24 +194,20 @@ static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i,
 	}
 }
 
-/* A hint led astray: clear those above the class that word i has. The caller is inside a move. */
+/* A hint led astray: clear those above the class that the item of word i has. The caller is inside a
+ * move. */
 static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
 {
-	mm_word_t *group, bit = buddy_bit(i);
+	mm_word_t *group, bit = buddy_bit(i >> BUDDY_ITEM);
 
 	if (!buddy_sum_has_row(lv, 0))
 		return;
-	group = buddy_sum_group(lv, 0, i);
+	group = buddy_sum_group(lv, 0, i >> BUDDY_ITEM);
 	for (;;) {
-		mm_word_t word = mm_atomic_load_seq(&lv->words[i]);
-		unsigned c = 0;
+		unsigned c = buddy_sum_class(lv, i);
 
-		if (word) {
-			c = buddy_class(word);
-			if (buddy_sum_mark(lv, i, c))
-				buddy_sum_settle(lv, i, c);
-			c++;
-		}
+		if (c && buddy_sum_mark(lv, i, c - 1))
+			buddy_sum_settle(lv, i, c - 1);
 		while (c < BUDDY_F && !(mm_atomic_load_seq(&group[c]) & bit))
 			c++;
 		if (c == BUDDY_F)
@@ -199,33 +219,37 @@ static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
 	}
 }
 
-/* The first of count words, at *at or behind, that may be of class c or above. In each step, (row, i)
- * stands for the bits of that row from number i on; nothing before them is left to look at. */
+/* The first of count words, at *at or behind, in an item that may be of class c or above. In each step,
+ * (row, i) stands for the bits of that row from number i on; nothing before them is left to look at. */
 static inline bool buddy_sum_walk(const struct mm_buddy_level *lv, mm_pfn_t count, unsigned c,
 				  mm_pfn_t *at)
 {
-	mm_pfn_t i = *at;
+	mm_pfn_t i = *at >> BUDDY_ITEM, all = buddy_sum_items(count, 0);
 	unsigned row = 0;
 
-	while (i < buddy_sum_items(count, row)) {
+	while (i < all) {
 		mm_word_t bits = buddy_sum_any(buddy_sum_group(lv, row, i), c);
 
 		bits = (mm_word_t)(bits >> (i & (BUDDY_W - 1)));
 		if (!bits) { /* on behind this group: one row up, if there is one */
 			i = (i >> BUDDY_F) + 1;
-			if (buddy_sum_has_row(lv, row + 1))
+			if (buddy_sum_has_row(lv, row + 1)) {
 				row++;
-			else
+				all = buddy_sum_items(count, row);
+			} else {
 				i <<= BUDDY_F;
+			}
 			continue;
 		}
 		i += mm_lowest_bit_word(bits);
 		if (row == 0) {
-			*at = i;
-			return i < count;
+			i <<= BUDDY_ITEM;
+			*at = i > *at ? i : *at;
+			return *at < count;
 		}
 		row--;
 		i <<= BUDDY_F;
+		all = buddy_sum_items(count, row);
 	}
 	return false;
 }
@@ -257,7 +281,22 @@ static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
 	(void)lv;
 	(void)i;
 }
+
+static inline unsigned buddy_sum_class(const struct mm_buddy_level *lv, mm_pfn_t i)
+{
+	(void)lv;
+	(void)i;
+	return BUDDY_F;
+}
 #endif
+
+/* Behind the item that word i is in, of count words. Without rows each word is one. */
+static inline mm_pfn_t buddy_sum_end(const struct mm_buddy_level *lv, mm_pfn_t count, mm_pfn_t i)
+{
+	mm_pfn_t end = buddy_sum_has_row(lv, 0) ? (i | (((mm_pfn_t)1 << BUDDY_ITEM) - 1)) + 1 : i + 1;
+
+	return end < count ? end : count;
+}
 
 static inline bool buddy_sum_scan(const struct mm_buddy_level *lv, mm_pfn_t count, mm_pfn_t *at)
 {
@@ -270,8 +309,8 @@ static inline bool buddy_sum_scan(const struct mm_buddy_level *lv, mm_pfn_t coun
 	return false;
 }
 
-/* Find the first word, at *at or behind, among the first count words of a level, that may be of class
- * c or above. */
+/* Find the first word, at *at or behind, among the first count words of a level, whose item may be of
+ * class c or above. */
 static inline bool buddy_sum_next(const struct mm_buddy_level *lv, mm_pfn_t count, unsigned c,
 				  mm_pfn_t *at)
 {
@@ -291,6 +330,10 @@ static inline bool buddy_carve_words(struct mm_buddy_level *lv, mm_pfn_t count, 
 				     size_t *used)
 {
 	lv->words = meta ? meta + *used : NULL;
+#if MM_BUDDY_ROWS > 0
+	if (count > 1) /* whole items */
+		count = ((count - 1) | (((mm_pfn_t)1 << BUDDY_ITEM) - 1)) + 1;
+#endif
 	if (count > SIZE_MAX - *used)
 		return false;
 	*used += (size_t)count;
@@ -302,10 +345,11 @@ static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm
 {
 #if MM_BUDDY_ROWS > 0
 	for (unsigned row = 0; row < MM_BUDDY_ROWS; row++) {
+		unsigned shift = row ? BUDDY_F : BUDDY_F + BUDDY_ITEM;
 		bool needed = count > 1;
 
 		lv->rows[row] = meta && needed ? meta + *used : NULL;
-		count = needed ? ((count - 1) >> BUDDY_F) + 1 : 0;
+		count = needed ? ((count - 1) >> shift) + 1 : 0;
 		if (count > SIZE_MAX >> 3 || (size_t)count * BUDDY_F > SIZE_MAX - *used) /* F < 8 */
 			return false;
 		*used += (size_t)count * BUDDY_F;
@@ -320,17 +364,17 @@ static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm
 }
 
 #if MM_BUDDY_ROWS > 0
-/* S1 of row 0 for `items` words from first on, which are one group: hints enough, and none behind the
- * last word. */
+/* S1 of row 0 for `items` items from first on, which are one group: hints enough, and none behind the
+ * last item. */
 static inline bool buddy_sum_row_enough(const struct mm_buddy_level *lv, mm_pfn_t first,
 					mm_pfn_t items)
 {
 	const mm_word_t *group = buddy_sum_group(lv, 0, first);
 
 	for (mm_pfn_t j = 0; j < items; j++) {
-		mm_word_t word = lv->words[first + j];
+		unsigned c = buddy_sum_class(lv, (first + j) << BUDDY_ITEM);
 
-		if (word && !(buddy_sum_any(group, buddy_class(word)) & buddy_bit(j)))
+		if (c && !(buddy_sum_any(group, c - 1) & buddy_bit(j)))
 			return false;
 	}
 	return items == BUDDY_W || !(buddy_sum_any(group, 0) >> items);
@@ -353,6 +397,9 @@ static inline bool buddy_sum_row_exact(const struct mm_buddy_level *lv, unsigned
 static inline bool buddy_sum_sound(const struct mm_buddy_level *lv, mm_pfn_t count)
 {
 #if MM_BUDDY_ROWS > 0
+	for (mm_pfn_t i = count; buddy_sum_has_row(lv, 0) && i & (((mm_pfn_t)1 << BUDDY_ITEM) - 1); i++)
+		if (lv->words[i])
+			return false;
 	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++) {
 		mm_pfn_t all = buddy_sum_items(count, row);
 
