@@ -120,7 +120,7 @@ fi
 # Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
 plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine'
 if step plant; then
-  for plant in $plants 20:pt 21:pt 22:pt 24:pt; do
+  for plant in $plants 20:pt 21:pt 22:pt 24:pt 30:pmm_zones; do
     dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug
     setup "$dir" -Dplant="${plant%:*}" -Dvariants=debug
     ninja -C "$dir" "$program" >build/log-plant 2>&1 || not_ok "plant ${plant%:*}: build"

@@ -24,6 +24,7 @@
 #define magazine_release     mm_priv_magazine_release
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
+#define pmm_close_hands      mm_priv_pmm_close_hands
 #define pmm_cpu_any_of       mm_priv_pmm_cpu_any_of
 #define pmm_cpu_detach_all   mm_priv_pmm_cpu_detach_all
 #define pmm_cpu_drain        mm_priv_pmm_cpu_drain
@@ -43,15 +44,20 @@
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
 #define slab_take            mm_priv_slab_take
+#define zone_admits          mm_priv_zone_admits
 #define zone_at              mm_priv_zone_at
 #define zone_best            mm_priv_zone_best
 #define zone_build           mm_priv_zone_build
 #define zone_bytes           mm_priv_zone_bytes
+#define zone_cfg_of          mm_priv_zone_cfg_of
 #define zone_cfg_ok          mm_priv_zone_cfg_ok
 #define zone_holds           mm_priv_zone_holds
 #define zone_link            mm_priv_zone_link
+#define zone_of_node         mm_priv_zone_of_node
 #define zone_plan            mm_priv_zone_plan
+#define zone_surplus         mm_priv_zone_surplus
 #define zone_walk_next       mm_priv_zone_walk_next
 #define zone_walk_start      mm_priv_zone_walk_start
 #define zone_want            mm_priv_zone_want
+#define zone_watch           mm_priv_zone_watch
 #endif

@@ -20,6 +20,8 @@ enum mm_zone_flags {
 	MM_ZONE_NAMED = 1u << 0,      /**< an address range, `base` to `last`, that belongs to no limit */
 	MM_ZONE_EXPLICIT = 1u << 1,   /**< named zones: only for who asks for this zone */
 	MM_ZONE_NOFALLBACK = 1u << 2, /**< named zones: who asks for this zone gets no other memory */
+	MM_ZONE_HIGH = 1u << 3,       /**< `to_virt` does not reach it, so its metadata lies elsewhere: only
+	                                   for who asks with #MM_ALLOC_HIGH */
 };
 
 /** A zone as the kernel asks for it. Zones by limit come first: physical memory of a node up to
@@ -31,6 +33,13 @@ struct mm_zone_cfg {
 	mm_paddr_t base;    /**< named zones: first byte, a multiple of the frame size; else 0 */
 	uint16_t flags;     /**< of #mm_zone_flags */
 	uint16_t latency;   /**< class of its latency, for reports: the smaller the faster */
+	mm_pfn_t keep;      /**< frames left for those who need this zone: requests that may use a higher
+	                         limit, or did not ask for this named zone, do not take them */
+	mm_pfn_t min;       /**< frames left for #MM_ALLOC_EMERGENCY */
+	mm_pfn_t low;       /**< with fewer frames free, CPUs keep none at hand, and the port's `pressure`
+	                         is told; at least `min` */
+	mm_pfn_t high;      /**< with as many free, it is told that pressure is over; at least `low`. The
+	                         four count frames of one node; 0: none */
 };
 
 /** What mm_pmm_init() is told beside the memory map. */
@@ -63,13 +72,40 @@ enum mm_frame_class {
 	MM_FRAME_NONE,     /**< outside every range */
 };
 
-/** How to allocate. One list for all layers of mmlib; unknown bits are #MM_E_INVAL. */
+/** How much memory of a zone is left, as the port's `pressure` is told. */
+enum mm_pressure {
+	MM_PRESSURE_NONE, /**< enough: it began so, or has had mm_zone_cfg::high frames free since */
+	MM_PRESSURE_LOW,  /**< has had fewer than mm_zone_cfg::low */
+	MM_PRESSURE_MIN,  /**< has had mm_zone_cfg::min or fewer, and not `low` since: ordinary requests
+	                       get none */
+};
+
+/** How to allocate. One list for all layers of mmlib; bits that are unknown, or that a function does not
+ *  take, are #MM_E_INVAL. Interrupt handlers, and who has interrupts off, always say #MM_ALLOC_ATOMIC or
+ *  #MM_ALLOC_NO_RETRY; all others are legal in every context.
+ *
+ *  | flag | mm_page_alloc() | mm_page_alloc_at() | heap | with interrupts off |
+ *  |---|---|---|---|---|
+ *  | #MM_ALLOC_ZERO | yes | yes | yes | yes, its cost is the frames' |
+ *  | #MM_ALLOC_TABLE | order 0 | order 0 | no | yes |
+ *  | #MM_ALLOC_ATOMIC | yes | yes | yes | this one is needed, |
+ *  | #MM_ALLOC_NO_RETRY | yes | yes | no | or this one |
+ *  | #MM_ALLOC_NODE_EXACT, MM_ALLOC_NODE() | yes | no | no | yes |
+ *  | MM_ALLOC_ZONE() | yes | no | no | yes |
+ *  | #MM_ALLOC_HIGH | not with #MM_ALLOC_TABLE | not needed | no | yes |
+ *  | #MM_ALLOC_EMERGENCY | yes | not needed | no | yes | */
 enum mm_alloc_flags {
 	MM_ALLOC_ZERO = 1u << 0,  /**< contents are zero */
 	MM_ALLOC_TABLE = 1u << 1, /**< a page-table page: order 0, freed with mm_page_free_table() only */
 	MM_ALLOC_ATOMIC = 1u << 2, /**< the caller cannot wait for other CPUs: `run_on` is not called, so
 	                                the answer may be #MM_E_AGAIN where it would be #MM_OK */
 	MM_ALLOC_NODE_EXACT = 1u << 3, /**< from the node asked for, or from none */
+	MM_ALLOC_EMERGENCY = 1u << 4, /**< for who frees memory with it: may take what mm_zone_cfg::min and
+	                                   mm_zone_cfg::keep hold back */
+	MM_ALLOC_HIGH = 1u << 5, /**< a zone of #MM_ZONE_HIGH will do. With #MM_ALLOC_ZERO only if the port
+	                              has `zero` */
+	MM_ALLOC_NO_RETRY = 1u << 6, /**< for who has another way: other CPUs are not asked for what they
+	                                  have at hand, so the answer may be #MM_E_AGAIN */
 };
 
 /** Restrict an allocation to the zone of this index in mm_pmm_cfg::zones and to those below; if it is a
@@ -110,6 +146,7 @@ struct mm_zone {
 	const struct mm_zone_cfg *cfg; /**< @private what the kernel asked for */
 	uint32_t node;         /**< @private its node */
 	uint32_t first_range;  /**< @private index of its first range, or #MM_RANGE_NONE */
+	uint32_t pressure;     /**< @private #mm_pressure, atomic */
 } __attribute__((__aligned__(MM_ZONE_ALIGN)));
 
 /** Highest order that a CPU keeps blocks of at hand: a large page where a frame is 4 KiB. */
@@ -167,6 +204,8 @@ struct mm_pmm {
 	uint32_t nzones;            /**< @private zones */
 	uint16_t ncfg;              /**< @private the kernel's zones: how many, */
 	uint16_t nlimits;           /**< @private and how many of them by limit */
+	uint16_t top;               /**< @private the highest limit that has memory on some node */
+	uint16_t watched;           /**< @private some zone has watermarks */
 	uint32_t nnodes;            /**< @private nodes */
 };
 
@@ -176,6 +215,11 @@ struct mm_pmm_stats {
 	uint32_t node;     /**< of the zone; #MM_NUMA_NONE for the sum */
 	uint16_t flags;    /**< of the zone: #mm_zone_flags */
 	uint16_t latency;  /**< of the zone: its class */
+	enum mm_pressure pressure; /**< of the zone, as it was told last */
+	mm_pfn_t keep;     /**< of the zone: as configured */
+	mm_pfn_t min;      /**< of the zone: as configured */
+	mm_pfn_t low;      /**< of the zone: as configured */
+	mm_pfn_t high;     /**< of the zone: as configured */
 	mm_pfn_t total;    /**< RAM frames */
 	mm_pfn_t free;     /**< frames that can be allocated, those at hand on CPUs included */
 	mm_pfn_t used;     /**< frames that are allocated */
@@ -193,15 +237,15 @@ struct mm_frame_run {
 
 /** Build zones and ranges from a boot memory map and take over its usable memory.
  *  Metadata is placed in the map's usable memory and noted there as #MM_MEM_META. All RAM at or
- *  below `cfg->reach` is managed after it; for RAM above call mm_pmm_add_range() once `to_virt`
- *  reaches it.
+ *  below `cfg->reach` is managed after it, and that in zones of #MM_ZONE_HIGH, wherever it is; for other
+ *  RAM above call mm_pmm_add_range() once `to_virt` reaches it.
  *  @param[out] pmm manager @param port host port, kept by pointer
  *  @param map the boot memory map @param cfg zones and limits; need not outlive the call
  *  @retval MM_OK done
  *  @retval MM_E_PORT mm_port_check() failed
  *  @retval MM_E_INVAL NULL, no or too many zones, zones by limit not rising or not ending in
  *          #MM_PADDR_MAX, named ones overlapping or before those by limit, flags that their zone does not
- *          have, limits or reach not on frame borders, low > reach, more nodes than #MM_NODES_MAX, or a
+ *          have, `min`, `low` and `high` not rising, limits or reach not on frame borders, low > reach, more nodes than #MM_NODES_MAX, or a
  *          CPU of a node that is not there
  *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
  *  @retval MM_E_2BIG the map has no room to note the metadata
@@ -219,6 +263,8 @@ MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port
  *  @retval MM_E_EXIST overlaps a range that is there
  *  @retval MM_E_NOSPC no room for another range (`spare_ranges`)
  *  @retval MM_E_NOMEM too small to hold its own metadata @retval MM_E_STATE before mm_pmm_init()
+ *  @retval MM_E_NOTSUP some of it is in a zone of #MM_ZONE_HIGH: metadata would lie where `to_virt` does
+ *          not reach
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps all others away; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t length);
 
@@ -270,13 +316,15 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
  *  @param pmm manager @param order log2 of the frames
  *  @param flags of #mm_alloc_flags, and MM_ALLOC_ZONE() @param[out] out first byte, only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_NOMEM no allowed zone has such a block: own frames at hand were given back, and
- *          those of all other CPUs if the port has `run_on`, and it was looked for again
+ *  @retval MM_E_NOMEM no allowed zone has such a block beyond what it holds back (`min`, `keep`): own
+ *          frames at hand were given back, and those of all other CPUs if the port has `run_on`, and it
+ *          was looked for again. Requests on several CPUs at once may take a block each of what is held
+ *          back
  *  @retval MM_E_AGAIN other CPUs hold frames at hand and could not be made to give them back now
- *          (no `run_on`, or #MM_ALLOC_ATOMIC, or they were about to use them); they were asked to. Or
- *          as mm_buddy_alloc()
+ *          (no `run_on`, or #MM_ALLOC_ATOMIC, or they were about to use them); they were asked to,
+ *          unless with #MM_ALLOC_NO_RETRY. Or as mm_buddy_alloc()
  *  @retval MM_E_INVAL NULL, unknown flag, no such zone or node, an order that no range could ever hold, or
- *          #MM_ALLOC_TABLE with an order
+ *          #MM_ALLOC_TABLE with an order or with #MM_ALLOC_HIGH
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
  *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and
@@ -284,9 +332,10 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 					  mm_paddr_t *out);
 
-/** Allocate one particular block.
+/** Allocate one particular block, be it held back from others (`min`, `keep`) or not.
  *  @param pmm manager @param pa first byte, a multiple of the block's size
- *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone or node
+ *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone, a node, #MM_ALLOC_HIGH
+ *         and #MM_ALLOC_EMERGENCY
  *  @retval MM_OK done
  *  @retval MM_E_BUSY some frame of it is not free
  *  @retval MM_E_FOREIGN not inside one range
@@ -334,6 +383,15 @@ MM_NODISCARD enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu);
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{no-sleep; locks: none; cost: O(frames at hand)} */
 MM_NODISCARD enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu);
+
+/** Say which node a CPU belongs to, for hosts that learn it after mm_pmm_init(). It keeps frames of that
+ *  node at hand from then on.
+ *  @param pmm manager @param cpu its number; offline @param node its node
+ *  @retval MM_OK done @retval MM_E_BUSY the CPU is online
+ *  @retval MM_E_INVAL NULL, or no such CPU or node @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps mm_pmm_add_range() and other calls for this CPU
+ *  away; cost: O(nodes)} */
+MM_NODISCARD enum mm_status mm_pmm_cpu_set_node(struct mm_pmm *pmm, uint32_t cpu, uint32_t node);
 
 /** Give the frames that CPUs have at hand back to the buddies: this CPU's now, those of others
  * through

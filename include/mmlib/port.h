@@ -11,7 +11,7 @@
 MM_BEGIN_DECLS
 
 /** Version of #mm_port. Changes when a callback is added or changes its meaning. */
-#define MM_PORT_VERSION 1u
+#define MM_PORT_VERSION 2u
 
 /** Host callbacks. @c ctx is passed back as the first argument of each, so that two kernels can
  *  live in one test process. Contexts are written as in `mm_ctx` lines: where mmlib may call it. */
@@ -72,6 +72,12 @@ struct mm_port {
 	/** OPTIONAL. Zero @p bytes at physical @p pa, both multiples of the frame size. Absent:
 	 *  `memset` through @c to_virt. [irq-ok, no-sleep] */
 	void (*zero)(void *ctx, mm_paddr_t pa, size_t bytes);
+	/** OPTIONAL. Page frames: memory of zone @p zone, an index as mm_pmm_stats() takes it, has become
+	 *  scarce or is enough again; @p level is one of #mm_pressure. Called by whoever allocates or frees
+	 *  and does not find all at hand, once for each change; calls of two CPUs may overlap, and
+	 *  mm_pmm_stats() tells the level now. Wake who frees memory: it runs in the caller's context.
+	 *  Absent: nobody is told. [irq-ok, no-sleep] */
+	void (*pressure)(void *ctx, uint32_t zone, uint32_t level);
 };
 
 /** Is this port usable? Every `init` that takes a port calls it.

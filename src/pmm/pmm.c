@@ -54,7 +54,7 @@ struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t
 	if (pmm_virt_in(pmm->main, p, pfn))
 		return pmm->main;
 	for (uint32_t i = 0; i < pmm->nranges; i++)
-		if (pmm_virt_in(&pmm->ranges[i], p, pfn))
+		if (!zone_is_high(pmm, pmm->ranges[i].zone) && pmm_virt_in(&pmm->ranges[i], p, pfn))
 			return &pmm->ranges[i];
 	return NULL;
 }
@@ -62,12 +62,13 @@ struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t
 static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
 {
 	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC |
-			       MM_ALLOC_NODE_EXACT | 0xffff0000u;
+			       MM_ALLOC_NODE_EXACT | MM_ALLOC_EMERGENCY | MM_ALLOC_HIGH |
+			       MM_ALLOC_NO_RETRY | 0xffff0000u;
 
 	if (flags & ~known || order > pmm->max_order || zone_in_flags(flags) > pmm->ncfg ||
 	    zone_node_in_flags(flags) > zone_nodes(pmm))
 		return MM_E_INVAL;
-	if (flags & MM_ALLOC_TABLE && order != 0)
+	if (flags & MM_ALLOC_TABLE && (order != 0 || flags & MM_ALLOC_HIGH))
 		return MM_E_INVAL;
 	return MM_OK;
 }
@@ -126,7 +127,7 @@ static enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned 
 	return result;
 }
 
-/* From the best zone that has such a block. */
+/* From the best zone that has such a block to spare. */
 static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want *want,
 				     unsigned order, mm_pfn_t *pfn)
 {
@@ -135,7 +136,11 @@ static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want 
 	uint32_t zone;
 
 	for (zone_walk_start(&walk, pmm, want); zone_walk_next(&walk, &zone);) {
-		enum mm_status st = pmm_from_zone(pmm, zone, order, pfn);
+		enum mm_status st;
+
+		if (!zone_admits(pmm, want, zone, (mm_pfn_t)1 << order))
+			continue;
+		st = pmm_from_zone(pmm, zone, order, pfn);
 
 		if (st == MM_OK)
 			return MM_OK;
@@ -151,9 +156,10 @@ static enum mm_status pmm_empty_hands(struct mm_pmm *pmm, uint32_t flags)
 	(void)pmm_cpu_drain(pmm);
 	if (!pmm_any_at_hand(pmm))
 		return MM_OK;
-	if (!(flags & MM_ALLOC_ATOMIC))
+	if (!(flags & (MM_ALLOC_ATOMIC | MM_ALLOC_NO_RETRY)))
 		return mm_pmm_drain(pmm);
-	pmm_request_drain(pmm);
+	if (!(flags & MM_ALLOC_NO_RETRY))
+		pmm_request_drain(pmm);
 	return MM_E_AGAIN;
 }
 
@@ -205,6 +211,13 @@ static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flag
 	return st;
 }
 
+/* Frames were taken or freed in the slow way, this one among them. */
+static void pmm_watch(struct mm_pmm *pmm, mm_pfn_t pfn)
+{
+	if (pmm->watched)
+		zone_watch(pmm, pmm_find(pmm, pfn)->zone);
+}
+
 /* The same, and what flags ask for. */
 static enum mm_status pmm_take_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 				  mm_paddr_t *out)
@@ -219,6 +232,7 @@ static enum mm_status pmm_take_as(struct mm_pmm *pmm, unsigned order, uint32_t f
 	*out = mm_pfn_to_pa(pfn);
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, *out, order);
+	pmm_watch(pmm, pfn);
 	return MM_OK;
 }
 
@@ -291,7 +305,7 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	enum mm_status st;
 
 	if (!pmm || zone_in_flags(flags) || zone_node_in_flags(flags) ||
-	    flags & MM_ALLOC_NODE_EXACT)
+	    flags & (MM_ALLOC_NODE_EXACT | MM_ALLOC_HIGH | MM_ALLOC_EMERGENCY))
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
@@ -310,6 +324,7 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	pmm_mark(r, pfn, order, pmm_byte(order, flags));
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, pa, order);
+	pmm_watch(pmm, pfn);
 	return MM_OK;
 }
 
@@ -344,6 +359,7 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 		pmm_clear_rest(r, pfn, order);
 	if (!pmm_cpu_push(pmm, r, pfn, order))
 		pmm_to_buddy(pmm, r, pfn, order);
+	pmm_watch(pmm, pfn);
 	return MM_OK;
 }
 

@@ -47,8 +47,10 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
 bool pmm_cpu_verify(const struct mm_page_cpu *cpu);
 /* Does any CPU have frames at hand? */
 bool pmm_any_at_hand(const struct mm_pmm *pmm);
-/* Ask all CPUs to give back at their next call. */
+/* Ask all CPUs that have frames at hand to give them back at their next call; ask those of a zone to keep
+ * none for now. */
 void pmm_request_drain(struct mm_pmm *pmm);
+void pmm_close_hands(struct mm_pmm *pmm, uint32_t zone);
 
 static inline bool pmm_ready(const struct mm_pmm *pmm)
 {

@@ -70,7 +70,7 @@ static uint32_t cpu_count(const struct mm_hand *hand)
 /* H3: blocks of hand h that may wait here. */
 static uint32_t cpu_room(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu, unsigned h)
 {
-	uintptr_t free = mm_atomic_load_relaxed(&pmm->zones[cpu->zone].free);
+	uintptr_t free = zone_surplus(pmm, cpu->zone); /* Z6 */
 	uintptr_t all =
 		(uintptr_t)2 * cpu_capacity[h] * pmm->ncpus; /* twice what all CPUs may have */
 
@@ -99,12 +99,14 @@ static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 		cpu_flush(pmm, cpu, h, 0);
 }
 
-/* Answer a request of another CPU. */
+/* Answer a request of another CPU: give all back, and keep no more before there is room. */
 static void cpu_obey(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 {
 	if (mm_atomic_load_relaxed(&cpu->drain)) {
 		mm_atomic_store_relaxed(&cpu->drain, 0u);
 		cpu_flush_all(pmm, cpu);
+		for (unsigned h = 0; h < MM_HANDS; h++)
+			cpu->hand[h].end = cpu->hand[h].bottom;
 	}
 }
 
@@ -313,6 +315,13 @@ void pmm_request_drain(struct mm_pmm *pmm)
 			mm_atomic_store_relaxed(&pmm->cpus[i].drain, 1u);
 }
 
+void pmm_close_hands(struct mm_pmm *pmm, uint32_t zone)
+{
+	for (uint32_t i = 0; i < pmm->ncpus; i++)
+		if (pmm->cpus[i].zone == zone)
+			mm_atomic_store_relaxed(&pmm->cpus[i].drain, 1u);
+}
+
 static void cpu_drain_here(void *pmm)
 {
 	(void)pmm_cpu_drain(
@@ -388,6 +397,26 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 	}
 	mm_local_unpin(pmm->port, saved);
 	return st;
+}
+
+enum mm_status mm_pmm_cpu_set_node(struct mm_pmm *pmm, uint32_t cpu, uint32_t node)
+{
+	struct mm_page_cpu *c;
+
+	if (!pmm)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	if (cpu >= pmm->ncpus || node >= zone_nodes(pmm))
+		return MM_E_INVAL;
+	c = &pmm->cpus[cpu];
+	if (mm_atomic_load_acquire(&c->online))
+		return MM_E_BUSY;
+	__builtin_memset(c->hand, 0, sizeof(c->hand)); /* H5; they are empty */
+	c->range = NULL;
+	c->node = node;
+	c->zone = zone_of_node(pmm, node);
+	return MM_OK;
 }
 
 mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)

@@ -45,7 +45,7 @@ struct pmm_span {
 struct pmm_walk {
 	const struct mm_memmap *map;
 	const struct mm_pmm *pmm; /* what its zones are like */
-	mm_pfn_t reach;           /* highest frame to look at */
+	mm_pfn_t reach;           /* highest frame of zones that to_virt must reach */
 	uint32_t it;              /* position in the map */
 	struct pmm_span rest;     /* of a stretch that was cut where its zone ends */
 	struct pmm_span ahead;    /* RAM read but not used yet */
@@ -53,7 +53,7 @@ struct pmm_walk {
 	uint32_t zone;            /* and its zone */
 };
 
-/* The next piece of RAM of the map, up to reach. */
+/* The next piece of RAM of the map that has frame numbers. */
 static struct pmm_span pmm_walk_read(struct pmm_walk *w)
 {
 	struct mm_mem mem;
@@ -61,10 +61,8 @@ static struct pmm_span pmm_walk_read(struct pmm_walk *w)
 	while (mm_memmap_next(w->map, &w->it, &mem)) {
 		struct pmm_span ram = { pmm_pfn(mem.base), pmm_pfn(mem.last), true };
 
-		if (mem.base >> MM_FRAME_SHIFT > w->reach)
+		if (mem.base >> MM_FRAME_SHIFT > MM_PFN_MAX)
 			break;
-		if (ram.last > w->reach)
-			ram.last = w->reach;
 		if (pmm_is_ram(mem.type))
 			return ram;
 	}
@@ -91,8 +89,8 @@ static struct pmm_span pmm_walk_join(struct pmm_walk *w)
 	return all;
 }
 
-/* Next stretch into first, last and zone. */
-static bool pmm_walk_next(struct pmm_walk *w)
+/* Next stretch into first, last and zone, be it reached or not. */
+static bool pmm_walk_cut(struct pmm_walk *w)
 {
 	struct pmm_span all = w->rest.valid ? w->rest : pmm_walk_join(w);
 	mm_pfn_t limit;
@@ -104,6 +102,20 @@ static bool pmm_walk_next(struct pmm_walk *w)
 	w->last = all.last < limit ? all.last : limit;
 	w->rest = (struct pmm_span){ limit + 1, all.last, all.last > limit };
 	return true;
+}
+
+/* Next stretch that can be managed now. */
+static bool pmm_walk_next(struct pmm_walk *w)
+{
+	while (pmm_walk_cut(w)) {
+		if (zone_cfg_of(w->pmm, w->zone)->flags & MM_ZONE_HIGH)
+			return true;
+		if (w->first <= w->reach) {
+			w->last = w->last < w->reach ? w->last : w->reach;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Up to a multiple of PMM_META_ALIGN; the caller knows that it fits. */
@@ -142,7 +154,8 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 	enum mm_status st;
 
 	*r = (struct mm_range){ .bytes = meta, .first = first, .last = last, .zone = zone };
-	r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
+	if (!zone_is_high(pmm, zone))
+		r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
 	r->side = (void **)(void *)(meta + padded);
 	for (size_t i = 0; i < pmm_sides(first, last); i++)
 		r->side[i] = NULL;
@@ -351,7 +364,7 @@ static enum mm_status pmm_check_parts(const struct mm_pmm *pmm, mm_pfn_t first, 
 		enum mm_status st;
 
 		end = pmm_part_last(pmm, first, last, &zone);
-		st = pmm_part_meta(first, end, &meta);
+		st = zone_is_high(pmm, zone) ? MM_E_NOTSUP : pmm_part_meta(first, end, &meta);
 		if (st != MM_OK)
 			return st;
 		parts++;

@@ -130,7 +130,12 @@ enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_st
 		sum = (struct mm_pmm_stats){ .name = z->cfg->name,
 					     .node = z->node,
 					     .flags = z->cfg->flags,
-					     .latency = z->cfg->latency };
+					     .latency = z->cfg->latency,
+					     .keep = z->cfg->keep,
+					     .min = z->cfg->min,
+					     .low = z->cfg->low,
+					     .high = z->cfg->high };
+		sum.pressure = (enum mm_pressure)mm_atomic_load_relaxed(&z->pressure);
 	}
 	for (uint32_t i = 0; i < pmm->nzones; i++)
 		if (zone < 0 || i == (uint32_t)zone)
@@ -237,7 +242,9 @@ static bool pmm_verify_zone(const struct mm_pmm *pmm, uint32_t z)
 	const struct mm_zone *zone = &pmm->zones[z];
 	struct pmm_counts counts = { 0 };
 
-	if (!pmm_verify_ranges(pmm, z, &counts))
+	if (zone->cfg != zone_cfg_of(pmm, z) || zone->node >= zone_nodes(pmm) ||
+	    zone->pressure > MM_PRESSURE_MIN || (zone->pressure && zone->cfg->high == 0) ||
+	    !pmm_verify_ranges(pmm, z, &counts))
 		return false;
 	return counts.free == (mm_pfn_t)zone->free && counts.hand == pmm_at_hand(pmm, z) &&
 	       zone->reserved - counts.kept <= counts.meta && /* huge if it is less than kept */

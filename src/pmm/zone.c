@@ -21,7 +21,16 @@
  *                 the node's own on, so that their neighbours share the load. Nodes that are not
  *                 reachable are not there.
  *              Z4 CPUs keep frames of the zone that an ordinary request on them takes from first.
- * Concurrency  all of it is written at boot and while the caller keeps others away; then only read. */
+ *              Z5 who is not in an emergency leaves `min` frames in the buddies of a zone, and `keep`
+ *                 more where it came only since better zones had nothing. The zone's counter is read
+ *                 before frames are taken, so each CPU may be wrong by one block.
+ *              Z6 with fewer than `low` frames in its buddies, a zone leaves none at hand: no hand is
+ *                 filled by what would bring it below, and when it gets there all its CPUs are asked to
+ *                 close their hands at their next call.
+ *              Z7 pressure rises at `low` and `min`, and falls at `high` and `low`, so that a zone at a
+ *                 border does not call out at each request. Who changes it by compare-and-swap tells.
+ * Concurrency  zones, nodes and lists are written at boot and while the caller keeps others away; then
+ *              they are only read. `free` and `pressure` are atomic. */
 #include "zone.h"
 #include "numa.h"
 #include "../checked.h"
@@ -71,7 +80,7 @@ static uint32_t zone_limits(const struct mm_pmm_cfg *cfg)
 /* Z1 */
 static bool zone_zones_ok(const struct mm_pmm_cfg *cfg)
 {
-	const uint16_t all = MM_ZONE_NAMED | MM_ZONE_EXPLICIT | MM_ZONE_NOFALLBACK;
+	const uint16_t all = MM_ZONE_NAMED | MM_ZONE_EXPLICIT | MM_ZONE_NOFALLBACK | MM_ZONE_HIGH;
 	uint32_t nlimits = zone_limits(cfg);
 
 	if (nlimits == 0 || cfg->zones[nlimits - 1].last != MM_PADDR_MAX)
@@ -79,10 +88,12 @@ static bool zone_zones_ok(const struct mm_pmm_cfg *cfg)
 	for (uint32_t i = 0; i < cfg->nzones; i++) {
 		const struct mm_zone_cfg *z = &cfg->zones[i];
 
-		if (!zone_frame_end(z->last) || z->flags & ~all)
+		if (!zone_frame_end(z->last) || z->flags & ~all || z->min > z->low ||
+		    z->low > z->high)
 			return false;
-		if (i >= nlimits ? !zone_named_ok(cfg->zones, i, nlimits)
-				 : z->flags || z->base || (i && z->last <= z[-1].last))
+		if (i >= nlimits
+			    ? !zone_named_ok(cfg->zones, i, nlimits)
+			    : z->flags & ~MM_ZONE_HIGH || z->base || (i && z->last <= z[-1].last))
 			return false;
 	}
 	return true;
@@ -116,6 +127,8 @@ void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
 	pmm->numa = cfg->numa;
 	pmm->nnodes = zone_cfg_nodes(cfg);
 	pmm->nzones = pmm->nnodes * pmm->nlimits + pmm->ncfg - pmm->nlimits;
+	for (uint32_t i = 0; i < pmm->ncfg; i++)
+		pmm->watched |= pmm->cfg[i].high != 0;
 }
 
 bool zone_bytes(const struct mm_pmm *pmm, size_t *zones, size_t *nearest)
@@ -177,6 +190,15 @@ uint32_t zone_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last)
 	return node * pmm->nlimits + i;
 }
 
+const struct mm_zone_cfg *zone_cfg_of(const struct mm_pmm *pmm, uint32_t zone)
+{
+	uint32_t by_limit = zone_nodes(pmm) * pmm->nlimits;
+
+	if (zone >= by_limit)
+		return &pmm->cfg[pmm->nlimits + zone - by_limit];
+	return &pmm->cfg[zone_nodes(pmm) == 1 ? zone : zone % pmm->nlimits];
+}
+
 bool zone_holds(const struct mm_pmm *pmm, const struct mm_range *r)
 {
 	mm_pfn_t last;
@@ -229,25 +251,44 @@ void zone_build(struct mm_pmm *pmm)
 	zone_build_nearest(pmm);
 }
 
-void zone_link(struct mm_pmm *pmm)
+/* The list of each zone, and the highest limit that has memory anywhere. */
+static void zone_link_ranges(struct mm_pmm *pmm)
 {
+	pmm->top = 0;
 	for (uint32_t z = 0; z < pmm->nzones; z++)
 		pmm->zones[z].first_range = MM_RANGE_NONE;
-	pmm->main = &pmm->ranges[0];
 	for (uint32_t i = pmm->nranges; i-- > 0;) {
 		struct mm_range *r = &pmm->ranges[i];
+		uint32_t limit = (uint32_t)(pmm->zones[r->zone].cfg - pmm->cfg);
 
 		r->next = pmm->zones[r->zone].first_range;
 		pmm->zones[r->zone].first_range = i;
-		if (r->last - r->first >= pmm->main->last - pmm->main->first)
-			pmm->main = r;
+		if (limit < pmm->nlimits && limit > pmm->top)
+			pmm->top = (uint16_t)limit;
 	}
-	for (uint32_t i = 0; i < pmm->ncpus; i++) {
-		const struct zone_want want = { pmm->cpus[i].node, pmm->nlimits - 1u, ZONE_NONE,
-						zone_nodes(pmm) };
+}
 
-		pmm->cpus[i].zone = zone_best(pmm, &want); /* Z4 */
-	}
+void zone_link(struct mm_pmm *pmm)
+{
+	zone_link_ranges(pmm);
+	pmm->main = &pmm->ranges[0];
+	for (struct mm_range *r = pmm->ranges; r < pmm->ranges + pmm->nranges; r++)
+		if (zone_is_high(pmm, pmm->main->zone) ||
+		    (!zone_is_high(pmm, r->zone) &&
+		     r->last - r->first > pmm->main->last - pmm->main->first))
+			pmm->main = r;
+	for (uint32_t i = 0; i < pmm->ncpus; i++)
+		pmm->cpus[i].zone = zone_of_node(pmm, pmm->cpus[i].node); /* Z4 */
+}
+
+uint32_t zone_of_node(const struct mm_pmm *pmm, uint32_t node)
+{
+	const struct zone_want want = { .node = node,
+					.limit = pmm->nlimits - 1u,
+					.named = ZONE_NONE,
+					.nodes = zone_nodes(pmm) };
+
+	return zone_best(pmm, &want);
 }
 
 /* Node of this CPU. */
@@ -267,7 +308,13 @@ static uint32_t zone_node_here(const struct mm_pmm *pmm)
 struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags)
 {
 	uint32_t i = zone_in_flags(flags) - 1, node = zone_node_in_flags(flags);
-	struct zone_want want = { 0, pmm->nlimits - 1u, ZONE_NONE, zone_nodes(pmm) };
+	struct zone_want want = {
+		.limit = pmm->nlimits - 1u,
+		.named = ZONE_NONE,
+		.nodes = flags & MM_ALLOC_NODE_EXACT ? 1 : zone_nodes(pmm),
+		.high = flags & MM_ALLOC_HIGH && (!(flags & MM_ALLOC_ZERO) || pmm->port->zero),
+		.emergency = flags & MM_ALLOC_EMERGENCY,
+	};
 
 	if (zone_in_flags(flags)) {
 		if (i < pmm->nlimits)
@@ -276,8 +323,6 @@ struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags)
 			want.named = pmm->nzones - pmm->ncfg + i;
 	}
 	want.node = node ? node - 1 : zone_node_here(pmm);
-	if (flags & MM_ALLOC_NODE_EXACT)
-		want.nodes = 1;
 	return want;
 }
 
@@ -323,9 +368,11 @@ static uint32_t zone_walk_nth(const struct zone_walk *walk)
 	return nodes == 1 ? 0 : walk->pmm->nearest[(size_t)walk->want->node * nodes + walk->nth];
 }
 
-static bool zone_has_memory(const struct mm_pmm *pmm, uint32_t zone)
+/* Has this zone memory of a kind that the request may use? */
+static bool zone_serves(const struct zone_walk *walk, uint32_t zone)
 {
-	return pmm->zones[zone].first_range != MM_RANGE_NONE;
+	return walk->pmm->zones[zone].first_range != MM_RANGE_NONE &&
+	       (walk->want->high || !zone_is_high(walk->pmm, zone));
 }
 
 bool zone_walk_next(struct zone_walk *walk, uint32_t *zone)
@@ -338,12 +385,12 @@ bool zone_walk_next(struct zone_walk *walk, uint32_t *zone)
 		walk->named = false;
 		if (pmm->zones[*zone].cfg->flags & MM_ZONE_NOFALLBACK)
 			walk->nth = UINT32_MAX;
-		if (zone_has_memory(pmm, *zone))
+		if (zone_serves(walk, *zone))
 			return true;
 	}
 	while ((node = zone_walk_nth(walk)) != ZONE_NO_NODE) {
 		while ((*zone = zone_walk_node(walk, node)) != ZONE_NONE)
-			if (zone_has_memory(pmm, *zone))
+			if (zone_serves(walk, *zone))
 				return true;
 		walk->step = 0;
 		walk->nth++;
@@ -358,6 +405,68 @@ uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want)
 
 	zone_walk_start(&walk, pmm, want);
 	return zone_walk_next(&walk, &zone) ? zone : ZONE_NONE;
+}
+
+/* Could this request have been served by memory that fewer need? */
+static bool zone_is_spared(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone)
+{
+	uint32_t limit = (uint32_t)(pmm->zones[zone].cfg - pmm->cfg);
+
+	if (limit >= pmm->nlimits)
+		return zone != want->named;
+	return limit < want->limit && limit < pmm->top;
+}
+
+bool zone_admits(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone,
+		 mm_pfn_t frames)
+{
+	const struct mm_zone *z = &pmm->zones[zone];
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&z->free), held = z->cfg->min;
+
+	if (want->emergency)
+		return true;
+	if (MM_PLANTED(MM_PLANT_ZONE))
+		held = 0;
+	if (z->cfg->keep && zone_is_spared(pmm, want, zone))
+		held += z->cfg->keep;
+	return held == 0 || (free >= held && free - held >= frames); /* Z5 */
+}
+
+uintptr_t zone_surplus(const struct mm_pmm *pmm, uint32_t zone)
+{
+	const struct mm_zone *z = &pmm->zones[zone];
+	uintptr_t free = mm_atomic_load_relaxed(&z->free);
+
+	return free > z->cfg->low ? free - (uintptr_t)z->cfg->low : 0;
+}
+
+/* Z7 */
+static uint32_t zone_pressure(const struct mm_zone *z, uint32_t was)
+{
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&z->free);
+	const struct mm_zone_cfg *cfg = z->cfg;
+
+	if (free <= cfg->min || (was == MM_PRESSURE_MIN && free < cfg->low))
+		return MM_PRESSURE_MIN;
+	if (free < cfg->low || (was != MM_PRESSURE_NONE && free < cfg->high))
+		return MM_PRESSURE_LOW;
+	return MM_PRESSURE_NONE;
+}
+
+void zone_watch(struct mm_pmm *pmm, uint32_t zone)
+{
+	struct mm_zone *z = &pmm->zones[zone];
+	uint32_t was = mm_atomic_load_relaxed(&z->pressure), now;
+
+	if (z->cfg->high == 0)
+		return;
+	now = zone_pressure(z, was);
+	if (now == was || !mm_atomic_cas(&z->pressure, &was, now))
+		return; /* or another CPU saw it, and tells */
+	if (was == MM_PRESSURE_NONE)
+		pmm_close_hands(pmm, zone); /* Z6 */
+	if (pmm->port->pressure)
+		pmm->port->pressure(pmm->port->ctx, zone, now);
 }
 
 #undef ZONE_NO_NODE

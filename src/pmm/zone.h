@@ -12,9 +12,9 @@ static inline uint32_t zone_nodes(const struct mm_pmm *pmm)
 	return MM_NODES_MAX == 1 ? 1u : pmm->nnodes;
 }
 
-static inline bool zone_is_named(const struct mm_zone *zone)
+static inline bool zone_is_high(const struct mm_pmm *pmm, uint32_t zone)
 {
-	return zone->cfg->flags & MM_ZONE_NAMED;
+	return pmm->zones[zone].cfg->flags & MM_ZONE_HIGH;
 }
 
 /* First range of a zone, and the one that follows in it; or NULL. */
@@ -48,6 +48,8 @@ struct zone_want {
 	uint32_t limit; /* the highest zone by limit */
 	uint32_t named; /* ask this zone before all others, or ZONE_NONE */
 	uint32_t nodes; /* ask so many nodes */
+	bool high;      /* zones that to_virt does not reach will do */
+	bool emergency; /* what is held back too */
 };
 
 /* A walk over the zones of a request, best first. */
@@ -72,9 +74,13 @@ void zone_build(struct mm_pmm *pmm);
 void zone_link(struct mm_pmm *pmm);
 /* Zone of a frame, and the last frame up to which it is the same. Needs no more than zone_plan(). */
 uint32_t zone_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last);
+/* The same by the zone's configuration: for those who have no zones[] yet. */
+const struct mm_zone_cfg *zone_cfg_of(const struct mm_pmm *pmm, uint32_t zone);
 /* Is a range inside its zone? */
 bool zone_holds(const struct mm_pmm *pmm, const struct mm_range *r);
 
+/* The zone that an ordinary request of a node takes from first (Z4), or ZONE_NONE. */
+uint32_t zone_of_node(const struct mm_pmm *pmm, uint32_t node);
 /* What flags ask for; they are right. */
 struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags);
 /* The zones that have memory and that this request may take from. */
@@ -83,4 +89,11 @@ void zone_walk_start(struct zone_walk *walk, const struct mm_pmm *pmm,
 bool zone_walk_next(struct zone_walk *walk, uint32_t *zone);
 /* The first of them, or ZONE_NONE. */
 uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want);
+/* May this request take so many frames of the buddies of a zone that it came to? (Z5) */
+bool zone_admits(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone,
+		 mm_pfn_t frames);
+/* How many frames may CPUs take to their hands? (Z6) */
+uintptr_t zone_surplus(const struct mm_pmm *pmm, uint32_t zone);
+/* Frames were taken or freed in the slow way: tell if that changed the pressure. Not from inside hands. */
+void zone_watch(struct mm_pmm *pmm, uint32_t zone);
 #endif
