@@ -3,6 +3,8 @@
 # Code and data of mmlib in bytes, on each machine as its kernels compile it: one line a figure,
 #   size.<arch>.<configuration>.text VALUE bytes, and .data, which is all that is writable
 #   scripts/size.sh [--table]      --table: for people, a row for each configuration
+#   scripts/size.sh --check [FILE] nothing but whether the figures named in FILE (default bench/targets)
+#                                  are within its limits
 # What a configuration is, is told below. Installs what is missing (Debian packages), builds in
 # build/size what has changed.
 set -euo pipefail
@@ -10,8 +12,11 @@ cd "$(dirname "$0")/.."
 . scripts/setup.sh
 archs=(x86_64 aarch64 riscv64 armv7m armv6m)
 table=
+limits=
 case ${1-} in
   --table) table=1 ;;
+  --check) limits=${2-bench/targets}
+    mapfile -t archs < <(sed -n 's/^size\.\([^.]*\)\..*/\1/p' "$limits" | sort -u) ;;
   '') ;;
   *) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
@@ -50,6 +55,9 @@ configurations() {
   echo buddy buddy/buddy
   echo pmm src/pmm/pmm*.c
   echo slab src/slab/*.c
+  echo tiny tiny/tiny
+  echo region tiny/region tiny/region_look
+  echo region_used tiny/region = mm_region_{add,alloc_st,free}
   echo "frames $frames"
   echo "heap $heap"
   echo buddy_used buddy/buddy = mm_buddy_{init,alloc,free}
@@ -138,4 +146,17 @@ as_table() {
     }'
 }
 
-if [ -n "$table" ]; then figures | as_table; else figures; fi
+# Each limit beside its figure; fails if one is passed, or has no figure.
+check() {
+  awk 'NR == FNR { value[$1] = $2; next }
+    /^size\./ {
+      over = !($1 in value) || value[$1] > $2
+      print $1, ($1 in value ? value[$1] : "is missing"), "of", $2, "bytes" (over ? ": TOO LARGE" : "")
+      bad = bad || over; n++
+    }
+    END { exit bad || !n }' - "$limits"
+}
+
+if [ -n "$limits" ]; then
+  figures | check
+elif [ -n "$table" ]; then figures | as_table; else figures; fi

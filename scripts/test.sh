@@ -83,6 +83,9 @@ if step matrix; then
   check_fails "control: what breaks the rules is noticed in each row" "^all noticed in [0-9]+ rows" tools/check_matrix.sh --plant
   check "each layer links with those below it only" tools/check_layers.sh
   check_fails "control: a layer that lacks another is noticed" "needs more" tools/check_layers.sh --plant
+  check "sizes: within their limits" scripts/size.sh --check
+  echo "size.armv7m.tiny.text 600 bytes" >build/limits
+  check_fails "control: what is too large is noticed" "TOO LARGE" scripts/size.sh --check build/limits
   check "headers as C++17 and alone" tools/check_headers.sh
   check_fails "control: a header that needs another one is noticed" "unknown type name|does not name a type" \
     tools/check_headers.sh --plant
@@ -118,9 +121,9 @@ if step valgrind; then
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
 fi
 # Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
-plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine'
+plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40:region 43:tiny'
 if step plant; then
-  for plant in $plants 20:pt 21:pt 22:pt 24:pt 30:pmm_zones; do
+  for plant in $plants 20:pt 21:pt 22:pt 24:pt 30:pmm_zones 41:region 42:region; do
     dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug
     setup "$dir" -Dplant="${plant%:*}" -Dvariants=debug
     ninja -C "$dir" "$program" >build/log-plant 2>&1 || not_ok "plant ${plant%:*}: build"

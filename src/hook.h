@@ -53,6 +53,11 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_RV64_TABLES 22 /* RISC-V: a split is flushed by address, which orders leaves only */
 #define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
 #define MM_PLANT_PT_REMAP    24 /* walker: maps where the TLB still has the old translation */
+/* Heaps for tiny systems: */
+#define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
+#define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
+#define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
+#define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
 #ifndef MM_PLANT
 #define MM_PLANT 0
 #endif

@@ -126,6 +126,16 @@
 #define MM_PAGE_SLOTS 14
 #endif
 
+/** Size classes of the region heap for each doubling: 4, 8, 16 or 32. More waste less memory: what a
+ *  request may miss is a part of that many. Each costs 4 bytes for each doubling in each region. */
+#ifndef MM_REGION_STEPS
+#if UINTPTR_MAX > 0xffffffffu
+#define MM_REGION_STEPS 32
+#else
+#define MM_REGION_STEPS 8
+#endif
+#endif
+
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
 #error "MM_FRAME_SHIFT: 8 to 16"
 #endif
@@ -161,5 +171,8 @@
 #endif
 #if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
 #error "MM_ZONES_MAX: 1 to 16"
+#endif
+#if MM_REGION_STEPS != 4 && MM_REGION_STEPS != 8 && MM_REGION_STEPS != 16 && MM_REGION_STEPS != 32
+#error "MM_REGION_STEPS: 4, 8, 16 or 32"
 #endif
 #endif
