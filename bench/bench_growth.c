@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames of ever larger machines, 16 MiB to 16 TiB of simulated memory. Only metadata is real: 9.2
+/* Page frames of ever larger machines, 16 MiB to 16 TiB of simulated memory. Only metadata is real: 9.1
  * bits a frame, 4.7 GiB at the end; it is filled with 0xa5 before mmlib sees it. On each machine a pair
  * of order 0, one of order 9, and memory (128 MiB of it at most) taken and given back in sequence. The
  * yardstick of a machine is the one of 16 MiB: both are there at once, and work in turn.

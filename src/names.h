@@ -38,6 +38,10 @@
 #define pmm_free_as          mm_priv_pmm_free_as
 #define pmm_refuse           mm_priv_pmm_refuse
 #define pmm_request_drain    mm_priv_pmm_request_drain
+#define pmm_side_get         mm_priv_pmm_side_get
+#define pmm_side_put         mm_priv_pmm_side_put
+#define pmm_sides            mm_priv_pmm_sides
+#define pmm_sort_virt        mm_priv_pmm_sort_virt
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
 #define slab_elsewhere       mm_priv_slab_elsewhere
 #define slab_find            mm_priv_slab_find

@@ -76,7 +76,7 @@ static void what_the_manager_costs_is_known(void **state)
 	show("  of which zones", sizeof(struct mm_zone) * MM_ZONES_MAX);
 	show("each range (struct mm_range)", sizeof(struct mm_range));
 	show("bytes of its frames", FRAMES);
-	assert_true(sizeof(struct mm_range) - sizeof(struct mm_buddy) <= 6 * sizeof(mm_paddr_t));
+	assert_true(sizeof(struct mm_range) - sizeof(struct mm_buddy) <= 8 * sizeof(uintptr_t));
 }
 
 int main(void)

@@ -125,11 +125,14 @@ struct mm_range {
 	uint8_t *bytes;        /**< @private one for each frame; encoding in src/pmm/frame.h */
 	unsigned char *virt;   /**< @private address of its first frame */
 	void **side;           /**< @private tables that upper layers keep, one for each
-	                            #MM_SIDE_FRAMES frames; NULL until one is needed */
+	                            #MM_SIDE_FRAMES frames, each NULL until it is needed; NULL: no heap
+	                            was made yet */
 	mm_pfn_t first;        /**< @private first frame */
 	mm_pfn_t last;         /**< @private last frame, inclusive */
 	uint32_t zone;         /**< @private index of its zone */
 	uint32_t next;         /**< @private index of the next range of its zone, or #MM_RANGE_NONE */
+	uint32_t by_virt;      /**< @private not of this range: index of the one that has its number if
+	                            they are counted by virtual address */
 };
 
 #define MM_RANGE_NONE 0xffffffffu /**< no range */
@@ -207,6 +210,9 @@ struct mm_pmm {
 	uint16_t top;               /**< @private the highest limit that has memory on some node */
 	uint16_t watched;           /**< @private some zone has watermarks */
 	uint32_t nnodes;            /**< @private nodes */
+	uint32_t heaps;             /**< @private heaps that are there */
+	uint32_t side_frames;       /**< @private frames of the block for arrays of side tables, */
+	mm_paddr_t sides;           /**< @private and where it is */
 };
 
 /** Frames of a zone, or of all. total = free + used + reserved, to the frame. */

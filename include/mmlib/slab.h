@@ -93,7 +93,8 @@ struct mm_heap {
  *  @param ncpus CPUs that may ever call, at least 1; CPU 0 gets its magazines now
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or ncpus 0
  *  @retval MM_E_STATE @p pmm is not set up
- *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines: as mm_page_alloc()
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines, or, with the first
+ *          heap, for an eighth of a bit for each frame of memory: as mm_page_alloc()
  *  @retval MM_E_NOTSUP frames of this size are too small for it
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs *
  *  caches)} */

@@ -49,14 +49,46 @@ static bool pmm_virt_in(const struct mm_range *r, const void *p, mm_pfn_t *pfn)
 	return frame <= r->last - r->first;
 }
 
+/* Range number i by virtual address; those that have none come last. */
+static struct mm_range *pmm_by_virt(const struct mm_pmm *pmm, uint32_t i)
+{
+	return &pmm->ranges[pmm->ranges[i].by_virt];
+}
+
+static uintptr_t pmm_virt_key(const struct mm_pmm *pmm, const struct mm_range *r)
+{
+	return zone_is_high(pmm, r->zone) ? UINTPTR_MAX : (uintptr_t)r->virt;
+}
+
+void pmm_sort_virt(struct mm_pmm *pmm)
+{
+	for (uint32_t i = 0; i < pmm->nranges; i++) {
+		uintptr_t key = pmm_virt_key(pmm, &pmm->ranges[i]);
+		uint32_t at = i;
+
+		for (; at > 0 && pmm_virt_key(pmm, pmm_by_virt(pmm, at - 1)) > key; at--)
+			pmm->ranges[at].by_virt = pmm->ranges[at - 1].by_virt;
+		pmm->ranges[at].by_virt = i;
+	}
+}
+
 struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn)
 {
+	uint32_t low = 0, high = pmm->nranges - 1;
+	struct mm_range *r;
+
 	if (pmm_virt_in(pmm->main, p, pfn))
 		return pmm->main;
-	for (uint32_t i = 0; i < pmm->nranges; i++)
-		if (!zone_is_high(pmm, pmm->ranges[i].zone) && pmm_virt_in(&pmm->ranges[i], p, pfn))
-			return &pmm->ranges[i];
-	return NULL;
+	while (low < high) { /* the last one that begins at or below p */
+		uint32_t mid = low + (high - low + 1) / 2;
+
+		if (pmm_virt_key(pmm, pmm_by_virt(pmm, mid)) > (uintptr_t)p)
+			high = mid - 1;
+		else
+			low = mid;
+	}
+	r = pmm_by_virt(pmm, low);
+	return !zone_is_high(pmm, r->zone) && pmm_virt_in(r, p, pfn) ? r : NULL;
 }
 
 static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)

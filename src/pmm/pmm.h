@@ -11,6 +11,9 @@
 
 /* Range that holds a frame, or NULL. */
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn);
+/* Ranges are there: note their order by virtual address, which a port may choose as it likes. As good as
+ * linear if addresses rise together. */
+void pmm_sort_virt(struct mm_pmm *pmm);
 /* Range and frame of an address that to_virt() gave, or NULL. */
 struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn);
 
@@ -22,6 +25,13 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte);
 /* Why a frame with this byte cannot be freed as a block. */
 enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte);
+
+/* Side tables that frames first to last can need: places in the array of their range. */
+size_t pmm_sides(mm_pfn_t first, mm_pfn_t last);
+/* One more who needs the arrays of side tables, and one less, who has emptied all places. MM_E_NOMEM,
+ * MM_E_AGAIN: there is no room, and nothing has changed. */
+enum mm_status pmm_side_get(struct mm_pmm *pmm);
+void pmm_side_put(struct mm_pmm *pmm);
 
 /* Put a block whose bytes are 00 into its buddy, and count it. */
 void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order);

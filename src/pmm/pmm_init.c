@@ -18,7 +18,7 @@
 #include "zone.h"
 #include "../checked.h"
 
-/* Frames of a hole whose metadata, 9.3 bits a frame, fills a frame. */
+/* Frames of a hole whose metadata, 9.1 bits a frame, fills a frame. */
 #define PMM_HOLE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / 8 * 7))
 #define PMM_META_ALIGN  16u
 
@@ -124,21 +124,21 @@ static size_t pmm_round(size_t bytes)
 	return (bytes + PMM_META_ALIGN - 1) & ~(size_t)(PMM_META_ALIGN - 1);
 }
 
-/* Side tables that frames first to last can need. */
-static size_t pmm_sides(mm_pfn_t first, mm_pfn_t last)
+/* Bytes of the array of side tables, which is in a range's metadata if there is a heap already. */
+static size_t pmm_side_bytes(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last)
 {
-	return (size_t)(last / MM_SIDE_FRAMES - first / MM_SIDE_FRAMES + 1);
+	return pmm->heaps ? pmm_round(pmm_sides(first, last) * sizeof(void *)) : 0;
 }
 
 /* Bytes of metadata for one range. False: too large for this machine. */
-static bool pmm_meta_size(mm_pfn_t first, mm_pfn_t last, size_t *out)
+static bool pmm_meta_size(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last, size_t *out)
 {
 	mm_pfn_t frames = last - first + 1;
 	size_t buddy = mm_buddy_size(first, frames), bytes;
 
 	if (buddy == 0 || frames > SIZE_MAX / 4)
 		return false;
-	bytes = pmm_round((size_t)frames) + pmm_round(pmm_sides(first, last) * sizeof(void *));
+	bytes = pmm_round((size_t)frames) + pmm_side_bytes(pmm, first, last);
 	if (!mm_add_size(bytes, buddy, &bytes) || bytes > SIZE_MAX - PMM_META_ALIGN)
 		return false;
 	*out = pmm_round(bytes);
@@ -156,10 +156,12 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 	*r = (struct mm_range){ .bytes = meta, .first = first, .last = last, .zone = zone };
 	if (!zone_is_high(pmm, zone))
 		r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
-	r->side = (void **)(void *)(meta + padded);
-	for (size_t i = 0; i < pmm_sides(first, last); i++)
-		r->side[i] = NULL;
-	meta += padded + pmm_round(pmm_sides(first, last) * sizeof(void *));
+	meta += padded;
+	if (pmm->heaps) {
+		r->side = (void **)(void *)meta;
+		__builtin_memset(meta, 0, pmm_side_bytes(pmm, first, last));
+		meta += pmm_side_bytes(pmm, first, last);
+	}
 	st = mm_buddy_init(&r->buddy, first, frames, meta, mm_buddy_size(first, frames));
 	MM_CHECK(pmm->port, st == MM_OK);
 	__builtin_memset(r->bytes, FRAME_RESERVED, padded);
@@ -246,7 +248,7 @@ static enum mm_status pmm_measure(const struct mm_pmm *pmm, const struct mm_memm
 
 	*plan = (struct pmm_plan){ 0 };
 	for (pmm_walk_start(&w, pmm, map, cfg->reach); pmm_walk_next(&w); plan->nranges++)
-		if (!pmm_meta_size(w.first, w.last, &one) ||
+		if (!pmm_meta_size(pmm, w.first, w.last, &one) ||
 		    !mm_add_size(plan->bytes, one, &plan->bytes))
 			return MM_E_NOMEM;
 	if (plan->nranges == 0 || cfg->spare_ranges > UINT32_MAX - plan->nranges ||
@@ -291,12 +293,13 @@ static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, mm_paddr_
 	size_t one = 0;
 
 	for (pmm_walk_start(&w, pmm, map, reach); pmm_walk_next(&w); pmm->nranges++) {
-		MM_CHECK(pmm->port, pmm_meta_size(w.first, w.last, &one)); /* N2 */
+		MM_CHECK(pmm->port, pmm_meta_size(pmm, w.first, w.last, &one)); /* N2 */
 		pmm_build_range(pmm, &pmm->ranges[pmm->nranges], w.first, w.last, w.zone, meta);
 		meta += one;
 	}
 	pmm_hand_over(pmm, map);
 	zone_link(pmm);
+	pmm_sort_virt(pmm);
 }
 
 enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struct mm_memmap *map,
@@ -334,11 +337,11 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 
 /* A part of a range to be added, within one zone: how many of its first frames its metadata takes.
  * */
-static enum mm_status pmm_part_meta(mm_pfn_t first, mm_pfn_t last, mm_pfn_t *frames)
+static enum mm_status pmm_part_meta(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last, mm_pfn_t *frames)
 {
 	size_t bytes;
 
-	if (!pmm_meta_size(first, last, &bytes))
+	if (!pmm_meta_size(pmm, first, last, &bytes))
 		return MM_E_NOMEM;
 	*frames = (mm_pfn_t)(((uint64_t)bytes + MM_FRAME_SIZE - 1) >> MM_FRAME_SHIFT);
 	return *frames > last - first ? MM_E_NOMEM : MM_OK;
@@ -364,7 +367,7 @@ static enum mm_status pmm_check_parts(const struct mm_pmm *pmm, mm_pfn_t first, 
 		enum mm_status st;
 
 		end = pmm_part_last(pmm, first, last, &zone);
-		st = zone_is_high(pmm, zone) ? MM_E_NOTSUP : pmm_part_meta(first, end, &meta);
+		st = zone_is_high(pmm, zone) ? MM_E_NOTSUP : pmm_part_meta(pmm, first, end, &meta);
 		if (st != MM_OK)
 			return st;
 		parts++;
@@ -391,7 +394,7 @@ static void pmm_add_part(struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last, uint
 {
 	struct mm_range *r = pmm_insert(pmm, first);
 	mm_pfn_t meta = 0;
-	enum mm_status st = pmm_part_meta(first, last, &meta);
+	enum mm_status st = pmm_part_meta(pmm, first, last, &meta);
 
 	MM_CHECK(pmm->port, st == MM_OK);
 	pmm_build_range(pmm, r, first, last, zone, mm_port_to_virt(pmm->port, mm_pfn_to_pa(first)));
@@ -429,5 +432,6 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 			break;
 	}
 	zone_link(pmm);
+	pmm_sort_virt(pmm);
 	return MM_OK;
 }

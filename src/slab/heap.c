@@ -65,9 +65,14 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 		return MM_E_NOTSUP;
 	if (!heap_cpus_order(pmm, ncpus, &order) || mm_hook_fail())
 		return MM_E_NOMEM;
-	st = pmm_alloc_as(pmm, order, 0, FRAME_META, &pa);
+	st = pmm_side_get(pmm);
 	if (st != MM_OK)
+		return st;
+	st = pmm_alloc_as(pmm, order, 0, FRAME_META, &pa);
+	if (st != MM_OK) {
+		pmm_side_put(pmm);
 		return st; /* E1 */
+	}
 	__builtin_memset(heap, 0, sizeof(*heap));
 	heap->pmm = pmm;
 	heap->cpus = mm_port_to_virt(pmm->port, pa);
@@ -208,7 +213,7 @@ static void heap_free_tables(struct mm_heap *heap)
 {
 	for (uint32_t i = 0; i < heap->pmm->nranges; i++) {
 		struct mm_range *r = &heap->pmm->ranges[i];
-		size_t n = (size_t)(r->last / MM_SIDE_FRAMES - r->first / MM_SIDE_FRAMES + 1);
+		size_t n = pmm_sides(r->first, r->last);
 
 		for (size_t t = 0; t < n; t++) {
 			void **table = r->side[t];
@@ -240,6 +245,7 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	pmm = heap->pmm;
 	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);
 	MM_CHECK(pmm->port, st == MM_OK);
+	pmm_side_put(pmm);
 	__builtin_memset(heap, 0, sizeof(*heap));
 	return MM_OK;
 }
