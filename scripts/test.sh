@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse \
+need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse linkchecker doxygen-awesome-css \
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
 
 mkdir -p build
@@ -147,8 +147,10 @@ fi
 if step docs; then
   check "spelling and licences" tools/check_text.sh
   check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
-  check "documentation: Doxygen has no warning" tools/check_docs.sh
-  check_fails "control: an undocumented function is noticed" "mm_planted" tools/check_docs.sh --plant
+  check "documentation: no warning, contexts of all functions, no dead link" tools/check_docs.sh
+  check_fails "control: an undocumented function is noticed" "mm_planted are not documented" tools/check_docs.sh --plant function
+  check_fails "control: a dead link and a function without a context are noticed" "(mm_planted: no context.*|nowhere.html)" \
+    tools/check_docs.sh --plant link
   check "performance document: it is what its data gives" tools/performance_doc.sh --check
   for what in figure plot data; do
     check_fails "control: its $what changed by hand is noticed" "is not what" tools/performance_doc.sh --plant $what

@@ -51,13 +51,15 @@ typedef uint8_t mm_word_t;
 #define MM_PFN_MAX ((mm_pfn_t)(MM_PADDR_MAX >> MM_FRAME_SHIFT))
 #endif
 
-/** First byte of a frame. @param pfn frame number @return its physical address */
+/** First byte of a frame. @param pfn frame number @return its physical address
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 static inline mm_paddr_t mm_pfn_to_pa(mm_pfn_t pfn)
 {
 	return (mm_paddr_t)pfn << MM_FRAME_SHIFT;
 }
 
-/** Frame of an address. @param pa physical address @return the frame it lies in */
+/** Frame of an address. @param pa physical address @return the frame it lies in
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 static inline mm_pfn_t mm_pa_to_pfn(mm_paddr_t pa)
 {
 	return (mm_pfn_t)(pa >> MM_FRAME_SHIFT);

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What each layer exports to a kernel and what it needs from outside, as its objects tell: a page in
+# Markdown. Compiled for this machine as a kernel does it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+layers() { awk -v want="${1-}" -v what="$2" -f tools/layers.awk src/layers; }
+
+layers '' files | xargs -P "$(nproc)" -I{} sh -c \
+  'gcc -std=c11 -O2 -ffreestanding -fno-pic -Iinclude -Isrc -c "src/$1" -o "$0/$(echo "$1" | tr / _).o"' "$out" {}
+objects() { sed "s|/|_|g; s|^|$out/|; s|$|.o|"; }
+public=$({
+  grep -ohE '\bmm_[a-z0-9_]+\(' include/mmlib/*.h | tr -d '('
+  for format in $(grep -ohE 'MM_PT_DECLARE\(mm_[a-z0-9_]+' include/mmlib/*.h | sed 's/.*(//'); do
+    grep -ohE 'name##_[a-z_]+' include/mmlib/pt.h | sed "s/name##/$format/"
+  done
+} | sort -u)
+
+cat <<'END'
+# Symbols
+<!-- SPDX-License-Identifier: MIT -->
+
+What each layer (`src/layers`) exports, and what it needs from outside when it is linked with the layers
+it needs. No layer has writable data. Other architectures need the same, but for helpers of the ARM
+ABI (`__aeabi_mem*`; ARMv6-M also has no shifts and multiplications of 64 bits).
+
+| layer | needs from the kernel | exports |
+|---|---|---|
+END
+for layer in $(layers '' layers); do
+  mapfile -t own < <(layers "$layer" own | objects)
+  mapfile -t all < <(layers "$layer" files | objects)
+  needs=$(nm -P -g "${all[@]}" | awk '$2 == "U" { need[$1] } $2 ~ /^[A-TV-Z]$/ { have[$1] }
+    END { for (s in need) if (!(s in have)) print "`" s "`" }' | sort | tr '\n' ' ')
+  exports=$(nm -P -g "${own[@]}" | awk '$2 ~ /^[A-TV-Z]$/ { print $1 }' | sort |
+    comm -12 - <(echo "$public") | sed 's/.*/`&`/' | tr '\n' ' ')
+  echo "| $layer | ${needs:-nothing} | $exports |"
+done
