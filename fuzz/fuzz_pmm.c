@@ -127,6 +127,7 @@ static enum mm_status expect_free(const struct model *m, unsigned frame, unsigne
 
 static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned a)
 {
+	int zone = (a & 3) < 3 ? (int)(a & 3) : 2; /* the highest that is allowed */
 	uint32_t flags = (a & 3) < 3 ? MM_ALLOC_ZONE(a & 3) : 0;
 	bool table = (a & 12) == 12;
 	mm_paddr_t pa = 1;
@@ -138,15 +139,14 @@ static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsign
 	if (st == MM_OK) {
 		unsigned f = (unsigned)(mm_pa_to_pfn(pa) - BASE);
 
-		MUST(!flags || !(flags >> 24) || zone_of(f) <= (int)(flags >> 24) - 1);
+		MUST(zone_of(f) <= zone);
 		model_own(m, f, order, table);
 		return;
 	}
 	MUST(pa == 1);
 	MUST(order > pmm->max_order
 		     ? st == MM_E_INVAL
-		     : st == MM_E_NOMEM &&
-			       !model_fits(m, order, flags >> 24 ? (int)(flags >> 24) - 1 : 2));
+		     : st == MM_E_NOMEM && !model_fits(m, order, zone));
 }
 
 /* Is this block free? All of it is in one zone then: ranges end there. */
@@ -312,6 +312,8 @@ static bool op_release(struct mm_pmm *pmm, struct mm_memmap *map, struct model *
 	return true;
 }
 
+#include "pmm_ranges.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
@@ -345,7 +347,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	model_check(&m, &pmm);
 	first = pmm_state_hash(&pmm);
 	for (in++, n--; n >= 3; in += 3, n -= 3) {
-		switch (in[0] % 10) {
+		switch (in[0] % 14) {
 		case 0:
 		case 1:
 		case 2:
@@ -376,6 +378,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		case 9:
 			released |= op_release(&pmm, &map, &m, 0, in[1],
 					       in[2] < in[1] ? FRAMES - 1 : in[2], in[0] / 10u);
+			break;
+		case 10:
+			op_contig(&pmm, &m, in[0] / 14u + (in[1] & 15), in[1], in[2]);
+			break;
+		case 11:
+			op_range(&pmm, &m, in[1], in[2] % 40);
+			break;
+		case 12:
+		case 13:
+			op_free_range(&pmm, &m, in[1], in[2] % 40);
 			break;
 		default:
 			op_free(&pmm, &m, in[1] + (in[2] == 255 ? FRAMES : 0), in[2] % 40);

@@ -24,6 +24,10 @@
 #define magazine_release     mm_priv_magazine_release
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
+#define pmm_byte             mm_priv_pmm_byte
+#define pmm_check_at         mm_priv_pmm_check_at
+#define pmm_check_flags      mm_priv_pmm_check_flags
+#define pmm_claim            mm_priv_pmm_claim
 #define pmm_close_hands      mm_priv_pmm_close_hands
 #define pmm_cpu_any_of       mm_priv_pmm_cpu_any_of
 #define pmm_cpu_detach_all   mm_priv_pmm_cpu_detach_all
@@ -34,8 +38,11 @@
 #define pmm_cpu_push         mm_priv_pmm_cpu_push
 #define pmm_cpu_verify       mm_priv_pmm_cpu_verify
 #define pmm_find             mm_priv_pmm_find
+#define pmm_find_pa          mm_priv_pmm_find_pa
 #define pmm_find_virt        mm_priv_pmm_find_virt
 #define pmm_free_as          mm_priv_pmm_free_as
+#define pmm_from_hands       mm_priv_pmm_from_hands
+#define pmm_hands_serve      mm_priv_pmm_hands_serve
 #define pmm_refuse           mm_priv_pmm_refuse
 #define pmm_request_drain    mm_priv_pmm_request_drain
 #define pmm_side_get         mm_priv_pmm_side_get
@@ -43,6 +50,8 @@
 #define pmm_sides            mm_priv_pmm_sides
 #define pmm_sort_virt        mm_priv_pmm_sort_virt
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
+#define pmm_to_buddy_range   mm_priv_pmm_to_buddy_range
+#define pmm_zero             mm_priv_pmm_zero
 #define slab_elsewhere       mm_priv_slab_elsewhere
 #define slab_find            mm_priv_slab_find
 #define slab_put             mm_priv_slab_put

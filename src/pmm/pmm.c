@@ -34,8 +34,8 @@ struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 	return &pmm->ranges[low];
 }
 
-/* Range that holds an address; its frame number may have fewer bits than the address. */
-static struct mm_range *pmm_find_pa(const struct mm_pmm *pmm, mm_paddr_t pa)
+/* Its frame number may have fewer bits than the address. */
+struct mm_range *pmm_find_pa(const struct mm_pmm *pmm, mm_paddr_t pa)
 {
 	return pa >> MM_FRAME_SHIFT > MM_PFN_MAX ? NULL : pmm_find(pmm, mm_pa_to_pfn(pa));
 }
@@ -91,7 +91,7 @@ struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t
 	return !zone_is_high(pmm, r->zone) && pmm_virt_in(r, p, pfn) ? r : NULL;
 }
 
-static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
+enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
 {
 	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC |
 			       MM_ALLOC_NODE_EXACT | MM_ALLOC_EMERGENCY | MM_ALLOC_HIGH |
@@ -105,7 +105,7 @@ static enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, 
 	return MM_OK;
 }
 
-static void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 {
 	size_t bytes = (size_t)MM_FRAME_SIZE << order;
 
@@ -137,6 +137,15 @@ void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned
 
 	pmm_count(pmm, r->zone, (uintptr_t)1 << order); /* M3 */
 	st = mm_buddy_free(&r->buddy, pfn, order);
+	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
+}
+
+void pmm_to_buddy_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count)
+{
+	enum mm_status st;
+
+	pmm_count(pmm, r->zone, (uintptr_t)count); /* M3 */
+	st = mm_buddy_free_range(&r->buddy, first, count);
 	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
 }
 
@@ -201,21 +210,20 @@ static bool pmm_none_moved(const struct mm_pmm *pmm, uint32_t refills)
 	return mm_atomic_load_acquire(&pmm->refills) == refills;
 }
 
-/* Nothing was found: empty all hands and look again. */
-static enum mm_status pmm_from_hands(struct mm_pmm *pmm, const struct zone_want *want,
-				     unsigned order, uint32_t flags, mm_pfn_t *pfn)
+enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t flags,
+			      enum mm_status (*attempt)(struct mm_pmm *, void *), void *what)
 {
 	uint32_t refills = mm_atomic_load_acquire(&pmm->refills);
 	enum mm_status empty = pmm_empty_hands(pmm, flags);
-	enum mm_status st = pmm_from_zones(pmm, want, order, pfn);
+	enum mm_status st = attempt(pmm, what); /* it may have come back meanwhile, too */
 
-	if (st == MM_E_NOMEM && (empty != MM_OK || !pmm_none_moved(pmm, refills)))
+	if ((st == MM_E_NOMEM || st == MM_E_BUSY) &&
+	    (empty != MM_OK || !pmm_none_moved(pmm, refills)))
 		st = MM_E_AGAIN;
 	return st;
 }
 
-/* May some CPU have frames at hand that this request could take? */
-static bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want)
+bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want)
 {
 	struct zone_walk walk;
 	uint32_t zone;
@@ -226,21 +234,38 @@ static bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *wa
 	return false;
 }
 
+/* A block of an order, wherever there is one. */
+struct pmm_block {
+	const struct zone_want *want;
+	unsigned order;
+	mm_pfn_t pfn;
+};
+
+static enum mm_status pmm_try_zones(struct mm_pmm *pmm, void *what)
+{
+	struct pmm_block *block = what;
+
+	return pmm_from_zones(pmm, block->want, block->order, &block->pfn);
+}
+
 /* Not at hand: from this CPU's range, then from wherever there is a block. */
 static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 			       mm_pfn_t *pfn)
 {
 	struct zone_want want = zone_want(pmm, flags);
+	struct pmm_block block = { &want, order, 0 };
 	enum mm_status st;
 
 	if (pmm_cpu_pop(pmm, zone_best(pmm, &want), order, byte, pfn))
 		return MM_OK;
-	st = pmm_from_zones(pmm, &want, order, pfn);
+	st = pmm_try_zones(pmm, &block);
 	if (st != MM_OK && pmm_hands_serve(pmm, &want))
-		st = pmm_from_hands(pmm, &want, order, flags, pfn);
-	if (st == MM_OK)
-		frame_store(pmm_find(pmm, *pfn), *pfn, byte);
-	return st;
+		st = pmm_from_hands(pmm, flags, pmm_try_zones, &block);
+	if (st != MM_OK)
+		return st;
+	*pfn = block.pfn;
+	frame_store(pmm_find(pmm, *pfn), *pfn, byte);
+	return MM_OK;
 }
 
 /* Frames were taken or freed in the slow way, this one among them. */
@@ -280,7 +305,7 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 	return MM_OK;
 }
 
-static unsigned pmm_byte(unsigned order, uint32_t flags)
+unsigned pmm_byte(unsigned order, uint32_t flags)
 {
 	return flags & MM_ALLOC_TABLE ? FRAME_TABLE : FRAME_HEAD + order;
 }
@@ -312,36 +337,50 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 	return MM_OK;
 }
 
-/* Take a block by its address; some of it may be at hand. */
-static enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn,
-				unsigned order, uint32_t flags)
-{
-	enum mm_status st = mm_buddy_alloc_at(&r->buddy, pfn, order), empty = MM_OK;
-	uint32_t refills;
+/* Frames by their address. */
+struct pmm_place {
+	struct mm_range *r;
+	mm_pfn_t first, count;
+};
 
-	if (st != MM_E_BUSY || !pmm->ncpus)
-		return st;
-	refills = mm_atomic_load_acquire(&pmm->refills);
-	if (pmm_any_at_hand(pmm))
-		empty = pmm_empty_hands(pmm, flags);
-	st = mm_buddy_alloc_at(&r->buddy, pfn, order); /* it may have come back meanwhile */
-	if (st == MM_E_BUSY && (empty != MM_OK || !pmm_none_moved(pmm, refills)))
-		st = MM_E_AGAIN;
+static enum mm_status pmm_try_place(struct mm_pmm *pmm, void *what)
+{
+	const struct pmm_place *place = what;
+	enum mm_status st = mm_buddy_alloc_range(&place->r->buddy, place->first, place->count);
+
+	if (st == MM_OK)
+		pmm_count(pmm, place->r->zone, (uintptr_t)0 - (uintptr_t)place->count); /* M3 */
 	return st;
 }
 
-enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, uint32_t flags)
+enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count,
+			 uint32_t flags)
 {
-	mm_pfn_t pfn = mm_pa_to_pfn(pa);
-	struct mm_range *r;
-	enum mm_status st;
+	struct pmm_place place = { r, first, count };
+	enum mm_status st = pmm_try_place(pmm, &place);
 
+	if (st == MM_E_BUSY && pmm->ncpus) /* some of it may be at hand */
+		st = pmm_from_hands(pmm, flags, pmm_try_place, &place);
+	return st;
+}
+
+/* May these flags go with an address? */
+enum mm_status pmm_check_at(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
+{
 	if (!pmm || zone_in_flags(flags) || zone_node_in_flags(flags) ||
 	    flags & (MM_ALLOC_NODE_EXACT | MM_ALLOC_HIGH | MM_ALLOC_EMERGENCY))
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	st = pmm_check_flags(pmm, order, flags);
+	return pmm_check_flags(pmm, order, flags);
+}
+
+enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, uint32_t flags)
+{
+	mm_pfn_t pfn = mm_pa_to_pfn(pa);
+	enum mm_status st = pmm_check_at(pmm, order, flags);
+	struct mm_range *r;
+
 	if (st != MM_OK)
 		return st;
 	if (pa & ((MM_FRAME_SIZE << order) - 1))
@@ -349,10 +388,9 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	r = pmm_find_pa(pmm, pa);
 	if (!r || order > mm_buddy_max_order(&r->buddy))
 		return MM_E_FOREIGN;
-	st = pmm_claim(pmm, r, pfn, order, flags);
+	st = pmm_claim(pmm, r, pfn, (mm_pfn_t)1 << order, flags);
 	if (st != MM_OK)
 		return st;
-	pmm_count(pmm, r->zone, (uintptr_t)0 - ((uintptr_t)1 << order)); /* M3 */
 	pmm_mark(r, pfn, order, pmm_byte(order, flags));
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, pa, order);

@@ -14,6 +14,8 @@ struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn);
 /* Ranges are there: note their order by virtual address, which a port may choose as it likes. As good as
  * linear if addresses rise together. */
 void pmm_sort_virt(struct mm_pmm *pmm);
+/* Range that holds an address, or NULL. */
+struct mm_range *pmm_find_pa(const struct mm_pmm *pmm, mm_paddr_t pa);
 /* Range and frame of an address that to_virt() gave, or NULL. */
 struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t *pfn);
 
@@ -32,9 +34,28 @@ size_t pmm_sides(mm_pfn_t first, mm_pfn_t last);
  * MM_E_AGAIN: there is no room, and nothing has changed. */
 enum mm_status pmm_side_get(struct mm_pmm *pmm);
 void pmm_side_put(struct mm_pmm *pmm);
+/* Are these right? The second asks for pmm too, and for what goes with an address. */
+enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags);
+enum mm_status pmm_check_at(const struct mm_pmm *pmm, unsigned order, uint32_t flags);
+/* Byte of the head of a block that flags ask for. */
+unsigned pmm_byte(unsigned order, uint32_t flags);
+/* Contents of a block are zero. */
+void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
+
+/* Take frames by their address, and count them. MM_E_BUSY: some are not free, nor at hand. */
+enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count,
+			 uint32_t flags);
+/* An attempt failed: empty all hands and try again. The failure is exact then, or MM_E_AGAIN. */
+enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t flags,
+			      enum mm_status (*attempt)(struct mm_pmm *, void *), void *what);
+/* May some CPU have frames at hand that this request could take? */
+struct zone_want;
+bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want);
 
 /* Put a block whose bytes are 00 into its buddy, and count it. */
 void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned order);
+/* The same with any number of frames. */
+void pmm_to_buddy_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count);
 
 /* Change what a zone's buddies hold. */
 static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames)

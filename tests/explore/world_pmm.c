@@ -3,6 +3,7 @@
 #include "../pmm_state.h"
 #include "explore.h"
 #include "pmm/pmm.h"
+#include <mmlib/range.h>
 #include "world_pmm.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +29,9 @@ uint64_t sim_hash(uint64_t hash, const void *data, size_t bytes)
 	return hash;
 }
 
-static mm_pfn_t held_frames(const struct op *held)
+static mm_pfn_t frames_of(const struct op *op)
 {
-	return held->count ? held->count : (mm_pfn_t)1 << held->order;
+	return op->count ? op->count : (mm_pfn_t)1 << op->order;
 }
 
 /* A manager over all of ram. With `held`, boot holds some of it back. */
@@ -47,7 +48,7 @@ static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entrie
 		   "map");
 	for (unsigned i = 0; held && i < 8 && s->held[i].kind; i++)
 		world_must(mm_memmap_take(map, BASE + (s->held[i].pfn << MM_FRAME_SHIFT),
-					  held_frames(&s->held[i]) << MM_FRAME_SHIFT, MM_MEM_LOADER,
+					  frames_of(&s->held[i]) << MM_FRAME_SHIFT, MM_MEM_LOADER,
 					  NULL) == MM_OK,
 			   "held");
 	world_must(mm_pmm_init(ex_pmm, s->flags & SCN_RUN_ON ? &ex_port_run_on : &ex_port, map,
@@ -111,6 +112,24 @@ static void release(struct slot *slot, struct record *r)
 			   (unsigned long long)frames);
 }
 
+/* A block; or, with a count, so many frames. */
+static enum mm_status take(const struct op *op, mm_paddr_t *pa)
+{
+	if (op->kind == OP_ALLOC)
+		return op->count ? mm_page_alloc_contig(ex_pmm, op->count, op->flags, NULL, pa)
+				 : mm_page_alloc(ex_pmm, op->order, op->flags, pa);
+	return op->count ? mm_page_alloc_range(ex_pmm, *pa, op->count, op->flags)
+			 : mm_page_alloc_at(ex_pmm, *pa, op->order, op->flags);
+}
+
+static enum mm_status give(const struct slot *slot)
+{
+	mm_paddr_t pa = mm_pfn_to_pa(slot->first);
+
+	return slot->order == 99 ? mm_page_free_range(ex_pmm, pa, slot->count)
+				 : mm_page_free(ex_pmm, pa, slot->order);
+}
+
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
@@ -119,18 +138,17 @@ static void run(const struct op *op, struct record *r)
 	switch (op->kind) {
 	case OP_ALLOC:
 	case OP_ALLOC_AT:
-		r->st = op->kind == OP_ALLOC ? mm_page_alloc(ex_pmm, op->order, op->flags, &pa)
-					     : mm_page_alloc_at(ex_pmm, pa, op->order, op->flags);
+		r->st = take(op, &pa);
 		if (r->st == MM_OK) {
 			if (pa < BASE || ex->map[mm_pa_to_pfn(pa) - base] == MAP_TAKEN)
 				ex_violate("got a frame that is not free: %#llx",
 					   (unsigned long long)pa);
-			world_got(r, mm_pa_to_pfn(pa), (mm_pfn_t)1 << op->order, op->order);
+			world_got(r, mm_pa_to_pfn(pa), frames_of(op), op->count ? 99 : op->order);
 		}
 		break;
 	case OP_FREE:
 		world_giving(r, slot);
-		r->st = mm_page_free(ex_pmm, mm_pfn_to_pa(slot->first), slot->order);
+		r->st = give(slot);
 		if (r->st != MM_OK)
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
@@ -183,7 +201,7 @@ static void setup(const struct scenario *s)
 		ncpus++;
 	world_pmm_make(s, ncpus < 2 ? 2 : ncpus);
 	for (unsigned i = 0; i < 8 && s->held[i].kind; i++)
-		ex->slot[i] = (struct slot){ base + s->held[i].pfn, held_frames(&s->held[i]), 0,
+		ex->slot[i] = (struct slot){ base + s->held[i].pfn, frames_of(&s->held[i]), 0,
 					     true, true };
 	world_pre(s, run);
 	for (unsigned i = 0; i < EX_SLOTS; i++)
@@ -230,9 +248,7 @@ static void finish(const struct scenario *s)
 		struct slot *slot = &ex->slot[i];
 
 		if (slot->live)
-			world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(slot->first), slot->order) ==
-					   MM_OK,
-				   "free of what is left");
+			world_must(give(slot) == MM_OK, "free of what is left");
 	}
 	for (unsigned i = 0; i < neaten; i++)
 		world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(eaten[i]), 0) == MM_OK,
