@@ -99,7 +99,7 @@ static inline void model_destroy(struct model *m)
 static inline void model_take_books(struct model_area *a, struct mm_region *r)
 {
 	a->books = (unsigned char *)(&r->next + 1);
-	a->books_bytes = r->origin + REGION_GRAIN - REGION_HEAD - (uintptr_t)a->books;
+	a->books_bytes = r->origin - (uintptr_t)a->books;
 	a->first = malloc(a->books_bytes);
 	memcpy(a->first, a->books, a->books_bytes);
 }

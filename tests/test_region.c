@@ -337,7 +337,7 @@ static void the_most_that_is_told_can_be_had(void **state)
 	model_destroy(&m);
 }
 
-/* Where a class is several sizes wide. */
+/* Where a class is several sizes wide, and no larger one has a block. */
 static void a_block_of_the_same_class_is_taken_only_if_it_is_enough(void **state)
 {
 	size_t small = 4 * MM_REGION_STEPS * G - 4, large = small + G;
@@ -352,10 +352,13 @@ static void a_block_of_the_same_class_is_taken_only_if_it_is_enough(void **state
 	take(&m, 0, 1);
 	q = take(&m, 0, large);
 	take(&m, 0, 1);
+	take(&m, 0, most(&m)); /* all the rest */
 	give(&m, p);
-	assert_ptr_not_equal(take(&m, 0, large), p);
+	assert_int_equal(most(&m), small);
+	must(model_alloc(&m, 0, large)); /* refused */
+	assert_int_equal(m.nblocks, 4);
 	give(&m, q);
-	assert_ptr_equal(take(&m, 0, large), q); /* freed last: it is asked first */
+	assert_ptr_equal(take(&m, 0, large), q); /* freed last: it is asked */
 	assert_ptr_equal(take(&m, 0, small), p);
 	must(model_empty(&m));
 	model_destroy(&m);

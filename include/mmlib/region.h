@@ -65,10 +65,10 @@ MM_NODISCARD enum mm_status mm_region_remove(struct mm_region_heap *heap, void *
 
 /** Allocate a block, and say why not.
  *
- *  A region is asked for a block of the same size class (1 / #MM_REGION_STEPS of a doubling wide) that was
- *  freed last, then for one of any larger class. So a request may fail although one block, of those that
- *  are less than a class larger, would just do: that is the price for never searching. With an
- *  alignment of more than #MM_REGION_ALIGN it asks for as much more.
+ *  A region is asked for the block of the request's size class (1 / #MM_REGION_STEPS of a doubling wide) that
+ *  was freed last, then for one of any larger class. So a request may fail although another block of its
+ *  own class would just do: that is the price for never searching. With an alignment of more than
+ *  #MM_REGION_ALIGN it asks for as much more.
  *  @param heap heap @param align bytes, a power of two, 0 for #MM_REGION_ALIGN @param size bytes
  *  @param[out] out the block, not zeroed, written only on #MM_OK
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, or an alignment that is no power of two

@@ -14,7 +14,8 @@
  *              The bitmap `out` tells where blocks begin that are allocated. Nothing that a caller wrote
  *              can make a pointer look like a block that it is not.
  * Search       the first block of the request's own class, if it is enough, else any block of the
- *              lowest larger class that has one: all of those are enough.
+ *              lowest larger class that has one: all of those are enough. (To ask larger classes
+ *              first saves a branch, and costs memory.)
  * Invariants   R1 sizes of blocks add up to `grains`; none is below LEAST.
  *              R2 a block is allocated, its bit in `out` set and FREE clear, or free, and the reverse.
  *              R3 no two neighbours are free; PREV_FREE tells of the one before, and only then its
@@ -28,6 +29,9 @@
 
 /* Lists */
 
+/* Which lists are empty, and whether there is a next block in one, nobody can foresee: a branch would be
+ * taken wrongly half of the time. So bits are set that are set, and what has no next writes to block 0. */
+
 /* Block i becomes a free one of this size, the block before it is allocated: R3, R4, R5. */
 static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
 {
@@ -35,37 +39,42 @@ static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
 	region_word *block = region_block(r, i), *after = region_block(r, i + size);
 
 	block[-1] = size << 2 | REGION_FREE;
-	block[0] = head;
-	block[1] = 0;
+	block[REGION_PREV] = 0;
+	block[REGION_NEXT] = head;
 	after[-2] = size;
 	after[-1] |= REGION_PREV_FREE;
+	region_block(r, head)[REGION_PREV] = i;
 	r->list[class] = i;
-	if (head) {
-		region_block(r, head)[1] = i;
-	} else {
-		r->some[class / 32] |= (uint32_t)1 << class % 32;
-		r->words |= (uint32_t)1 << class / 32;
-	}
+	r->some[class / 32] |= (uint32_t)1 << class % 32;
+	r->words |= (uint32_t)1 << class / 32;
+}
+
+/* The first block of the list of this size leaves it: R4, R5. */
+static inline void region_pop(struct mm_region *r, uint32_t next, uint32_t size)
+{
+	uint32_t class = region_class(size), word = class / 32, some;
+
+	region_block(r, next)[REGION_PREV] = 0;
+	r->list[class] = next;
+	some = r->some[word] & ~((uint32_t)!next << class % 32);
+	r->some[word] = some;
+	r->words &= ~((uint32_t)!some << word);
 }
 
 /* A free block of this size leaves its list: R4, R5. */
 static void region_unlink(struct mm_region *r, const region_word *block, uint32_t size)
 {
-	uint32_t next = block[0], prev = block[1], class;
+	uint32_t next = block[REGION_NEXT], prev = block[REGION_PREV];
 
-	if (next)
-		region_block(r, next)[1] = prev;
-	if (prev) {
-		region_block(r, prev)[0] = next;
+	if (prev == 0) {
+		region_pop(r, next, size);
 		return;
 	}
-	class = region_class(size);
-	r->list[class] = next;
-	if (!next && !(r->some[class / 32] &= ~((uint32_t)1 << class % 32)))
-		r->words &= ~((uint32_t)1 << class / 32);
+	region_block(r, prev)[REGION_NEXT] = next;
+	region_block(r, next)[REGION_PREV] = prev;
 }
 
-/* A free block of at least this size, 0 if none is found. */
+/* A free block of at least this size, the first of its list; 0 if none is found. */
 static uint32_t region_find(const struct mm_region *r, uint32_t size)
 {
 	uint32_t class, word, bits, i;
@@ -160,7 +169,7 @@ static void *region_alloc_aligned(struct mm_region_heap *heap, uint32_t size, ui
 		if (!i)
 			continue;
 		have = region_size(region_block(r, i));
-		region_unlink(r, region_block(r, i), have);
+		region_pop(r, region_block(r, i)[REGION_NEXT], have);
 		gap = region_gap(region_block(r, i), align);
 		if (gap && !MM_PLANTED(MM_PLANT_REGION_GAP))
 			region_link(r, i, gap);
@@ -410,7 +419,7 @@ enum mm_status mm_region_add(struct mm_region_heap *heap, void *memory, size_t b
 	if (*at)
 		return MM_E_EXIST;
 	books = region_books((uint32_t)(bytes / REGION_GRAIN), &classes);
-	first = pad + books + REGION_HEAD;
+	first = pad + books + REGION_GRAIN; /* of block 0 */
 	first += (0 - (base + first)) & (REGION_GRAIN - 1);
 	if (first > bytes || (bytes - first) / REGION_GRAIN < REGION_LEAST)
 		return MM_E_NOSPC;

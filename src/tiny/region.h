@@ -21,6 +21,10 @@
 #define REGION_FREE      1u
 #define REGION_PREV_FREE 2u
 
+/* Links of a free block. Who has none has 0, and block 0 has a word to write to: this one. */
+#define REGION_PREV 0
+#define REGION_NEXT 1
+
 /* Words inside memory that has another type when it is allocated. */
 typedef uint32_t __attribute__((__may_alias__)) region_word;
 

@@ -88,12 +88,12 @@ static bool region_any_free(const struct mm_region *r, uint32_t i)
 static bool region_linked(const struct mm_region *r, uint32_t i)
 {
 	const region_word *block = region_block(r, i);
-	uint32_t next = block[0], prev = block[1];
+	uint32_t next = block[REGION_NEXT], prev = block[REGION_PREV];
 
-	if (next && (!region_any_free(r, next) || region_block(r, next)[1] != i))
+	if (next && (!region_any_free(r, next) || region_block(r, next)[REGION_PREV] != i))
 		return false;
 	if (prev)
-		return region_any_free(r, prev) && region_block(r, prev)[0] == i;
+		return region_any_free(r, prev) && region_block(r, prev)[REGION_NEXT] == i;
 	return r->list[region_class(region_size(block))] == i;
 }
 
@@ -130,7 +130,7 @@ static uint32_t region_count_list(const struct mm_region *r, uint32_t class, uin
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = r->list[class]; i; i = region_block(r, i)[0], n++) {
+	for (uint32_t i = r->list[class]; i; i = region_block(r, i)[REGION_NEXT], n++) {
 		if (n == most || !region_any_free(r, i) ||
 		    region_class(region_size(region_block(r, i))) != class)
 			return most + 1;
