@@ -5,8 +5,8 @@
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
-#     --instructions count instructions (page and slab: of the pairs; pt: of each page) under callgrind:
-#                    the same in each run
+#     --instructions count instructions (page and slab: of the pairs; tiny: of the longest calls; pt: of
+#                    each page) under callgrind: the same in each run
 #     --quick        hardly any slices: shows that all works; times mean nothing
 #     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
@@ -53,7 +53,7 @@ if [ -n "$count" ]; then
   need_packages valgrind
   runs=1
   often=1
-  [ ${#groups[@]} -gt 0 ] || groups=(page slab pt)
+  [ ${#groups[@]} -gt 0 ] || groups=(page slab tiny pt)
 fi
 [ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
 need_packages "$compiler"
@@ -185,10 +185,23 @@ count_run_pt() {
 }
 
 build_tiny() {
-  echo "bench: mmlib has no heap for tiny systems yet: no figures tiny.…" >&2
+  local placements="16 32 48"
+  program call tiny 1 work_tiny.c
 }
 run_tiny() { # RUN
-  true
+  local pads=('' -16 -32 -48)
+  "$dir/bench_tiny-call-l1${pads[$1 % 4]}"
+  [ "$1" -lt "$runs" ] || return 0
+  resident tiny.rss_ratio "$dir/bench_tiny-call-l1"
+}
+count_build_tiny() {
+  build_tiny
+}
+count_run_tiny() {
+  local work
+  for work in alloc free; do
+    instructions tiny.worst_$work.instructions "$dir/bench_tiny-call-l1" count $work || return
+  done
 }
 
 # What a loop of a few cycles costs depends on where in its cache lines its code lies (up to twice as
