@@ -347,7 +347,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	model_check(&m, &pmm);
 	first = pmm_state_hash(&pmm);
 	for (in++, n--; n >= 3; in += 3, n -= 3) {
-		switch (in[0] % 14) {
+		switch (in[0] % 16) {
 		case 0:
 		case 1:
 		case 2:
@@ -380,10 +380,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 					       in[2] < in[1] ? FRAMES - 1 : in[2], in[0] / 10u);
 			break;
 		case 10:
-			op_contig(&pmm, &m, in[0] / 14u + (in[1] & 15), in[1], in[2]);
+			op_contig(&pmm, &m, in[0] / 16u + (in[1] & 15), in[1], in[2]);
 			break;
 		case 11:
 			op_range(&pmm, &m, in[1], in[2] % 40);
+			break;
+		case 14:
+			op_alloc_bulk(&pmm, &m, in[1] % 5, in[2] % 33, in[1] / 5u);
+			break;
+		case 15:
+			op_free_bulk(&pmm, &m, in[1], in[2] % 5, in[2] / 5u);
 			break;
 		case 12:
 		case 13:

@@ -130,3 +130,57 @@ static void op_free_range(struct mm_pmm *pmm, struct model *m, unsigned frame, u
 	model_own_run(m, head, frame - head);
 	model_own_run(m, frame + count, end - frame - count);
 }
+
+/* Many blocks at once. */
+static void op_alloc_bulk(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned n,
+			  unsigned zone)
+{
+	int z = zone % 4 < 3 ? (int)(zone % 4) : 2;
+	mm_paddr_t pa[32];
+	size_t got = 77;
+	enum mm_status st = mm_page_alloc_bulk(
+		pmm, order, zone % 4 < 3 ? MM_ALLOC_ZONE(zone % 4) : 0, pa, n, &got);
+
+	if (n == 0 || order > pmm->max_order) {
+		MUST(st == MM_E_INVAL && got == 77);
+		return;
+	}
+	MUST(st == MM_OK ? got > 0 && got <= n : st == MM_E_NOMEM && got == 77);
+	for (size_t i = 0; st == MM_OK && i < got; i++) {
+		unsigned f = (unsigned)(mm_pa_to_pfn(pa[i]) - BASE);
+
+		MUST(f < FRAMES && zone_of(f) <= z);
+		model_own(m, f, order, false);
+	}
+	MUST((st == MM_OK && got == n) || !model_fits(m, order, z));
+}
+
+/* Those of an order from a frame on; with a fault: one of them twice, or a frame that is no such block. */
+static void op_free_bulk(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order,
+			 unsigned fault)
+{
+	uint64_t before = pmm_state_hash(pmm);
+	enum mm_status st, want = MM_OK;
+	unsigned at[32], n = 0;
+	mm_paddr_t pa[32];
+
+	for (; n < 30 && frame < FRAMES; frame++)
+		if (m->owner[frame] == HEAD && m->order[frame] == order)
+			at[n++] = frame;
+	if (fault & 1 && n) {
+		at[n] = fault & 2 ? at[n / 2] : fault;
+		n++;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		pa[i] = pa_of(at[i]);
+		if (want == MM_OK)
+			want = expect_free(m, at[i], order);
+		for (unsigned k = 0; k < i && want == MM_OK; k++)
+			want = at[k] == at[i] ? MM_E_DOUBLE_FREE : MM_OK;
+	}
+	st = mm_page_free_bulk(pmm, order, pa, n);
+	MUST(st == want);
+	for (unsigned i = 0; st == MM_OK && i < n; i++)
+		model_disown(m, at[i]);
+	MUST(st == MM_OK || pmm_state_hash(pmm) == before);
+}

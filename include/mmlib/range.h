@@ -73,5 +73,33 @@ MM_NODISCARD enum mm_status mm_page_alloc_range(struct mm_pmm *pmm, mm_paddr_t p
  *  block; cost: O(log ranges + orders + blocks)\, as
  *  mm_buddy_free_range()} */
 MM_NODISCARD enum mm_status mm_page_free_range(struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);
+
+/** Allocate many blocks of an order at once: whole words of the bitmap, a compare-and-swap each.
+ *  As many as there are, at most @p n: what memory is left is the caller's then, and he may give it back with
+ *  mm_page_free_bulk(). So there is nothing to undo, and nobody else is told that memory is used up by
+ *  what is then given back.
+ *  @param pmm manager @param order log2 of the frames of each
+ *  @param flags as mm_page_alloc() @param[out] out first byte of each, room for @p n; written up to @p got
+ *  @param n how many are wanted @param[out] got how many there are, only on #MM_OK
+ *  @retval MM_OK one or more; less than @p n only if the next one had no memory
+ *  @retval MM_E_NOMEM, MM_E_AGAIN as mm_page_alloc(): none
+ *  @retval MM_E_INVAL NULL, n 0, or as mm_page_alloc() @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(n + ranges)\,
+ *  O(CPUs) before there are too few\, and the frames if they are to be zeroed} */
+MM_NODISCARD enum mm_status mm_page_alloc_bulk(struct mm_pmm *pmm, unsigned order, uint32_t flags,
+					       mm_paddr_t *out, size_t n, size_t *got);
+
+/** Free many blocks of an order at once: all of them or none. Neighbours in the array whose bits share a
+ *  word go back together.
+ *  @param pmm manager @param order log2 of the frames of each, as allocated
+ *  @param pa first byte of each, as allocated @param n how many; 0 does nothing
+ *  @retval MM_OK done
+ *  @retval MM_E_DOUBLE_FREE the first wrong one is free, or twice in the array
+ *  @retval MM_E_ORDER, MM_E_ALIGN, MM_E_FOREIGN, MM_E_OWNER what is wrong with the first wrong one, as
+ *          mm_page_free()
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(n log ranges)} */
+MM_NODISCARD enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order,
+					      const mm_paddr_t *pa, size_t n);
 MM_END_DECLS
 #endif
