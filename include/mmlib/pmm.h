@@ -455,6 +455,24 @@ MM_NODISCARD enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone,
 MM_NODISCARD enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone,
 					       mm_pfn_t *blocks, unsigned norders);
 
+/** Describe memory in lines of text: for each zone its frames, and its free blocks of each order as
+ *  `order*count`; then a map, where each line begins with its address, and runs of frames of one class are
+ *  the class's letter and their number (mm_frame_letter(); a letter alone is one frame):
+ *
+ *      zone NORMAL of node 0: 1022 frames
+ *        993 free, 17 used, 12 reserved
+ *        free blocks: 0*3 1*1 5*2 8*3
+ *      0x0000000000100000: R U4 .3 T U12 .990 M11
+ *
+ *  Takes no locks and changes nothing, so it may run in a panic, while others stand in the middle of a
+ *  call.
+ *  @param pmm manager; NULL or before mm_pmm_init(): there is nothing to tell
+ *  @param line called with each line, at most 79 characters without a newline; NULL: the port's `log`
+ *  @param ctx first argument of @p line; with NULL the port's
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
+ *  cost: O(frames)} */
+void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *text), void *ctx);
+
 /** Check all invariants: buddies whole, bytes and bitmaps agree, counters right, ranges sorted.
  *  @param pmm manager that nobody else is using
  *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
