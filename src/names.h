@@ -58,6 +58,7 @@
 #define slab_release         mm_priv_slab_release
 #define slab_take            mm_priv_slab_take
 #define zone_admits          mm_priv_zone_admits
+#define zone_allows          mm_priv_zone_allows
 #define zone_at              mm_priv_zone_at
 #define zone_best            mm_priv_zone_best
 #define zone_build           mm_priv_zone_build
@@ -68,6 +69,7 @@
 #define zone_link            mm_priv_zone_link
 #define zone_of_node         mm_priv_zone_of_node
 #define zone_plan            mm_priv_zone_plan
+#define zone_refills         mm_priv_zone_refills
 #define zone_surplus         mm_priv_zone_surplus
 #define zone_walk_next       mm_priv_zone_walk_next
 #define zone_walk_start      mm_priv_zone_walk_start

@@ -271,6 +271,23 @@ static void what_is_held_back_is_not_got_through_hands(void **state)
 	assert_int_equal(mm_page_alloc(&pmm, 0, flags | MM_ALLOC_EMERGENCY, &pa), MM_E_NOMEM);
 }
 
+static void what_is_at_hand_of_other_nodes_is_no_reason_to_wait(void **state)
+{
+	(void)state;
+	uint32_t flags = MM_ALLOC_NODE(1) | MM_ALLOC_NODE_EXACT;
+	mm_paddr_t pa = 0;
+
+	begin();
+	leave(0);
+	(void)page(0);
+	assert_true(at_hand(0) > 0); /* frames of node 0 */
+	sim_cpu = 1;
+	assert_int_equal(mm_page_alloc(&pmm, 0, flags, &pa), MM_E_NOMEM);
+	assert_int_equal(mm_page_alloc(&pmm, 0, flags | MM_ALLOC_ATOMIC, &pa), MM_E_NOMEM);
+	assert_int_equal(mm_page_alloc_at(&pmm, AT(BASE + FRAMES), 0, 0), MM_E_BUSY);
+	assert_int_equal(pmm.cpus[0].drain, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -284,6 +301,7 @@ int main(void)
 		TEST(frames_at_hand_elsewhere_are_asked_for),
 		TEST(the_last_frames_are_fetched_from_other_cpus),
 		TEST(what_is_held_back_is_not_got_through_hands),
+		TEST(what_is_at_hand_of_other_nodes_is_no_reason_to_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,7 @@ struct mm_zone {
 	uint32_t node;         /**< @private its node */
 	uint32_t first_range;  /**< @private index of its first range, or #MM_RANGE_NONE */
 	uint32_t pressure;     /**< @private #mm_pressure, atomic */
+	uint32_t refills;      /**< @private how often a CPU began to take blocks to its hands, atomic */
 } __attribute__((__aligned__(MM_ZONE_ALIGN)));
 
 /** Highest order that a CPU keeps blocks of at hand: a large page where a frame is 4 KiB. */
@@ -198,7 +199,6 @@ struct mm_pmm {
 	uint32_t max_ranges;        /**< @private */
 	uint32_t ncpus;             /**< @private */
 	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
-	uint32_t refills;           /**< @private how often a CPU began to take blocks to its hands */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone *zones;      /**< @private of node 0 by limit, of node 1 by limit, ..., named ones */
 	const struct mm_zone_cfg *cfg; /**< @private the kernel's zones */

@@ -153,7 +153,7 @@ enum mm_status mm_page_alloc_contig(struct mm_pmm *pmm, mm_pfn_t frames, uint32_
 	c.want = zone_want(pmm, flags);
 	st = contig_try(pmm, &c);
 	if (st != MM_OK && pmm_hands_serve(pmm, &c.want))
-		st = pmm_from_hands(pmm, flags, contig_try, &c);
+		st = pmm_from_hands(pmm, &c.want, flags, contig_try, &c);
 	if (st != MM_OK)
 		return st;
 	contig_own(pmm, c.r, c.first, frames, flags);

@@ -182,7 +182,6 @@ static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want 
 		if (!zone_admits(pmm, want, zone, (mm_pfn_t)1 << order))
 			continue;
 		st = pmm_from_zone(pmm, zone, order, pfn);
-
 		if (st == MM_OK)
 			return MM_OK;
 		if (st == MM_E_AGAIN)
@@ -191,34 +190,32 @@ static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want 
 	return result;
 }
 
-/* Make all CPUs give back what they have at hand (H4). MM_E_AGAIN: some still have. */
-static enum mm_status pmm_empty_hands(struct mm_pmm *pmm, uint32_t flags)
+/* Make all CPUs give back what they have at hand (H4). MM_E_AGAIN: some still have frames that this request
+ * could take. */
+static enum mm_status pmm_empty_hands(struct mm_pmm *pmm, const struct zone_want *want,
+				      uint32_t flags)
 {
 	(void)pmm_cpu_drain(pmm);
-	if (!pmm_any_at_hand(pmm))
+	if (!pmm_any_at_hand(pmm, want))
 		return MM_OK;
-	if (!(flags & (MM_ALLOC_ATOMIC | MM_ALLOC_NO_RETRY)))
-		return mm_pmm_drain(pmm);
-	if (!(flags & MM_ALLOC_NO_RETRY))
+	if (flags & MM_ALLOC_NO_RETRY)
+		return MM_E_AGAIN;
+	if (flags & MM_ALLOC_ATOMIC)
 		pmm_request_drain(pmm);
-	return MM_E_AGAIN;
+	else if (mm_pmm_drain(pmm) == MM_OK)
+		return MM_OK;
+	return pmm_any_at_hand(pmm, want) ? MM_E_AGAIN : MM_OK;
 }
 
-/* Was no frame moved to a hand since refills was read? */
-static bool pmm_none_moved(const struct mm_pmm *pmm, uint32_t refills)
-{
-	return mm_atomic_load_acquire(&pmm->refills) == refills;
-}
-
-enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t flags,
+enum mm_status pmm_from_hands(struct mm_pmm *pmm, const struct zone_want *want, uint32_t flags,
 			      enum mm_status (*attempt)(struct mm_pmm *, void *), void *what)
 {
-	uint32_t refills = mm_atomic_load_acquire(&pmm->refills);
-	enum mm_status empty = pmm_empty_hands(pmm, flags);
+	uint32_t refills = zone_refills(pmm, want);
+	enum mm_status empty = pmm_empty_hands(pmm, want, flags);
 	enum mm_status st = attempt(pmm, what); /* it may have come back meanwhile, too */
 
 	if ((st == MM_E_NOMEM || st == MM_E_BUSY) &&
-	    (empty != MM_OK || !pmm_none_moved(pmm, refills)))
+	    (empty != MM_OK || zone_refills(pmm, want) != refills))
 		st = MM_E_AGAIN;
 	return st;
 }
@@ -260,7 +257,7 @@ static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flag
 		return MM_OK;
 	st = pmm_try_zones(pmm, &block);
 	if (st != MM_OK && pmm_hands_serve(pmm, &want))
-		st = pmm_from_hands(pmm, flags, pmm_try_zones, &block);
+		st = pmm_from_hands(pmm, &want, flags, pmm_try_zones, &block);
 	if (st != MM_OK)
 		return st;
 	*pfn = block.pfn;
@@ -356,11 +353,12 @@ static enum mm_status pmm_try_place(struct mm_pmm *pmm, void *what)
 enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count,
 			 uint32_t flags)
 {
+	const struct zone_want here = { .named = r->zone, .high = true }; /* and no other zone */
 	struct pmm_place place = { r, first, count };
 	enum mm_status st = pmm_try_place(pmm, &place);
 
 	if (st == MM_E_BUSY && pmm->ncpus) /* some of it may be at hand */
-		st = pmm_from_hands(pmm, flags, pmm_try_place, &place);
+		st = pmm_from_hands(pmm, &here, flags, pmm_try_place, &place);
 	return st;
 }
 

@@ -45,11 +45,11 @@ void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
 /* Take frames by their address, and count them. MM_E_BUSY: some are not free, nor at hand. */
 enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t count,
 			 uint32_t flags);
+struct zone_want; /* zone.h: what a request may take from */
 /* An attempt failed: empty all hands and try again. The failure is exact then, or MM_E_AGAIN. */
-enum mm_status pmm_from_hands(struct mm_pmm *pmm, uint32_t flags,
+enum mm_status pmm_from_hands(struct mm_pmm *pmm, const struct zone_want *want, uint32_t flags,
 			      enum mm_status (*attempt)(struct mm_pmm *, void *), void *what);
 /* May some CPU have frames at hand that this request could take? */
-struct zone_want;
 bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want);
 
 /* Put a block whose bytes are 00 into its buddy, and count it. */
@@ -76,8 +76,8 @@ void pmm_cpu_detach_all(struct mm_pmm *pmm);
 /* Frames at hand on a CPU; and are its hands as they should be? */
 mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
 bool pmm_cpu_verify(const struct mm_page_cpu *cpu);
-/* Does any CPU have frames at hand? */
-bool pmm_any_at_hand(const struct mm_pmm *pmm);
+/* Does any CPU have frames at hand? With `want`: frames of a zone that such a request may take from. */
+bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want);
 /* Ask all CPUs that have frames at hand to give them back at their next call; ask those of a zone to keep
  * none for now. */
 void pmm_request_drain(struct mm_pmm *pmm);

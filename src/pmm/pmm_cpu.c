@@ -22,7 +22,7 @@
  *              H4 memory is not reported as used up while blocks are at hand anywhere: before a
  *                 failure own blocks are given back, then those of others. A CPU that is inside may
  *                 have blocks on their way to its hands, so `busy` counts as having some; and who
- *                 begins to take some counts it in pmm->refills first, so that a search which they
+ *                 begins to take some counts it in its zone's refills first, so that a search which they
  *                 were taken away from knows.
  *              H5 limit <= span, and room is 0 without a range: an offset that passes is one of the
  *                 range.
@@ -167,7 +167,7 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 	cpu->hand[h].end = cpu->hand[h].bottom + (cpu->range ? room : 0); /* H5 */
 	if (room == 0)
 		return;
-	mm_atomic_add(&pmm->refills, 1u); /* H4 */
+	mm_atomic_add(&pmm->zones[cpu->zone].refills, 1u); /* H4 */
 	if (cpu->range) {
 		if (cpu_refill_here(pmm, cpu, h) || h != 0)
 			return;
@@ -300,11 +300,21 @@ bool pmm_cpu_any_of(const struct mm_pmm *pmm, uint32_t zone)
 	return false;
 }
 
-bool pmm_any_at_hand(const struct mm_pmm *pmm)
+bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want)
 {
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (cpu_holds(&pmm->cpus[i]))
+	uint32_t zone = ZONE_NONE; /* of the CPU before: most are of the same */
+	bool serves = !want;
+
+	for (uint32_t i = 0; i < pmm->ncpus; i++) {
+		const struct mm_page_cpu *cpu = &pmm->cpus[i];
+
+		if (want && cpu->zone != zone) {
+			zone = cpu->zone;
+			serves = zone_allows(pmm, want, zone);
+		}
+		if (serves && cpu_holds(cpu))
 			return true;
+	}
 	return false;
 }
 
@@ -341,7 +351,7 @@ enum mm_status mm_pmm_drain(struct mm_pmm *pmm)
 	for (uint32_t i = 0; pmm->port->run_on && i < pmm->ncpus; i++)
 		if (cpu_holds(&pmm->cpus[i]))
 			pmm->port->run_on(pmm->port->ctx, i, cpu_drain_here, pmm);
-	return pmm_any_at_hand(pmm) ? MM_E_AGAIN : MM_OK;
+	return pmm_any_at_hand(pmm, NULL) ? MM_E_AGAIN : MM_OK;
 }
 
 void mm_pmm_cpu_idle(struct mm_pmm *pmm)

@@ -263,7 +263,7 @@ static void zone_link_ranges(struct mm_pmm *pmm)
 
 		r->next = pmm->zones[r->zone].first_range;
 		pmm->zones[r->zone].first_range = i;
-		if (limit < pmm->nlimits && limit > pmm->top)
+		if (limit < pmm->nlimits && limit > pmm->top && pmm->zones[r->zone].total)
 			pmm->top = (uint16_t)limit;
 	}
 }
@@ -371,7 +371,7 @@ static uint32_t zone_walk_nth(const struct zone_walk *walk)
 /* Has this zone memory of a kind that the request may use? */
 static bool zone_serves(const struct zone_walk *walk, uint32_t zone)
 {
-	return walk->pmm->zones[zone].first_range != MM_RANGE_NONE &&
+	return walk->pmm->zones[zone].total != 0 &&
 	       (walk->want->high || !zone_is_high(walk->pmm, zone));
 }
 
@@ -405,6 +405,27 @@ uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want)
 
 	zone_walk_start(&walk, pmm, want);
 	return zone_walk_next(&walk, &zone) ? zone : ZONE_NONE;
+}
+
+bool zone_allows(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone)
+{
+	struct zone_walk walk;
+	uint32_t z;
+
+	for (zone_walk_start(&walk, pmm, want); zone_walk_next(&walk, &z);)
+		if (z == zone)
+			return true;
+	return false;
+}
+
+uint32_t zone_refills(const struct mm_pmm *pmm, const struct zone_want *want)
+{
+	struct zone_walk walk;
+	uint32_t z, sum = 0;
+
+	for (zone_walk_start(&walk, pmm, want); zone_walk_next(&walk, &z);)
+		sum += mm_atomic_load_acquire(&pmm->zones[z].refills);
+	return sum;
 }
 
 /* Could this request have been served by memory that fewer need? */

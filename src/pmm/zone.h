@@ -89,6 +89,10 @@ void zone_walk_start(struct zone_walk *walk, const struct mm_pmm *pmm,
 bool zone_walk_next(struct zone_walk *walk, uint32_t *zone);
 /* The first of them, or ZONE_NONE. */
 uint32_t zone_best(const struct mm_pmm *pmm, const struct zone_want *want);
+/* Is it one of them? */
+bool zone_allows(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone);
+/* How often CPUs began to take blocks of these zones to their hands. */
+uint32_t zone_refills(const struct mm_pmm *pmm, const struct zone_want *want);
 /* May this request take so many frames of the buddies of a zone that it came to? (Z5) */
 bool zone_admits(const struct mm_pmm *pmm, const struct zone_want *want, uint32_t zone,
 		 mm_pfn_t frames);
