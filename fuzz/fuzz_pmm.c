@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz the physical memory manager against a map of owners.
  *
- * The input is a boot map and a list of operations. After each operation: what the model says of
- * every frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes, and a
- * refused operation has left the state hash as it was. What is given back after boot is usable in
+ * The input is a machine (pmm_zones.h), a boot map and a list of operations. After each operation: what
+ * the model says of every frame is what mm_page_info() says, accounting is exact, mm_pmm_verify() passes,
+ * and a refused operation has left the state hash as it was. What is allocated comes from the best zone
+ * that has it to spare, and pressure is told when it changes. What is given back after boot is usable in
  * the map too, entry by entry. At the end everything is freed and the hash is that of the start,
  * unless memory was given back: then the model says it all, since mm_buddy_verify() allows only one
  * way to record it. */
@@ -12,23 +13,14 @@
 #include <mmlib/early.h>
 #include <mmlib/pmm.h>
 #include "../tests/pmm_state.h"
-
-#define FRAMES     256u
-#define BASE       ((mm_pfn_t)0x40)
-#define MUST(cond) ((cond) ? (void)0 : abort())
+#include "pmm_zones.h"
 
 enum owner { NONE, FREE, HEAD, TAIL, TABLE, META, RESERVED, BAD };
 
 struct model {
 	unsigned char owner[FRAMES], order[FRAMES];
-	unsigned char type[FRAMES]; /* what the map calls it; 0: nothing */
-	mm_pfn_t total[3];          /* RAM frames of each zone */
-};
-
-static const struct mm_zone_cfg zones[] = {
-	{ .name = "A", .last = ((mm_paddr_t)(BASE + 50) << MM_FRAME_SHIFT) - 1 },
-	{ .name = "B", .last = ((mm_paddr_t)(BASE + 128) << MM_FRAME_SHIFT) - 1 },
-	{ .name = "C", .last = MM_PADDR_MAX },
+	unsigned char type[FRAMES];    /* what the map calls it; 0: nothing */
+	mm_pfn_t total[MACHINE_ZONES]; /* RAM frames of each zone */
 };
 
 static mm_paddr_t pa_of(unsigned frame)
@@ -36,14 +28,23 @@ static mm_paddr_t pa_of(unsigned frame)
 	return mm_pfn_to_pa(BASE + frame);
 }
 
-static int zone_of(unsigned frame)
+static unsigned zone_of(unsigned frame)
 {
-	return frame < 50 ? 0 : frame < 128 ? 1 : 2;
+	return machine.zone[frame < FRAMES ? frame : FRAMES - 1];
+}
+
+static mm_pfn_t model_free_in(const struct model *m, unsigned zone)
+{
+	mm_pfn_t free = 0;
+
+	for (unsigned f = 0; f < FRAMES; f++)
+		free += m->owner[f] == FREE && zone_of(f) == zone;
+	return free;
 }
 
 static void model_check(const struct model *m, const struct mm_pmm *pmm)
 {
-	mm_pfn_t used[3] = { 0 }, free[3] = { 0 };
+	mm_pfn_t used[MACHINE_ZONES] = { 0 }, free[MACHINE_ZONES] = { 0 };
 	struct mm_pmm_stats s;
 	struct mm_frame_run run;
 
@@ -64,12 +65,14 @@ static void model_check(const struct model *m, const struct mm_pmm *pmm)
 			m->owner[f] == HEAD || m->owner[f] == TAIL || m->owner[f] == TABLE;
 		free[zone_of(f)] += m->owner[f] == FREE;
 	}
-	for (int z = 0; z < 3; z++) {
-		MUST(mm_pmm_stats(pmm, z, &s) == MM_OK);
+	for (unsigned z = 0; z < machine.nzones; z++) {
+		MUST(mm_pmm_stats(pmm, (int)z, &s) == MM_OK);
+		MUST(s.node == machine_node_of(z) && s.pressure == machine.level[z] &&
+		     s.min == machine.cfg[machine_cfg_of(z)].min);
 		MUST(s.used == used[z] && s.free == free[z] && s.total == m->total[z] &&
 		     s.total == s.free + s.used + s.reserved);
 	}
-	MUST(mm_pmm_verify(pmm) == MM_OK);
+	MUST(mm_pmm_verify(pmm) == MM_OK && machine_silent());
 }
 
 static void model_own(struct model *m, unsigned frame, unsigned order, bool table)
@@ -90,20 +93,53 @@ static void model_disown(struct model *m, unsigned frame)
 	m->order[frame] = 0;
 }
 
-/* Is an aligned block of this order free anywhere in zones 0 to z? */
-static bool model_fits(const struct model *m, unsigned order, int z)
+/* Is this block free? All of it is in one zone then: ranges end there. */
+static bool model_free(const struct model *m, unsigned frame, unsigned order)
 {
-	for (unsigned f = 0; f + (1u << order) <= FRAMES; f++) {
-		unsigned i = 0;
+	unsigned i = 0;
 
-		if ((BASE + f) % (1u << order) || zone_of(f) > z)
-			continue;
-		while (i < 1u << order && m->owner[f + i] == FREE && zone_of(f + i) == zone_of(f))
-			i++;
-		if (i == 1u << order)
+	while (i < 1u << order && frame + i < FRAMES && m->owner[frame + i] == FREE &&
+	       zone_of(frame + i) == zone_of(frame))
+		i++;
+	return i == 1u << order;
+}
+
+/* Is an aligned block of this order free in this zone? */
+static bool model_fits(const struct model *m, unsigned zone, const void *what)
+{
+	unsigned order = *(const unsigned *)what;
+
+	for (unsigned f = 0; f + (1u << order) <= FRAMES; f++)
+		if ((BASE + f) % (1u << order) == 0 && zone_of(f) == zone &&
+		    model_free(m, f, order))
 			return true;
-	}
 	return false;
+}
+
+/* The zone that must serve a request for so many frames, as far as `fits` says that it has such; or -1:
+ * used up. */
+static int model_zone(const struct model *m, const struct request *r, unsigned frames,
+		      bool (*fits)(const struct model *, unsigned zone, const void *what),
+		      const void *what)
+{
+	uint32_t top = 0;
+	int best = -1, zone = -1;
+
+	for (unsigned z = 0; z < machine.nzones; z++)
+		if (machine_cfg_of(z) < machine.nlimits && m->total[z] && machine_cfg_of(z) > top)
+			top = machine_cfg_of(z);
+	for (unsigned z = 0; z < machine.nzones; z++) {
+		int rank = request_rank(r, z);
+		mm_pfn_t leaves = request_leaves(r, z, top);
+
+		if (rank < 0 || (best >= 0 && rank > best) ||
+		    (leaves && model_free_in(m, z) < leaves + frames) || !fits(m, z, what))
+			continue;
+		MUST(rank != best);
+		best = rank;
+		zone = (int)z;
+	}
+	return zone;
 }
 
 static enum mm_status expect_free(const struct model *m, unsigned frame, unsigned order)
@@ -125,39 +161,38 @@ static enum mm_status expect_free(const struct model *m, unsigned frame, unsigne
 	}
 }
 
-static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned a)
+static void op_alloc(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned a, unsigned b)
 {
-	int zone = (a & 3) < 3 ? (int)(a & 3) : 2; /* the highest that is allowed */
-	uint32_t flags = (a & 3) < 3 ? MM_ALLOC_ZONE(a & 3) : 0;
-	bool table = (a & 12) == 12;
+	struct request r = { .zone = a % 8 < machine.ncfg ? (int)(a % 8) : -1,
+			     .node = (int)(a / 8 % 4) - 1 };
+	bool table = (b & 7) == 7;
+	uint64_t before = pmm_state_hash(pmm);
 	mm_paddr_t pa = 1;
 	enum mm_status st;
+	int zone = -1;
 
+	r.flags = (a & 32 ? MM_ALLOC_NODE_EXACT : 0) | (a & 64 ? MM_ALLOC_EMERGENCY : 0) |
+		  (a & 128 ? MM_ALLOC_HIGH : 0) | (b & 8 ? MM_ALLOC_NO_RETRY : 0) |
+		  (b & 16 ? MM_ALLOC_ZERO : 0);
 	if (table)
-		order = 0, flags |= MM_ALLOC_TABLE;
-	st = mm_page_alloc(pmm, order, flags, &pa);
+		order = 0, r.flags |= MM_ALLOC_TABLE;
+	if (r.node < (int)machine.nodes)
+		zone = model_zone(m, &r, 1u << order, model_fits, &order);
+	st = mm_page_alloc(pmm, order, request_flags(&r), &pa);
+	if (r.node >= (int)machine.nodes || order > pmm->max_order ||
+	    (table && r.flags & MM_ALLOC_HIGH))
+		MUST(st == MM_E_INVAL);
+	else
+		MUST(st == (zone < 0 ? MM_E_NOMEM : MM_OK));
 	if (st == MM_OK) {
 		unsigned f = (unsigned)(mm_pa_to_pfn(pa) - BASE);
 
-		MUST(zone_of(f) <= zone);
+		MUST(f < FRAMES && zone_of(f) == (unsigned)zone);
 		model_own(m, f, order, table);
-		return;
+		machine_watch((unsigned)zone, model_free_in(m, (unsigned)zone));
+	} else {
+		MUST(pa == 1 && pmm_state_hash(pmm) == before);
 	}
-	MUST(pa == 1);
-	MUST(order > pmm->max_order
-		     ? st == MM_E_INVAL
-		     : st == MM_E_NOMEM && !model_fits(m, order, zone));
-}
-
-/* Is this block free? All of it is in one zone then: ranges end there. */
-static bool model_free(const struct model *m, unsigned frame, unsigned order)
-{
-	unsigned i = 0;
-
-	while (i < 1u << order && frame + i < FRAMES && m->owner[frame + i] == FREE &&
-	       zone_of(frame + i) == zone_of(frame))
-		i++;
-	return i == 1u << order;
 }
 
 static void op_alloc_at(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
@@ -173,10 +208,12 @@ static void op_alloc_at(struct mm_pmm *pmm, struct model *m, unsigned frame, uns
 		MUST(st == MM_OK);
 	else
 		MUST(st == MM_E_BUSY || st == MM_E_FOREIGN);
-	if (st == MM_OK)
+	if (st == MM_OK) {
 		model_own(m, frame, order, false);
-	else
+		machine_watch(zone_of(frame), model_free_in(m, zone_of(frame)));
+	} else {
 		MUST(pmm_state_hash(pmm) == before);
+	}
 }
 
 static void op_free(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned order)
@@ -185,10 +222,12 @@ static void op_free(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigne
 	enum mm_status st = mm_page_free(pmm, pa_of(frame), order);
 
 	MUST(st == expect_free(m, frame, order));
-	if (st == MM_OK)
+	if (st == MM_OK) {
 		model_disown(m, frame);
-	else
+		machine_watch(zone_of(frame), model_free_in(m, zone_of(frame)));
+	} else {
 		MUST(pmm_state_hash(pmm) == before);
+	}
 }
 
 static void op_free_table(struct mm_pmm *pmm, struct model *m, unsigned frame)
@@ -200,10 +239,12 @@ static void op_free_table(struct mm_pmm *pmm, struct model *m, unsigned frame)
 	if (frame < FRAMES && (m->owner[frame] == HEAD || m->owner[frame] == TABLE))
 		want = m->owner[frame] == TABLE ? MM_OK : MM_E_OWNER;
 	MUST(st == want);
-	if (st == MM_OK)
+	if (st == MM_OK) {
 		model_disown(m, frame);
-	else
+		machine_watch(zone_of(frame), model_free_in(m, zone_of(frame)));
+	} else {
 		MUST(pmm_state_hash(pmm) == before);
+	}
 }
 
 static void free_all(struct mm_pmm *pmm, struct model *m)
@@ -322,11 +363,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	struct mm_memmap map;
 	struct mm_pmm pmm;
 	struct model m;
-	const struct mm_pmm_cfg cfg = { .zones = zones,
-					.nzones = 3,
-					.spare_ranges = 2,
-					.reach = ((mm_paddr_t)(BASE + FRAMES) << MM_FRAME_SHIFT) -
-						 1 };
+	struct mm_pmm_cfg cfg;
 	uint64_t first;
 	bool released = false;
 
@@ -334,6 +371,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		return 0;
 	if (!sim.host)
 		sim_init(&sim, pa_of(0), (size_t)FRAMES << MM_FRAME_SHIFT);
+	sim.port.pressure = machine_pressure;
+	machine_set_up(in[0] / 8);
+	cfg = machine_cfg();
 	MUST(mm_memmap_init(&map, entries, 64) == MM_OK);
 	for (unsigned k = in[0] % 8 + 1; k && n >= 4; k--, in += 3, n -= 3)
 		MUST(mm_memmap_add(&map, pa_of(in[1]),
@@ -351,7 +391,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		case 0:
 		case 1:
 		case 2:
-			op_alloc(&pmm, &m, in[1] % 10, in[2]);
+			op_alloc(&pmm, &m, in[1] % 10, in[2], in[0] / 16u);
 			break;
 		case 3:
 			op_alloc_at(&pmm, &m, in[1], in[2] % 10);

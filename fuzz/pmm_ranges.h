@@ -26,50 +26,74 @@ static bool model_run_free(const struct model *m, unsigned frame, unsigned count
 	return true;
 }
 
-/* The lowest place for `count` frames in the highest zone at or below z that has one; FRAMES: none. */
-static unsigned model_place(const struct model *m, unsigned count, int z,
-			    const struct mm_page_limits *w)
-{
-	for (; z >= 0; z--)
-		for (unsigned f = 0; f + count <= FRAMES; f++) {
-			mm_paddr_t first = pa_of(f), last = pa_of(f + count) - 1;
+/* So many frames, within limits. */
+struct run_wanted {
+	unsigned count;
+	struct mm_page_limits w;
+};
 
-			if (zone_of(f) == z && first >= w->low && last <= w->high &&
-			    first % w->align == 0 &&
-			    (!w->boundary || first / w->boundary == last / w->boundary) &&
-			    model_run_free(m, f, count))
-				return f;
-		}
+/* The lowest place for them in a zone; FRAMES: none. */
+static unsigned model_place(const struct model *m, unsigned zone, const struct run_wanted *run)
+{
+	const struct mm_page_limits *w = &run->w;
+
+	for (unsigned f = 0; f + run->count <= FRAMES; f++) {
+		mm_paddr_t first = pa_of(f), last = pa_of(f + run->count) - 1;
+
+		if (zone_of(f) == zone && first >= w->low && last <= w->high &&
+		    first % w->align == 0 &&
+		    (!w->boundary || first / w->boundary == last / w->boundary) &&
+		    model_run_free(m, f, run->count))
+			return f;
+	}
 	return FRAMES;
+}
+
+static bool model_run_fits(const struct model *m, unsigned zone, const void *what)
+{
+	return model_place(m, zone, what) != FRAMES;
+}
+
+/* Frames of a zone were taken or freed. */
+static void model_watch(const struct model *m, unsigned frame)
+{
+	machine_watch(zone_of(frame), model_free_in(m, zone_of(frame)));
 }
 
 static void op_contig(struct mm_pmm *pmm, struct model *m, unsigned count, unsigned where,
 		      unsigned zone)
 {
-	struct mm_page_limits w = { pa_of(where) + (where & 3 ? 0 : 1), MM_PADDR_MAX,
-				    MM_FRAME_SIZE << (zone >> 2 & 3), 0 };
-	int z = zone % 4 < 3 ? (int)(zone % 4) : 2;
+	struct run_wanted run = { count,
+				  { pa_of(where) + (where & 3 ? 0 : 1), MM_PADDR_MAX,
+				    MM_FRAME_SIZE << (zone >> 2 & 3), 0 } };
+	const struct request r = { zone % 4 < 3 ? (int)(zone % 4) : -1,
+				   where % machine.nodes == 0 ? -1 : 1,
+				   where & 8 ? MM_ALLOC_EMERGENCY : 0 };
+	struct mm_page_limits *w = &run.w;
 	uint64_t before = pmm_state_hash(pmm);
 	mm_paddr_t pa = 1;
 	enum mm_status st;
 	unsigned want;
+	int from;
 
 	if (zone & 0x10)
-		w.boundary = MM_FRAME_SIZE << (zone >> 5);
+		w->boundary = MM_FRAME_SIZE << (zone >> 5);
 	if (zone & 0x80)
-		w.high = w.low + (mm_paddr_t)count * 3 * MM_FRAME_SIZE - (where & 1);
-	st = mm_page_alloc_contig(pmm, count, zone % 4 < 3 ? MM_ALLOC_ZONE(zone % 4) : 0, &w, &pa);
-	if (count == 0 || (w.boundary && w.boundary < (mm_paddr_t)count * MM_FRAME_SIZE)) {
+		w->high = w->low + (mm_paddr_t)count * 3 * MM_FRAME_SIZE - (where & 1);
+	st = mm_page_alloc_contig(pmm, count, request_flags(&r), w, &pa);
+	if (count == 0 || (w->boundary && w->boundary < (mm_paddr_t)count * MM_FRAME_SIZE)) {
 		MUST(st == MM_E_INVAL && pmm_state_hash(pmm) == before);
 		return;
 	}
-	want = model_place(m, count, z, &w);
-	if (want == FRAMES) {
+	from = model_zone(m, &r, count, model_run_fits, &run);
+	if (from < 0) {
 		MUST(st == MM_E_NOMEM && pa == 1 && pmm_state_hash(pmm) == before);
 		return;
 	}
+	want = model_place(m, (unsigned)from, &run);
 	MUST(st == MM_OK && pa == pa_of(want));
 	model_own_run(m, want, count);
+	model_watch(m, want);
 }
 
 static void op_range(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned count)
@@ -83,10 +107,12 @@ static void op_range(struct mm_pmm *pmm, struct model *m, unsigned frame, unsign
 		MUST(st == MM_OK);
 	else
 		MUST(st == MM_E_BUSY || st == MM_E_FOREIGN);
-	if (st == MM_OK)
+	if (st == MM_OK) {
 		model_own_run(m, frame, count);
-	else
+		model_watch(m, frame);
+	} else {
 		MUST(pmm_state_hash(pmm) == before);
+	}
 }
 
 /* The head of the block that a frame is of. */
@@ -106,6 +132,13 @@ static enum mm_status expect_free_range(const struct model *m, unsigned frame, u
 	return frame + count > FRAMES ? MM_E_FOREIGN : MM_OK;
 }
 
+static bool model_one_zone(unsigned frame, unsigned count)
+{
+	while (count && zone_of(frame + count - 1) == zone_of(frame))
+		count--;
+	return count == 0;
+}
+
 static void op_free_range(struct mm_pmm *pmm, struct model *m, unsigned frame, unsigned count)
 {
 	uint64_t before = pmm_state_hash(pmm);
@@ -114,8 +147,8 @@ static void op_free_range(struct mm_pmm *pmm, struct model *m, unsigned frame, u
 
 	want = count ? expect_free_range(m, frame, count) : MM_E_INVAL;
 	/* what is not in one range is refused as a whole */
-	MUST(st == want || (st == MM_E_FOREIGN && (want != MM_OK || zone_of(frame) !=
-						   zone_of(frame + count - 1))));
+	MUST(st == want ||
+	     (st == MM_E_FOREIGN && (want != MM_OK || !model_one_zone(frame, count))));
 	if (st != MM_OK) {
 		MUST(pmm_state_hash(pmm) == before);
 		return;
@@ -129,17 +162,19 @@ static void op_free_range(struct mm_pmm *pmm, struct model *m, unsigned frame, u
 	}
 	model_own_run(m, head, frame - head);
 	model_own_run(m, frame + count, end - frame - count);
+	model_watch(m, frame);
 }
 
 /* Many blocks at once. */
 static void op_alloc_bulk(struct mm_pmm *pmm, struct model *m, unsigned order, unsigned n,
 			  unsigned zone)
 {
-	int z = zone % 4 < 3 ? (int)(zone % 4) : 2;
+	const struct request r = { zone % 8 < machine.ncfg ? (int)(zone % 8) : -1,
+				   zone & 8 ? (int)machine.nodes - 1 : -1,
+				   zone & 16 ? MM_ALLOC_NODE_EXACT : 0 };
 	mm_paddr_t pa[32];
 	size_t got = 77;
-	enum mm_status st = mm_page_alloc_bulk(
-		pmm, order, zone % 4 < 3 ? MM_ALLOC_ZONE(zone % 4) : 0, pa, n, &got);
+	enum mm_status st = mm_page_alloc_bulk(pmm, order, request_flags(&r), pa, n, &got);
 
 	if (n == 0 || order > pmm->max_order) {
 		MUST(st == MM_E_INVAL && got == 77);
@@ -149,10 +184,12 @@ static void op_alloc_bulk(struct mm_pmm *pmm, struct model *m, unsigned order, u
 	for (size_t i = 0; st == MM_OK && i < got; i++) {
 		unsigned f = (unsigned)(mm_pa_to_pfn(pa[i]) - BASE);
 
-		MUST(f < FRAMES && zone_of(f) <= z);
+		MUST(f < FRAMES && request_rank(&r, zone_of(f)) >= 0);
 		model_own(m, f, order, false);
 	}
-	MUST((st == MM_OK && got == n) || !model_fits(m, order, z));
+	MUST((st == MM_OK && got == n) || model_zone(m, &r, 1u << order, model_fits, &order) < 0);
+	for (unsigned z = 0; z < machine.nzones; z++)
+		machine_watch(z, model_free_in(m, z));
 }
 
 /* Those of an order from a frame on; with a fault: one of them twice, or a frame that is no such block. */
@@ -182,5 +219,7 @@ static void op_free_bulk(struct mm_pmm *pmm, struct model *m, unsigned frame, un
 	MUST(st == want);
 	for (unsigned i = 0; st == MM_OK && i < n; i++)
 		model_disown(m, at[i]);
+	for (unsigned i = 0; st == MM_OK && i < n; i++)
+		model_watch(m, at[i]);
 	MUST(st == MM_OK || pmm_state_hash(pmm) == before);
 }

@@ -130,11 +130,16 @@ if step plant; then
     check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" "$dir/$program" tests/data
   done
 fi
+if wanted plant; then
+  ninja -C build/plant30 examples/zones/zones_numa_server >build/log-plant 2>&1 || not_ok "plant 30, example: build"
+  check_fails "control: an example notices a request in the wrong zone" "must be NORMAL of node 2" \
+    build/plant30/examples/zones/zones_numa_server
+fi
 if step fuzz; then
   for t in $(scripts/fuzz.sh --list); do
     check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
   done
-  for plant in $plants 19:pmm 25:pmm; do
+  for plant in $plants 19:pmm 25:pmm 30:pmm; do
     check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" scripts/fuzz.sh --plant "${plant%:*}" "${plant#*:}" 60
   done
