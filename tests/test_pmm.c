@@ -237,35 +237,6 @@ static void before_init_everything_says_so(void **state)
 	assert_false(mm_pmm_next_run(&pmm, &it, &run));
 }
 
-static void null_arguments_are_invalid(void **state)
-{
-	(void)state;
-	struct machine *m = machine_started();
-	struct mm_pmm_stats s;
-	mm_paddr_t pa;
-	mm_pfn_t blocks[1];
-
-	assert_int_equal(mm_page_alloc(NULL, 0, 0, &pa), MM_E_INVAL);
-	assert_int_equal(mm_page_alloc(&m->pmm, 0, 0, NULL), MM_E_INVAL);
-	assert_int_equal(mm_page_alloc_at(NULL, 0, 0, 0), MM_E_INVAL);
-	assert_int_equal(mm_page_free(NULL, 0, 0), MM_E_INVAL);
-	assert_int_equal(mm_page_free_table(NULL, 0), MM_E_INVAL);
-	assert_int_equal(mm_pmm_add_range(NULL, 0, FRAME), MM_E_INVAL);
-	assert_int_equal(mm_page_info(&m->pmm, 0, NULL), MM_E_INVAL);
-	assert_int_equal(mm_page_info(NULL, 0, &(struct mm_frame_run){ 0 }), MM_E_INVAL);
-	assert_int_equal(mm_pmm_stats(NULL, 0, &s), MM_E_INVAL);
-	assert_int_equal(mm_pmm_free_blocks(NULL, 0, blocks, 1), MM_E_INVAL);
-	assert_int_equal(mm_pmm_free_blocks(&m->pmm, 0, NULL, 1), MM_E_INVAL);
-	assert_false(mm_pmm_next_run(NULL, &(mm_pfn_t){ 0 }, &(struct mm_frame_run){ 0 }));
-	assert_int_equal(mm_pmm_stats(&m->pmm, 3, &s), MM_E_INVAL);
-	assert_int_equal(mm_pmm_stats(&m->pmm, -2, &s), MM_E_INVAL);
-	assert_int_equal(mm_pmm_stats(&m->pmm, 0, NULL), MM_E_INVAL);
-	assert_int_equal(mm_pmm_free_blocks(&m->pmm, 0, blocks, 0), MM_E_INVAL);
-	assert_int_equal(mm_pmm_free_blocks(&m->pmm, 3, blocks, 1), MM_E_INVAL);
-	assert_int_equal(mm_pmm_verify(NULL), MM_E_INVAL);
-	machine_free(m);
-}
-
 static void allocation_spares_low_zones_and_respects_limits(void **state)
 {
 	(void)state;
@@ -331,61 +302,6 @@ static void every_order_is_aligned_and_comes_back(void **state)
 	for (unsigned k = 0; k <= 7; k++)
 		assert_int_equal(mm_page_free(&m->pmm, pa[k], k), MM_OK);
 	assert_int_equal(pmm_state_hash(&m->pmm), before);
-	machine_free(m);
-}
-
-static void every_wrong_free_is_answered_and_changes_nothing(void **state)
-{
-	(void)state;
-	struct machine *m = machine_new();
-	mm_paddr_t block, page, table, meta = 0;
-	struct mm_mem mem;
-	uint32_t it = 0;
-	uint64_t before;
-
-	assert_int_equal(mm_memmap_take(&m->map, RAM_BASE, FRAME, MM_MEM_KERNEL, "k"), MM_OK);
-	map_add(m, RAM_BASE + FRAMES(9), FRAME, MM_MEM_BAD);
-	map_add(m, RAM_BASE + FRAMES(11), FRAME, MM_MEM_RESERVED); /* a hole inside a range */
-	machine_start(m);
-	while (mm_memmap_next(&m->map, &it, &mem))
-		if (mem.type == MM_MEM_META)
-			meta = mem.base;
-	assert_int_equal(mm_page_alloc(&m->pmm, 3, 0, &block), MM_OK);
-	assert_int_equal(mm_page_alloc(&m->pmm, 0, 0, &page), MM_OK);
-	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_TABLE, &table), MM_OK);
-	assert_int_equal(mm_page_free(&m->pmm, page, 0), MM_OK);
-	before = pmm_state_hash(&m->pmm);
-
-	assert_int_equal(mm_page_free(&m->pmm, page, 0), MM_E_DOUBLE_FREE);
-	assert_int_equal(mm_page_free(&m->pmm, block, 2), MM_E_ORDER);
-	assert_int_equal(mm_page_free(&m->pmm, block, 4), MM_E_ORDER);
-	assert_int_equal(mm_page_free(&m->pmm, block, 200), MM_E_ORDER);
-	assert_int_equal(mm_page_free(&m->pmm, block + FRAME, 0), MM_E_ALIGN);
-	assert_int_equal(mm_page_free(&m->pmm, block + FRAMES(7), 3), MM_E_ALIGN);
-	assert_int_equal(mm_page_free(&m->pmm, block + 1, 3), MM_E_ALIGN);
-	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE, 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(9), 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(11), 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free_table(&m->pmm, RAM_BASE + FRAMES(11)), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, 0, 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, MM_PADDR_MAX, 0), MM_E_ALIGN);
-	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE - FRAME, 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, RAM_BASE + FRAMES(RAM_FRAMES), 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, MM_PADDR_MAX - FRAME + 1, 0), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free(&m->pmm, meta, 0), MM_E_OWNER);
-	assert_int_equal(mm_page_free(&m->pmm, table, 0), MM_E_OWNER);
-	assert_int_equal(mm_page_free(&m->pmm, table, 1), MM_E_OWNER);
-	assert_int_equal(mm_page_free_table(&m->pmm, table + 1), MM_E_ALIGN);
-	assert_int_equal(mm_page_free_table(&m->pmm, RAM_BASE - FRAME), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free_table(&m->pmm, block), MM_E_OWNER);
-	assert_int_equal(mm_page_free_table(&m->pmm, page), MM_E_DOUBLE_FREE);
-	assert_int_equal(mm_page_free_table(&m->pmm, block + FRAME), MM_E_ALIGN);
-	assert_int_equal(mm_page_free_table(&m->pmm, RAM_BASE), MM_E_FOREIGN);
-	assert_int_equal(mm_page_free_table(&m->pmm, meta), MM_E_OWNER);
-	assert_int_equal(pmm_state_hash(&m->pmm), before);
-
-	assert_int_equal(mm_page_free_table(&m->pmm, table), MM_OK);
-	assert_int_equal(mm_page_free(&m->pmm, block, 3), MM_OK);
 	machine_free(m);
 }
 
@@ -697,11 +613,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(init_undoes_each_failed_allocation),
 #endif
 		cmocka_unit_test(before_init_everything_says_so),
-		cmocka_unit_test(null_arguments_are_invalid),
 		cmocka_unit_test(allocation_spares_low_zones_and_respects_limits),
 		cmocka_unit_test(a_failed_allocation_changes_nothing),
 		cmocka_unit_test(every_order_is_aligned_and_comes_back),
-		cmocka_unit_test(every_wrong_free_is_answered_and_changes_nothing),
 		cmocka_unit_test(one_particular_block_can_be_had_once),
 		cmocka_unit_test(zero_means_zero),
 		cmocka_unit_test(free_frames_are_never_touched),
