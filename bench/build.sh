@@ -8,7 +8,7 @@ walker=() # page tables: they compile longer than all the rest, and nobody else 
 for f in "${!library[@]}"; do
   case ${library[f]} in
     src/vmm/*) walker+=("${library[f]}"); unset "library[f]" ;;
-    src/ports/selftest.c | src/pmm/memmap_* | src/pmm/fdt* | src/pmm/numa* | \
+    src/ports/selftest.c | src/pmm/memmap_* | src/pmm/fdt* | src/pmm/numa_* | \
       src/pmm/acpi* | src/pmm/multiboot*) unset "library[f]" ;; # what runs at boot only
   esac
 done
@@ -87,7 +87,7 @@ program() {
   flags=("${config[@]}" "-DMM_CHECKS=$level")
   case $form in
     call) library "$level"; last=("$archive") ;;
-    inline) unit=("${library[@]}") ;;
+    inline) unit=("${library[@]}"); flags+=(-DBENCH_INLINE) ;;
     malloc) flags+=(-DBENCH_MALLOC) ;;
   esac
   for f in "bench_$name.c" bench.c yard.c "$@"; do

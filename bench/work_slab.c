@@ -4,6 +4,14 @@
 #ifdef BENCH_MALLOC
 #include <stdlib.h>
 #endif
+#ifdef BENCH_INLINE
+#include <mmlib/slab_inline.h>
+#define work_kmalloc mm_kmalloc_inline
+#define work_kfree   mm_kfree_inline
+#else
+#define work_kmalloc mm_kmalloc
+#define work_kfree   mm_kfree
+#endif
 
 int sched_yield(void);
 
@@ -12,7 +20,7 @@ static inline __attribute__((always_inline)) void *work_take(size_t size)
 #ifdef BENCH_MALLOC
 	void *p = malloc(size);
 #else
-	void *p = mm_kmalloc(&work_heap, size, 0);
+	void *p = work_kmalloc(&work_heap, size, 0);
 #endif
 
 	if (!p)
@@ -25,7 +33,7 @@ static inline __attribute__((always_inline)) void work_give(void *p)
 #ifdef BENCH_MALLOC
 	free(p);
 #else
-	if (mm_kfree(&work_heap, p) != MM_OK)
+	if (work_kfree(&work_heap, p) != MM_OK)
 		bench_die("mm_kfree failed");
 #endif
 }

@@ -21,9 +21,10 @@
 #include <mmlib/port.h>
 #include "atomic.h"
 
-/* Stay on this CPU; returns its number. *saved is for mm_local_unpin(). */
-static inline uint32_t mm_local_pin(const struct mm_port *port, uintptr_t *saved)
+/* Stay on this CPU. *saved is for mm_local_unpin(). */
+static inline void mm_local_hold(const struct mm_port *port, uintptr_t *saved)
 {
+	(void)port;
 	*saved = 0;
 #if MM_LOCAL == MM_LOCAL_FLAG
 	mm_port_pin(port);
@@ -31,6 +32,12 @@ static inline uint32_t mm_local_pin(const struct mm_port *port, uintptr_t *saved
 	if (port->irq_save)
 		*saved = port->irq_save(port->ctx);
 #endif
+}
+
+/* The same; returns its number. */
+static inline uint32_t mm_local_pin(const struct mm_port *port, uintptr_t *saved)
+{
+	mm_local_hold(port, saved);
 	return mm_port_cpu(port); /* L1 */
 }
 

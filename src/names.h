@@ -20,7 +20,6 @@
 #define magazine_count       mm_priv_magazine_count
 #define magazine_flush_cpu   mm_priv_magazine_flush_cpu
 #define magazine_flush_depot mm_priv_magazine_flush_depot
-#define magazine_free        mm_priv_magazine_free
 #define magazine_release     mm_priv_magazine_release
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
@@ -52,10 +51,11 @@
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
 #define pmm_to_buddy_range   mm_priv_pmm_to_buddy_range
 #define pmm_zero             mm_priv_pmm_zero
-#define slab_elsewhere       mm_priv_slab_elsewhere
 #define slab_find            mm_priv_slab_find
+#define slab_look            mm_priv_slab_look
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
+#define slab_retire          mm_priv_slab_retire
 #define slab_take            mm_priv_slab_take
 #define zone_admits          mm_priv_zone_admits
 #define zone_allows          mm_priv_zone_allows

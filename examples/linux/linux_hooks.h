@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* MM_PORT_INLINE_HEADER for Linux: the four hooks of mmlib's fast paths. */
+/* MM_PORT_INLINE_HEADER for Linux: the four hooks of mmlib's fast paths, and where a CPU's objects are. */
 #ifndef LINUX_HOOKS_H
 #define LINUX_HOOKS_H
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/smp.h>
+
+struct mm_heap_cpu;
+DECLARE_PER_CPU(struct mm_heap_cpu *, linux_heap_cpu);
+#define MM_PORT_HEAP_CPU(heap) ((void)(heap), this_cpu_read(linux_heap_cpu))
 
 static inline void *mm_port_to_virt(const struct mm_port *port, mm_paddr_t pa)
 {

@@ -17,6 +17,7 @@
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <asm/msr.h>
+#include <mmlib/slab_inline.h>
 #include "example.h"
 #include "port.h"
 #include "tap.h"
@@ -200,11 +201,11 @@ static inline void own_cache_pair(void)
 
 static inline void cache_pair(void)
 {
-	void *p = mm_cache_alloc(cache, MM_ALLOC_ATOMIC);
+	void *p = mm_cache_alloc_inline(cache, MM_ALLOC_ATOMIC);
 
 	MUST(p);
 	barrier();
-	MUST(mm_cache_free(cache, p) == MM_OK);
+	MUST(mm_cache_free_inline(cache, p) == MM_OK);
 }
 
 static __always_inline void own_kmalloc_pair(size_t bytes)
@@ -218,11 +219,11 @@ static __always_inline void own_kmalloc_pair(size_t bytes)
 
 static __always_inline void kmalloc_pair(size_t bytes)
 {
-	void *p = mm_kmalloc(&linux_heap, bytes, MM_ALLOC_ATOMIC);
+	void *p = mm_kmalloc_inline(&linux_heap, bytes, MM_ALLOC_ATOMIC);
 
 	MUST(p);
 	barrier();
-	MUST(mm_kfree(&linux_heap, p) == MM_OK);
+	MUST(mm_kfree_inline(&linux_heap, p) == MM_OK);
 }
 
 /* Of these there is a figure for each level of checks. */
@@ -245,7 +246,7 @@ static void own_object_take(u32 i)
 
 static void object_take(u32 i)
 {
-	objects[i] = mm_cache_alloc(cache, MM_ALLOC_ATOMIC);
+	objects[i] = mm_cache_alloc_inline(cache, MM_ALLOC_ATOMIC);
 	MUST(objects[i]);
 }
 
@@ -256,7 +257,7 @@ static void objects_batch(void)
 
 	print(kmem64_batch_alloc, theirs, ours, BULK);
 	theirs = TIMES(BULK, kmem_cache_free(own_cache, own[i]));
-	ours = OURS(kmem64_batch_free, BULK, MUST(mm_cache_free(cache, objects[i]) == MM_OK));
+	ours = OURS(kmem64_batch_free, BULK, MUST(mm_cache_free_inline(cache, objects[i]) == MM_OK));
 	print(kmem64_batch_free, theirs, ours, BULK);
 }
 
@@ -285,8 +286,8 @@ static inline void churn(u32 *state)
 {
 	void **slot = &objects[random_next(state) % BULK];
 
-	MUST(mm_kfree(&linux_heap, *slot) == MM_OK);
-	*slot = mm_kmalloc(&linux_heap, size[random_next(state) % BULK], MM_ALLOC_ATOMIC);
+	MUST(mm_kfree_inline(&linux_heap, *slot) == MM_OK);
+	*slot = mm_kmalloc_inline(&linux_heap, size[random_next(state) % BULK], MM_ALLOC_ATOMIC);
 	MUST(*slot);
 }
 
@@ -297,7 +298,7 @@ static void objects_churn(void)
 
 	for (u32 i = 0; i < BULK; i++) {
 		own[i] = kmalloc(size[i], GFP_ATOMIC);
-		objects[i] = mm_kmalloc(&linux_heap, size[i], MM_ALLOC_ATOMIC);
+		objects[i] = mm_kmalloc_inline(&linux_heap, size[i], MM_ALLOC_ATOMIC);
 		MUST(own[i] && objects[i]);
 	}
 	theirs = TIMES(CHURN, own_churn(&their_state));
@@ -305,7 +306,7 @@ static void objects_churn(void)
 	print(kmalloc_churn, theirs, ours, CHURN);
 	for (u32 i = 0; i < BULK; i++) {
 		kfree(own[i]);
-		MUST(mm_kfree(&linux_heap, objects[i]) == MM_OK);
+		MUST(mm_kfree_inline(&linux_heap, objects[i]) == MM_OK);
 	}
 }
 

@@ -26,6 +26,7 @@
 uintptr_t linux_distance;
 struct mm_pmm linux_pmm;
 struct mm_heap linux_heap;
+DEFINE_PER_CPU(struct mm_heap_cpu *, linux_heap_cpu);
 bool linux_flush_here_only;
 
 static struct {
@@ -225,6 +226,9 @@ static int memory_init(void)
 		st = mm_pmm_init(&linux_pmm, &linux_port, &map, &cfg);
 	if (st == MM_OK)
 		st = mm_heap_init(&linux_heap, &linux_pmm, nr_cpu_ids);
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids && st == MM_OK; cpu++)
+		if (cpu_possible(cpu))
+			per_cpu(linux_heap_cpu, cpu) = mm_heap_cpu_local(&linux_heap, cpu);
 	return st;
 }
 

@@ -10,9 +10,6 @@
 #include <mmlib/slab.h>
 MM_BEGIN_DECLS
 
-/** Largest size served by a class, bytes; larger ones take pages. */
-#define MM_KMALLOC_MAX_CLASS 8192u
-
 /** Allocate memory, and say why not.
  *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
  *  @param[out] out the memory, written only on #MM_OK
@@ -29,12 +26,7 @@ MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uin
  *  @return the memory, or NULL for any error of mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD static inline void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags)
-{
-	void *p = NULL;
-
-	return mm_kmalloc_st(heap, size, flags, &p) == MM_OK ? p : NULL;
-}
+MM_NODISCARD void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags);
 
 /** Allocate an array of @p n elements of @p size bytes.
  *  @param heap heap @param n elements @param size bytes of one

@@ -20,12 +20,17 @@ MM_BEGIN_DECLS
 struct mm_heap;
 struct mm_heap_cpu;
 struct mm_slab;
+struct mm_slot;
 
 /** Most caches of one heap, the size classes of kmalloc included. */
-#define MM_CACHES_MAX 128u
+#define MM_CACHES_MAX 126u
 /** Size classes of kmalloc: 16 to 128 bytes in steps of 16, then eight for each doubling to 8 KiB.
  * */
 #define MM_KMALLOC_CLASSES 56u
+/** Largest size served by a class, bytes; larger ones take pages. */
+#define MM_KMALLOC_MAX_CLASS 8192u
+/** @private sizes are told apart in steps of 16 bytes */
+#define MM_KMALLOC_STEPS (MM_KMALLOC_MAX_CLASS / 16u)
 
 /** What a cache's objects are. */
 struct mm_cache_cfg {
@@ -38,18 +43,20 @@ struct mm_cache_cfg {
 struct mm_cache {
 	struct mm_heap *heap;    /**< @private NULL: this place is free */
 	const char *name;        /**< @private */
+	uint32_t id;             /**< @private index in the heap and in each CPU's magazines */
 	uint32_t size;           /**< @private bytes from one object to the next */
 	uint32_t reciprocal;     /**< @private 2^32 / size, rounded up */
 	uint32_t nobjects;       /**< @private objects of a slab */
-	uint32_t states;         /**< @private where in it the objects' states begin */
+	uint32_t homes;          /**< @private where in its descriptor the bits of those at home begin */
 	uint32_t descriptor;     /**< @private bytes of a slab's descriptor */
-	uint32_t depot_max;      /**< @private full magazines that the depot keeps */
-	uint8_t id;              /**< @private index in the heap and in each CPU's magazines */
+	uint16_t depot_least;    /**< @private full magazines that the depot may keep in any case */
+	uint16_t depot_most;     /**< @private and at most */
 	uint8_t order;           /**< @private of a slab */
 	uint8_t capacity;        /**< @private objects of a magazine */
 	uintptr_t lock;          /**< @private guards all below */
-	void **full;             /**< @private depot: full magazines, linked */
+	struct mm_slot *full;    /**< @private depot: full magazines, linked */
 	uint32_t nfull;          /**< @private */
+	uint32_t depot_max;      /**< @private full magazines that the depot keeps now */
 	uint32_t nempty;         /**< @private slabs on the list of empty ones */
 	struct mm_slab *partial; /**< @private slabs with some objects home, some out */
 	struct mm_slab *empty;   /**< @private slabs with all objects home */
@@ -76,15 +83,20 @@ struct mm_cache_stats {
 struct mm_heap {
 	struct mm_pmm *pmm;       /**< @private */
 	struct mm_heap_cpu *cpus; /**< @private one for each CPU */
-	mm_paddr_t cpus_pa;       /**< @private the pages they lie in */
-	uint32_t cpus_order;      /**< @private */
 	uint32_t ncpus;           /**< @private */
+	uint32_t cpus_order;      /**< @private of the pages they lie in */
+	uintptr_t window;         /**< @private addresses that fast paths look up: from here */
+	uintptr_t window_frames;  /**< @private so many frames of them */
+	void **window_side;       /**< @private their tables */
+	uint8_t *window_bytes;    /**< @private their frame bytes */
+	mm_paddr_t cpus_pa;       /**< @private the pages of `cpus` */
 	uintptr_t nlarge;         /**< @private large blocks that are allocated, an atomic counter */
 	uintptr_t lock;           /**< @private guards caches[] and all below */
-	void **magazines;         /**< @private magazines that nobody uses, linked */
-	void **magazine_pages;    /**< @private pages they were cut from, linked */
+	struct mm_slot *magazines;      /**< @private magazines that nobody uses, linked */
+	struct mm_slot *magazine_pages; /**< @private pages they were cut from, linked */
 	size_t nmagazines;        /**< @private magazines that nobody uses */
 	size_t nmagazine_pages;   /**< @private */
+	uint8_t classes[MM_KMALLOC_STEPS + 1]; /**< @private class of kmalloc for sizes up to 16 times the index */
 	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
 };
 
@@ -118,6 +130,12 @@ MM_NODISCARD enum mm_status mm_heap_destroy(struct mm_heap *heap);
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu);
 
+/** Where a CPU's part of a heap lies: for `MM_PORT_HEAP_CPU` of mmlib/slab_inline.h.
+ *  @param heap heap @param cpu dense number, less than `ncpus`; it need not be online
+ *  @return the part, until mm_heap_destroy(), or NULL: not set up, or no such CPU
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD struct mm_heap_cpu *mm_heap_cpu_local(const struct mm_heap *heap, uint32_t cpu);
+
 /** Take back the objects a CPU has at hand, and keep it from taking more.
  *  @param heap heap @param cpu a CPU that is stopped, or the calling one
  *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
@@ -128,9 +146,10 @@ MM_NODISCARD enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t c
 
 /** Bring objects that CPUs have at hand home to their slabs: this CPU's now, those of others
  * through
- *  the port's `run_on`, or, without it, at their next call or mm_heap_cpu_idle().
+ *  the port's `run_on`, or, without it, when they next free an object, find none at hand, or call
+ *  mm_heap_cpu_idle().
  *  @param heap heap @retval MM_OK all CPUs have given back
- *  @retval MM_E_AGAIN some CPUs will, at their next call
+ *  @retval MM_E_AGAIN some CPUs will, as soon as they look
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
  *  cost: O(CPUs * caches)} */
@@ -185,12 +204,7 @@ MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t f
  *  @return the object, or NULL for any error of mm_cache_alloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD static inline void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
-{
-	void *p = NULL;
-
-	return mm_cache_alloc_st(cache, flags, &p) == MM_OK ? p : NULL;
-}
+MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags);
 
 /** Free an object.
  *  @param cache the cache it came from @param p the object; NULL does nothing

@@ -4,19 +4,20 @@
  *              unmake, count and check the whole.
  * Structure    caches are places in the heap's array; the place is the cache's id, which is also
  *              its place in each CPU's magazines and what its frames' bytes say.
- * Slab size    the smallest block of pages that holds eight objects and wastes at most a sixteenth
+ * Slab size    the smallest block of pages that holds eight objects and wastes at most a 64th part
  *              at its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
  * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
  *              C2 used = room in slabs - home - in magazines; derived, never counted.
  * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
-#include "fast.h"
+#include "slab.h"
 #include "../checked.h"
 
 #define CACHE_MAX_SIZE    32768u
 #define CACHE_MAX_ORDER   4u
-#define CACHE_HOLD_BYTES  16384u          /* of objects in one magazine */
-#define CACHE_DEPOT_BYTES (1024u * 1024u) /* of objects in the depot */
+#define CACHE_HOLD_BYTES  16384u               /* of objects in one magazine */
+#define CACHE_DEPOT_LEAST (256u * 1024u)       /* bytes of objects in the depot */
+#define CACHE_DEPOT_MOST  (2u * 1024u * 1024u) /* the same, if it is used */
 
 static uint32_t cache_clamp(uint32_t v, uint32_t low, uint32_t high)
 {
@@ -34,9 +35,9 @@ static uint8_t cache_order(uint32_t size, uint32_t max_order)
 		uint32_t objects = bytes / size, rest = bytes - objects * size;
 		uint32_t waste = rest << (CACHE_MAX_ORDER - order); /* per largest block */
 
-		if (objects == 0)
+		if (objects == 0 || bytes + size > UINT32_MAX / size) /* S5 */
 			continue;
-		if (objects >= 8 && rest <= bytes / 16)
+		if (objects >= 8 && rest <= bytes / 64)
 			return order;
 		if (waste < best_waste || objects < 8) {
 			best = order;
@@ -57,7 +58,7 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 				    const struct mm_cache_cfg *cfg)
 {
 	size_t align = cfg->align > sizeof(void *) ? cfg->align : sizeof(void *);
-	uint32_t states;
+	uint32_t magazine;
 
 	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + align - 1, align);
 	cache->order = cache_order(cache->size, heap->pmm->max_order);
@@ -65,20 +66,23 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	if (cache->nobjects == 0)
 		return MM_E_NOTSUP;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
-	states = (cache->nobjects + (uint32_t)sizeof(void *) - 1) & ~((uint32_t)sizeof(void *) - 1);
-	cache->states = (uint32_t)(sizeof(struct mm_slab) + slab_words(cache) * sizeof(uintptr_t));
-	cache->descriptor = cache->states + states;
+	cache->homes = (uint32_t)sizeof(struct mm_slab) + (MM_CHECKS >= 1 ? cache->nobjects + 1 : 0);
+	cache->homes = (uint32_t)mm_align_down(cache->homes + sizeof(void *) - 1, sizeof(void *));
+	cache->descriptor = cache->homes + slab_words(cache) * (uint32_t)sizeof(uintptr_t);
 	if (cache->descriptor > (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t) ||
-	    MM_FRAME_SIZE < 2 * MAGAZINE_BYTES)
+	    MM_FRAME_SIZE < MM_MAGAZINE_BYTES)
 		return MM_E_NOTSUP;
 	cache->capacity = (uint8_t)cache_clamp(CACHE_HOLD_BYTES / cache->size, 4, MAGAZINE_MAX);
-	cache->depot_max = cache_clamp(CACHE_DEPOT_BYTES / (cache->capacity * cache->size), 2, 64);
+	magazine = cache->capacity * cache->size;
+	cache->depot_least = (uint16_t)cache_clamp(CACHE_DEPOT_LEAST / magazine, 2, 64);
+	cache->depot_most = (uint16_t)cache_clamp(CACHE_DEPOT_MOST / magazine, 4, 0xffffu);
+	cache->depot_max = cache->depot_least;
 	return MM_OK;
 }
 
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg)
 {
-	struct mm_cache fresh = { .name = cfg->name, .id = (uint8_t)id };
+	struct mm_cache fresh = { .name = cfg->name, .id = id };
 	enum mm_status st = cache_measure(&fresh, heap, cfg);
 
 	if (st != MM_OK)
@@ -143,19 +147,6 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	return MM_OK;
 }
 
-/* The object is the caller's from now on. */
-static enum mm_status cache_hand_out(const struct mm_cache *cache, void *p, uint32_t flags,
-				     void **out)
-{
-#if MM_CHECKS >= 1
-	object_use(slab_elsewhere(cache->heap, p), p);
-#endif
-	if (flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, cache->size);
-	*out = p;
-	return MM_OK;
-}
-
 PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags, void **out)
 {
 	enum mm_status why = MM_E_NOMEM;
@@ -166,22 +157,44 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags,
 	if (!cache->heap)
 		return MM_E_STATE;
 	p = magazine_alloc(cache, flags, &why);
-	return p ? cache_hand_out(cache, p, flags, out) : why;
+	if (!p)
+		return why;
+	if (flags & MM_ALLOC_ZERO)
+		__builtin_memset(p, 0, cache->size);
+	*out = p;
+	return MM_OK;
 }
 
 /* What this CPU's magazine does not have goes round: all checks are there. */
 enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
 {
-	if (!cache || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !cache->heap ||
-	    !object_alloc(cache->heap, cache->id, out))
+	void *p;
+
+	if (!out || !mm_object_of_cache(cache, flags, &p))
 		return cache_alloc_slow(cache, flags, out);
+	*out = p;
 	return MM_OK;
 }
 
-/* A slab that is not in the range that most are in, or no slab at all. */
+static PMM_SLOW void *cache_alloc_plain(struct mm_cache *cache, uint32_t flags)
+{
+	void *p = NULL;
+
+	return cache_alloc_slow(cache, flags, &p) == MM_OK ? p : NULL;
+}
+
+void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
+{
+	void *p;
+
+	return mm_object_of_cache(cache, flags, &p) ? p : cache_alloc_plain(cache, flags);
+}
+
+/* A slab that is not in the window, no room in the magazine, or a mistake. */
 static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 {
 	struct mm_slab *slab;
+	uint8_t *state;
 	enum mm_status st;
 
 	if (!cache)
@@ -191,26 +204,16 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 	if (!p)
 		return MM_OK;
 	st = slab_find(cache->heap, p, &slab);
-	if (st != MM_OK)
-		return st;
-	return slab->cache == cache ? object_free(cache->heap, slab, p) : MM_E_OWNER;
+	if (st == MM_OK)
+		st = slab->cache == cache ? slab_retire(slab, p, &state) : MM_E_OWNER;
+	if (st == MM_OK)
+		mm_object_keep(cache, p, state);
+	return st;
 }
 
 enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 {
-	struct mm_slab *slab;
-
-	if (!cache || !cache->heap || !p)
-		return cache_free_slow(cache, p);
-#if MM_CHECKS == 0
-	if (!object_push(cache->heap, cache->id, p))
-		magazine_free(cache, p);
-	return MM_OK;
-#endif
-	slab = object_slab(cache->heap, p);
-	if (!slab || slab->cache != cache)
-		return cache_free_slow(cache, p);
-	return object_free(cache->heap, slab, p);
+	return mm_object_to_cache(cache, p) ? MM_OK : cache_free_slow(cache, p);
 }
 
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)
@@ -253,13 +256,14 @@ static bool cache_verify_slab(const struct mm_cache *cache, struct mm_slab *slab
 {
 	uint32_t home = 0;
 
-	if (slab->cache != cache || !slab->base)
+	if (slab->cache != cache || slab->heap != cache->heap || slab->id != cache->id ||
+	    slab->reciprocal != cache->reciprocal || !slab->base)
 		return false;
 	for (uint32_t i = 0; i < slab_words(cache) * SLAB_WORD_BITS; i++) {
-		bool is_home = slab->home[i / SLAB_WORD_BITS] >> i % SLAB_WORD_BITS & 1;
+		bool is_home = slab_homes(cache, slab)[i / SLAB_WORD_BITS] >> i % SLAB_WORD_BITS & 1;
 
-		if (is_home && (i >= cache->nobjects || *slab_state(slab, i) != OBJECT_IDLE ||
-				i / SLAB_WORD_BITS < slab->hint))
+		if (is_home && (i >= cache->nobjects || i / SLAB_WORD_BITS < slab->hint ||
+				(MM_CHECKS >= 1 && slab->states[i] != MM_OBJECT_IDLE)))
 			return false;
 		home += is_home;
 	}
@@ -291,7 +295,7 @@ enum mm_status mm_cache_verify(const struct mm_cache *cache)
 	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
 	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
 		return MM_E_CORRUPT;
-	for (void **magazine = cache->full; magazine && full <= cache->nfull; magazine = *magazine)
+	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p)
 		full++;
 	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
 	    full != cache->nfull || cache->nslabs * cache->nobjects - home < magazine_count(cache))

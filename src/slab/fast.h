@@ -1,128 +1,294 @@
 /* SPDX-License-Identifier: MIT */
 /* Fast paths of objects: one from this CPU's magazine, one into it, and which object an address is. What
- * is not done here is done in magazine.c, cache.c and kmalloc.c: nothing has changed then.
+ * is not done here is done in magazine.c, cache.c and kmalloc.c: nothing has changed then. Their theories
+ * cover this file. Kernels include it through mmlib/slab_inline.h.
  *
- * Written for few instructions: no call, no look at the frame byte. A frame's entry in the tables is
- * there exactly while it is a slab's (S3 of slab.c), so the entry alone tells. */
+ * Written for few instructions
+ *   alloc   pops a slot, which tells the object and, so that no table is asked, where its state is.
+ *   free    level 0 believes the frame's byte. Levels 1 and 2 go from the address to the slab by a table
+ *           entry for each frame, which is there exactly while the frame is a slab's (S3), so the byte
+ *           need not be looked at. One multiplication tells which object it is and whether one starts
+ *           there (S5).
+ * Errors are told by the slow paths, which look at everything again. */
 #ifndef MM_SRC_SLAB_FAST_H
 #define MM_SRC_SLAB_FAST_H
-#include "slab.h"
+#include <mmlib/kmalloc.h>
+#include "../atomic.h"
+#include "../bits.h"
+#include "../local.h"
 
 /* Compilers that weigh size make calls of these otherwise, and a fast path saves registers then. */
-#define OBJECT_FN static inline __attribute__((__always_inline__))
+#define MM_OBJECT_FN static inline __attribute__((__always_inline__))
 
-/* Pop this CPU's magazine of cache id; NULL: it is empty, or this CPU has other things to do. */
-OBJECT_FN void *object_pop(struct mm_heap *heap, uint32_t id)
+/* A place in a magazine. */
+struct mm_slot {
+	void *p; /* the object; NULL below the first place: it is empty */
+#if MM_CHECKS >= 1
+	uint8_t *state; /* of the object */
+#endif
+};
+
+/* A magazine is MM_MAGAZINE_SLOTS slots, aligned to its size. Its objects are at the end:
+ *
+ *   slot     0      1 ...        first-1   first ......... SLOTS-1
+ *           links                 NULL     objects, free places
+ *                                          ^ capacity of them
+ * It is told by its top, the address of the next free place: top[-1].p is NULL if it is empty, and top is
+ * aligned to the magazine's size if it is full. No count, no capacity to load. */
+#if UINTPTR_MAX > 0xffffffffu
+#define MM_MAGAZINE_SLOTS 64u
+#else
+#define MM_MAGAZINE_SLOTS 32u
+#endif
+#define MM_MAGAZINE_BYTES (MM_MAGAZINE_SLOTS * sizeof(struct mm_slot))
+
+/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain`. */
+struct mm_heap_cpu {
+	uint32_t busy;
+	uint32_t drain; /* another CPU asks for what is here */
+	struct mm_slot *top[MM_CACHES_MAX];
+	struct mm_slot *spare[MM_CACHES_MAX];
+	uint32_t online;
+} __attribute__((__aligned__(128)));
+
+/* Descriptor of a slab, in pages of its cache's own. What a free reads is beside the states. */
+struct mm_slab {
+	struct mm_slab *next,
+		*prev; /* in cache->partial, ->empty or ->spare; a full slab is in none */
+	mm_paddr_t pa;   /* of its pages */
+	uint32_t nhome;  /* objects that are home */
+	uint32_t hint;   /* no object is home in words below this one */
+	struct mm_cache *cache;
+	struct mm_heap *heap;
+	unsigned char *base; /* first object; NULL: no memory */
+	uint32_t reciprocal; /* 2^32 / size of an object, rounded up */
+	uint32_t id;         /* of the cache */
+	uint8_t states[];    /* one for each object, one more for the end, then bits: is it home? */
+};
+
+enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1 };
+#define MM_OBJECT_FRAME_BYTE 0x70u /* + cache's id: FRAME_SLAB of the frame byte */
+
+/* Keep an idle object of a cache, without the fast path. (magazine.c) */
+void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state);
+
+/* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
+MM_OBJECT_FN uint32_t mm_object_class(size_t size)
 {
+	uint32_t n = (uint32_t)size - 1, k;
+
+	if (n < 128)
+		return n / 16;
+	k = mm_highest_bit32(n);
+	return (k - 6) * 8 + ((n - (1u << k)) >> (k - 3));
+}
+
+/* Enter this CPU's part of a heap. False: it has none, or somebody below us is inside. Pinned in every
+ * case. */
+MM_OBJECT_FN bool mm_object_enter(const struct mm_heap *heap, struct mm_heap_cpu **cpu, uintptr_t *saved)
+{
+#ifdef MM_PORT_HEAP_CPU
+	mm_local_hold(heap->pmm->port, saved);
+	*cpu = MM_PORT_HEAP_CPU(heap);
+#else
+	uint32_t number = mm_local_pin(heap->pmm->port, saved);
+
+	if (number >= heap->ncpus)
+		return false;
+	*cpu = &heap->cpus[number];
+#endif
+	return mm_local_enter(&(*cpu)->busy);
+}
+
+/* Pop this CPU's magazine of cache id: the object, which is used from now on. NULL: it is empty, or this
+ * CPU has other things to do. */
+MM_OBJECT_FN void *mm_object_pop(const struct mm_heap *heap, size_t id)
+{
+	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
-	uint32_t number = mm_local_pin(heap->pmm->port, &saved);
-	void *p = NULL;
 
-	if (number < heap->ncpus) {
-		struct mm_heap_cpu *cpu = &heap->cpus[number];
+	if (mm_object_enter(heap, &cpu, &saved)) {
+		struct mm_slot *slot = cpu->top[id] - 1;
+		void *p = slot->p;
 
-		if (mm_local_enter(&cpu->busy)) {
-			void **top = cpu->top[id];
-
-			if (!mm_atomic_load_relaxed(&cpu->drain) && (p = top[-1]) != NULL)
-				mm_atomic_store_relaxed(&cpu->top[id], top - 1);
+		if (p) {
+#if MM_CHECKS >= 1
+			uint8_t *state = slot->state;
+#endif
+			mm_atomic_store_relaxed(&cpu->top[id], slot);
+#if MM_CHECKS >= 1
+			mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_USED);
+#endif
 			mm_local_leave(&cpu->busy);
+			mm_local_unpin(heap->pmm->port, saved);
+			return p;
 		}
+		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(heap->pmm->port, saved);
-	return p;
+	return NULL;
 }
 
 /* Push an idle object; false: the magazine is full, or this CPU has other things to do. */
-OBJECT_FN bool object_push(struct mm_heap *heap, uint32_t id, void *p)
+MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p, uint8_t *state)
 {
+	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
-	uint32_t number = mm_local_pin(heap->pmm->port, &saved);
-	bool kept = false;
 
-	if (number < heap->ncpus) {
-		struct mm_heap_cpu *cpu = &heap->cpus[number];
+	(void)state;
+	if (mm_object_enter(heap, &cpu, &saved)) {
+		struct mm_slot *top = cpu->top[id];
 
-		if (mm_local_enter(&cpu->busy)) {
-			void **top = cpu->top[id];
-
-			kept = !mm_atomic_load_relaxed(&cpu->drain) &&
-			       ((uintptr_t)top & (MAGAZINE_BYTES - 1)) != 0;
-			if (kept) {
-				*top = p;
-				mm_atomic_store_relaxed(&cpu->top[id], top + 1);
-			}
+		if (((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) && !mm_atomic_load_relaxed(&cpu->drain)) {
+			top->p = p;
+#if MM_CHECKS >= 1
+			top->state = state;
+#endif
+			mm_atomic_store_relaxed(&cpu->top[id], top + 1);
 			mm_local_leave(&cpu->busy);
+			mm_local_unpin(heap->pmm->port, saved);
+			return true;
 		}
+		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(heap->pmm->port, saved);
-	return kept;
+	return false;
 }
 
 /* The slab of an address in the range that most are in, or NULL. */
-OBJECT_FN struct mm_slab *object_slab(const struct mm_heap *heap, const void *p)
+MM_OBJECT_FN struct mm_slab *mm_object_slab(const struct mm_heap *heap, const void *p)
 {
-	const struct mm_range *r = heap->pmm->main;
-	uintptr_t frame = ((uintptr_t)p - (uintptr_t)r->virt) >> MM_FRAME_SHIFT;
-	mm_pfn_t pfn = r->first + (mm_pfn_t)frame;
+	uintptr_t frame = ((uintptr_t)p - heap->window) >> MM_FRAME_SHIFT;
+	struct mm_slab **table;
 
-	return frame <= r->last - r->first ? slab_of(r, pfn) : NULL;
+	if (frame >= heap->window_frames)
+		return NULL;
+	table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
+	return table ? mm_atomic_load_acquire(&table[frame % MM_SIDE_FRAMES]) : NULL;
 }
 
-/* The object at p, which is one of this slab, is used from now on. */
-OBJECT_FN void object_use(struct mm_slab *slab, const void *p)
+/* Index of the object that starts at p, an address inside the slab; false: none starts there. It may be
+ * that of the end. (S5) */
+MM_OBJECT_FN bool mm_object_index(const struct mm_slab *slab, const void *p, uint32_t *i)
 {
 	uint32_t offset = (uint32_t)((uintptr_t)p - (uintptr_t)slab->base);
-	uint32_t i = (uint32_t)(((uint64_t)offset * slab->cache->reciprocal) >> 32);
+	uint64_t product = (uint64_t)offset * slab->reciprocal;
 
-	mm_atomic_store_relaxed(slab_state(slab, i), (uint8_t)OBJECT_USED);
-}
-
-/* An object of cache id from this CPU's magazine; false: nothing has changed. */
-OBJECT_FN bool object_alloc(struct mm_heap *heap, uint32_t id, void **out)
-{
-	void *p = object_pop(heap, id);
-
-	if (!p)
-		return false;
-#if MM_CHECKS >= 1
-	struct mm_slab *slab = object_slab(heap, p);
-
-	if (!slab) /* in another range */
-		slab = slab_elsewhere(heap, p);
-	object_use(slab, p);
-#endif
-	*out = p;
-	return true;
+	*i = (uint32_t)(product >> 32);
+	return (uint32_t)product < slab->reciprocal;
 }
 
 /* Is the object used? If so it is idle now. */
-OBJECT_FN bool object_retire(uint8_t *state)
+MM_OBJECT_FN bool mm_object_retire(uint8_t *state)
 {
 #if MM_CHECKS >= 2
-	return mm_atomic_cas_byte(state, OBJECT_USED, OBJECT_IDLE);
+	return mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE);
 #else
-	if (mm_atomic_load_relaxed(state) != OBJECT_USED)
+	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
 		return false;
-	mm_atomic_store_relaxed(state, (uint8_t)OBJECT_IDLE);
+	mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE);
 	return true;
 #endif
 }
 
-/* Free p, which lies in this slab; errors as mm_cache_free(). */
-OBJECT_FN enum mm_status object_free(struct mm_heap *heap, struct mm_slab *slab, void *p)
+/* The same for the object that starts at p, if one does; and where its state is. */
+MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, const void *p, uint8_t **state)
 {
-	struct mm_cache *cache = slab->cache;
-#if MM_CHECKS >= 1
 	uint32_t i;
 
-	if (!slab_index(slab, p, &i))
-		return MM_E_ALIGN;
-	if (!object_retire(slab_state(slab, i)))
-		return MM_E_DOUBLE_FREE;
+	if (!mm_object_index(slab, p, &i))
+		return false;
+	*state = &slab->states[i];
+	return mm_object_retire(*state);
+}
+
+/* An object of a cache from this CPU's magazine; false: nothing has changed. */
+MM_OBJECT_FN bool mm_object_of_cache(const struct mm_cache *cache, uint32_t flags, void **out)
+{
+	if (!cache || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !cache->heap)
+		return false;
+	*out = mm_object_pop(cache->heap, cache->id);
+	return *out != NULL;
+}
+
+/* The same for kmalloc. */
+MM_OBJECT_FN bool mm_object_of_size(const struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	if (!heap || size - 1 >= MM_KMALLOC_MAX_CLASS || flags & ~(uint32_t)MM_ALLOC_ATOMIC ||
+	    !heap->pmm)
+		return false;
+	*out = mm_object_pop(heap, __builtin_constant_p(size) ? mm_object_class(size) :
+								heap->classes[(size + 15) / 16]);
+	return *out != NULL;
+}
+
+/* An object that is used becomes idle, but is not in a magazine yet; false: nothing has changed. */
+MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, const void *p, uint8_t **state)
+{
+#if MM_CHECKS == 0
+	(void)state;
+	return cache && cache->heap && p;
+#else
+	struct mm_slab *slab;
+
+	if (!cache || !cache->heap)
+		return false;
+	slab = mm_object_slab(cache->heap, p);
+	return slab && slab->cache == cache && mm_object_retire_at(slab, p, state);
 #endif
-	if (!object_push(heap, cache->id, p))
-		magazine_free(cache, p);
-	return MM_OK;
+}
+
+/* The same for kmalloc; tells the cache's id too. */
+MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, const void *p, size_t *id, uint8_t **state)
+{
+#if MM_CHECKS == 0
+	uintptr_t frame;
+	uint32_t byte;
+
+	(void)state;
+	if (!heap)
+		return false;
+	frame = ((uintptr_t)p - heap->window) >> MM_FRAME_SHIFT;
+	if (frame >= heap->window_frames)
+		return false;
+	byte = mm_atomic_load_relaxed(&heap->window_bytes[frame]);
+	*id = byte - MM_OBJECT_FRAME_BYTE;
+	return byte >= MM_OBJECT_FRAME_BYTE;
+#else
+	struct mm_slab *slab;
+
+	if (!heap)
+		return false;
+	slab = mm_object_slab(heap, p);
+	if (!slab || slab->heap != heap || !mm_object_retire_at(slab, p, state))
+		return false;
+	*id = slab->id;
+	return true;
+#endif
+}
+
+/* Free an object of a cache; false: nothing has changed. */
+MM_OBJECT_FN bool mm_object_to_cache(struct mm_cache *cache, void *p)
+{
+	uint8_t *state = NULL;
+
+	if (!mm_object_leave_cache(cache, p, &state))
+		return false;
+	if (!mm_object_push(cache->heap, cache->id, p, state))
+		mm_object_keep(cache, p, state);
+	return true;
+}
+
+/* The same for any object. */
+MM_OBJECT_FN bool mm_object_to_heap(struct mm_heap *heap, void *p)
+{
+	uint8_t *state = NULL;
+	size_t id;
+
+	if (!mm_object_leave(heap, p, &id, &state))
+		return false;
+	if (!mm_object_push(heap, id, p, state))
+		mm_object_keep(&heap->caches[id], p, state);
+	return true;
 }
 #endif

@@ -3,7 +3,8 @@
  * Problem      set up and take down what all caches share, and bring objects home from CPUs that
  *              cannot be touched from here.
  * Structure    one block of pages holds the magazine tops of all CPUs. Draining a CPU is done by
- *              that CPU: through the port's run_on, or when it next calls and sees `drain`.
+ *              that CPU: through the port's run_on, or when it next sees `drain`. Frees look at it,
+ *              and allocations that find no object at hand; who only allocates brings home none.
  * Invariants   E1 init does all that can fail before it writes the caller's heap.
  *              E2 destroy drains, then checks that everything is home, then gives pages back.
  * Concurrency  as each function says; other CPUs' magazines are never touched while they run. */
@@ -39,9 +40,27 @@ static const char *heap_class_name(void)
 	return "kmalloc";
 }
 
+/* What fast paths look up: the range that most objects will be in. The window begins with the frame that
+ * its first table serves. */
+static void heap_init_window(struct mm_heap *heap)
+{
+	const struct mm_range *r = heap->pmm->main;
+	uintptr_t before = (uintptr_t)(r->first % MM_SIDE_FRAMES);
+
+	heap->window = (uintptr_t)r->virt - (before << MM_FRAME_SHIFT);
+	heap->window_frames = (uintptr_t)(r->last - r->first) + 1 + before;
+	heap->window_side = r->side;
+	heap->window_bytes = (uint8_t *)((uintptr_t)r->bytes - before);
+}
+
 static enum mm_status heap_init_classes(struct mm_heap *heap)
 {
 	enum mm_status st = MM_OK;
+
+	for (uint32_t i = 1; i <= MM_KMALLOC_STEPS; i++)
+		heap->classes[i] = (uint8_t)mm_object_class(i * 16);
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		heap->caches[id].id = id;
 
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++) {
 		struct mm_cache_cfg cfg = { heap_class_name(), kmalloc_class_size(c), 16 };
@@ -84,6 +103,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	     i++) /* caches may come while others drain: G1 from the start */
 		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
+	heap_init_window(heap);
 	st = heap_init_classes(heap);
 	MM_CHECK(pmm->port, st == MM_OK);
 	heap->cpus[0].online = 1;
@@ -106,6 +126,11 @@ enum mm_status mm_heap_cpu_online(struct mm_heap *heap, uint32_t cpu)
 	if (st == MM_OK)
 		mm_atomic_store_release(&heap->cpus[cpu].online, 1u);
 	return st;
+}
+
+struct mm_heap_cpu *mm_heap_cpu_local(const struct mm_heap *heap, uint32_t cpu)
+{
+	return heap_check_cpu(heap, cpu) == MM_OK ? &heap->cpus[cpu] : NULL;
 }
 
 enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)

@@ -16,19 +16,8 @@
  *                 the size last asked for, if the caller wrote only below it: so all that a
  *                 reallocation adds is zero, though no size is kept.
  * Concurrency  that of the parts. */
-#include "fast.h"
+#include "slab.h"
 #include "../checked.h"
-
-/* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
-static uint32_t kmalloc_class(size_t size)
-{
-	uint32_t n = (uint32_t)size - 1, k;
-
-	if (n < 128)
-		return n / 16;
-	k = mm_highest_bit32(n);
-	return (k - 6) * 8 + ((n - (1u << k)) >> (k - 3));
-}
 
 size_t kmalloc_class_size(uint32_t c)
 {
@@ -77,17 +66,32 @@ static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, u
 		return st;
 	if (size > MM_KMALLOC_MAX_CLASS)
 		return kmalloc_large(heap, size, flags, out);
-	return cache_alloc_slow(&heap->caches[kmalloc_class(size)], flags, out);
+	return cache_alloc_slow(&heap->caches[mm_object_class(size)], flags, out);
 }
 
 /* What this CPU's magazine does not have goes round: all checks are there. */
 enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
 {
-	if (!heap || !out || size - 1 >= MM_KMALLOC_MAX_CLASS ||
-	    flags & ~(uint32_t)MM_ALLOC_ATOMIC || !heap->pmm ||
-	    !object_alloc(heap, kmalloc_class(size), out))
+	void *p;
+
+	if (!out || !mm_object_of_size(heap, size, flags, &p))
 		return kmalloc_slow(heap, size, flags, out);
+	*out = p;
 	return MM_OK;
+}
+
+static PMM_SLOW void *kmalloc_plain(struct mm_heap *heap, size_t size, uint32_t flags)
+{
+	void *p = NULL;
+
+	return kmalloc_slow(heap, size, flags, &p) == MM_OK ? p : NULL;
+}
+
+void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags)
+{
+	void *p;
+
+	return mm_object_of_size(heap, size, flags, &p) ? p : kmalloc_plain(heap, size, flags);
 }
 
 enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, uint32_t flags,
@@ -152,6 +156,7 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, const void *p, mm
 static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 {
 	struct mm_slab *slab;
+	uint8_t *state;
 	enum mm_status st;
 	mm_pfn_t pfn;
 	unsigned order;
@@ -163,8 +168,12 @@ static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 	if (!p)
 		return MM_OK;
 	st = slab_find(heap, p, &slab);
-	if (st == MM_OK)
-		return object_free(heap, slab, p);
+	if (st == MM_OK) {
+		st = slab_retire(slab, p, &state);
+		if (st == MM_OK)
+			mm_object_keep(slab->cache, p, state);
+		return st;
+	}
 	if (kmalloc_find_large(heap, p, &pfn, &order))
 		return kmalloc_free_large(heap, p, pfn, order);
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
@@ -172,14 +181,7 @@ static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 
 enum mm_status mm_kfree(struct mm_heap *heap, void *p)
 {
-	struct mm_slab *slab;
-
-	if (!heap || !heap->pmm || !p)
-		return kfree_slow(heap, p);
-	slab = object_slab(heap, p);
-	if (!slab || slab->cache->heap != heap)
-		return kfree_slow(heap, p);
-	return object_free(heap, slab, p);
+	return mm_object_to_heap(heap, p) ? MM_OK : kfree_slow(heap, p);
 }
 
 /* Usable bytes at p, or why it is not allocated memory. */
@@ -189,15 +191,10 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	enum mm_status st = slab_find(heap, p, &slab);
 	mm_pfn_t pfn;
 	unsigned order;
-	uint32_t i;
 
 	if (st == MM_OK) {
-		if (!slab_index(slab, p, &i))
-			return MM_E_ALIGN;
-		if (MM_CHECKS >= 1 && mm_atomic_load_relaxed(slab_state(slab, i)) != OBJECT_USED)
-			return MM_E_DOUBLE_FREE;
 		*size = slab->cache->size;
-		return MM_OK;
+		return slab_look(slab, p);
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order)) {
 		*size = (size_t)MM_FRAME_SIZE << order;

@@ -12,80 +12,109 @@
  * Invariants   G1 top and spare are real magazines or magazine_none(), which is full and empty at
  *                 once and is never written.
  *              G2 the depot holds full magazines only; empty ones are the heap's, for any cache.
- *              G3 an object in a magazine is OBJECT_IDLE and not home (S1).
+ *              G3 an object in a magazine is MM_OBJECT_IDLE and not home (S1); beside it, in its slot, is
+ *                 where its state is.
  *              G4 only its own CPU writes top and spare.
  *              G5 they become magazine_none() after their objects are home: who sees that of all
- *                 CPUs may unmake the cache.
+ *                 CPUs may unmake the cache. The tops of a place without a cache are
+ *                 magazine_none(), so fast paths need not ask whether there is one.
  *              G6 while a CPU is inside, or its interrupts are off, the page layer is called with
  *                 MM_ALLOC_ATOMIC; the bypass, outside, may wait for other CPUs.
+ * Depot        bounded by bytes. Each magazine that had to be filled from the slabs raises the bound by
+ *              one, up to 2 MiB: what came out in one burst comes back in one, and is wanted again.
+ *              Emptying the depot puts the bound back.
  * Interrupts   one that finds its CPU busy allocates from the slabs and frees into them, under the
  *              cache's lock, which is taken with interrupts off.
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
 #include "slab.h"
 
-void *const heap_no_magazine[MAGAZINE_WORDS] __attribute__((__aligned__(MAGAZINE_BYTES))) = { 0 };
+const struct mm_slot heap_no_magazine[MM_MAGAZINE_SLOTS]
+	__attribute__((__aligned__(MM_MAGAZINE_BYTES))) = { { 0 } };
 
-static bool magazine_is_empty(void **top)
+static bool magazine_is_empty(const struct mm_slot *top)
 {
-	return top[-1] == NULL;
+	return top[-1].p == NULL;
 }
 
-static bool magazine_is_full(void **top)
+static bool magazine_is_full(const struct mm_slot *top)
 {
-	return ((uintptr_t)top & (MAGAZINE_BYTES - 1)) == 0;
+	return ((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) == 0;
 }
 
-static bool magazine_is_real(void **top)
+static bool magazine_is_real(const struct mm_slot *top)
 {
 	return top != magazine_none();
 }
 
 /* Only the CPU itself writes its tops; others may look whether it has any. */
-static void magazine_set(void ***place, void **top)
+static void magazine_set(struct mm_slot **place, struct mm_slot *top)
 {
 	mm_atomic_store_relaxed(place, top);
 }
 
 /* The magazine of a top. */
-static void **magazine_of(void **top)
+static struct mm_slot *magazine_of(struct mm_slot *top)
 {
-	return (void **)(((uintptr_t)top - 1) & ~(uintptr_t)(MAGAZINE_BYTES - 1));
+	return (struct mm_slot *)(((uintptr_t)top - 1) & ~(uintptr_t)(MM_MAGAZINE_BYTES - 1));
 }
 
-static void **magazine_first(const struct mm_cache *cache, void **magazine)
+static struct mm_slot *magazine_first(const struct mm_cache *cache, struct mm_slot *magazine)
 {
-	return magazine + MAGAZINE_WORDS - cache->capacity;
+	return magazine + MM_MAGAZINE_SLOTS - cache->capacity;
 }
 
-static uint32_t magazine_objects(const struct mm_cache *cache, void **top)
+static uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *top)
 {
 	if (!magazine_is_real(top))
 		return 0;
 	return (uint32_t)(top - magazine_first(cache, magazine_of(top)));
 }
 
-/* Cut a page into magazines for nobody. The heap's lock is held. */
-static void magazine_add_page(struct mm_heap *heap, void **page)
+static void magazine_store(struct mm_slot *slot, void *p, uint8_t *state)
 {
-	/* the first one's link joins the pages: it is never given out */
-	page[0] = heap->magazine_pages;
-	heap->magazine_pages = page;
+	slot->p = p;
+#if MM_CHECKS >= 1
+	slot->state = state;
+#else
+	(void)state;
+#endif
+}
+
+/* What the object in a slot is for a caller: used. */
+static void *magazine_use(const struct mm_slot *slot)
+{
+#if MM_CHECKS >= 1
+	mm_atomic_store_relaxed(slot->state, (uint8_t)MM_OBJECT_USED);
+#endif
+	return slot->p;
+}
+
+/* Slot 0 of a magazine links those that nobody uses, or the depot's; slot 1 of the first one of a page
+ * links the pages. */
+static void magazine_link(struct mm_slot **list, struct mm_slot *slot)
+{
+	slot->p = *list;
+	*list = slot;
+}
+
+/* Cut a page into magazines for nobody. The heap's lock is held. */
+static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page)
+{
+	magazine_link(&heap->magazine_pages, &page[1]);
 	heap->nmagazine_pages++;
-	for (size_t at = MAGAZINE_WORDS; at < (size_t)MM_FRAME_SIZE / sizeof(void *);
-	     at += MAGAZINE_WORDS) {
-		page[at] = heap->magazines;
-		heap->magazines = &page[at];
+	for (size_t at = 0; at < (size_t)MM_FRAME_SIZE / MM_MAGAZINE_BYTES; at++) {
+		magazine_link(&heap->magazines, &page[at * MM_MAGAZINE_SLOTS]);
 		heap->nmagazines++;
 	}
 }
 
 /* An empty magazine for this cache, as its top; NULL if there is no memory. */
-static void **magazine_new(struct mm_cache *cache, uint32_t flags)
+static struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
 {
 	struct mm_heap *heap = cache->heap;
 	const struct mm_port *port = heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &heap->lock);
-	void **magazine = heap->magazines, **first;
+	struct mm_slot *magazine = heap->magazines, *first;
 	enum mm_status why;
 	void *page;
 
@@ -98,26 +127,24 @@ static void **magazine_new(struct mm_cache *cache, uint32_t flags)
 		magazine_add_page(heap, page);
 		magazine = heap->magazines;
 	}
-	heap->magazines = *magazine;
+	heap->magazines = magazine->p;
 	heap->nmagazines--;
 	mm_unlock(port, &heap->lock, irq);
 	first = magazine_first(cache, magazine);
-	first[-1] = NULL;
+	first[-1].p = NULL;
 	return first;
 }
 
 /* An empty magazine that is not needed. */
-static void magazine_drop(struct mm_heap *heap, void **top)
+static void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
 {
 	const struct mm_port *port = heap->pmm->port;
-	void **magazine = magazine_of(top);
 	uintptr_t irq;
 
 	if (!magazine_is_real(top))
 		return;
 	irq = mm_lock(port, &heap->lock);
-	*magazine = heap->magazines;
-	heap->magazines = magazine;
+	magazine_link(&heap->magazines, magazine_of(top));
 	heap->nmagazines++;
 	mm_unlock(port, &heap->lock, irq);
 }
@@ -135,32 +162,32 @@ static void depot_unlock(struct mm_cache *cache, uintptr_t irq)
 		mm_unlock(cache->heap->pmm->port, &cache->lock, irq);
 }
 
-/* A full magazine from the depot, as its top, or NULL. */
-static void **depot_get(struct mm_cache *cache)
+/* A full magazine from the depot, as its top, or NULL: then slabs fill one, and the depot's bound rises. */
+static struct mm_slot *depot_get(struct mm_cache *cache)
 {
 	uintptr_t irq = depot_lock(cache);
-	void **magazine = cache->full;
+	struct mm_slot *magazine = cache->full;
 
 	if (MM_PLANTED(MM_PLANT_DEPOT))
 		mm_hook_step();
 	if (magazine) {
-		cache->full = *magazine;
+		cache->full = magazine->p;
 		cache->nfull--;
+	} else if (cache->depot_max < cache->depot_most) {
+		cache->depot_max++;
 	}
 	depot_unlock(cache, irq);
-	return magazine ? magazine + MAGAZINE_WORDS : NULL;
+	return magazine ? magazine + MM_MAGAZINE_SLOTS : NULL;
 }
 
 /* Leave a full magazine with the depot; false if it has enough. */
-static bool depot_put(struct mm_cache *cache, void **top)
+static bool depot_put(struct mm_cache *cache, struct mm_slot *top)
 {
-	void **magazine = magazine_of(top);
 	uintptr_t irq = depot_lock(cache);
 	bool room = cache->nfull < cache->depot_max;
 
 	if (room) {
-		*magazine = cache->full;
-		cache->full = magazine;
+		magazine_link(&cache->full, magazine_of(top));
 		cache->nfull++;
 	}
 	depot_unlock(cache, irq);
@@ -168,7 +195,7 @@ static bool depot_put(struct mm_cache *cache, void **top)
 }
 
 /* Bring the objects of a magazine home and drop it. */
-static void magazine_flush(struct mm_cache *cache, void **top, uint32_t keep)
+static void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
 {
 	uint32_t n = magazine_objects(cache, top);
 
@@ -178,10 +205,10 @@ static void magazine_flush(struct mm_cache *cache, void **top, uint32_t keep)
 }
 
 /* The magazine at top has nothing, nor has spare: get objects. Returns the new top, or NULL. */
-static void **magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
-			      enum mm_status *why)
+static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
+				       enum mm_status *why)
 {
-	void **top = cpu->top[cache->id], **full = depot_get(cache);
+	struct mm_slot *top = cpu->top[cache->id], *full = depot_get(cache);
 	uint32_t n;
 
 	if (full) {
@@ -201,16 +228,15 @@ static void **magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, u
 /* The path that needs no magazine. */
 static void *magazine_bypass(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
-	void *p = NULL;
+	struct mm_slot slot;
 
-	(void)slab_take(cache, &p, 1, flags, why);
-	return p;
+	return slab_take(cache, &slot, 1, flags, why) ? magazine_use(&slot) : NULL;
 }
 
 static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				 enum mm_status *why)
 {
-	void **top = cpu->spare[cache->id];
+	struct mm_slot *top = cpu->spare[cache->id];
 
 	if (!magazine_is_empty(top))
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
@@ -219,22 +245,24 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	if (!top)
 		return NULL;
 	magazine_set(&cpu->top[cache->id], top - 1);
-	return top[-1];
+	return magazine_use(top - 1);
 }
 
 void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
 	uintptr_t saved;
 	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
-	void **top, *p = NULL;
+	struct mm_slot *top;
+	void *p = NULL;
 
 	if (cpu) {
 		top = cpu->top[cache->id];
-		p = top[-1];
-		if (p)
-			magazine_set(&cpu->top[cache->id], top - 1);
-		else
+		if (magazine_is_empty(top)) {
 			p = magazine_alloc_slow(cache, cpu, flags, why);
+		} else {
+			magazine_set(&cpu->top[cache->id], top - 1);
+			p = magazine_use(top - 1);
+		}
 		if (mm_atomic_load_relaxed(&cpu->drain))
 			magazine_flush_cpu(cache->heap, cpu);
 		mm_local_leave(&cpu->busy);
@@ -244,9 +272,9 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 }
 
 /* Make room: top and spare are full. Returns an empty top, or NULL. */
-static void **magazine_make_room(struct mm_cache *cache, struct mm_heap_cpu *cpu)
+static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap_cpu *cpu)
 {
-	void **spare = cpu->spare[cache->id], **empty;
+	struct mm_slot *spare = cpu->spare[cache->id], *empty;
 
 	if (magazine_is_real(spare)) {
 		if (!depot_put(cache, spare))
@@ -259,44 +287,42 @@ static void **magazine_make_room(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	return empty;
 }
 
-static void magazine_free_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu, void *p)
+/* Put an object, which is at this slot, into the magazines of a CPU. */
+static void magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, const struct mm_slot *slot)
 {
-	void **top = cpu->spare[cache->id];
+	struct mm_slot *top = cpu->top[cache->id];
 
-	if (!magazine_is_full(top))
-		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
-	else
-		top = magazine_make_room(cache, cpu);
+	if (magazine_is_full(top)) {
+		top = cpu->spare[cache->id];
+		if (!magazine_is_full(top))
+			magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
+		else
+			top = magazine_make_room(cache, cpu);
+	}
 	if (!top) {
-		slab_put(cache, &p, 1, SLAB_KEEP);
+		slab_put(cache, slot, 1, SLAB_KEEP);
 		return;
 	}
-	*top = p;
+	*top = *slot;
 	magazine_set(&cpu->top[cache->id], top + 1);
 }
 
-void magazine_free(struct mm_cache *cache, void *p)
+void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 {
 	uintptr_t saved;
 	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
-	void **top;
+	struct mm_slot slot;
 
-	if (!cpu) {
-		mm_local_unpin(cache->heap->pmm->port, saved);
-		slab_put(cache, &p, 1, SLAB_KEEP);
-		return;
+	magazine_store(&slot, p, state);
+	if (cpu) {
+		magazine_keep(cache, cpu, &slot);
+		if (mm_atomic_load_relaxed(&cpu->drain))
+			magazine_flush_cpu(cache->heap, cpu);
+		mm_local_leave(&cpu->busy);
 	}
-	top = cpu->top[cache->id];
-	if (magazine_is_full(top)) {
-		magazine_free_slow(cache, cpu, p);
-	} else {
-		*top = p;
-		magazine_set(&cpu->top[cache->id], top + 1);
-	}
-	if (mm_atomic_load_relaxed(&cpu->drain))
-		magazine_flush_cpu(cache->heap, cpu);
-	mm_local_leave(&cpu->busy);
 	mm_local_unpin(cache->heap->pmm->port, saved);
+	if (!cpu)
+		slab_put(cache, &slot, 1, SLAB_KEEP);
 }
 
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
@@ -304,7 +330,7 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 	mm_atomic_store_relaxed(&cpu->drain, 0u);
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
-		void **top = cpu->top[id], **spare = cpu->spare[id];
+		struct mm_slot *top = cpu->top[id], *spare = cpu->spare[id];
 
 		if (!magazine_is_real(top) && !magazine_is_real(spare))
 			continue;
@@ -317,10 +343,14 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 
 void magazine_flush_depot(struct mm_cache *cache)
 {
-	void **top;
+	struct mm_slot *top;
+	uintptr_t irq;
 
 	while ((top = depot_get(cache)) != NULL)
 		magazine_flush(cache, top, SLAB_KEEP);
+	irq = depot_lock(cache);
+	cache->depot_max = cache->depot_least;
+	depot_unlock(cache, irq);
 }
 
 size_t magazine_count(const struct mm_cache *cache)
@@ -329,8 +359,8 @@ size_t magazine_count(const struct mm_cache *cache)
 	size_t n = (size_t)cache->nfull * cache->capacity;
 
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
-		void **top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
-		void **spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);
+		struct mm_slot *top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
+		struct mm_slot *spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);
 
 		if (heap->cpus[i].online)
 			n += magazine_objects(cache, top) + magazine_objects(cache, spare);
@@ -341,9 +371,9 @@ size_t magazine_count(const struct mm_cache *cache)
 void magazine_release(struct mm_heap *heap)
 {
 	const struct mm_port *port = heap->pmm->port;
-	const size_t in_page = (size_t)MM_FRAME_SIZE / MAGAZINE_BYTES - 1;
+	const size_t in_page = (size_t)MM_FRAME_SIZE / MM_MAGAZINE_BYTES;
 	uintptr_t irq = mm_lock(port, &heap->lock);
-	void **page = NULL, **next;
+	struct mm_slot *page = NULL, *next;
 
 	if (heap->nmagazines == heap->nmagazine_pages * in_page) { /* all of them are here */
 		page = heap->magazine_pages;
@@ -352,7 +382,7 @@ void magazine_release(struct mm_heap *heap)
 	}
 	mm_unlock(port, &heap->lock, irq);
 	for (; page; page = next) {
-		next = *page;
-		heap_free_page(heap, page);
+		next = page->p;
+		heap_free_page(heap, page - 1);
 	}
 }

@@ -17,6 +17,10 @@
  *                 cleared after the last is home, before the pages go back.
  *              S4 the page layer is called with no lock held: a new slab is made first and then
  *                 brought in, slabs to be given back are unhooked first.
+ *              S5 offset * reciprocal has the object's index in its upper half, and its lower half is
+ *                 less than the reciprocal exactly if an object starts there: true as long as
+ *                 (bytes of a slab + size) * size < 2^32 (cache.c sees to it). What is left at the end
+ *                 of a slab has the index nobjects, and a state that is never MM_OBJECT_USED.
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
  * Concurrency  the cache's lock guards lists, bits and counts. Tables are set with compare-and-swap
@@ -54,13 +58,25 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 	return MM_OK;
 }
 
-struct mm_slab *slab_elsewhere(const struct mm_heap *heap, const void *p)
+enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state)
 {
-	struct mm_slab *slab = NULL;
-	enum mm_status st = slab_find(heap, p, &slab);
+	uint32_t i;
 
-	MM_CHECK(heap->pmm->port, st == MM_OK);
-	return slab;
+	if (!mm_object_index(slab, p, &i) || i >= slab->cache->nobjects)
+		return MM_E_ALIGN;
+	*state = &slab->states[i];
+	return MM_CHECKS == 0 || mm_object_retire(*state) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+enum mm_status slab_look(const struct mm_slab *slab, const void *p)
+{
+	uint32_t i;
+
+	if (!mm_object_index(slab, p, &i) || i >= slab->cache->nobjects)
+		return MM_E_ALIGN;
+	if (MM_CHECKS >= 1 && mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
+		return MM_E_DOUBLE_FREE;
+	return MM_OK;
 }
 
 /* The table for a frame, made if it is not there. */
@@ -126,6 +142,9 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 		struct mm_slab *slab = (struct mm_slab *)(void *)at;
 
 		slab->cache = cache;
+		slab->heap = cache->heap;
+		slab->reciprocal = cache->reciprocal;
+		slab->id = cache->id;
 		slab->base = NULL;
 		slab_hook(&cache->spare, slab);
 		cache->ndescriptors++;
@@ -169,13 +188,14 @@ static void slab_keep_descriptor(struct mm_cache *cache, struct mm_slab *slab)
 /* All objects home, none used. */
 static void slab_format(struct mm_cache *cache, struct mm_slab *slab)
 {
+	uintptr_t *home = slab_homes(cache, slab);
 	uint32_t left = cache->nobjects;
 
 	slab->nhome = cache->nobjects;
 	slab->hint = 0;
 	for (uint32_t w = 0; w < slab_words(cache); w++, left -= SLAB_WORD_BITS)
-		slab->home[w] = left >= SLAB_WORD_BITS ? ~(uintptr_t)0 : ((uintptr_t)1 << left) - 1;
-	__builtin_memset(slab_state(slab, 0), OBJECT_IDLE, cache->nobjects);
+		home[w] = left >= SLAB_WORD_BITS ? ~(uintptr_t)0 : ((uintptr_t)1 << left) - 1;
+	__builtin_memset(slab->states, MM_OBJECT_IDLE, cache->homes - sizeof(*slab));
 }
 
 /* Pages for a slab, marked and noted in the tables (S3). */
@@ -244,36 +264,70 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 	slab_keep_descriptor(cache, slab);
 }
 
-/* Move objects out of one slab. The lock is held. */
-static uint32_t slab_take_some(struct mm_cache *cache, struct mm_slab *slab, void **out, uint32_t n)
+/* Put n objects that lie side by side into slots that end at `end`, the first object last: it will be
+ * popped first. */
+static struct mm_slot *slab_take_run(const struct mm_cache *cache, struct mm_slab *slab, uint32_t i,
+				     uint32_t n, struct mm_slot *end)
 {
-	uint32_t got = 0;
+	unsigned char *p = slab->base + (size_t)i * cache->size;
 
-	while (got < n && slab->nhome > got) {
-		uintptr_t *word = &slab->home[slab->hint];
-		uint32_t bit;
+	for (; n; n--, p += cache->size) {
+		(--end)->p = p;
+#if MM_CHECKS >= 1
+		end->state = &slab->states[i++];
+#endif
+	}
+	return end;
+}
+
+/* Objects of a word of bits that are side by side, from the lowest on, n at most: take their bits. */
+static uint32_t slab_take_bits(uintptr_t *word, uint32_t n, uint32_t *first)
+{
+	uintptr_t bits = *word, gap;
+	uint32_t run;
+
+	*first = mm_lowest_bit64(bits);
+	gap = ~(bits >> *first); /* 0 only if all bits are set */
+	run = gap ? mm_lowest_bit64(gap) : SLAB_WORD_BITS;
+	if (run > n)
+		run = n;
+	bits = (run < SLAB_WORD_BITS ? ((uintptr_t)1 << run) - 1 : ~(uintptr_t)0) << *first;
+	if (MM_PLANTED(MM_PLANT_SLAB_BIT))
+		bits &= ~(uintptr_t)0 >> 1;
+	*word &= ~bits;
+	return run;
+}
+
+/* Move n objects, at most those that are home, out of one slab. The lock is held. */
+static void slab_take_some(struct mm_cache *cache, struct mm_slab *slab, struct mm_slot *out,
+			   uint32_t n)
+{
+	uintptr_t *home = slab_homes(cache, slab);
+	struct mm_slot *end = out + n;
+
+	while (end != out) {
+		uintptr_t *word = &home[slab->hint];
+		uint32_t first, run;
 
 		if (*word == 0) {
 			slab->hint++;
 			continue;
 		}
-		bit = mm_lowest_bit64(*word);
-		if (!MM_PLANTED(MM_PLANT_SLAB_BIT) || bit != SLAB_WORD_BITS - 1)
-			*word &= *word - 1;
-		out[got++] = slab->base + (size_t)(slab->hint * SLAB_WORD_BITS + bit) * cache->size;
+		run = slab_take_bits(word, (uint32_t)(end - out), &first);
+		end = slab_take_run(cache, slab, slab->hint * SLAB_WORD_BITS + first, run, end);
 	}
-	slab->nhome -= got;
-	cache->home -= got;
-	return got;
+	slab->nhome -= n;
+	cache->home -= n;
 }
 
 /* Move objects out of the slabs that are there. The lock is held; keeps S2. */
-static uint32_t slab_take_locked(struct mm_cache *cache, void **out, uint32_t n)
+static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, uint32_t n)
 {
 	uint32_t got = 0;
 
 	while (got < n && (cache->partial || cache->empty)) {
 		struct mm_slab *slab = cache->partial;
+		uint32_t some;
 
 		if (!slab) {
 			slab = cache->empty;
@@ -281,14 +335,16 @@ static uint32_t slab_take_locked(struct mm_cache *cache, void **out, uint32_t n)
 			cache->nempty--;
 			slab_hook(&cache->partial, slab);
 		}
-		got += slab_take_some(cache, slab, out + got, n - got);
+		some = slab->nhome < n - got ? slab->nhome : n - got;
+		slab_take_some(cache, slab, out + got, some);
+		got += some;
 		if (slab->nhome == 0)
 			slab_unhook(&cache->partial, slab);
 	}
 	return got;
 }
 
-uint32_t slab_take(struct mm_cache *cache, void **out, uint32_t n, uint32_t flags,
+uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 		   enum mm_status *why)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
@@ -306,23 +362,41 @@ uint32_t slab_take(struct mm_cache *cache, void **out, uint32_t n, uint32_t flag
 	}
 }
 
-/* One object comes home. The lock is held; keeps S1, S2. */
-static void slab_put_one(struct mm_cache *cache, void *p)
+/* Slab and index of an object that comes home. `last` is the slab of the one before, or NULL. */
+static struct mm_slab *slab_of_slot(const struct mm_cache *cache, const struct mm_slot *slot,
+				    struct mm_slab *last, uint32_t *i)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
-	struct mm_slab *slab = NULL;
-	uint32_t i = 0, word;
-	uintptr_t bit;
-	bool ok = slab_find(cache->heap, p, &slab) == MM_OK && slab_index(slab, p, &i);
+	const struct mm_heap *heap = cache->heap;
+	struct mm_slab *slab = last;
+	enum mm_status st = MM_OK;
 
-	MM_CHECK(port, ok);
+	if (!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= (uintptr_t)MM_FRAME_SIZE << cache->order)
+		slab = mm_object_slab(heap, slot->p);
+	if (!slab)
+		st = slab_find(heap, slot->p, &slab);
+	MM_CHECK(heap->pmm->port, st == MM_OK && slab->cache == cache);
+#if MM_CHECKS >= 1
+	*i = (uint32_t)(slot->state - slab->states);
+#else
+	MM_CHECK(heap->pmm->port, mm_object_index(slab, slot->p, i));
+#endif
+	MM_CHECK(heap->pmm->port, *i < cache->nobjects);
+	return slab;
+}
+
+/* One object comes home. The lock is held; keeps S1, S2. */
+static struct mm_slab *slab_put_one(struct mm_cache *cache, const struct mm_slot *slot,
+				    struct mm_slab *last)
+{
+	uint32_t i, word;
+	struct mm_slab *slab = slab_of_slot(cache, slot, last, &i);
+	uintptr_t *home = slab_homes(cache, slab), bit = (uintptr_t)1 << i % SLAB_WORD_BITS;
+
 	word = i / SLAB_WORD_BITS;
-	bit = (uintptr_t)1 << i % SLAB_WORD_BITS;
-	MM_CHECK(port, !(slab->home[word] & bit));
-	slab->home[word] |= bit;
+	MM_CHECK(cache->heap->pmm->port, !(home[word] & bit));
+	home[word] |= bit;
 	if (word < slab->hint)
 		slab->hint = word;
-	cache->home++;
 	if (slab->nhome++ == 0)
 		slab_hook(&cache->partial, slab);
 	if (slab->nhome == cache->nobjects) {
@@ -330,6 +404,7 @@ static void slab_put_one(struct mm_cache *cache, void *p)
 		slab_hook(&cache->empty, slab);
 		cache->nempty++;
 	}
+	return slab;
 }
 
 /* Unhook one empty slab if there are more than `keep`. The lock is held. */
@@ -362,14 +437,16 @@ static void slab_trim(struct mm_cache *cache, uint32_t keep)
 	}
 }
 
-void slab_put(struct mm_cache *cache, void **objects, uint32_t n, uint32_t keep)
+void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);
+	struct mm_slab *last = NULL;
 	bool surplus;
 
 	for (uint32_t i = 0; i < n; i++)
-		slab_put_one(cache, objects[i]);
+		last = slab_put_one(cache, &objects[i], last);
+	cache->home += n;
 	surplus = cache->nempty > keep;
 	mm_unlock(port, &cache->lock, irq);
 	if (surplus)

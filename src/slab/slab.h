@@ -11,52 +11,17 @@
  * called with none of the locks held. */
 #ifndef MM_SRC_SLAB_SLAB_H
 #define MM_SRC_SLAB_SLAB_H
-#include <mmlib/kmalloc.h>
-#include "../atomic.h"
-#include "../bits.h"
-#include "../local.h"
+#include "fast.h"
 #include "../lock.h"
 #include "../names.h"
 #include "../pmm/pmm.h"
 
-/* A magazine is MAGAZINE_WORDS pointers, aligned to its size. Its objects are at the end:
- *
- *   word     0      1 ...        first-1   first ......... WORDS-1
- *           link                  NULL     objects, free places
- *                                          ^ capacity of them
- * It is told by its top, the address of the next free place: top[-1] is NULL if it is empty, and
- * top is aligned to the magazine's size if it is full. No count, no capacity to load. */
-#if UINTPTR_MAX > 0xffffffffu
-#define MAGAZINE_WORDS 64u
-#else
-#define MAGAZINE_WORDS 32u
-#endif
-#define MAGAZINE_BYTES (MAGAZINE_WORDS * sizeof(void *))
-#define MAGAZINE_MAX   (MAGAZINE_WORDS - 2u)
+#define MAGAZINE_MAX (MM_MAGAZINE_SLOTS - 3u)
+_Static_assert(MM_OBJECT_FRAME_BYTE == FRAME_SLAB, "fast.h does without the page layer's headers");
+_Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) == 0,
+	       "a CPU's part is found by a shift");
 
-/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain`. */
-struct mm_heap_cpu {
-	uint32_t busy;
-	uint32_t online;
-	uint32_t drain; /* another CPU asks for what is here */
-	void **top[MM_CACHES_MAX];
-	void **spare[MM_CACHES_MAX];
-} __attribute__((__aligned__(128)));
-
-/* Descriptor of a slab, in pages of its cache's own. Bits and states follow it. */
-struct mm_slab {
-	struct mm_slab *next,
-		*prev; /* in cache->partial, ->empty or ->spare; a full slab is in none */
-	struct mm_cache *cache;
-	unsigned char *base; /* first object; NULL: no memory */
-	mm_paddr_t pa;       /* of its pages */
-	uint32_t nhome;      /* objects that are home */
-	uint32_t hint;       /* no object is home in words below this one */
-	uintptr_t
-		home[]; /* bit set: the object is home. Then a byte for each object: is it used? */
-};
-
-/* Frames of fewer bytes hold no useful slab, nor eight magazines. */
+/* Frames of fewer bytes hold no useful slab, nor magazines. */
 #define MM_HEAP_MIN_FRAME 4096u
 
 #define SLAB_WORD_BITS (8u * (uint32_t)sizeof(uintptr_t))
@@ -66,21 +31,10 @@ static inline uint32_t slab_words(const struct mm_cache *cache)
 	return (cache->nobjects + SLAB_WORD_BITS - 1) / SLAB_WORD_BITS;
 }
 
-/* State of object i: OBJECT_IDLE or OBJECT_USED. */
-static inline uint8_t *slab_state(struct mm_slab *slab, uint32_t i)
+/* Its bits: set if the object is home. */
+static inline uintptr_t *slab_homes(const struct mm_cache *cache, struct mm_slab *slab)
 {
-	return (uint8_t *)slab + slab->cache->states + i;
-}
-
-enum { OBJECT_IDLE = 0, OBJECT_USED = 1 };
-
-/* Index of the object that starts at p. False: none starts there. */
-static inline bool slab_index(const struct mm_slab *slab, const void *p, uint32_t *i)
-{
-	uint32_t offset = (uint32_t)((uintptr_t)p - (uintptr_t)slab->base);
-
-	*i = (uint32_t)(((uint64_t)offset * slab->cache->reciprocal) >> 32);
-	return *i < slab->cache->nobjects && *i * slab->cache->size == offset;
+	return (uintptr_t *)(void *)((unsigned char *)slab + cache->homes);
 }
 
 /* slab.c */
@@ -100,28 +54,30 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 
 /* Slab whose pages p lies in, or why there is none. */
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out);
-/* Slab of an object that is known to be one. */
-struct mm_slab *slab_elsewhere(const struct mm_heap *heap, const void *p);
+/* Make the object at p idle, which is in this slab; where its state is, or why it is none that is used. */
+enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state);
+/* Is the object at p used? MM_OK, or why not. */
+enum mm_status slab_look(const struct mm_slab *slab, const void *p);
 /* Move up to n objects out of slabs into out[]; new slabs are made as long as none was got. */
-uint32_t slab_take(struct mm_cache *cache, void **out, uint32_t n, uint32_t flags,
+uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 		   enum mm_status *why);
 #define SLAB_KEEP 1u /* empty slabs that a cache keeps for the next burst */
 /* Bring n objects home. Empty slabs beyond `keep` go back to the page layer. */
-void slab_put(struct mm_cache *cache, void **objects, uint32_t n, uint32_t keep);
+void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep);
 /* Give all empty slabs back, and the descriptors if no slab is left. */
 void slab_release(struct mm_cache *cache);
 
 /* magazine.c */
-extern void *const heap_no_magazine[];
+extern const struct mm_slot heap_no_magazine[];
 
 /* The top of no magazine at all: both empty and full, so it leads to the slow paths. */
-static inline void **magazine_none(void)
+static inline struct mm_slot *magazine_none(void)
 {
-	return (void **)(uintptr_t)&heap_no_magazine[MAGAZINE_WORDS];
+	return (struct mm_slot *)(uintptr_t)&heap_no_magazine[MM_MAGAZINE_SLOTS];
 }
 
+/* An object, used from now on; NULL: why not. */
 void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why);
-void magazine_free(struct mm_cache *cache, void *p);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
 /* Bring the depot's objects home. */

@@ -24,7 +24,7 @@ static void setup(const struct scenario *s)
 	cache->order = 0;
 	cache->nobjects = 2;
 	cache->capacity = 2;
-	cache->depot_max = 1;
+	cache->depot_max = cache->depot_least = cache->depot_most = 1;
 	world_pre(s, run);
 }
 
