@@ -7,6 +7,9 @@
 #include <linux/stddef.h> /* NULL, true, false */
 #include <linux/types.h>
 
+#ifndef alignof
+#define alignof _Alignof
+#endif
 #ifndef UINT32_MAX
 #define UINT32_MAX U32_MAX
 #endif
