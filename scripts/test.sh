@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse linkchecker doxygen-awesome-css \
+need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse linkchecker doxygen-awesome-css chromium \
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
 
 mkdir -p build
@@ -156,6 +156,8 @@ if step docs; then
   check_fails "control: an undocumented function is noticed" "mm_planted are not documented" tools/check_docs.sh --plant function
   check_fails "control: a dead link and a function without a context are noticed" "(mm_planted: no context.*|nowhere.html)" \
     tools/check_docs.sh --plant link
+  check "picture of memory: a browser finds what a log told" tools/check_mmview.sh
+  check_fails "control: a picture that lacks something is noticed" "the page lacks" tools/check_mmview.sh --plant
   check "performance document: it is what its data gives" tools/performance_doc.sh --check
   for what in figure plot data; do
     check_fails "control: its $what changed by hand is noticed" "is not what" tools/performance_doc.sh --plant $what

@@ -3,7 +3,7 @@
 #include "console.h"
 #include "kernel.h"
 
-enum { REPORT_ORDERS = 21, REPORT_COLUMNS = 92 };
+enum { REPORT_ORDERS = 21 };
 
 /* Size in the largest unit that divides it. */
 static void put_size(uint64_t bytes)
@@ -159,49 +159,7 @@ void report_address_space(void)
 		report_leaves(&run);
 }
 
-/* Print one folded run: "U", or "[7U]". Returns the column after it. */
-static unsigned put_run(mm_pfn_t frames, char letter, unsigned column)
-{
-	unsigned digits = 1;
-
-	for (mm_pfn_t n = frames; n >= 10; n /= 10)
-		digits++;
-	digits = frames == 1 ? 1 : digits + 3;
-	if (column + digits > REPORT_COLUMNS) {
-		kprintf("\n    ");
-		column = 4;
-	}
-	if (frames == 1)
-		kprintf("%c", letter);
-	else
-		kprintf("[%lu%c]", frames, letter);
-	return column + digits;
-}
-
 void report_picture(void)
 {
-	struct mm_frame_run r;
-	mm_paddr_t it = 0, end = 0;
-	mm_pfn_t frames = 0;
-	unsigned column = 0;
-	char letter = 0;
-
-	while (mm_pmm_next_run(&kernel.pmm, &it, &r)) {
-		char l = mm_frame_letter(r.state);
-
-		if (frames && (l != letter || r.base != end)) {
-			column = put_run(frames, letter, column);
-			frames = 0;
-		}
-		if (r.base != end || column == 0) {
-			kprintf("%s    %012lx\n    ", column ? "\n" : "", r.base);
-			column = 4;
-		}
-		letter = l;
-		frames += r.frames;
-		end = r.base + (r.frames << MM_FRAME_SHIFT);
-	}
-	if (frames)
-		put_run(frames, letter, column);
-	kprintf("\n");
+	mm_pmm_dump(&kernel.pmm, NULL, NULL);
 }
