@@ -49,6 +49,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_RUN         18 /* buddy: frames that a run holds in vain are not in a move */
 #define MM_PLANT_CONTIG      19 /* frames: what remains behind a part that is freed has no head (no race) */
 #define MM_PLANT_BULK        25 /* frames: who frees many does not see one twice (no race) */
+#define MM_PLANT_PRESSURE    31 /* zones: two CPUs tell of the same change */
 /* Page-table formats: */
 #define MM_PLANT_A64_SPLIT   20 /* AArch64: a block becomes a table without break-before-make */
 #define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */

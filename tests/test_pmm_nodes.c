@@ -207,6 +207,29 @@ static void empty_hands_are_closed_too(void **state)
 	assert_int_equal(at_hand(1), 0);
 }
 
+static void hands_open_again_when_pressure_is_over(void **state)
+{
+	(void)state;
+	mm_paddr_t pa[FRAMES];
+	unsigned n = 0;
+
+	zone.low = 150, zone.high = 950;
+	begin();
+	while (pmm.zones[1].free >= 150)
+		pa[n++] = page(MM_ALLOC_NODE(1) | MM_ALLOC_NODE_EXACT);
+	while (pmm.zones[1].free < 949)
+		assert_int_equal(mm_page_free(&pmm, pa[--n], 0), MM_OK);
+	sim_cpu = 1;
+	(void)page(0);
+	assert_int_equal(at_hand(1), 0); /* enough, but not yet enough for that */
+	sim_cpu = 0;
+	while (pmm.zones[1].free < 950)
+		assert_int_equal(mm_page_free(&pmm, pa[--n], 0), MM_OK);
+	sim_cpu = 1;
+	(void)page(0);
+	assert_true(at_hand(1) > 0);
+}
+
 /* Fill CPU 1's hands, and take all else of node 1. */
 static void leave_what_cpu_1_has(void)
 {
@@ -298,6 +321,7 @@ int main(void)
 		TEST(a_cpu_learns_its_node_late),
 		TEST(with_few_frames_none_are_at_hand),
 		TEST(empty_hands_are_closed_too),
+		TEST(hands_open_again_when_pressure_is_over),
 		TEST(frames_at_hand_elsewhere_are_asked_for),
 		TEST(the_last_frames_are_fetched_from_other_cpus),
 		TEST(what_is_held_back_is_not_got_through_hands),

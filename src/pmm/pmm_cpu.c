@@ -252,6 +252,13 @@ bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, un
 	return kept;
 }
 
+/* What a CPU had at hand is back: is its zone's pressure over? */
+static void cpu_watch(struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
+{
+	if (cpu && pmm->watched && cpu->zone != ZONE_NONE)
+		zone_watch(pmm, cpu->zone);
+}
+
 bool pmm_cpu_drain(struct mm_pmm *pmm)
 {
 	uintptr_t saved;
@@ -263,6 +270,7 @@ bool pmm_cpu_drain(struct mm_pmm *pmm)
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(pmm->port, saved);
+	cpu_watch(pmm, cpu);
 	return cpu != NULL;
 }
 
@@ -367,6 +375,7 @@ void mm_pmm_cpu_idle(struct mm_pmm *pmm)
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(pmm->port, saved);
+	cpu_watch(pmm, cpu);
 }
 
 enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)

@@ -26,9 +26,11 @@
  *                 before frames are taken, so each CPU may be wrong by one block.
  *              Z6 with fewer than `low` frames in its buddies, a zone leaves none at hand: no hand is
  *                 filled by what would bring it below, and when it gets there all its CPUs are asked to
- *                 close their hands at their next call.
+ *                 close their hands at their next call. They stay closed until pressure is over, so that
+ *                 each time it begins is noticed.
  *              Z7 pressure rises at `low` and `min`, and falls at `high` and `low`, so that a zone at a
- *                 border does not call out at each request. Who changes it by compare-and-swap tells.
+ *                 border does not call out at each request. Who changes it by compare-and-swap tells,
+ *                 and looks again: the counter may have changed since it was read.
  * Concurrency  zones, nodes and lists are written at boot and while the caller keeps others away; then
  *              they are only read. `free` and `pressure` are atomic. */
 #include "zone.h"
@@ -458,7 +460,9 @@ uintptr_t zone_surplus(const struct mm_pmm *pmm, uint32_t zone)
 	const struct mm_zone *z = &pmm->zones[zone];
 	uintptr_t free = mm_atomic_load_relaxed(&z->free);
 
-	return free > z->cfg->low ? free - (uintptr_t)z->cfg->low : 0;
+	if (mm_atomic_load_relaxed(&z->pressure) != MM_PRESSURE_NONE || free < z->cfg->low)
+		return 0;
+	return free - (uintptr_t)z->cfg->low;
 }
 
 /* Z7 */
@@ -474,20 +478,29 @@ static uint32_t zone_pressure(const struct mm_zone *z, uint32_t was)
 	return MM_PRESSURE_NONE;
 }
 
-void zone_watch(struct mm_pmm *pmm, uint32_t zone)
+/* Does pressure change? Then it is told. */
+static bool zone_watch_once(struct mm_pmm *pmm, uint32_t zone)
 {
 	struct mm_zone *z = &pmm->zones[zone];
-	uint32_t was = mm_atomic_load_relaxed(&z->pressure), now;
+	uint32_t was = mm_atomic_load_relaxed(&z->pressure), now = zone_pressure(z, was);
 
-	if (z->cfg->high == 0)
-		return;
-	now = zone_pressure(z, was);
-	if (now == was || !mm_atomic_cas(&z->pressure, &was, now))
-		return; /* or another CPU saw it, and tells */
+	if (now == was)
+		return false;
+	if (MM_PLANTED(MM_PLANT_PRESSURE))
+		mm_atomic_store_relaxed(&z->pressure, now);
+	else if (!mm_atomic_cas(&z->pressure, &was, now))
+		return true; /* another CPU saw it, and tells */
 	if (was == MM_PRESSURE_NONE)
 		pmm_close_hands(pmm, zone); /* Z6 */
 	if (pmm->port->pressure)
 		pmm->port->pressure(pmm->port->ctx, zone, now);
+	return true;
+}
+
+void zone_watch(struct mm_pmm *pmm, uint32_t zone)
+{
+	while (pmm->zones[zone].cfg->high != 0 && zone_watch_once(pmm, zone)) {
+	}
 }
 
 #undef ZONE_NO_NODE

@@ -359,6 +359,13 @@ static void *port_to_virt(void *ctx, mm_paddr_t pa)
 
 /* For the search */
 
+static void port_pressure(void *ctx, uint32_t zone, uint32_t level)
+{
+	(void)ctx;
+	(void)zone;
+	++*(level == MM_PRESSURE_NONE ? &ex->enough : &ex->scarce);
+}
+
 void cpu_setup(const struct scenario *s)
 {
 	scenario = s;
@@ -378,7 +385,8 @@ void cpu_setup(const struct scenario *s)
 				    .irq_restore = port_irq_restore,
 				    .cpu = port_cpu,
 				    .pin = port_pin,
-				    .unpin = port_unpin };
+				    .unpin = port_unpin,
+				    .pressure = port_pressure };
 	ex_port_run_on = ex_port;
 	ex_port_run_on.run_on = port_run_on;
 }

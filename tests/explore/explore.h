@@ -72,6 +72,7 @@ struct scenario {
 	unsigned flags;
 	int bound; /* most preemptions; 0: every schedule */
 	mm_pfn_t base, frames;
+	mm_pfn_t low; /* pmm: pressure begins and ends there */
 	struct {
 		mm_pfn_t first, count;
 	} free[6];         /* what is free at the start (buddy) */
@@ -103,7 +104,8 @@ struct ex_state {
 	unsigned nrecords;
 	int events;
 	struct slot slot[EX_SLOTS];
-	uint8_t map[EX_FRAMES]; /* 0 free, else slot + 1, or MAP_TAKEN */
+	unsigned scarce, enough; /* how often pressure began and ended */
+	uint8_t map[EX_FRAMES];  /* 0 free, else slot + 1, or MAP_TAKEN */
 };
 #define MAP_TAKEN 255u
 extern struct ex_state *ex;

@@ -37,12 +37,15 @@ static mm_pfn_t frames_of(const struct op *op)
 /* A manager over all of ram. With `held`, boot holds some of it back. */
 static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entries, bool held)
 {
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
+	static struct mm_zone_cfg one; /* set-up only */
 	mm_paddr_t bytes = s->frames << MM_FRAME_SHIFT;
 	const struct mm_pmm_cfg cfg = {
 		.zones = &one, .nzones = 1, .ncpus = ncpus, .reach = BASE + bytes - 1
 	};
 
+	one = (struct mm_zone_cfg){
+		.name = "ALL", .last = MM_PADDR_MAX, .low = s->low, .high = s->low
+	};
 	world_must(mm_memmap_init(map, entries, 16) == MM_OK &&
 			   mm_memmap_add(map, BASE, bytes, MM_MEM_USABLE, NULL) == MM_OK,
 		   "map");
@@ -201,8 +204,8 @@ static void setup(const struct scenario *s)
 		ncpus++;
 	world_pmm_make(s, ncpus < 2 ? 2 : ncpus);
 	for (unsigned i = 0; i < 8 && s->held[i].kind; i++)
-		ex->slot[i] = (struct slot){ base + s->held[i].pfn, frames_of(&s->held[i]), 0,
-					     true, true };
+		ex->slot[i] = (struct slot){ base + s->held[i].pfn, frames_of(&s->held[i]), 0, true,
+					     true };
 	world_pre(s, run);
 	for (unsigned i = 0; i < EX_SLOTS; i++)
 		if (ex->slot[i].live)
@@ -228,6 +231,31 @@ static void check_races(void)
 	}
 }
 
+/* Pressure was told once for each change, and is what it must be; while it lasts no CPU has anything at hand
+ * after its next call. */
+static void check_pressure(const struct scenario *s)
+{
+	const struct mm_zone *zone = &ex_pmm->zones[0];
+	unsigned on = zone->pressure != MM_PRESSURE_NONE;
+
+	if (ex->scarce - ex->enough != on)
+		ex_violate("pressure began %u times and ended %u times, but %s", ex->scarce,
+			   ex->enough, on ? "lasts" : "is over");
+	if (on != (zone->free < s->low))
+		ex_violate("%lu frames are free, and pressure %s", (unsigned long)zone->free,
+			   on ? "lasts" : "is over");
+	for (ex_setup_cpu = 0; on && ex_setup_cpu < ex_pmm->ncpus; ex_setup_cpu++) {
+		mm_pmm_cpu_idle(ex_pmm);
+		for (unsigned h = 0; h < MM_HANDS; h++)
+			world_must(ex_pmm->cpus[ex_setup_cpu].hand[h].end ==
+					   ex_pmm->cpus[ex_setup_cpu].hand[h].bottom,
+				   "a hand is open although memory is scarce");
+		world_must(pmm_cpu_frames(&ex_pmm->cpus[ex_setup_cpu]) == 0,
+			   "frames are at hand although memory is scarce");
+	}
+	ex_setup_cpu = 0;
+}
+
 void world_pmm_all_back(void)
 {
 	pmm_cpu_empty_all(ex_pmm);
@@ -242,6 +270,8 @@ static void finish(const struct scenario *s)
 	world_must(mm_pmm_verify(ex_pmm) == MM_OK, "verify at the end");
 	check_races();
 	world_check_failures(s, base, s->frames);
+	if (s->low)
+		check_pressure(s);
 	for (uint32_t i = 0; i < ex_pmm->ncpus; i++)
 		world_must(!ex_pmm->cpus[i].busy, "a CPU is busy at the end");
 	for (unsigned i = 0; i < EX_SLOTS; i++) {
