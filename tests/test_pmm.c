@@ -322,7 +322,7 @@ static void one_particular_block_can_be_had_once(void **state)
 	assert_int_equal(mm_page_alloc_at(&m->pmm, 0, 0, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, MM_PADDR_MAX - FRAME + 1, 0, 0), MM_E_FOREIGN);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 0, MM_ALLOC_ZONE(0)), MM_E_INVAL);
-	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 0, 1u << 9), MM_E_INVAL);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 0, 1u << 23), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, m->pmm.max_order + 1, 0), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, UINT32_MAX, 0), MM_E_INVAL);
 	assert_int_equal(mm_page_alloc_at(&m->pmm, at, 1, MM_ALLOC_TABLE), MM_E_INVAL);

@@ -136,6 +136,19 @@
 #endif
 #endif
 
+/** 1: pageblocks can have mobility classes and be isolated (mmlib/mobility.h, mmlib/cma.h); a system that
+ *  does not ask for it pays for the code only. 0: they cannot, and the code is left out. */
+#ifndef MM_MOBILITY
+#define MM_MOBILITY 1
+#endif
+
+/** log2 of the frames of a pageblock: the unit that has a mobility class (mmlib/mobility.h) and that is
+ *  isolated. Four bits for each, where classes are used. Range 2 to 18; default 9, a large page where a
+ *  frame is 4 KiB. */
+#ifndef MM_BLOCK_ORDER
+#define MM_BLOCK_ORDER 9
+#endif
+
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
 #error "MM_FRAME_SHIFT: 8 to 16"
 #endif
@@ -168,6 +181,12 @@
 #endif
 #if MM_NODES_MAX < 1 || MM_NODES_MAX > 256
 #error "MM_NODES_MAX: 1 to 256"
+#endif
+#if MM_MOBILITY != 0 && MM_MOBILITY != 1
+#error "MM_MOBILITY: 0 or 1"
+#endif
+#if MM_BLOCK_ORDER < 2 || MM_BLOCK_ORDER > 18
+#error "MM_BLOCK_ORDER: 2 to 18"
 #endif
 #if MM_ZONES_MAX < 1 || MM_ZONES_MAX > 16
 #error "MM_ZONES_MAX: 1 to 16"

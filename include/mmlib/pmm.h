@@ -69,6 +69,8 @@ enum mm_frame_class {
 	MM_FRAME_SLAB,     /**< objects of a cache */
 	MM_FRAME_RESERVED, /**< a hole, or RAM that was not given to mmlib */
 	MM_FRAME_BAD,      /**< broken RAM */
+	MM_FRAME_HELD,     /**< free, but withheld: its pageblock is isolated */
+	MM_FRAME_OFFLINE,  /**< RAM that was taken out of use */
 	MM_FRAME_NONE,     /**< outside every range */
 };
 
@@ -106,6 +108,10 @@ enum mm_alloc_flags {
 	                              has `zero` */
 	MM_ALLOC_NO_RETRY = 1u << 6, /**< for who has another way: other CPUs are not asked for what they
 	                                  have at hand, so the answer may be #MM_E_AGAIN */
+	MM_ALLOC_MOVABLE = 1u << 8, /**< contents may be moved to another block by the host, when it is
+	                                asked to: see mmlib/mobility.h */
+	MM_ALLOC_RECLAIMABLE = 1u << 9, /**< the host can free it when memory is short: kept together, see
+	                                mmlib/mobility.h */
 };
 
 /** Restrict an allocation to the zone of this index in mm_pmm_cfg::zones and to those below; if it is a
@@ -129,6 +135,7 @@ struct mm_range {
 	                            was made yet */
 	mm_pfn_t first;        /**< @private first frame */
 	mm_pfn_t last;         /**< @private last frame, inclusive */
+	struct mm_mobility *mobility; /**< @private classes of its pageblocks, or NULL: none are used */
 	uint32_t zone;         /**< @private index of its zone */
 	uint32_t next;         /**< @private index of the next range of its zone, or #MM_RANGE_NONE */
 	uint32_t by_virt;      /**< @private not of this range: index of the one that has its number if
@@ -176,7 +183,8 @@ struct mm_hand {
  *  touches them. */
 struct mm_page_cpu {
 	uint32_t busy;   /**< @private somebody on this CPU is inside */
-	uint32_t drain;  /**< @private another CPU asks for what is here */
+	uint32_t drain;  /**< @private bit 0: another CPU asks for what is here; above it: how many
+	                      isolations look at what comes here */
 	uint32_t online; /**< @private may be used */
 	uint32_t span;   /**< @private offset of the last frame of the range; with `bytes` NULL there is
 	                      no range yet */
@@ -185,6 +193,7 @@ struct mm_page_cpu {
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	uint32_t zone;          /**< @private the zone that it keeps frames of */
 	uint32_t node;          /**< @private its node */
+	uint32_t mobility; /**< @private class of its blocks: unmovable, or movable and CMA */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
 	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));
@@ -199,6 +208,13 @@ struct mm_pmm {
 	uint32_t max_ranges;        /**< @private */
 	uint32_t ncpus;             /**< @private */
 	struct mm_page_cpu *cpus;   /**< @private one for each CPU */
+	struct mm_page_cpu *movable_cpus; /**< @private the same for movable blocks, or NULL */
+	uint32_t classes;           /**< @private pageblocks of some range have classes */
+	uint32_t moving;            /**< @private how often free frames began to move between classes */
+	uint32_t moved;             /**< @private and how often that ended */
+	uint32_t isolations;        /**< @private isolations, and bad frames in use: who frees looks */
+	struct mm_cma *cmas;        /**< @private areas, the last one first */
+	struct mm_bad_frame *bad;   /**< @private bad frames that were in use, the last one first */
 	uint32_t max_order;         /**< @private highest order that some range could ever hold */
 	struct mm_zone *zones;      /**< @private of node 0 by limit, of node 1 by limit, ..., named ones */
 	const struct mm_zone_cfg *cfg; /**< @private the kernel's zones */
@@ -230,7 +246,7 @@ struct mm_pmm_stats {
 	mm_pfn_t free;     /**< frames that can be allocated, those at hand on CPUs included */
 	mm_pfn_t used;     /**< frames that are allocated */
 	mm_pfn_t reserved; /**< metadata, and RAM that the map does not call usable, until it is given
-	                        back with mm_pmm_release() */
+	                        back with mm_pmm_release(); free frames that are withheld */
 };
 
 /** What mm_page_info() and mm_pmm_next_run() tell. */
@@ -329,8 +345,9 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
  *  @retval MM_E_AGAIN other CPUs hold frames at hand and could not be made to give them back now
  *          (no `run_on`, or #MM_ALLOC_ATOMIC, or they were about to use them); they were asked to,
  *          unless with #MM_ALLOC_NO_RETRY. Or as mm_buddy_alloc()
- *  @retval MM_E_INVAL NULL, unknown flag, no such zone or node, an order that no range could ever hold, or
- *          #MM_ALLOC_TABLE with an order or with #MM_ALLOC_HIGH
+ *  @retval MM_E_INVAL NULL, unknown flag, no such zone or node, an order that no range could ever hold,
+ *          #MM_ALLOC_TABLE with an order or with #MM_ALLOC_HIGH, or two of #MM_ALLOC_TABLE,
+ *          #MM_ALLOC_MOVABLE, #MM_ALLOC_RECLAIMABLE
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(log
  *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and
@@ -343,7 +360,8 @@ MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, ui
  *  @param order log2 of the frames @param flags of #mm_alloc_flags, without a zone, a node, #MM_ALLOC_HIGH
  *         and #MM_ALLOC_EMERGENCY
  *  @retval MM_OK done
- *  @retval MM_E_BUSY some frame of it is not free
+ *  @retval MM_E_BUSY some frame of it is not free, is isolated, or is of a CMA area without
+ *          #MM_ALLOC_MOVABLE
  *  @retval MM_E_FOREIGN not inside one range
  *  @retval MM_E_ALIGN @p pa is not a multiple of the block's size
  *  @retval MM_E_INVAL, MM_E_AGAIN, MM_E_STATE as mm_page_alloc()
@@ -433,7 +451,7 @@ MM_NODISCARD enum mm_status mm_page_info(const struct mm_pmm *pmm, mm_paddr_t pa
 bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run *out);
 
 /** Letter of a frame class in pictures of memory: `.` free, `U` used, `T` table, `M` metadata,
- *  `S` objects, `R` reserved, `B` bad, space for none. @param state class @return the letter
+ *  `S` objects, `R` reserved, `B` bad, `H` withheld, `O` offline, space for none. @param state class @return the letter
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 char mm_frame_letter(enum mm_frame_class state);
 

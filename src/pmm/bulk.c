@@ -27,10 +27,10 @@ struct bulk {
 	size_t done, n;
 };
 
-/* Is a block of a range told by 32 bits? */
+/* Is a block of a range told by 32 bits? With classes, each block may be of another buddy. */
 static bool bulk_fits(const struct mm_range *r, unsigned order)
 {
-	return mm_fits_32(r->last - r->first) && order <= mm_buddy_max_order(&r->buddy);
+	return !pmm_has_classes(r) && mm_fits_32(r->last - r->first) && order <= mm_buddy_max_order(&r->buddy);
 }
 
 /* From the words of one range. */
@@ -147,7 +147,7 @@ static size_t bulk_give(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa
 
 enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa, size_t n)
 {
-	unsigned byte = FRAME_HEAD + order;
+	unsigned byte;
 	enum mm_status st = MM_OK;
 	size_t i;
 
@@ -155,8 +155,7 @@ enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order, const mm_pa
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	if (order > pmm->max_order)
-		byte = FRAME_NOTHING;
+	byte = n ? pmm_head_at(pmm, pa[0], order) : FRAME_NOTHING; /* movable, or not, as the first */
 	for (i = 0; i < n && st == MM_OK; i += st == MM_OK)
 		st = bulk_believe(pmm, pa[i], byte);
 	if (st != MM_OK) {

@@ -15,6 +15,7 @@
  * Concurrency  any CPU, interrupts: bytes of allocated frames belong to who has them. */
 #include <mmlib/range.h>
 #include "hook.h"
+#include "mobility.h"
 #include "zone.h"
 #include "../bits.h"
 
@@ -67,20 +68,30 @@ struct contig {
 	struct mm_buddy_limits where;
 	mm_pfn_t first, count;
 	struct mm_range *r;
+	unsigned class;
 };
+
+static enum mm_status contig_from_range(struct mm_pmm *pmm, struct contig *c, struct mm_range *r)
+{
+	enum mm_status st;
+
+	if (pmm_has_classes(r))
+		return mobility_alloc_run(pmm, r, c->count, &c->where, c->class, &c->first);
+	st = mm_buddy_alloc_run(&r->buddy, c->count, &c->where, &c->first);
+	if (st == MM_OK)
+		pmm_count(pmm, r->zone, (uintptr_t)0 - (uintptr_t)c->count); /* M3 */
+	return st;
+}
 
 static enum mm_status contig_from_zone(struct mm_pmm *pmm, struct contig *c, uint32_t zone)
 {
 	enum mm_status result = MM_E_NOMEM;
 
 	for (c->r = zone_first_range(pmm, zone); c->r; c->r = zone_next_range(pmm, c->r)) {
-		enum mm_status st =
-			mm_buddy_alloc_run(&c->r->buddy, c->count, &c->where, &c->first);
+		enum mm_status st = contig_from_range(pmm, c, c->r);
 
-		if (st == MM_OK) {
-			pmm_count(pmm, zone, (uintptr_t)0 - (uintptr_t)c->count); /* M3 */
+		if (st == MM_OK)
 			return MM_OK;
-		}
 		if (st == MM_E_AGAIN)
 			result = MM_E_AGAIN;
 	}
@@ -151,6 +162,7 @@ enum mm_status mm_page_alloc_contig(struct mm_pmm *pmm, mm_pfn_t frames, uint32_
 	if (st != MM_OK)
 		return st;
 	c.want = zone_want(pmm, flags);
+	c.class = mobility_wanted(flags);
 	st = contig_try(pmm, &c);
 	if (st != MM_OK && pmm_hands_serve(pmm, &c.want))
 		st = pmm_from_hands(pmm, &c.want, flags, contig_try, &c);

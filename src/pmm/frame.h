@@ -12,6 +12,8 @@
  *              04 page table                        FF    slab, cache in its descriptor
  *              05 metadata of mmlib
  *              06 RAM held back at boot: mm_pmm_release() may give it
+ *              07 free and withheld: its pageblock is isolated     08 claimed from a CMA area
+ *              09 offline
  * Invariants   B1 a byte that is not 00 is the head of a block, or a single frame that is not free.
  *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
  *                 order at each aligned-down frame; only errors and reports need to.
@@ -35,7 +37,11 @@ enum {
 	FRAME_TABLE = 0x04,
 	FRAME_META = 0x05,
 	FRAME_KEPT = 0x06,
-	FRAME_HEAD = 0x10,  /* + order */
+	FRAME_HELD = 0x07,
+	FRAME_CLAIMED = 0x08,
+	FRAME_OFFLINE = 0x09,
+	FRAME_HEAD = 0x10,    /* + order */
+	FRAME_MOVABLE = 0x30, /* + order */
 	FRAME_LARGE = 0x50, /* + order */
 	FRAME_SLAB = 0x70,  /* + cache's short id */
 	FRAME_ORDERS = 32,
@@ -60,6 +66,12 @@ static inline bool frame_marks_all(unsigned byte)
 static inline bool frame_is_head(unsigned byte)
 {
 	return byte >= FRAME_HEAD && byte < FRAME_SLAB;
+}
+
+/* The same, of a movable one? */
+static inline bool frame_is_movable(unsigned byte)
+{
+	return byte >= FRAME_MOVABLE && byte < FRAME_LARGE;
 }
 
 /* Order of the block that this byte is the head of. */

@@ -15,6 +15,7 @@
  *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */
 #include "hand.h"
+#include "mobility.h"
 #include "zone.h"
 
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
@@ -93,12 +94,15 @@ struct mm_range *pmm_find_virt(const struct mm_pmm *pmm, const void *p, mm_pfn_t
 
 enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags)
 {
-	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_TABLE | MM_ALLOC_ATOMIC |
-			       MM_ALLOC_NODE_EXACT | MM_ALLOC_EMERGENCY | MM_ALLOC_HIGH |
-			       MM_ALLOC_NO_RETRY | 0xffff0000u;
+	const uint32_t kinds = MM_ALLOC_TABLE | MM_ALLOC_MOVABLE | MM_ALLOC_RECLAIMABLE;
+	const uint32_t known = MM_ALLOC_ZERO | MM_ALLOC_ATOMIC | MM_ALLOC_NODE_EXACT |
+			       MM_ALLOC_EMERGENCY | MM_ALLOC_HIGH | MM_ALLOC_NO_RETRY | kinds |
+			       0xffff0000u;
 
 	if (flags & ~known || order > pmm->max_order || zone_in_flags(flags) > pmm->ncfg ||
 	    zone_node_in_flags(flags) > zone_nodes(pmm))
+		return MM_E_INVAL;
+	if (flags & kinds & ((flags & kinds) - 1)) /* two of them */
 		return MM_E_INVAL;
 	if (flags & MM_ALLOC_TABLE && (order != 0 || flags & MM_ALLOC_HIGH))
 		return MM_E_INVAL;
@@ -135,6 +139,10 @@ void pmm_to_buddy(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, unsigned
 {
 	enum mm_status st;
 
+	if (pmm_has_classes(r)) {
+		mobility_free(pmm, r, pfn, order);
+		return;
+	}
 	pmm_count(pmm, r->zone, (uintptr_t)1 << order); /* M3 */
 	st = mm_buddy_free(&r->buddy, pfn, order);
 	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
@@ -144,6 +152,10 @@ void pmm_to_buddy_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, 
 {
 	enum mm_status st;
 
+	if (pmm_has_classes(r)) {
+		mobility_free_run(pmm, r, first, count);
+		return;
+	}
 	pmm_count(pmm, r->zone, (uintptr_t)count); /* M3 */
 	st = mm_buddy_free_range(&r->buddy, first, count);
 	MM_CHECK(pmm->port, st == MM_OK); /* M2 */
@@ -151,10 +163,12 @@ void pmm_to_buddy_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, 
 
 /* Take a block from the buddies of a zone, and count it. */
 static enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned order,
-				    mm_pfn_t *pfn)
+				    uint32_t flags, mm_pfn_t *pfn)
 {
 	enum mm_status result = MM_E_NOMEM;
 
+	if (MM_MOBILITY && pmm->classes)
+		return mobility_from_zone(pmm, zone, order, mobility_wanted(flags), pfn);
 	for (struct mm_range *r = zone_first_range(pmm, zone); r; r = zone_next_range(pmm, r)) {
 		enum mm_status st = mm_buddy_alloc(&r->buddy, order, pfn);
 
@@ -170,7 +184,7 @@ static enum mm_status pmm_from_zone(struct mm_pmm *pmm, uint32_t zone, unsigned 
 
 /* From the best zone that has such a block to spare. */
 static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want *want,
-				     unsigned order, mm_pfn_t *pfn)
+				     unsigned order, uint32_t flags, mm_pfn_t *pfn)
 {
 	enum mm_status result = MM_E_NOMEM;
 	struct zone_walk walk;
@@ -181,7 +195,7 @@ static enum mm_status pmm_from_zones(struct mm_pmm *pmm, const struct zone_want 
 
 		if (!zone_admits(pmm, want, zone, (mm_pfn_t)1 << order))
 			continue;
-		st = pmm_from_zone(pmm, zone, order, pfn);
+		st = pmm_from_zone(pmm, zone, order, flags, pfn);
 		if (st == MM_OK)
 			return MM_OK;
 		if (st == MM_E_AGAIN)
@@ -235,6 +249,7 @@ bool pmm_hands_serve(const struct mm_pmm *pmm, const struct zone_want *want)
 struct pmm_block {
 	const struct zone_want *want;
 	unsigned order;
+	uint32_t flags;
 	mm_pfn_t pfn;
 };
 
@@ -242,7 +257,7 @@ static enum mm_status pmm_try_zones(struct mm_pmm *pmm, void *what)
 {
 	struct pmm_block *block = what;
 
-	return pmm_from_zones(pmm, block->want, block->order, &block->pfn);
+	return pmm_from_zones(pmm, block->want, block->order, block->flags, &block->pfn);
 }
 
 /* Not at hand: from this CPU's range, then from wherever there is a block. */
@@ -250,10 +265,11 @@ static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flag
 			       mm_pfn_t *pfn)
 {
 	struct zone_want want = zone_want(pmm, flags);
-	struct pmm_block block = { &want, order, 0 };
+	struct pmm_block block = { &want, order, flags, 0 };
 	enum mm_status st;
 
-	if (pmm_cpu_pop(pmm, zone_best(pmm, &want), order, byte, pfn))
+	if (!(flags & MM_ALLOC_RECLAIMABLE && pmm->classes) &&
+	    pmm_cpu_pop(pmm, zone_best(pmm, &want), order, byte, pfn))
 		return MM_OK;
 	st = pmm_try_zones(pmm, &block);
 	if (st != MM_OK && pmm_hands_serve(pmm, &want))
@@ -304,7 +320,9 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 
 unsigned pmm_byte(unsigned order, uint32_t flags)
 {
-	return flags & MM_ALLOC_TABLE ? FRAME_TABLE : FRAME_HEAD + order;
+	if (flags & MM_ALLOC_TABLE)
+		return FRAME_TABLE;
+	return (flags & MM_ALLOC_MOVABLE ? FRAME_MOVABLE : FRAME_HEAD) + order;
 }
 
 static PMM_SLOW enum mm_status page_alloc_slow(struct mm_pmm *pmm, unsigned order, uint32_t flags,
@@ -338,13 +356,18 @@ enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
 struct pmm_place {
 	struct mm_range *r;
 	mm_pfn_t first, count;
+	uint32_t flags;
 };
 
 static enum mm_status pmm_try_place(struct mm_pmm *pmm, void *what)
 {
 	const struct pmm_place *place = what;
-	enum mm_status st = mm_buddy_alloc_range(&place->r->buddy, place->first, place->count);
+	enum mm_status st;
 
+	if (pmm_has_classes(place->r))
+		return mobility_alloc_range(pmm, place->r, place->first, place->count,
+					    mobility_wanted(place->flags));
+	st = mm_buddy_alloc_range(&place->r->buddy, place->first, place->count);
 	if (st == MM_OK)
 		pmm_count(pmm, place->r->zone, (uintptr_t)0 - (uintptr_t)place->count); /* M3 */
 	return st;
@@ -354,7 +377,7 @@ enum mm_status pmm_claim(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first,
 			 uint32_t flags)
 {
 	const struct zone_want here = { .named = r->zone, .high = true }; /* and no other zone */
-	struct pmm_place place = { r, first, count };
+	struct pmm_place place = { r, first, count, flags };
 	enum mm_status st = pmm_try_place(pmm, &place);
 
 	if (st == MM_E_BUSY && pmm->ncpus) /* some of it may be at hand */
@@ -400,10 +423,12 @@ enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 {
 	mm_pfn_t head;
 
-	if (byte >= FRAME_LARGE || byte == FRAME_TABLE || byte == FRAME_META)
+	if (byte >= FRAME_LARGE || byte == FRAME_TABLE || byte == FRAME_META || byte == FRAME_CLAIMED)
 		return MM_E_OWNER;
 	if (frame_is_head(byte))
 		return MM_E_ORDER;
+	if (byte == FRAME_HELD)
+		return MM_E_DOUBLE_FREE;
 	if (byte != FRAME_FREE)
 		return MM_E_FOREIGN;
 	return frame_find_head(r, pfn, &head) ? MM_E_ALIGN : MM_E_DOUBLE_FREE;
@@ -425,10 +450,20 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 		return MM_E_DOUBLE_FREE;
 	if (order != 0 && frame_marks_all(byte))
 		pmm_clear_rest(r, pfn, order);
-	if (!pmm_cpu_push(pmm, r, pfn, order))
+	if (!pmm_cpu_push(pmm, r, pfn, order, byte))
 		pmm_to_buddy(pmm, r, pfn, order);
 	pmm_watch(pmm, pfn);
 	return MM_OK;
+}
+
+unsigned pmm_head_at(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+{
+	const struct mm_range *r = pmm_find_pa(pmm, pa);
+
+	if (order > pmm->max_order)
+		return FRAME_NOTHING;
+	return (r && frame_is_movable(frame_load(r, mm_pa_to_pfn(pa))) ? FRAME_MOVABLE : FRAME_HEAD) +
+	       order;
 }
 
 static PMM_SLOW enum mm_status page_free_slow(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
@@ -437,8 +472,7 @@ static PMM_SLOW enum mm_status page_free_slow(struct mm_pmm *pmm, mm_paddr_t pa,
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	return pmm_free_as(pmm, pa, order,
-			   order <= pmm->max_order ? FRAME_HEAD + order : FRAME_NOTHING);
+	return pmm_free_as(pmm, pa, order, pmm_head_at(pmm, pa, order));
 }
 
 /* What is not kept at hand, or is wrong, goes round. */

@@ -25,6 +25,8 @@ enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, 
 			    mm_paddr_t *out);
 /* Free a block whose head is marked with `byte`; errors as mm_page_free(). */
 enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, unsigned byte);
+/* Head of a block of this order at an address: movable if what is there is. */
+unsigned pmm_head_at(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
 /* Why a frame with this byte cannot be freed as a block. */
 enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte);
 
@@ -66,7 +68,8 @@ static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames
 /* Blocks at hand, where hand.h could not do it: take one of a zone and write its head, keep one whose byte is
  * 00, give all back; false if it cannot be done here and now. */
 bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn);
-bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order);
+bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order,
+		  unsigned byte);
 bool pmm_cpu_drain(struct mm_pmm *pmm);
 /* May a CPU have frames of this zone at hand? */
 bool pmm_cpu_any_of(const struct mm_pmm *pmm, uint32_t zone);
@@ -75,13 +78,36 @@ void pmm_cpu_empty_all(struct mm_pmm *pmm);
 void pmm_cpu_detach_all(struct mm_pmm *pmm);
 /* Frames at hand on a CPU; and are its hands as they should be? */
 mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
-bool pmm_cpu_verify(const struct mm_page_cpu *cpu);
+bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu);
+/* Is a frame in a buddy of its range? */
+bool pmm_is_free(const struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn);
 /* Does any CPU have frames at hand? With `want`: frames of a zone that such a request may take from. */
 bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want);
 /* Ask all CPUs that have frames at hand to give them back at their next call; ask those of a zone to keep
  * none for now. */
 void pmm_request_drain(struct mm_pmm *pmm);
 void pmm_close_hands(struct mm_pmm *pmm, uint32_t zone);
+/* Have all CPUs give back what they have at hand now. MM_E_AGAIN: some have not yet. */
+enum mm_status pmm_recall(struct mm_pmm *pmm);
+/* So many isolations more, or less: CPUs look at the tags of what they take and keep at hand. */
+void pmm_guard(struct mm_pmm *pmm, int more);
+
+/* Have the pageblocks of a range classes? */
+static inline bool pmm_has_classes(const struct mm_range *r)
+{
+	return MM_MOBILITY && r->mobility;
+}
+
+/* What CPU i keeps at hand; those of movable blocks follow the others. */
+static inline struct mm_page_cpu *pmm_hands(const struct mm_pmm *pmm, uint32_t i)
+{
+	return i < pmm->ncpus ? &pmm->cpus[i] : &pmm->movable_cpus[i - pmm->ncpus];
+}
+
+static inline uint32_t pmm_nhands(const struct mm_pmm *pmm)
+{
+	return pmm->ncpus << (MM_MOBILITY && pmm->movable_cpus);
+}
 
 static inline bool pmm_ready(const struct mm_pmm *pmm)
 {

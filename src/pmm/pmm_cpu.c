@@ -31,6 +31,7 @@
  * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is
  *              lock-free. */
 #include "hand.h"
+#include "mobility.h"
 #include "zone.h"
 #include "../buddy/buddy.h"
 #include "../checked.h"
@@ -38,6 +39,9 @@
 #ifndef CPU_WINDOW       /* tests make it small */
 #define CPU_WINDOW 2048u /* frames */
 #endif
+
+#define CPU_DRAIN 1u /* in mm_page_cpu::drain: give back what is at hand */
+#define CPU_WATCH 2u /* and one isolation */
 
 static const uint8_t cpu_capacity[MM_HANDS] = {
 	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 2, 2, 2, 2, 2, 4,
@@ -50,16 +54,30 @@ static unsigned cpu_order(unsigned h)
 	return h == MM_HAND_AWAY ? 0 : h;
 }
 
-/* This CPU's hands, entered, or NULL. mm_local_unpin() in every case. */
-static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, uintptr_t *saved)
+/* This CPU's hands, of movable blocks or of others, entered, or NULL. mm_local_unpin() in every case. */
+static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, bool movable, uintptr_t *saved)
 {
 	uint32_t number = mm_local_pin(pmm->port, saved);
 	struct mm_page_cpu *cpu;
 
 	if (number >= pmm->ncpus)
 		return NULL;
-	cpu = &pmm->cpus[number];
+	cpu = pmm_hands(pmm, movable ? pmm->ncpus + number : number);
 	return cpu->online && mm_local_enter(&cpu->busy) ? cpu : NULL;
+}
+
+/* The buddy that hands take from. */
+static struct mm_buddy *cpu_buddy(const struct mm_page_cpu *cpu)
+{
+	if (MM_MOBILITY && cpu->mobility != MM_CLASS_UNMOVABLE)
+		return &cpu->range->mobility->of[cpu->mobility - 1];
+	return &cpu->range->buddy;
+}
+
+/* Does a block belong to the hands of movable blocks? */
+static bool cpu_is_movable(const struct mm_pmm *pmm, unsigned byte)
+{
+	return MM_MOBILITY && pmm->movable_cpus && frame_is_movable(byte);
 }
 
 static uint32_t cpu_count(const struct mm_hand *hand)
@@ -86,9 +104,14 @@ static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, u
 
 	if (out == 0)
 		return;
-	pmm_count(pmm, cpu->range->zone, (uintptr_t)out << cpu_order(h)); /* M3 */
-	st = buddy_give_bulk(&cpu->range->buddy, cpu_order(h), blocks, out);
-	MM_CHECK(pmm->port, st == MM_OK); /* H2 */
+	if (pmm_has_classes(cpu->range)) {
+		for (uint32_t i = 0; i < out; i++)
+			mobility_free(pmm, cpu->range, cpu->base + blocks[i], cpu_order(h));
+	} else {
+		pmm_count(pmm, cpu->range->zone, (uintptr_t)out << cpu_order(h)); /* M3 */
+		st = buddy_give_bulk(&cpu->range->buddy, cpu_order(h), blocks, out);
+		MM_CHECK(pmm->port, st == MM_OK); /* H2 */
+	}
 	__builtin_memmove(blocks, blocks + out, keep * sizeof(*blocks));
 	hand_set_top(hand, hand->bottom + keep);
 }
@@ -102,8 +125,8 @@ static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 /* Answer a request of another CPU: give all back, and keep no more before there is room. */
 static void cpu_obey(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 {
-	if (mm_atomic_load_relaxed(&cpu->drain)) {
-		mm_atomic_store_relaxed(&cpu->drain, 0u);
+	if (mm_atomic_load_relaxed(&cpu->drain) & CPU_DRAIN) {
+		mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
 		cpu_flush_all(pmm, cpu);
 		for (unsigned h = 0; h < MM_HANDS; h++)
 			cpu->hand[h].end = cpu->hand[h].bottom;
@@ -129,7 +152,7 @@ static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, str
 /* Fill hand h from its range. False: there is nothing to have. */
 static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
-	struct mm_buddy *buddy = &cpu->range->buddy;
+	struct mm_buddy *buddy = cpu_buddy(cpu);
 	struct mm_hand *hand = &cpu->hand[h];
 	uint32_t *blocks = &cpu->blocks[hand->bottom], most = hand->end - hand->bottom;
 	unsigned got;
@@ -174,7 +197,8 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 	}
 	r = end = cpu_next_range(pmm, cpu, cpu->range);
 	do {
-		if (mm_fits_32(r->last - r->first)) {
+		if (mm_fits_32(r->last - r->first) &&
+		    (cpu->mobility == MM_CLASS_UNMOVABLE || r->mobility)) {
 			cpu_attach(pmm, cpu, r);
 			cpu->hand[h].end += room;
 			if (cpu_refill_here(pmm, cpu, h))
@@ -184,10 +208,30 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 	} while (r != end);
 }
 
+/* Is anything isolated? */
+static bool cpu_is_watched(const struct mm_page_cpu *cpu)
+{
+	return MM_MOBILITY && mm_atomic_load_relaxed(&cpu->drain) >= CPU_WATCH;
+}
+
 /* Are blocks of this order kept by anybody? */
 static bool cpu_keeps(const struct mm_pmm *pmm, unsigned order)
 {
 	return pmm->ncpus && order <= MM_HAND_ORDER;
+}
+
+/* The same as hand_pop(), but blocks of isolated pageblocks go where they belong. */
+static bool cpu_pop(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned order, unsigned byte,
+		    mm_pfn_t *pfn)
+{
+	struct mm_hand *hand = &cpu->hand[order];
+
+	while (cpu_is_watched(cpu) && hand->top != hand->bottom &&
+	       mobility_isolated(cpu->range, cpu->base + cpu->blocks[hand->top - 1], order)) {
+		hand_set_top(hand, hand->top - 1);
+		mobility_put(pmm, cpu->range, cpu->base + cpu->blocks[hand->top], order);
+	}
+	return hand_pop(cpu, hand, byte, pfn);
 }
 
 bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn)
@@ -198,15 +242,13 @@ bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byt
 
 	if (!cpu_keeps(pmm, order) || zone == ZONE_NONE)
 		return false;
-	cpu = cpu_enter(pmm, &saved);
+	cpu = cpu_enter(pmm, cpu_is_movable(pmm, byte), &saved);
 	if (cpu) {
-		struct mm_hand *hand = &cpu->hand[order];
-
 		cpu_obey(pmm, cpu);
 		if (cpu->zone == zone) {
-			if (hand->top == hand->bottom)
+			if (cpu->hand[order].top == cpu->hand[order].bottom)
 				cpu_refill(pmm, cpu, order);
-			got = hand_pop(cpu, hand, byte, pfn);
+			got = cpu_pop(pmm, cpu, order, byte, pfn);
 		}
 		mm_local_leave(&cpu->busy);
 	}
@@ -233,7 +275,16 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 	return true;
 }
 
-bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
+/* While somebody looks: may this block, which is of the CPU's range, be kept? */
+static bool cpu_may_keep(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu, mm_pfn_t pfn,
+			 unsigned order)
+{
+	return !cpu_is_watched(cpu) || (!mobility_isolated(cpu->range, pfn, order) &&
+					!mm_atomic_load_relaxed(&pmm->bad));
+}
+
+bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order,
+		  unsigned byte)
 {
 	uintptr_t saved;
 	struct mm_page_cpu *cpu;
@@ -241,10 +292,10 @@ bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, un
 
 	if (!cpu_keeps(pmm, order))
 		return false;
-	cpu = cpu_enter(pmm, &saved);
+	cpu = cpu_enter(pmm, cpu_is_movable(pmm, byte), &saved);
 	if (cpu) {
 		cpu_obey(pmm, cpu);
-		if (r == cpu->range)
+		if (r == cpu->range && cpu_may_keep(pmm, cpu, pfn, order))
 			kept = cpu_keep(pmm, cpu, order, (uint32_t)(pfn - r->first));
 		mm_local_leave(&cpu->busy);
 	}
@@ -259,13 +310,15 @@ static void cpu_watch(struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 		zone_watch(pmm, cpu->zone);
 }
 
-bool pmm_cpu_drain(struct mm_pmm *pmm)
+/* Give back what this CPU has at hand, of movable blocks or of others. */
+static bool cpu_drain(struct mm_pmm *pmm, bool movable)
 {
 	uintptr_t saved;
-	struct mm_page_cpu *cpu = cpu_enter(pmm, &saved);
+	struct mm_page_cpu *cpu = cpu_enter(pmm, movable, &saved);
 
 	if (cpu) {
-		mm_atomic_store_relaxed(&cpu->drain, 0u);
+		if (mm_atomic_load_relaxed(&cpu->drain) & CPU_DRAIN)
+			mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
 		cpu_flush_all(pmm, cpu);
 		mm_local_leave(&cpu->busy);
 	}
@@ -274,18 +327,29 @@ bool pmm_cpu_drain(struct mm_pmm *pmm)
 	return cpu != NULL;
 }
 
+bool pmm_cpu_drain(struct mm_pmm *pmm)
+{
+	bool done = cpu_drain(pmm, false);
+
+	if (MM_MOBILITY && pmm->movable_cpus)
+		done &= cpu_drain(pmm, true);
+	return done;
+}
+
 void pmm_cpu_empty_all(struct mm_pmm *pmm)
 {
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		cpu_flush_all(pmm, &pmm->cpus[i]);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		cpu_flush_all(pmm, pmm_hands(pmm, i));
 }
 
 void pmm_cpu_detach_all(struct mm_pmm *pmm)
 {
 	pmm_cpu_empty_all(pmm);
-	for (uint32_t i = 0; i < pmm->ncpus; i++) {
-		__builtin_memset(pmm->cpus[i].hand, 0, sizeof(pmm->cpus[i].hand)); /* H5 */
-		pmm->cpus[i].range = NULL;
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
+		struct mm_page_cpu *cpu = pmm_hands(pmm, i);
+
+		__builtin_memset(cpu->hand, 0, sizeof(cpu->hand)); /* H5 */
+		cpu->range = NULL;
 	}
 }
 
@@ -302,7 +366,7 @@ static bool cpu_holds(const struct mm_page_cpu *cpu)
 
 bool pmm_cpu_any_of(const struct mm_pmm *pmm, uint32_t zone)
 {
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
+	for (uint32_t i = 0; i < pmm->ncpus; i++) /* those of movable blocks are of the same zones */
 		if (pmm->cpus[i].zone == zone)
 			return true;
 	return false;
@@ -313,8 +377,8 @@ bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want)
 	uint32_t zone = ZONE_NONE; /* of the CPU before: most are of the same */
 	bool serves = !want;
 
-	for (uint32_t i = 0; i < pmm->ncpus; i++) {
-		const struct mm_page_cpu *cpu = &pmm->cpus[i];
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
+		const struct mm_page_cpu *cpu = pmm_hands(pmm, i);
 
 		if (want && cpu->zone != zone) {
 			zone = cpu->zone;
@@ -328,16 +392,16 @@ bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want)
 
 void pmm_request_drain(struct mm_pmm *pmm)
 {
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (cpu_holds(&pmm->cpus[i]))
-			mm_atomic_store_relaxed(&pmm->cpus[i].drain, 1u);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		if (cpu_holds(pmm_hands(pmm, i)))
+			mm_atomic_or(&pmm_hands(pmm, i)->drain, CPU_DRAIN);
 }
 
 void pmm_close_hands(struct mm_pmm *pmm, uint32_t zone)
 {
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (pmm->cpus[i].zone == zone)
-			mm_atomic_store_relaxed(&pmm->cpus[i].drain, 1u);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		if (pmm_hands(pmm, i)->zone == zone)
+			mm_atomic_or(&pmm_hands(pmm, i)->drain, CPU_DRAIN);
 }
 
 static void cpu_drain_here(void *pmm)
@@ -346,36 +410,68 @@ static void cpu_drain_here(void *pmm)
 		pmm); /* false: it hit in the middle of a call, which will see `drain` */
 }
 
+/* Have all CPUs give back. True: each has done so since, or had nothing. */
+static bool cpu_recall(struct mm_pmm *pmm)
+{
+	uint32_t number = pmm->ncpus;
+	bool all = true;
+
+	(void)pmm_cpu_drain(pmm);
+	if (MM_PLANTED(MM_PLANT_DRAIN))
+		pmm_cpu_empty_all(pmm);
+	pmm_request_drain(pmm);
+	for (uint32_t i = 0; pmm->port->run_on && i < number; i++)
+		if (cpu_holds(&pmm->cpus[i]) ||
+		    (pmm_nhands(pmm) > number && cpu_holds(pmm_hands(pmm, number + i))))
+			pmm->port->run_on(pmm->port->ctx, i, cpu_drain_here, pmm);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		all &= !(mm_atomic_load_acquire(&pmm_hands(pmm, i)->drain) & CPU_DRAIN) ||
+		       !cpu_holds(pmm_hands(pmm, i));
+	return all;
+}
+
 enum mm_status mm_pmm_drain(struct mm_pmm *pmm)
 {
 	if (!pmm)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	(void)pmm_cpu_drain(pmm);
-	if (MM_PLANTED(MM_PLANT_DRAIN))
-		pmm_cpu_empty_all(pmm);
-	pmm_request_drain(pmm);
-	for (uint32_t i = 0; pmm->port->run_on && i < pmm->ncpus; i++)
-		if (cpu_holds(&pmm->cpus[i]))
-			pmm->port->run_on(pmm->port->ctx, i, cpu_drain_here, pmm);
+	(void)cpu_recall(pmm);
 	return pmm_any_at_hand(pmm, NULL) ? MM_E_AGAIN : MM_OK;
 }
 
-void mm_pmm_cpu_idle(struct mm_pmm *pmm)
+enum mm_status pmm_recall(struct mm_pmm *pmm)
+{
+	return cpu_recall(pmm) ? MM_OK : MM_E_AGAIN;
+}
+
+void pmm_guard(struct mm_pmm *pmm, int more)
+{
+	mm_atomic_add(&pmm->isolations, (uint32_t)more);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		mm_atomic_add(&pmm_hands(pmm, i)->drain, (uint32_t)more * CPU_WATCH);
+}
+
+static void cpu_idle(struct mm_pmm *pmm, bool movable)
 {
 	uintptr_t saved;
-	struct mm_page_cpu *cpu;
+	struct mm_page_cpu *cpu = cpu_enter(pmm, movable, &saved);
 
-	if (!pmm || !pmm_ready(pmm))
-		return;
-	cpu = cpu_enter(pmm, &saved);
 	if (cpu) {
 		cpu_obey(pmm, cpu);
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(pmm->port, saved);
 	cpu_watch(pmm, cpu);
+}
+
+void mm_pmm_cpu_idle(struct mm_pmm *pmm)
+{
+	if (!pmm || !pmm_ready(pmm))
+		return;
+	cpu_idle(pmm, false);
+	if (MM_MOBILITY && pmm->movable_cpus)
+		cpu_idle(pmm, true);
 }
 
 enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
@@ -386,15 +482,35 @@ enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
 		return MM_E_STATE;
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
-	mm_atomic_store_release(&pmm->cpus[cpu].online, 1u);
+	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus)
+		mm_atomic_store_release(&pmm_hands(pmm, i)->online, 1u);
 	return MM_OK;
+}
+
+/* Take back what a CPU that is stopped has at hand, or the calling one. */
+static enum mm_status cpu_offline(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
+{
+	enum mm_status st = MM_E_BUSY;
+	uintptr_t saved;
+
+	(void)mm_local_pin(pmm->port, &saved);
+	if (!mm_atomic_load_acquire(&cpu->busy) && mm_local_enter(&cpu->busy)) {
+		/* it may be this CPU: interrupts go round */
+		cpu_flush_all(pmm, cpu);
+		for (unsigned h = 0; h < MM_HANDS; h++)
+			cpu->hand[h].end = cpu->hand[h].bottom;
+		mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
+		cpu->online = 0;
+		mm_local_leave(&cpu->busy);
+		st = MM_OK;
+	}
+	mm_local_unpin(pmm->port, saved);
+	return st;
 }
 
 enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 {
-	enum mm_status st = MM_E_BUSY;
-	struct mm_page_cpu *c;
-	uintptr_t saved;
+	enum mm_status st = MM_OK;
 
 	if (!pmm)
 		return MM_E_INVAL;
@@ -402,39 +518,32 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 		return MM_E_STATE;
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
-	c = &pmm->cpus[cpu];
-	(void)mm_local_pin(pmm->port, &saved);
-	if (!mm_atomic_load_acquire(&c->busy) && mm_local_enter(&c->busy)) {
-		/* it may be this CPU: interrupts go round */
-		cpu_flush_all(pmm, c);
-		for (unsigned h = 0; h < MM_HANDS; h++)
-			c->hand[h].end = c->hand[h].bottom;
-		c->drain = 0;
-		c->online = 0;
-		mm_local_leave(&c->busy);
-		st = MM_OK;
-	}
-	mm_local_unpin(pmm->port, saved);
+	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus)
+		if (mm_atomic_load_acquire(&pmm_hands(pmm, i)->busy))
+			return MM_E_BUSY;
+	for (uint32_t i = cpu; i < pmm_nhands(pmm) && st == MM_OK; i += pmm->ncpus)
+		st = cpu_offline(pmm, pmm_hands(pmm, i));
 	return st;
 }
 
 enum mm_status mm_pmm_cpu_set_node(struct mm_pmm *pmm, uint32_t cpu, uint32_t node)
 {
-	struct mm_page_cpu *c;
-
 	if (!pmm)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
 	if (cpu >= pmm->ncpus || node >= zone_nodes(pmm))
 		return MM_E_INVAL;
-	c = &pmm->cpus[cpu];
-	if (mm_atomic_load_acquire(&c->online))
+	if (mm_atomic_load_acquire(&pmm->cpus[cpu].online))
 		return MM_E_BUSY;
-	__builtin_memset(c->hand, 0, sizeof(c->hand)); /* H5; they are empty */
-	c->range = NULL;
-	c->node = node;
-	c->zone = zone_of_node(pmm, node);
+	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus) {
+		struct mm_page_cpu *c = pmm_hands(pmm, i);
+
+		__builtin_memset(c->hand, 0, sizeof(c->hand)); /* H5; they are empty */
+		c->range = NULL;
+		c->node = node;
+		c->zone = zone_of_node(pmm, node);
+	}
 	return MM_OK;
 }
 
@@ -448,7 +557,8 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)
 }
 
 /* Is each frame of a block at hand as H2 says? */
-static bool cpu_verify_block(const struct mm_page_cpu *cpu, uint32_t at, unsigned order)
+static bool cpu_verify_block(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu, uint32_t at,
+			     unsigned order)
 {
 	mm_pfn_t frames = (mm_pfn_t)1 << order;
 
@@ -456,12 +566,12 @@ static bool cpu_verify_block(const struct mm_page_cpu *cpu, uint32_t at, unsigne
 		return false;
 	for (mm_pfn_t i = 0; i < frames; i++)
 		if (cpu->bytes[at + i] != FRAME_FREE ||
-		    mm_buddy_is_free(&cpu->range->buddy, cpu->base + at + i))
+		    pmm_is_free(pmm, cpu->range, cpu->base + at + i))
 			return false;
 	return true;
 }
 
-bool pmm_cpu_verify(const struct mm_page_cpu *cpu)
+bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 {
 	const struct mm_range *r = cpu->range;
 
@@ -477,7 +587,7 @@ bool pmm_cpu_verify(const struct mm_page_cpu *cpu)
 		    (r && hand->limit > cpu->span)) /* H5 */
 			return false;
 		for (uint32_t i = hand->bottom; i < hand->top; i++)
-			if (!cpu_verify_block(cpu, cpu->blocks[i], cpu_order(h)))
+			if (!cpu_verify_block(pmm, cpu, cpu->blocks[i], cpu_order(h)))
 				return false;
 	}
 	return true;

@@ -23,8 +23,8 @@
  *              R4 bytes are 00 before the buddy has the frame (B3).
  * Concurrency  one caller; other CPUs allocate and free. They never write bytes of KEPT frames. */
 #include "hook.h"
-#include "pmm.h"
 #include "pmm/memmap.h"
+#include "pmm/mobility.h"
 
 /* What is asked for. */
 struct release {
@@ -141,9 +141,14 @@ static void release_give(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first,
 	mm_pfn_t frames = last - first + 1;
 	enum mm_status st = MM_OK;
 
-	mm_atomic_store_relaxed(&zone->reserved,
-				mm_atomic_load_relaxed(&zone->reserved) - frames); /* R3 */
-	mm_atomic_add(&zone->free, (uintptr_t)frames);                             /* M3 */
+	mm_atomic_add(&zone->reserved, (mm_pfn_t)0 - frames); /* R3 */
+	if (pmm_has_classes(r)) {
+		for (mm_pfn_t i = 0; i < frames; i++)
+			frame_store(r, first + i, FRAME_FREE); /* R4 */
+		mobility_free_run(pmm, r, first, frames);
+		return;
+	}
+	mm_atomic_add(&zone->free, (uintptr_t)frames); /* M3 */
 	if (MM_PLANTED(MM_PLANT_RELEASE))
 		st = mm_buddy_free_range(&r->buddy, first, frames);
 	for (mm_pfn_t i = 0; i < frames; i++)

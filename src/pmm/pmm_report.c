@@ -5,6 +5,7 @@
  * Structure    all of it reads the frame bytes; nothing here is on a fast path or changes anything.
  * Concurrency  reads take no locks. What others change meanwhile may be told in its old or its new
  *              state; positions only move forward, so every walk ends. */
+#include "mobility.h"
 #include "zone.h"
 
 /* Frames of a zone that CPUs have at hand. */
@@ -12,10 +13,15 @@ static mm_pfn_t pmm_at_hand(const struct mm_pmm *pmm, uint32_t zone)
 {
 	mm_pfn_t frames = 0;
 
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (pmm->cpus[i].zone == zone)
-			frames += pmm_cpu_frames(&pmm->cpus[i]);
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		if (pmm_hands(pmm, i)->zone == zone)
+			frames += pmm_cpu_frames(pmm_hands(pmm, i));
 	return frames;
+}
+
+bool pmm_is_free(const struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn)
+{
+	return pmm_has_classes(r) ? mobility_is_free(pmm, r, pfn) : mm_buddy_is_free(&r->buddy, pfn);
 }
 
 static enum mm_frame_class pmm_class(unsigned byte)
@@ -29,6 +35,12 @@ static enum mm_frame_class pmm_class(unsigned byte)
 		return MM_FRAME_META;
 	case FRAME_BAD:
 		return MM_FRAME_BAD;
+	case FRAME_HELD:
+		return MM_FRAME_HELD;
+	case FRAME_CLAIMED:
+		return MM_FRAME_USED;
+	case FRAME_OFFLINE:
+		return MM_FRAME_OFFLINE;
 	default:
 		if (byte >= FRAME_SLAB)
 			return MM_FRAME_SLAB;
@@ -96,7 +108,7 @@ bool mm_pmm_next_run(const struct mm_pmm *pmm, mm_pfn_t *it, struct mm_frame_run
 
 char mm_frame_letter(enum mm_frame_class state)
 {
-	static const char letters[] = ".UTMSRB ";
+	static const char letters[] = ".UTMSRBHO ";
 
 	return (unsigned)state < sizeof(letters) - 1 ? letters[state] : '?';
 }
@@ -108,10 +120,12 @@ static void pmm_add_stats(const struct mm_pmm *pmm, uint32_t z, struct mm_pmm_st
 	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_acquire(&zone->free) + pmm_at_hand(pmm, z);
 	mm_pfn_t reserved = mm_atomic_load_relaxed(&zone->reserved);
 
-	sum->total += zone->total;
+	mm_pfn_t total = mm_atomic_load_relaxed(&zone->total);
+
+	sum->total += total;
 	sum->reserved += reserved;
 	sum->free += free;
-	sum->used += zone->total - reserved - free; /* M4 */
+	sum->used += total - reserved - free; /* M4 */
 }
 
 enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_stats *out)
@@ -144,6 +158,18 @@ enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone, struct mm_pmm_st
 	return MM_OK;
 }
 
+/* Count the free blocks of a buddy. */
+static void pmm_add_blocks(const struct mm_buddy *buddy, mm_pfn_t *blocks, unsigned norders)
+{
+	mm_pfn_t first = buddy->base;
+	unsigned order;
+
+	while (mm_buddy_next_free(buddy, first, 0, &first, &order)) {
+		blocks[order < norders ? order : norders - 1]++;
+		first += (mm_pfn_t)1 << order;
+	}
+}
+
 enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pfn_t *blocks,
 				  unsigned norders)
 {
@@ -157,14 +183,13 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 		blocks[k] = 0;
 	for (const struct mm_range *r = zone_first_range(pmm, zone); r;
 	     r = zone_next_range(pmm, r)) {
-		mm_pfn_t first = r->first;
-		unsigned order;
-
-		while (mm_buddy_next_free(&r->buddy, first, 0, &first, &order)) {
-			blocks[order < norders ? order : norders - 1]++;
-			first += (mm_pfn_t)1 << order;
-		}
+		pmm_add_blocks(&r->buddy, blocks, norders);
+		for (unsigned c = 0; pmm_has_classes(r) && c < 2; c++)
+			pmm_add_blocks(&r->mobility->of[c], blocks, norders);
 	}
+	for (const struct mm_cma *cma = pmm->cmas; cma; cma = cma->next)
+		if (pmm_find(pmm, cma->first)->zone == zone)
+			pmm_add_blocks(&cma->buddy, blocks, norders);
 	return MM_OK;
 }
 
@@ -172,28 +197,28 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 struct pmm_counts {
 	mm_pfn_t free; /* and in the buddy */
 	mm_pfn_t hand; /* free, but not there: at hand */
-	mm_pfn_t kept; /* held back at boot */
+	mm_pfn_t kept; /* held back at boot, or withheld */
 	mm_pfn_t meta; /* metadata: the manager's own, and that of heaps, which is in use */
 };
 
 /* Is this block's byte believable, and what the buddy thinks of all its frames the same? Counts the
  * frames. */
-static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run *block,
-			     struct pmm_counts *counts)
+static bool pmm_verify_block(const struct mm_pmm *pmm, const struct mm_range *r,
+			     const struct mm_frame_run *block, struct pmm_counts *counts)
 {
 	mm_pfn_t first = mm_pa_to_pfn(block->base);
 	unsigned byte = frame_load(r, first);
 
 	if (block->state == MM_FRAME_FREE) {
-		++*(mm_buddy_is_free(&r->buddy, first) ? &counts->free : &counts->hand);
+		++*(pmm_is_free(pmm, r, first) ? &counts->free : &counts->hand);
 		return true;
 	}
-	counts->kept += byte == FRAME_KEPT;
+	counts->kept += byte == FRAME_KEPT || byte == FRAME_HELD;
 	counts->meta += byte == FRAME_META;
 	if (first & (block->frames - 1) || block->frames - 1 > r->last - first)
 		return false;
 	for (mm_pfn_t i = 0; i < block->frames; i++) {
-		if (mm_buddy_is_free(&r->buddy, first + i))
+		if (pmm_is_free(pmm, r, first + i))
 			return false;
 		if (i && frame_load(r, first + i) != FRAME_FREE) /* B2 */
 			return false;
@@ -202,7 +227,8 @@ static bool pmm_verify_block(const struct mm_range *r, const struct mm_frame_run
 }
 
 /* B1 to B3 over one range; adds its frames to the zone's sums. */
-static bool pmm_verify_range(const struct mm_range *r, struct pmm_counts *counts)
+static bool pmm_verify_range(const struct mm_pmm *pmm, const struct mm_range *r,
+			     struct pmm_counts *counts)
 {
 	mm_pfn_t pfn = r->first;
 
@@ -211,7 +237,7 @@ static bool pmm_verify_range(const struct mm_range *r, struct pmm_counts *counts
 	while (pfn <= r->last) {
 		struct mm_frame_run block = pmm_block(r, pfn);
 
-		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(r, &block, counts))
+		if (mm_pa_to_pfn(block.base) != pfn || !pmm_verify_block(pmm, r, &block, counts))
 			return false;
 		pfn += block.frames;
 	}
@@ -229,7 +255,8 @@ static bool pmm_verify_ranges(const struct mm_pmm *pmm, uint32_t z, struct pmm_c
 		if (r->zone != z)
 			continue;
 		if (next != i || r->first > r->last || !zone_holds(pmm, r) ||
-		    (i && r->first <= pmm->ranges[i - 1].last) || !pmm_verify_range(r, counts))
+		    (i && r->first <= pmm->ranges[i - 1].last) ||
+		    !pmm_verify_range(pmm, r, counts))
 			return false;
 		next = r->next;
 	}
@@ -264,8 +291,8 @@ enum mm_status mm_pmm_verify(const struct mm_pmm *pmm)
 	for (uint32_t z = 0; z < pmm->nzones; z++)
 		if (!pmm_verify_zone(pmm, z))
 			return MM_E_CORRUPT;
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		if (!pmm_cpu_verify(&pmm->cpus[i]))
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+		if (!pmm_cpu_verify(pmm, pmm_hands(pmm, i)))
 			return MM_E_CORRUPT;
-	return MM_OK;
+	return MM_MOBILITY && pmm->classes && !mobility_sound(pmm) ? MM_E_CORRUPT : MM_OK;
 }

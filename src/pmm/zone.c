@@ -279,8 +279,11 @@ void zone_link(struct mm_pmm *pmm)
 		    (!zone_is_high(pmm, r->zone) &&
 		     r->last - r->first > pmm->main->last - pmm->main->first))
 			pmm->main = r;
-	for (uint32_t i = 0; i < pmm->ncpus; i++)
-		pmm->cpus[i].zone = zone_of_node(pmm, pmm->cpus[i].node); /* Z4 */
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
+		struct mm_page_cpu *cpu = pmm_hands(pmm, i);
+
+		cpu->zone = zone_of_node(pmm, cpu->node); /* Z4 */
+	}
 }
 
 uint32_t zone_of_node(const struct mm_pmm *pmm, uint32_t node)
