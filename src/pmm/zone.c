@@ -74,6 +74,8 @@ static uint32_t zone_limits(const struct mm_pmm_cfg *cfg)
 {
 	uint32_t n = 0;
 
+	if (ZONE_ONE)
+		return 1;
 	while (n < cfg->nzones && !zone_cfg_named(&cfg->zones[n]))
 		n++;
 	return n;
@@ -87,7 +89,7 @@ static bool zone_zones_ok(const struct mm_pmm_cfg *cfg)
 
 	if (nlimits == 0 || cfg->zones[nlimits - 1].last != MM_PADDR_MAX)
 		return false;
-	for (uint32_t i = 0; i < cfg->nzones; i++) {
+	for (uint32_t i = 0; i < (ZONE_ONE ? 1 : cfg->nzones); i++) {
 		const struct mm_zone_cfg *z = &cfg->zones[i];
 
 		if (!zone_frame_end(z->last) || z->flags & ~all || z->min > z->low ||
@@ -181,9 +183,13 @@ static uint32_t zone_cfg_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *la
 
 uint32_t zone_at(const struct mm_pmm *pmm, mm_pfn_t pfn, mm_pfn_t *last)
 {
-	uint32_t i = zone_cfg_at(pmm, pfn, last), node;
+	uint32_t i, node;
 	mm_pfn_t end;
 
+	*last = MM_PFN_MAX;
+	if (ZONE_ONE)
+		return 0;
+	i = zone_cfg_at(pmm, pfn, last);
 	if (i >= pmm->nlimits)
 		return zone_nodes(pmm) * pmm->nlimits + i - pmm->nlimits;
 	node = zone_node_at(pmm, pfn, &end);
@@ -196,6 +202,8 @@ const struct mm_zone_cfg *zone_cfg_of(const struct mm_pmm *pmm, uint32_t zone)
 {
 	uint32_t by_limit = zone_nodes(pmm) * pmm->nlimits;
 
+	if (ZONE_ONE)
+		return pmm->cfg;
 	if (zone >= by_limit)
 		return &pmm->cfg[pmm->nlimits + zone - by_limit];
 	return &pmm->cfg[zone_nodes(pmm) == 1 ? zone : zone % pmm->nlimits];
@@ -245,7 +253,7 @@ void zone_build(struct mm_pmm *pmm)
 	for (uint32_t node = 0; node < nodes; node++)
 		for (uint32_t i = 0; i < pmm->nlimits; i++)
 			pmm->zones[z++] = (struct mm_zone){ .cfg = &pmm->cfg[i], .node = node };
-	for (uint32_t i = pmm->nlimits; i < pmm->ncfg; i++)
+	for (uint32_t i = pmm->nlimits; i < (ZONE_ONE ? 0 : pmm->ncfg); i++)
 		pmm->zones[z++] = (struct mm_zone){
 			.cfg = &pmm->cfg[i],
 			.node = zone_node_at(pmm, zone_pfn(pmm->cfg[i].base), &last),
@@ -321,7 +329,7 @@ struct zone_want zone_want(const struct mm_pmm *pmm, uint32_t flags)
 		.emergency = flags & MM_ALLOC_EMERGENCY,
 	};
 
-	if (zone_in_flags(flags)) {
+	if (zone_in_flags(flags) && !ZONE_ONE) {
 		if (i < pmm->nlimits)
 			want.limit = i;
 		else
@@ -385,6 +393,10 @@ bool zone_walk_next(struct zone_walk *walk, uint32_t *zone)
 	const struct mm_pmm *pmm = walk->pmm;
 	uint32_t node;
 
+	if (ZONE_ONE) {
+		*zone = 0;
+		return walk->step++ == 0 && zone_serves(walk, 0);
+	}
 	if (walk->named) {
 		*zone = walk->want->named;
 		walk->named = false;
@@ -438,6 +450,8 @@ static bool zone_is_spared(const struct mm_pmm *pmm, const struct zone_want *wan
 {
 	uint32_t limit = (uint32_t)(pmm->zones[zone].cfg - pmm->cfg);
 
+	if (ZONE_ONE)
+		return false;
 	if (limit >= pmm->nlimits)
 		return zone != want->named;
 	return limit < want->limit && limit < pmm->top;

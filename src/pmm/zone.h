@@ -5,6 +5,8 @@
 #include "pmm.h"
 
 #define ZONE_NONE 0xffffffffu /* no zone */
+/* A build with one zone on one node: all that chooses is left out. */
+#define ZONE_ONE  (MM_ZONES_MAX == 1 && MM_NODES_MAX == 1)
 
 /* How many nodes there are. */
 static inline uint32_t zone_nodes(const struct mm_pmm *pmm)
