@@ -14,6 +14,7 @@
 
 #define TABLES  40u
 #define MAX_OPS 40
+#define LIST    700u /* most frames in a list: more than a table takes */
 #define GIB     (UINT64_C(1) << 30)
 #define MIB2    (UINT64_C(2) << 20)
 
@@ -36,6 +37,12 @@ struct format {
 	bool (*next)(struct mm_pt_cur *, struct mm_pt_run *);
 	enum mm_status (*unmap_next)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
 				     struct mm_pt_run *);
+	enum mm_status (*map_list)(struct mm_pt *, mm_vaddr_t, const mm_paddr_t *, size_t, uint32_t,
+				   uint32_t, struct mm_tlb_gather *);
+	enum mm_status (*translate)(const struct mm_pt *, mm_vaddr_t, mm_paddr_t *);
+	bool (*leaves)(struct mm_pt_cur *, struct mm_pt_leaves *);
+	enum mm_status (*unmap_leaves)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
+				       struct mm_pt_leaves *);
 	uint64_t low_end,
 		high;     /* last address of the low half, first of the high; 0: it has none */
 	bool riscv;       /* can execute without reading; types only with Svpbmt */
@@ -43,7 +50,9 @@ struct format {
 };
 
 #define FOLDED(name)                                                                               \
-	name##_map, name##_unmap, name##_protect, name##_query, name##_cur_next, name##_unmap_next
+	name##_map, name##_unmap, name##_protect, name##_query, name##_cur_next,                   \
+		name##_unmap_next, name##_map_list, name##_translate, name##_cur_leaves,           \
+		name##_unmap_leaves
 #define HEX(x) UINT64_C(0x##x)
 
 static const struct format formats[] = {
@@ -103,6 +112,8 @@ struct fuzz {
 static struct ora ora;
 static struct ora_set model, before, part, one;
 static struct fuzz f;
+static mm_paddr_t frames[LIST];
+static uint32_t attrs[LIST];
 
 #define MUST(x) must((x), #x, __LINE__)
 
@@ -148,6 +159,29 @@ static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run
 {
 	return f.folded ? f.format->unmap_next(&f.pt, cur, &f.g, run)
 			: mm_pt_unmap_next(&f.pt, cur, &f.g, run);
+}
+
+static enum mm_status do_map_list(uint64_t va, const mm_paddr_t *pa, size_t n, uint32_t attr,
+				  uint32_t flags)
+{
+	return f.folded ? f.format->map_list(&f.pt, va, pa, n, attr, flags, &f.g)
+			: mm_pt_map_list(&f.pt, va, pa, n, attr, flags, &f.g);
+}
+
+static enum mm_status do_translate(uint64_t va, mm_paddr_t *pa)
+{
+	return f.folded ? f.format->translate(&f.pt, va, pa) : mm_pt_translate(&f.pt, va, pa);
+}
+
+static bool do_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
+{
+	return f.folded ? f.format->leaves(cur, leaves) : mm_pt_cur_leaves(cur, leaves);
+}
+
+static enum mm_status do_unmap_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
+{
+	return f.folded ? f.format->unmap_leaves(&f.pt, cur, &f.g, leaves)
+			: mm_pt_unmap_leaves(&f.pt, cur, &f.g, leaves);
 }
 
 /* ---- what the manual and the contract say ---- */
@@ -296,6 +330,63 @@ static void op_map(const struct op *op)
 	}
 }
 
+/* Frames as they come: neighbours, and others far away. Returns what is wrong with the list. */
+static enum mm_status pick_list(const struct op *op, size_t n, size_t *bad)
+{
+	uint64_t x = op->offset * UINT64_C(0x9e3779b97f4a7c15) + op->skew;
+
+	for (size_t k = 0; k < n; k++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		frames[k] = (mm_paddr_t)(k && x % 4 ? frames[k - 1] + ORA_PAGE :
+						      x % (1u << 20) * ORA_PAGE + 16 * GIB);
+	}
+	*bad = n ? op->attr_lo % n : 0;
+	if (!n || (op->skew & 0xc0) == 0)
+		return MM_OK;
+	if ((op->skew & 0xc0) == 0x40) {
+		frames[*bad] += 8;
+		return MM_E_ALIGN;
+	}
+	if ((op->skew & 0xc0) == 0x80) {
+		frames[*bad] = (mm_paddr_t)(UINT64_C(1) << 40);
+		return MM_E_RANGE;
+	}
+	return MM_OK;
+}
+
+static void op_map_list(const struct op *op)
+{
+	uint64_t va = pick_va(op), first = 0;
+	size_t n = op->length % LIST, bad, done;
+	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
+	enum mm_status expect = range_status(va, n * ORA_PAGE), wrong = pick_list(op, n, &bad);
+
+	expect = expect ? expect : attr_status(attr);
+	enum mm_status st = do_map_list(va, frames, n, attr, flags);
+	if (expect || wrong) {
+		failed(st, expect ? expect : wrong);
+		MUST(expect || f.g.stop_va == va + bad * ORA_PAGE);
+		return;
+	}
+	bool taken = set_overlaps(&model, va, va + (n * ORA_PAGE - 1), &first);
+	done = n;
+	if (st != MM_OK) {
+		MUST((st == MM_E_EXIST && taken && f.g.stop_va == first) || st == MM_E_NOMEM);
+		done = flags ? (f.g.stop_va - va) / ORA_PAGE : 0;
+		MUST(done < n);
+	}
+	MUST(f.g.pages == done && (st != MM_OK || !taken));
+	for (size_t k = 0; k < done; k++)
+		set_insert(&model, (struct ora_run){ .va = va + k * ORA_PAGE,
+						     .last = va + (k * ORA_PAGE + ORA_PAGE - 1),
+						     .pa = frames[k],
+						     .attr = ora_told(attr) });
+	if (st != MM_OK && done == 0) {
+		sync_all();
+		nothing_changed();
+	}
+}
+
 static bool exact_hole(uint64_t va, uint64_t len, uint32_t flags)
 {
 	uint64_t pages = set_pages(&model, va, va + len - 1);
@@ -341,8 +432,10 @@ static void op_query(const struct op *op)
 {
 	uint64_t va = pick_va(op) + op->length % ORA_PAGE, first;
 	struct mm_pt_run run;
+	mm_paddr_t pa = 0;
 	enum mm_status st = do_query(va, &run);
 
+	MUST(do_translate(va, &pa) == st && (st != MM_OK || pa == run.pa));
 	if (range_status(va, 1)) {
 		MUST(st == MM_E_RANGE);
 		return;
@@ -352,6 +445,56 @@ static void op_query(const struct op *op)
 	struct ora_run truth = ora_walk(&ora, va);
 	MUST(run.va == truth.va && run.last == truth.last && run.attr == truth.attr);
 	MUST(run.level == truth.level && (!there || run.pa == truth.pa + (va - truth.va)));
+}
+
+/* Put leaves into a set. */
+static void insert_leaves(struct ora_set *set, const struct mm_pt_leaves *leaves)
+{
+	const uint64_t mask = (uint64_t)ORA_PAGE << 9 * leaves->level;
+	uint64_t va = leaves->va;
+
+	MUST(leaves->n > 0 && leaves->n <= leaves->room);
+	for (size_t k = 0; k < leaves->n; k++) {
+		uint64_t last = va | (mask - 1);
+		if (k + 1 == leaves->n) {
+			MUST(leaves->last <= last && leaves->last >= va);
+			last = leaves->last;
+		}
+		set_insert(set, (struct ora_run){ .va = va,
+						  .last = last,
+						  .pa = leaves->pa[k],
+						  .attr = leaves->attr[k] });
+		va = last + 1;
+	}
+}
+
+/* What the model has in a range. */
+static void model_part(uint64_t va, uint64_t last)
+{
+	part.n = model.n;
+	memcpy(part.run, model.run, model.n * sizeof(model.run[0]));
+	if (va > 0)
+		set_remove(&part, 0, va - 1);
+	if (last != UINT64_MAX)
+		set_remove(&part, last + 1, UINT64_MAX);
+}
+
+static void op_cursor_leaves(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op), at = va;
+	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
+	struct mm_pt_cur cur;
+
+	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+		return;
+	set_clear(&before);
+	while (do_leaves(&cur, &leaves)) {
+		MUST(leaves.va >= at && leaves.last >= leaves.va && leaves.last - va < len);
+		insert_leaves(&before, &leaves);
+		at = leaves.last + 1;
+	}
+	model_part(va, va + (len - 1));
+	MUST(set_equal(&before, &part));
 }
 
 static void op_cursor(const struct op *op)
@@ -379,14 +522,38 @@ static void op_cursor(const struct op *op)
 		at = run.last + 1;
 	}
 	MUST(ended);
-	/* what the model has in the range: cut the rest away */
-	part.n = model.n;
-	memcpy(part.run, model.run, model.n * sizeof(model.run[0]));
-	if (va > 0)
-		set_remove(&part, 0, va - 1);
-	if (va + (len - 1) != UINT64_MAX)
-		set_remove(&part, va + len, UINT64_MAX);
+	model_part(va, va + (len - 1));
 	MUST(set_equal(&before, &part));
+}
+
+static void op_unmap_leaves(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op), first;
+	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
+	struct mm_pt_cur cur;
+
+	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+		return;
+	for (unsigned i = 0; i < op->flags % 16u; i++) {
+		uint64_t hash = ora_hash(&ora);
+		enum mm_status st = do_unmap_leaves(&cur, &leaves);
+		bool there = set_overlaps(&model, va, va + (len - 1), &first);
+		MUST(there ? st == MM_OK || st == MM_E_NOMEM : st == MM_E_NOENT);
+		if (st != MM_OK) {
+			MUST(ora_hash(&ora) == hash);
+			return;
+		}
+		MUST(leaves.va == first && leaves.last - va < len);
+		set_clear(&one);
+		insert_leaves(&one, &leaves);
+		model_part(leaves.va, leaves.last);
+		MUST(set_equal(&one, &part));
+		MUST(set_remove(&model, leaves.va, leaves.last) == f.g.pages);
+		if (op->flags & 0x10)
+			compare();
+		if (op->flags & 0x20)
+			sync_all();
+	}
 }
 
 static void op_unmap_next(const struct op *op)
@@ -449,8 +616,13 @@ static void run_op(const struct op *op)
 	ora_fail(&ora, op->fail & 0x80 ? op->fail % 8u : 0, op->fail & 0x40);
 	switch (op->kind % 8) {
 	case 0:
-	case 1:
 		op_map(op);
+		break;
+	case 1:
+		if (op->flags & 0x80)
+			op_map_list(op);
+		else
+			op_map(op);
 		break;
 	case 2:
 		op_unmap(op);
@@ -462,10 +634,16 @@ static void run_op(const struct op *op)
 		op_query(op);
 		break;
 	case 5:
-		op_cursor(op);
+		if (op->flags & 0x80)
+			op_cursor_leaves(op);
+		else
+			op_cursor(op);
 		break;
 	case 6:
-		op_unmap_next(op);
+		if (op->flags & 0x80)
+			op_unmap_leaves(op);
+		else
+			op_unmap_next(op);
 		break;
 	case 7:
 		op_access(op);

@@ -99,12 +99,19 @@ struct walker {
 	bool (*next)(struct mm_pt_cur *, struct mm_pt_run *);
 	enum mm_status (*unmap_next)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
 				     struct mm_pt_run *);
+	enum mm_status (*map_list)(struct mm_pt *, mm_vaddr_t, const mm_paddr_t *, size_t, uint32_t,
+				   uint32_t, struct mm_tlb_gather *);
+	enum mm_status (*translate)(const struct mm_pt *, mm_vaddr_t, mm_paddr_t *);
+	bool (*leaves)(struct mm_pt_cur *, struct mm_pt_leaves *);
+	enum mm_status (*unmap_leaves)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
+				       struct mm_pt_leaves *);
 };
 
 #define WALKER(format, name, is_folded)                                                            \
 	{                                                                                          \
 		&format, is_folded, name##_map, name##_unmap, name##_protect, name##_query,        \
-			name##_cur_next, name##_unmap_next                                         \
+			name##_cur_next, name##_unmap_next, name##_map_list, name##_translate,     \
+			name##_cur_leaves, name##_unmap_leaves                                     \
 	}
 
 /* Folded, and at run time, in turn. */

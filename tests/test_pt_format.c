@@ -87,6 +87,11 @@ static mm_paddr_t odd_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
 	return (mm_paddr_t)((entry & 0x7ffff) << 5);
 }
 
+static mm_paddr_t odd_below(const struct mm_pt *pt, uint64_t entry)
+{
+	return odd_pa(pt, entry, 1);
+}
+
 static unsigned odd_transition(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level)
 {
 	(void)pt;
@@ -116,6 +121,7 @@ static const struct mm_pt_port odd_port = {
 	.frame = odd_frame,
 	.attr = odd_attr,
 	.table = odd_table,
+	.below = odd_below,
 	.pa = odd_pa,
 	.transition = odd_transition,
 };

@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Scattered frames at contiguous addresses.
  *
- * Structure    frames that are neighbours are mapped by one call.
  * Invariant    a frame is freed only after mm_pt_sync(): until then some CPU may still use it. */
 #include "port.h"
 #include "vmem.h"
 
-#define SMALL_PAGES MM_PT_MAX_LEVEL(0)
-
-/* How many of the first pages are neighbours. */
-static size_t run_length(const mm_paddr_t *pages, size_t n)
-{
-	size_t i = 1;
-
-	while (i < n && pages[i] == pages[i - 1] + MM_FRAME_SIZE)
-		i++;
-	return i;
-}
-
 enum mm_status vmem_map(struct mm_pt *pt, mm_vaddr_t va, const mm_paddr_t *pages, size_t n)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st = MM_OK;
-	size_t done = 0, run;
+	enum mm_status st = mm_pt_x86_64_map_list(pt, va, pages, n, MM_PT_READ | MM_PT_WRITE, 0, &g);
 
-	for (; done < n; done += run) {
-		run = run_length(pages + done, n - done);
-		st = mm_pt_x86_64_map(pt, va + done * MM_FRAME_SIZE, pages[done],
-				      run * MM_FRAME_SIZE, MM_PT_READ | MM_PT_WRITE, SMALL_PAGES,
-				      &g);
-		if (st != MM_OK)
-			break;
-	}
 	mm_pt_sync(pt, &g);
-	if (st != MM_OK && done)
-		(void)vmem_unmap(pt, va, done);
 	return st;
 }
 

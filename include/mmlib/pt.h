@@ -96,7 +96,10 @@ struct mm_pt {
 	struct mm_pt_cfg cfg;          /**< @private with the zeros resolved */
 	uint64_t pa_last;              /**< @private highest physical address */
 	uint64_t reserved;             /**< @private address bits that no entry may have */
+	uint64_t address;              /**< @private and those that an address may have */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
+	uint64_t leaf;                 /**< @private a smallest leaf with... */
+	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */
@@ -126,6 +129,19 @@ struct mm_pt_run {
 	mm_paddr_t pa;    /**< physical address of `va`, if mapped */
 	uint32_t attr;    /**< of #mm_pt_attr; 0: nothing is mapped here */
 	uint8_t level;    /**< level of the entry, of the first one if several empty ones */
+};
+
+/** Leaves of one size that follow each other in one table. The caller sets the first three members;
+ *  what lies behind element `n - 1` of the arrays may have changed afterwards. */
+struct mm_pt_leaves {
+	mm_paddr_t *pa;  /**< where physical addresses go, in order of the virtual ones: of the first byte
+	                      of each leaf that is in the cursor's range */
+	uint32_t *attr;  /**< where attributes go, of #mm_pt_attr; NULL: nobody wants them */
+	size_t room;     /**< elements of each; 64 are enough to be fast */
+	size_t n;        /**< leaves that there are */
+	mm_vaddr_t va;   /**< first byte of the first */
+	mm_vaddr_t last; /**< last byte of the last, inclusive */
+	uint8_t level;   /**< level of them all */
 };
 
 /** A position in a tree that moves forward. On the caller's stack. The tree may change between two
@@ -206,6 +222,24 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
 				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
 
+/** Map a list of frames, one smallest page each, from @p va on: frame k at @p va + k pages. Otherwise
+ *  as mm_pt_map(), which is for frames that follow each other.
+ *  @param pt tree @param va first byte, page-aligned
+ *  @param pa physical addresses of the frames, page-aligned, in any order; must not change meanwhile
+ *  @param n how many @param attr of #mm_pt_attr @param flags #MM_PT_PARTIAL or 0
+ *  @param[in,out] g gather
+ *  @retval MM_OK done
+ *  @retval MM_E_RANGE @p va, or the frame for `g->stop_va`, is not representable
+ *  @retval MM_E_ALIGN @p va, or the frame for `g->stop_va`, is not on a page border
+ *  @retval MM_E_INVAL NULL, @p n 0 or more pages than there are addresses, or as mm_pt_map()
+ *  @retval MM_E_EXIST, MM_E_PERM, MM_E_NOTSUP, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @return or what `alloc_table` returned
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
+ *  call env->flush; cost: O(n)} */
+MM_NODISCARD enum mm_status mm_pt_map_list(struct mm_pt *pt, mm_vaddr_t va, const mm_paddr_t *pa,
+					   size_t n, uint32_t attr, uint32_t flags,
+					   struct mm_tlb_gather *g);
+
 /** Unmap a range. Holes are passed over, damaged entries too: they go only with their table. A leaf
  *  that sticks out of the range is split; tables that become empty are detached. Frames may be reused
  *  only after mm_pt_sync().
@@ -243,11 +277,27 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
 MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
 
+/** Only the physical address of mm_pt_query(), in half the time.
+ *  @param pt tree @param va any byte
+ *  @param[out] pa physical address of @p va, written only on #MM_OK
+ *  @retval MM_OK mapped
+ *  @retval MM_E_NOENT, MM_E_CORRUPT, MM_E_RANGE, MM_E_INVAL, MM_E_STATE as mm_pt_query()
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
+MM_NODISCARD enum mm_status mm_pt_translate(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t *pa);
+
 /** Next stretch of a cursor's range: a leaf, or holes folded into one; cut to the range. A damaged
  *  entry is a hole.
  *  @param cur cursor @param[out] run written only on true @return whether there was one
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
+
+/** Next leaves of a cursor's range, cut to the range; holes are passed over. What mm_pt_cur_next() tells
+ *  in as many calls, ten times faster.
+ *  @param cur cursor
+ *  @param[in,out] leaves room for them; the rest is written only on true
+ *  @return whether there was one; false too with NULL or no room
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
+bool mm_pt_cur_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves);
 
 /** Unmap the next leaf of a cursor's range and tell what it was: the visiting form of unmap.
  *  Tables that become empty are detached. A leaf that sticks out of the range is split.
@@ -262,12 +312,28 @@ bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
 MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,
 					     struct mm_tlb_gather *g, struct mm_pt_run *run);
 
+/** Unmap the next leaves of a cursor's range and tell what they were: mm_pt_unmap_next() for many, ten
+ *  times faster.
+ *  @param pt the cursor's tree @param cur cursor @param[in,out] g gather
+ *  @param[in,out] leaves room for them; `n` and what follows it are written only on #MM_OK
+ *  @retval MM_OK they are unmapped; their frames may be reused after mm_pt_sync()
+ *  @retval MM_E_NOENT the range has no more leaves
+ *  @retval MM_E_INVAL NULL, no room, or a cursor of another tree
+ *  @retval MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed, the cursor waits at the leaf
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
+MM_NODISCARD enum mm_status mm_pt_unmap_leaves(struct mm_pt *pt, struct mm_pt_cur *cur,
+					       struct mm_tlb_gather *g, struct mm_pt_leaves *leaves);
+
 /** Declares the operations folded to one format, with the prototypes of the `mm_pt_` ones above:
  *  MM_PT_DECLARE(mm_pt_x86_64) declares mm_pt_x86_64_map() and so on. */
 #define MM_PT_DECLARE(name)                                                                            \
 	MM_NODISCARD enum mm_status name##_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,         \
 					       uint64_t length, uint32_t attr, uint32_t flags,         \
 					       struct mm_tlb_gather *g);                               \
+	MM_NODISCARD enum mm_status name##_map_list(struct mm_pt *pt, mm_vaddr_t va,                   \
+						    const mm_paddr_t *pa, size_t n, uint32_t attr,     \
+						    uint32_t flags, struct mm_tlb_gather *g);          \
 	MM_NODISCARD enum mm_status name##_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,     \
 						 uint32_t flags, struct mm_tlb_gather *g);             \
 	MM_NODISCARD enum mm_status name##_protect(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,   \
@@ -275,8 +341,14 @@ MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur 
 						   struct mm_tlb_gather *g);                           \
 	MM_NODISCARD enum mm_status name##_query(const struct mm_pt *pt, mm_vaddr_t va,                \
 						 struct mm_pt_run *run);                               \
+	MM_NODISCARD enum mm_status name##_translate(const struct mm_pt *pt, mm_vaddr_t va,            \
+						     mm_paddr_t *pa);                                  \
 	bool name##_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);                            \
+	bool name##_cur_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves);                    \
 	MM_NODISCARD enum mm_status name##_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,         \
-						      struct mm_tlb_gather *g, struct mm_pt_run *run)
+						      struct mm_tlb_gather *g, struct mm_pt_run *run); \
+	MM_NODISCARD enum mm_status name##_unmap_leaves(struct mm_pt *pt, struct mm_pt_cur *cur,       \
+							struct mm_tlb_gather *g,                       \
+							struct mm_pt_leaves *leaves)
 MM_END_DECLS
 #endif

@@ -54,11 +54,15 @@ struct mm_pt_port {
 	uint8_t va_bits;      /**< bits of a virtual address that are translated */
 	uint8_t pa_bits;      /**< most bits of a physical address that an entry holds */
 	uint8_t extension;    /**< of #mm_pt_va: what the bits of an address above va_bits are */
-	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time... */
+	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time, on which neither
+	                           classify() nor transition() to an empty entry depends... */
 	uint64_t hw_final;    /**< ...and their values once it changes them no more: such a leaf is
 	                           replaced with a plain store */
 	uint64_t empty_ignore; /**< bits that may be set in an entry that is empty all the same:
 	                            classify() says #MM_PT_EMPTY if all others are those of empty() */
+	uint64_t table_mask;  /**< bits that tell a table, beside those of pt->reserved: above level 0
+	                            classify() says #MM_PT_TABLE if and only if, of these and those... */
+	uint64_t table_bits;  /**< ...just these are set. Mask 0: the walker asks classify() */
 	uint64_t addr_mask;   /**< bits of an entry that hold an address. Of those that pa_bits leaves
 	                           free mm_pt_cfg::set_bits may take some; the rest must be 0 */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */
@@ -79,6 +83,8 @@ struct mm_pt_port {
 	uint32_t (*attr)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** An entry that points to a table. */
 	uint64_t (*table)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level);
+	/** Physical address of the table that @p entry, of kind #MM_PT_TABLE, points to. */
+	mm_paddr_t (*below)(const struct mm_pt *pt, uint64_t entry);
 	/** Physical address in an entry, leaf or table. */
 	mm_paddr_t (*pa)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** What must follow a change from @p old to @p now: bits of #mm_pt_after. All rules of the

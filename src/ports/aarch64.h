@@ -42,6 +42,8 @@
 #define A64_RES0   UINT64_C(0x0007000000000000) /* bits 50:48 */
 #define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN)
 
+#define A64_IS_TABLE (A64_VALID | A64_TABLE)
+
 /* Address bits of a leaf at a level. */
 A64_FN uint64_t a64_leaf_addr(unsigned level)
 {
@@ -57,19 +59,18 @@ A64_FN uint64_t a64_empty(const struct mm_pt *pt, unsigned level)
 
 A64_FN bool a64_is_table(uint64_t entry, unsigned level)
 {
-	return level && (entry & (A64_VALID | A64_TABLE)) == (A64_VALID | A64_TABLE);
+	return level && (entry & A64_IS_TABLE) == A64_IS_TABLE;
 }
 
 A64_FN enum mm_pt_kind a64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
+	/* a table, or a page: most frequent first */
+	if ((entry & (A64_IS_TABLE | A64_RES0 | pt->reserved)) == A64_IS_TABLE)
+		return level ? MM_PT_TABLE : MM_PT_LEAF;
 	if (!entry)
 		return MM_PT_EMPTY;
-	if (!(entry & A64_VALID) || entry & (pt->reserved | A64_RES0))
+	if (level == 0 || (entry & A64_IS_TABLE) != A64_VALID || entry & (pt->reserved | A64_RES0))
 		return MM_PT_BAD;
-	if (a64_is_table(entry, level))
-		return MM_PT_TABLE;
-	if (level == 0)
-		return entry & A64_TABLE ? MM_PT_LEAF : MM_PT_BAD;
 	return !(pt->cfg.leaf_levels >> level & 1) || (entry & A64_ADDR & ~a64_leaf_addr(level)) ?
 		       MM_PT_BAD :
 		       MM_PT_LEAF;
@@ -141,11 +142,16 @@ A64_FN uint64_t a64_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 	return A64_VALID | A64_TABLE | pt->cfg.set_bits | pa;
 }
 
+A64_FN mm_paddr_t a64_below(const struct mm_pt *pt, uint64_t entry)
+{
+	return (mm_paddr_t)(entry & pt->address);
+}
+
 A64_FN mm_paddr_t a64_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	uint64_t mask = a64_is_table(entry, level) ? A64_ADDR : a64_leaf_addr(level);
-
-	return (mm_paddr_t)(entry & mask & ~pt->cfg.set_bits);
+	if (level && !a64_is_table(entry, level))
+		entry &= a64_leaf_addr(level);
+	return (mm_paddr_t)(entry & pt->address);
 }
 
 /* From leaf to leaf of the same size. Hardware that keeps dirty clears AP[2] by itself; when the walker
@@ -183,11 +189,12 @@ A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 /* What both halves of the address space share. */
 #define A64_FORMAT                                                                                 \
 	.nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 48,                                \
-	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF, .addr_mask = A64_ADDR,                 \
+	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF,                                        \
+	.table_mask = A64_IS_TABLE | A64_RES0, .table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR,  \
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
 	.empty = a64_empty, .classify = a64_classify, .check = a64_check, .leaf = a64_leaf,        \
-	.frame = a64_frame, .attr = a64_attr, .table = a64_table, .pa = a64_pa,                    \
-	.transition = a64_transition
+	.frame = a64_frame, .attr = a64_attr, .table = a64_table, .below = a64_below,              \
+	.pa = a64_pa, .transition = a64_transition
 
 static const struct mm_pt_port mm_port_aarch64 = {
 	.name = "AArch64 4K low",

@@ -33,6 +33,8 @@
 #define RV64_ADDR UINT64_C(0x003ffffffffffc00)
 #define RV64_HIGH UINT64_C(0xffc0000000000000) /* N, memory type, reserved */
 #define RV64_TYPE 61u                          /* of two bits */
+/* What tells a table: valid, and none of these others. */
+#define RV64_TABLE_MASK (RV64_V | RV64_RWX | RV64_HIGH | RV64_A | RV64_D | RV64_U)
 
 /* Memory types: a digit for each of WB WT WC UC DEVICE, and back. 0 is what the physical memory
  * attributes say, 1 not cached and weakly ordered (NC), 2 input and output (IO). */
@@ -72,15 +74,11 @@ RV64_FN enum mm_pt_kind rv64_classify_leaf(const struct mm_pt *pt, uint64_t entr
 
 RV64_FN enum mm_pt_kind rv64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
+	if (level > 0 && (entry & (RV64_TABLE_MASK | pt->reserved)) == RV64_V)
+		return MM_PT_TABLE; /* V2; most frequent first */
 	if (!entry)
 		return MM_PT_EMPTY;
-	if (!(entry & RV64_V))
-		return MM_PT_BAD;
-	if (entry & RV64_RWX)
-		return rv64_classify_leaf(pt, entry, level);
-	return level == 0 || entry & (RV64_HIGH | RV64_A | RV64_D | RV64_U | pt->reserved) ?
-		       MM_PT_BAD :
-		       MM_PT_TABLE; /* V2 */
+	return entry & RV64_V && entry & RV64_RWX ? rv64_classify_leaf(pt, entry, level) : MM_PT_BAD;
 }
 
 RV64_FN enum mm_status rv64_check(const struct mm_pt *pt, uint32_t attr)
@@ -142,10 +140,15 @@ RV64_FN uint64_t rv64_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned leve
 	return RV64_V | pt->cfg.set_bits | rv64_frame(pt, pa, level); /* V2 */
 }
 
+RV64_FN mm_paddr_t rv64_below(const struct mm_pt *pt, uint64_t entry)
+{
+	return (mm_paddr_t)((entry & pt->address) << 2);
+}
+
 RV64_FN mm_paddr_t rv64_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
 	(void)level;
-	return (mm_paddr_t)((entry & RV64_ADDR & ~pt->cfg.set_bits) << 2);
+	return rv64_below(pt, entry);
 }
 
 /* From leaf to leaf of the same size. A gain of rights costs a hart that has not seen it one fault,
@@ -182,9 +185,11 @@ RV64_FN unsigned rv64_transition(const struct mm_pt *pt, uint64_t old, uint64_t 
 /* What both formats share. */
 #define RV64_FORMAT                                                                                \
 	.entry_lg2 = 3, .pa_bits = 56, .extension = MM_PT_VA_SIGN, .hw_volatile = RV64_A | RV64_D, \
-	.hw_final = RV64_A | RV64_D, .addr_mask = RV64_ADDR, .empty = rv64_empty,                  \
+	.hw_final = RV64_A | RV64_D, .table_mask = RV64_TABLE_MASK, .table_bits = RV64_V,          \
+	.addr_mask = RV64_ADDR, .empty = rv64_empty,                                               \
 	.classify = rv64_classify, .check = rv64_check, .leaf = rv64_leaf, .frame = rv64_frame,    \
-	.attr = rv64_attr, .table = rv64_table, .pa = rv64_pa, .transition = rv64_transition
+	.attr = rv64_attr, .table = rv64_table, .below = rv64_below, .pa = rv64_pa,                \
+	.transition = rv64_transition
 
 static const struct mm_pt_port mm_port_sv39 = {
 	.name = "Sv39",

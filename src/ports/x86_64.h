@@ -53,15 +53,17 @@ X86_FN uint64_t x86_64_empty(const struct mm_pt *pt, unsigned level)
 	return 0;
 }
 
-/* Most frequent first: the walk down takes two tests for each table. */
+/* Most frequent first: the walk down takes one test for each table. */
 X86_FN enum mm_pt_kind x86_64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
+	if (level > 0 && (entry & (X86_P | X86_PS | pt->reserved)) == X86_P)
+		return MM_PT_TABLE;
+	if (level == 0 && (entry & (X86_P | pt->reserved)) == X86_P)
+		return MM_PT_LEAF;
 	if (!(entry & ~(X86_A | X86_D)))
 		return MM_PT_EMPTY; /* X3 */
 	if (level == 0)
-		return (entry & (X86_P | pt->reserved)) == X86_P ? MM_PT_LEAF : MM_PT_BAD;
-	if ((entry & (X86_P | X86_PS | pt->reserved)) == X86_P)
-		return MM_PT_TABLE;
+		return MM_PT_BAD;
 	if (!(entry & X86_P) || (entry & pt->reserved) || !(pt->cfg.leaf_levels >> level & 1))
 		return MM_PT_BAD;
 	return entry & X86_ADDR & ~x86_64_leaf_addr(level) & ~x86_64_pat(level) ? MM_PT_BAD
@@ -140,11 +142,16 @@ X86_FN uint64_t x86_64_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned lev
 	return X86_P | X86_RW | X86_US | X86_A | pt->cfg.set_bits | pa;
 }
 
+X86_FN mm_paddr_t x86_64_below(const struct mm_pt *pt, uint64_t entry)
+{
+	return (mm_paddr_t)(entry & pt->address);
+}
+
 X86_FN mm_paddr_t x86_64_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	uint64_t mask = level && (entry & X86_PS) ? x86_64_leaf_addr(level) : X86_ADDR;
-
-	return (mm_paddr_t)(entry & mask & ~pt->cfg.set_bits);
+	if (level && (entry & X86_PS))
+		entry &= x86_64_leaf_addr(level);
+	return (mm_paddr_t)(entry & pt->address);
 }
 
 /* From leaf to leaf of the same size. A change of US is a loss too: under SMEP and SMAP a page that
@@ -183,6 +190,8 @@ static const struct mm_pt_port mm_port_x86_64 = {
 	.hw_volatile = X86_A | X86_D,
 	.hw_final = X86_A | X86_D,
 	.empty_ignore = X86_A | X86_D,
+	.table_mask = X86_P | X86_PS,
+	.table_bits = X86_P,
 	.addr_mask = X86_ADDR,
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
 	.empty = x86_64_empty,
@@ -192,6 +201,7 @@ static const struct mm_pt_port mm_port_x86_64 = {
 	.frame = x86_64_frame,
 	.attr = x86_64_attr,
 	.table = x86_64_table,
+	.below = x86_64_below,
 	.pa = x86_64_pa,
 	.transition = x86_64_transition,
 };

@@ -14,7 +14,8 @@
  *              written into one would be followed. The gather keeps 16 roots of dead trees; each
  *              tree is its own list, read after the flush.
  * Why no use   counts: they need memory beside each table. An emptied table is told by a look at
- *              its entries, which begins beside the one that was cleared.
+ *              its entries, which begins with those that share a cache line with the one that was
+ *              cleared.
  * Concurrency  one writer for each tree, by the caller. Hardware walks it at any time. */
 #include <mmlib/pt.h>
 #include "vmm/pt_core.h"
@@ -80,7 +81,7 @@ static enum mm_status pt_table_new(const struct mm_pt *pt, unsigned level, mm_pa
 static bool pt_port_ok(const struct mm_pt_port *port)
 {
 	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->frame ||
-	    !port->attr || !port->table || !port->pa || !port->transition)
+	    !port->attr || !port->table || !port->below || !port->pa || !port->transition)
 		return false;
 	if (port->nlevels < 1 || port->nlevels > MM_PT_LEVELS_MAX || !port->level[0].leaf)
 		return false;
@@ -133,14 +134,15 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	uint64_t used =
 		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
 	pt->cfg.set_bits = set;
-	pt->reserved = pt->port->addr_mask & ~pt->port->frame(pt, highest, 0) & ~set;
+	pt->address = pt->port->frame(pt, highest, 0);
+	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
 	return !(set & (used | ~pt->port->addr_mask));
 }
 
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
-	struct mm_pt made = { .port = port, .env = env };
+	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX };
 
 	if (!pt || !port || !env)
 		return MM_E_INVAL;
@@ -179,41 +181,65 @@ static enum mm_pt_kind pt_step(const struct mm_pt *pt, struct pt_frame *at, unsi
 	return MM_PT_EMPTY;
 }
 
+/* Next table that a table points to. False: there is none. */
 static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned level,
 			  mm_paddr_t *pa)
 {
-	enum mm_pt_kind kind;
-	uint64_t entry = 0;
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t empty = port->empty(pt, level);
+	const size_t n = pt_entries(port, level);
 
-	do {
-		kind = pt_step(pt, at, level, &entry);
-		if (kind == MM_PT_TABLE)
-			*pa = pt->port->pa(pt, entry, level);
-	} while (kind == MM_PT_LEAF || kind == MM_PT_BAD);
-	return kind == MM_PT_TABLE;
+	while (at->next < n) {
+		bool group = n - at->next >= PT_GROUP && at->next % PT_GROUP == 0;
+		if (group && pt_group_empty(port, at->table, at->next, empty)) {
+			at->next += PT_GROUP;
+			continue;
+		}
+		uint64_t entry = pt_get(port, at->table, at->next++);
+		if (pt_is_table(pt, port, entry, level)) {
+			*pa = port->below(pt, entry);
+			return true;
+		}
+	}
+	return false;
 }
 
-/* Give a subtree back, children first. Tables of level 0 are not read. No CPU walks it any more. */
+/* Give back the tables of level 0 under one of level 1. They are not read. */
+static void pt_free_lowest(const struct mm_pt *pt, void *table)
+{
+	const struct mm_pt_port *port = pt->port;
+	const struct mm_pt_env *env = pt->env;
+	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t entry = pt_get(port, table, i);
+		if (pt_is_table(pt, port, entry, 1))
+			env->free_table(env->ctx, port->below(pt, entry), bytes);
+	}
+}
+
+/* Give a subtree back, children first. No CPU walks it any more. */
 static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 {
 	struct pt_frame at[MM_PT_LEVELS_MAX];
 	unsigned level = top;
 	mm_paddr_t pa = root;
 
-	if (level > 0)
-		at[level] = pt_enter(pt, pa);
-	while (level > 0) {
-		if (!pt_next_child(pt, &at[level], level, &pa)) {
-			pt_table_free(pt, at[level].pa, level);
-			if (level++ == top)
-				return;
-		} else if (level == 1) {
-			pt_table_free(pt, pa, 0);
-		} else {
-			at[--level] = pt_enter(pt, pa);
-		}
+	if (top == 0) {
+		pt_table_free(pt, root, 0);
+		return;
 	}
-	pt_table_free(pt, pa, 0);
+	at[level] = pt_enter(pt, pa);
+	while (level <= top) {
+		if (level > 1 && pt_next_child(pt, &at[level], level, &pa)) {
+			at[--level] = pt_enter(pt, pa);
+			continue;
+		}
+		if (level == 1)
+			pt_free_lowest(pt, at[1].table);
+		pt_table_free(pt, at[level].pa, level);
+		level++;
+	}
 }
 
 enum mm_status mm_pt_destroy(struct mm_pt *pt)
@@ -465,15 +491,31 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 	pt->detached++;
 }
 
-/* Is nothing in the table but entry @i? */
+/* Are entries [first, first + n) empty, but for entry @i? */
+static bool pt_empty_but(const struct mm_pt *pt, void *table, unsigned level, size_t first, size_t n,
+			 size_t i)
+{
+	const uint64_t empty = pt->port->empty(pt, level);
+
+	for (size_t k = first; k < first + n; k++)
+		if (k != i && pt_used(pt->port, table, k, empty))
+			return false;
+	return true;
+}
+
+/* Is nothing in the table but entry @i? Its group mostly tells. */
 static bool pt_alone(const struct mm_pt *pt, void *table, unsigned level, size_t i)
 {
 	const struct mm_pt_port *port = pt->port;
-	const size_t n = pt_entries(port, level);
+	const size_t n = pt_entries(port, level), group = i & ~(size_t)(PT_GROUP - 1);
 	const uint64_t empty = port->empty(pt, level);
 
-	for (size_t k = 1; k < n; k++)
-		if (pt_used(port, table, (i + k) & (n - 1), empty))
+	if (n <= PT_GROUP)
+		return pt_empty_but(pt, table, level, 0, n, i);
+	if (!pt_empty_but(pt, table, level, group, PT_GROUP, i))
+		return false;
+	for (size_t k = PT_GROUP; k < n; k += PT_GROUP)
+		if (!pt_group_empty(port, table, (group + k) & (n - 1), empty))
 			return false;
 	return true;
 }

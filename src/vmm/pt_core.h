@@ -26,17 +26,31 @@ struct pt_span {
 	bool done;       /* nothing is left */
 };
 
+/* Frames for the entries that come next: one after the other from @pa on, or those of a list. */
+struct pt_frames {
+	mm_paddr_t pa;
+	const mm_paddr_t *list; /* or NULL */
+};
+
 /* What the last leaf of a run looked like without its frame, and what protect made of it. Leaves that
  * look the same become the same, as long as hardware does not change them. */
 struct pt_same {
 	uint64_t frame; /* bits that hold the frame */
 	uint64_t old, now;
+	bool still;        /* hardware changes them no more */
 };
 
 /* Bytes of an entry at @level, less one. */
 PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 {
 	return mm_shl64(1, port->level[level].shift) - 1;
+}
+
+/* The bits of a leaf at @level that hold its frame. */
+PT_INLINE uint64_t pt_frame_bits(const struct mm_pt *pt, const struct mm_pt_port *port,
+				 unsigned level)
+{
+	return port->frame(pt, (mm_paddr_t)(pt->pa_last & ~pt_mask(port, level)), level);
 }
 
 PT_INLINE size_t pt_entries(const struct mm_pt_port *port, unsigned level)
@@ -53,6 +67,12 @@ PT_INLINE size_t pt_index(const struct mm_pt_port *port, mm_vaddr_t va, unsigned
 PT_INLINE uint64_t pt_pages(const struct mm_pt_port *port, unsigned level)
 {
 	return mm_shl64(1, (unsigned)(port->level[level].shift - port->level[0].shift));
+}
+
+/* No range has more of them. */
+PT_INLINE uint64_t pt_most_pages(const struct mm_pt_port *port)
+{
+	return mm_shr64(UINT64_MAX, port->level[0].shift);
 }
 
 PT_INLINE void *pt_slot(const struct mm_pt_port *port, void *table, size_t i)
@@ -112,6 +132,21 @@ PT_INLINE void pt_advance(const struct mm_pt_port *port, struct pt_span *span, s
 		span->va = end + 1;
 }
 
+/* Is this tree of that format? It is of none before mm_pt_init(). */
+PT_INLINE bool pt_is_of(const struct mm_pt *pt, const struct mm_pt_port *port)
+{
+	return port && pt->port == port;
+}
+
+/* Does an entry above level 0 point to a table? */
+PT_INLINE bool pt_is_table(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry,
+			   unsigned level)
+{
+	if (port->table_mask)
+		return (entry & (port->table_mask | pt->reserved)) == port->table_bits;
+	return port->classify(pt, entry, level) == MM_PT_TABLE;
+}
+
 /* The lowest entry for @va: the first that is not a table, from the root down. */
 PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
 {
@@ -120,12 +155,29 @@ PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *
 #pragma GCC unroll 6
 	for (at.level = port->nlevels - 1u; at.level > 0; at.level--) {
 		at.entry = pt_get(port, at.table, pt_index(port, va, at.level));
-		if (port->classify(pt, at.entry, at.level) != MM_PT_TABLE)
+		if (!pt_is_table(pt, port, at.entry, at.level))
 			return at;
-		at.table = pt_virt(pt, port->pa(pt, at.entry, at.level));
+		at.table = pt_virt(pt, port->below(pt, at.entry));
 	}
 	at.entry = pt_get(port, at.table, pt_index(port, va, 0));
 	return at;
+}
+
+/* Go down to the table of level 0 for @va. False: the way there ends above. */
+PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
+			 void **lowest)
+{
+	void *table = pt_virt(pt, pt->root);
+
+#pragma GCC unroll 6
+	for (unsigned l = port->nlevels - 1u; l > 0; l--) {
+		uint64_t entry = pt_get(port, table, pt_index(port, va, l));
+		if (!pt_is_table(pt, port, entry, l))
+			return false;
+		table = pt_virt(pt, port->below(pt, entry));
+	}
+	*lowest = table;
+	return true;
 }
 
 /* Does [va, last] cover the whole entry around @va? */
@@ -144,10 +196,12 @@ PT_INLINE bool pt_va_ok(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t
 	unsigned shift = port->extension == MM_PT_VA_SIGN ? port->va_bits - 1u : port->va_bits;
 	uint64_t ones = shift < 64 ? mm_shr64(UINT64_MAX, shift) : 0;
 	uint64_t low = shift < 64 ? mm_shr64(va, shift) : 0;
-	uint64_t high = shift < 64 ? mm_shr64(last, shift) : 0;
 
-	return low == high && ((low == 0 && port->extension != MM_PT_VA_ONES) ||
-			       (low == ones && port->extension != MM_PT_VA_ZERO));
+	if (shift < 64 && mm_shr64(va ^ last, shift))
+		return false;
+	if (port->extension == MM_PT_VA_SIGN)
+		return ((low + 1) & ones) <= 1;
+	return low == (port->extension == MM_PT_VA_ONES ? ones : 0);
 }
 
 /* The rules for every range. *@last is its last byte. */
@@ -178,54 +232,67 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 		g->sync = true;
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
-	if (!g->flush || va < g->start)
+	if (!g->flush) {
 		g->start = va;
-	if (!g->flush || last > g->last)
 		g->last = last;
-	if (!g->flush || shift < g->min_shift)
 		g->min_shift = shift;
-	g->flush = true;
+		g->flush = true;
+	}
+	if (va < g->start)
+		g->start = va;
+	if (last > g->last)
+		g->last = last;
+	if (shift < g->min_shift)
+		g->min_shift = shift;
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 
-#define PT_GROUP 8u /* entries that share a cache line on most machines */
+#define PT_GROUP 8u /* entries that share a cache line on most machines, and that loops take at once */
+
+/* The bits in which a group of entries, the first in @slot, differ from @like. No branches: one test
+ * for all of them. */
+PT_INLINE uint64_t pt_differ(const struct mm_pt_port *port, const unsigned char *slot, uint64_t like)
+{
+	uint64_t bits = 0;
+
+	if (port->entry_lg2 == 3) {
+#pragma GCC unroll 8
+		for (size_t k = 0; k < PT_GROUP; k++)
+			bits |= pt_peek(slot + (k << 3), 3) ^ like;
+	} else {
+#pragma GCC unroll 8
+		for (size_t k = 0; k < PT_GROUP; k++)
+			bits |= pt_peek(slot + (k << 2), 2) ^ like;
+	}
+	return bits;
+}
+
+PT_INLINE bool pt_starts_group(const struct mm_pt_port *port, const unsigned char *slot)
+{
+	return !((uintptr_t)slot & (((size_t)PT_GROUP << port->entry_lg2) - 1));
+}
+
+/* Is there a whole group of the @n entries from @slot on, all of them @like but for the bits @loose? */
+PT_INLINE bool pt_alike(const struct mm_pt_port *port, const unsigned char *slot, size_t n,
+			uint64_t like, uint64_t loose)
+{
+	return n >= PT_GROUP && pt_starts_group(port, slot) &&
+	       !(pt_differ(port, slot, like) & ~loose);
+}
+
+/* Is none in the group around entry @i in use? After unmapping at random, a branch for each would be
+ * mispredicted. */
+PT_INLINE bool pt_group_empty(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
+{
+	unsigned char *slot = pt_slot(port, table, i & ~(size_t)(PT_GROUP - 1));
+
+	return !(pt_differ(port, slot, empty) & ~port->empty_ignore);
+}
 
 /* What an entry has that an empty one does not have; 0: it is empty. */
 PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
 {
 	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
-}
-
-/* Is an entry in the group of entry @i in use? One branch for all: after unmapping at random, each
- * would be mispredicted. */
-PT_INLINE bool pt_group_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
-{
-	size_t first = i & ~(size_t)(PT_GROUP - 1);
-	uint64_t used = 0;
-
-#pragma GCC unroll 8
-	for (size_t k = 0; k < PT_GROUP; k++)
-		used |= pt_used(port, table, first + k, empty);
-	return used;
-}
-
-/* Has a table become empty by clearing entries [lo, hi]? Their neighbours mostly tell. */
-PT_INLINE bool pt_emptied(const struct mm_pt *pt, const struct mm_pt_port *port, void *table,
-			  unsigned level, size_t lo, size_t hi)
-{
-	const size_t n = pt_entries(port, level);
-	const uint64_t empty = port->empty(pt, level);
-
-	if (n >= PT_GROUP) {
-		if (pt_group_used(port, table, lo, empty) || pt_group_used(port, table, hi, empty))
-			return false;
-		if (MM_PLANTED(MM_PLANT_PT_EMPTY))
-			return true;
-	}
-	for (size_t k = 1; k <= n; k++)
-		if (pt_used(port, table, (hi + k) & (n - 1), empty))
-			return false;
-	return true;
 }
 
 /* Slow paths, in pt.c. */
