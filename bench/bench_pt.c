@@ -30,19 +30,21 @@ enum op {
 	MAP_PAGE,
 	UNMAP_PAGE_RANDOM,
 	MAP_2M,
+	MAP_LIST,
 	NOPS,
 };
 
 static const char *const op_names[NOPS] = {
 	"map",      "query_call",        "query_cursor", "query_random", "query_random_inline",
 	"protect",  "protect_live",      "unmap_visit",  "unmap_live",   "unmap_discard",
-	"map_page", "unmap_page_random", "map_2m",
+	"map_page", "unmap_page_random", "map_2m", "map_list",
 };
 
 /* Sum of the addresses of all pages. */
 #define WANT (PA * PAGES + PAGE * PAGES / 2 * (PAGES - 1))
 
 static uint32_t *order;
+static uint64_t *frames; /* of the same pages, in that order */
 
 /* ---- the work. Always inlined, with a constant `o`: calls are direct ---- */
 
@@ -117,6 +119,8 @@ INLINE bool do_work(const struct pt_ops *o, enum op op)
 		return unmap_pages(o);
 	case MAP_2M:
 		return map_big(o);
+	case MAP_LIST:
+		return o->map_list(VA, frames, PAGES);
 	case NOPS:
 		break;
 	}
@@ -173,7 +177,7 @@ static double slice(const struct side *s, enum op op)
 	s->ops->begin();
 	if (op == PROTECT_LIVE || op == UNMAP_LIVE)
 		must(s->ops->map_live(VA, PA, LENGTH));
-	else if (op != MAP && op != MAP_PAGE && op != MAP_2M)
+	else if (op != MAP && op != MAP_PAGE && op != MAP_2M && op != MAP_LIST)
 		must(s->ops->map(VA, PA, LENGTH));
 	t = brief(op) ? bench_wall() : bench_now();
 	must(s->work(op));
@@ -223,11 +227,14 @@ int main(int argc, char **argv)
 
 	pt_init();
 	order = malloc(PAGES * sizeof(*order));
-	if (!order)
+	frames = malloc(PAGES * sizeof(*frames));
+	if (!order || !frames)
 		bench_die("no memory");
 	for (uint32_t i = 0; i < PAGES; i++)
 		order[i] = i;
 	bench_shuffle(order, PAGES, &state);
+	for (uint32_t i = 0; i < PAGES; i++)
+		frames[i] = PA + order[i] * PAGE;
 	if (argc == 2 && !strcmp(argv[1], "list"))
 		list();
 	else if (argc == 5 && !strcmp(argv[1], "count"))

@@ -4,6 +4,7 @@
  * (something there already, no table), and count and report nothing. */
 #ifndef BENCH_HAND_H
 #define BENCH_HAND_H
+#include <stddef.h>
 #include <stdint.h>
 
 /* Pages for tables, as both sides use them. Physical addresses; 0: none left. */
@@ -13,6 +14,7 @@ void bench_table_put(uint64_t pa);
 #define HAND_DECLARE(format)                                                                       \
 	int hand_##format##_map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t length);        \
 	int hand_##format##_map_page(uint64_t *root, uint64_t va, uint64_t pa);                    \
+	int hand_##format##_map_list(uint64_t *root, uint64_t va, const uint64_t *pa, size_t n);   \
 	int hand_##format##_map_live(uint64_t *root, uint64_t va, uint64_t pa, uint64_t length);   \
 	uint64_t hand_##format##_query(uint64_t *root, uint64_t va);                               \
 	uint64_t hand_##format##_sum(uint64_t *root, uint64_t va, uint64_t length);                \

@@ -20,6 +20,7 @@
 #define VA     UINT64_C(0x1000000000)
 #define PA     UINT64_C(0x100001000) /* a page beside what a large leaf would need */
 #define TABLES 2048u
+#define BATCH  128u /* leaves of one call with a cursor */
 #define ARENA  UINT64_C(0x40000000)
 
 #define INLINE static inline __attribute__((always_inline))
@@ -52,6 +53,7 @@ struct pt_ops {
 	void (*begin)(void);
 	bool (*map)(uint64_t va, uint64_t pa, uint64_t length);
 	bool (*map_page)(uint64_t va, uint64_t pa);
+	bool (*map_list)(uint64_t va, const uint64_t *pa, size_t n);
 	bool (*map_live)(uint64_t va, uint64_t pa, uint64_t length);
 	uint64_t (*query)(uint64_t va);
 	uint64_t (*sum)(uint64_t va, uint64_t length);
@@ -66,11 +68,11 @@ struct pt_ops {
 };
 #define PT_OPS(side, f)                                                                            \
 	static const struct pt_ops side##_##f = {                                                  \
-		side##_##f##_begin,         side##_##f##_map,        side##_##f##_map_page,        \
-		side##_##f##_map_live,      side##_##f##_query,      side##_##f##_sum,             \
-		side##_##f##_random_inline, side##_##f##_protect,    side##_##f##_protect_live,    \
-		side##_##f##_unmap,         side##_##f##_unmap_live, side##_##f##_discard,         \
-		side##_##f##_unmap_page,    side##_##f##_end,                                      \
+		side##_##f##_begin,    side##_##f##_map,          side##_##f##_map_page,           \
+		side##_##f##_map_list, side##_##f##_map_live,     side##_##f##_query,              \
+		side##_##f##_sum,      side##_##f##_random_inline, side##_##f##_protect,           \
+		side##_##f##_protect_live, side##_##f##_unmap,    side##_##f##_unmap_live,         \
+		side##_##f##_discard,  side##_##f##_unmap_page,   side##_##f##_end,                \
 	}
 
 /* Library, or loops, and their caller in one translation unit: work_pt_inline.c. */
@@ -101,6 +103,10 @@ static uint64_t *root;
 	static inline bool h_##f##_map_page(uint64_t va, uint64_t pa)                              \
 	{                                                                                          \
 		return hand_##f##_map_page(root, va, pa) == 0;                                     \
+	}                                                                                          \
+	static inline bool h_##f##_map_list(uint64_t va, const uint64_t *pa, size_t n)             \
+	{                                                                                          \
+		return hand_##f##_map_list(root, va, pa, n) == 0;                                  \
 	}                                                                                          \
 	static inline bool h_##f##_map_live(uint64_t va, uint64_t pa, uint64_t length)             \
 	{                                                                                          \
@@ -216,26 +222,33 @@ static inline bool walker_end(void)
 	{                                                                                          \
 		return w_##f##_map(va, pa, PAGE);                                                  \
 	}                                                                                          \
+	static inline bool w_##f##_map_list(uint64_t va, const uint64_t *pa, size_t n)             \
+	{                                                                                          \
+		return mm_pt_##format##_map_list(&pt, va, pa, n, MM_PT_READ | MM_PT_WRITE, 0,      \
+						 &gather) == MM_OK;                                \
+	}                                                                                          \
 	static inline bool w_##f##_map_live(uint64_t va, uint64_t pa, uint64_t length)             \
 	{                                                                                          \
 		return w_##f##_map_as(va, pa, length, MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK);     \
 	}                                                                                          \
 	static inline uint64_t w_##f##_query(uint64_t va)                                          \
 	{                                                                                          \
-		struct mm_pt_run run;                                                              \
+		mm_paddr_t pa;                                                                     \
                                                                                                    \
-		return mm_pt_##format##_query(&pt, va, &run) == MM_OK ? run.pa : 0;                \
+		return mm_pt_##format##_translate(&pt, va, &pa) == MM_OK ? pa : 0;                 \
 	}                                                                                          \
 	static inline uint64_t w_##f##_sum(uint64_t va, uint64_t length)                           \
 	{                                                                                          \
+		mm_paddr_t pa[BATCH];                                                              \
+		struct mm_pt_leaves found = { .pa = pa, .room = BATCH };                           \
 		struct mm_pt_cur cur;                                                              \
-		struct mm_pt_run run;                                                              \
 		uint64_t sum = 0;                                                                  \
                                                                                                    \
 		if (mm_pt_cur_init(&cur, &pt, va, length) != MM_OK)                                \
 			return 0;                                                                  \
-		while (mm_pt_##format##_cur_next(&cur, &run))                                      \
-			sum += run.pa;                                                             \
+		while (mm_pt_##format##_cur_leaves(&cur, &found))                                  \
+			for (size_t i = 0; i < found.n; i++)                                       \
+				sum += pa[i];                                                      \
 		return sum;                                                                        \
 	}                                                                                          \
 	static inline uint64_t w_##f##_random_inline(const uint32_t *order, uint32_t n,            \
@@ -263,15 +276,19 @@ static inline bool walker_end(void)
 	}                                                                                          \
 	static inline uint64_t w_##f##_unmap_live(uint64_t va, uint64_t length)                    \
 	{                                                                                          \
+		mm_paddr_t pa[BATCH];                                                              \
+		uint32_t attr[BATCH];                                                              \
+		struct mm_pt_leaves gone = { .pa = pa, .attr = attr, .room = BATCH };              \
 		struct mm_pt_cur cur;                                                              \
-		struct mm_pt_run run;                                                              \
 		uint64_t sum = 0, dirty = 0;                                                       \
                                                                                                    \
 		if (mm_pt_cur_init(&cur, &pt, va, length) != MM_OK)                                \
 			return 0;                                                                  \
-		while (mm_pt_##format##_unmap_next(&pt, &cur, &gather, &run) == MM_OK) {           \
-			sum += run.pa;                                                             \
-			dirty += (run.attr & MM_PT_DIRTY) != 0;                                    \
+		while (mm_pt_##format##_unmap_leaves(&pt, &cur, &gather, &gone) == MM_OK) {        \
+			for (size_t i = 0; i < gone.n; i++) {                                      \
+				sum += pa[i];                                                      \
+				dirty += (attr[i] & MM_PT_DIRTY) != 0;                             \
+			}                                                                          \
 		}                                                                                  \
 		return dirty ? 0 : sum;                                                            \
 	}                                                                                          \

@@ -40,9 +40,9 @@ MM_PT_DECLARE(inline_pt_riscv64);
 		uint64_t sum = 0;                                                                  \
                                                                                                    \
 		for (uint32_t i = 0; i < n; i++) {                                                 \
-			struct mm_pt_run run;                                                      \
-			if (inline_pt_##f##_query(pt, va + order[i] * PAGE, &run) == MM_OK)        \
-				sum += run.pa;                                                     \
+			mm_paddr_t pa;                                                             \
+			if (inline_pt_##f##_translate(pt, va + order[i] * PAGE, &pa) == MM_OK)     \
+				sum += pa;                                                         \
 		}                                                                                  \
 		return sum;                                                                        \
 	}                                                                                          \
