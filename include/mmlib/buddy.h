@@ -4,7 +4,7 @@
  *
  * A block of order k is 2^k frames, aligned to its size. Nothing is ever written into a free frame;
  * all state is in bitmaps that the caller gives memory for: about 1.07 bits a frame, and 1.03 without
- * summaries (#MM_BUDDY_ROWS 0). A microcontroller with 64 KiB in frames of 256 bytes needs 36 bytes of
+ * summaries (`MM_BUDDY_ROWS` 0). A microcontroller with 64 KiB in frames of 256 bytes needs 36 bytes of
  * bitmaps and 32 of #mm_buddy. Allocation and
  * free are lock-free and may run on any CPU and in interrupts at the same time.
  *
