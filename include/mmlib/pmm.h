@@ -192,8 +192,8 @@ struct mm_page_cpu {
 	mm_pfn_t base;   /**< @private the range's first frame */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	uint32_t zone;          /**< @private the zone that it keeps frames of */
-	uint32_t node;          /**< @private its node */
-	uint32_t mobility; /**< @private class of its blocks: unmovable, or movable and CMA */
+	uint16_t node;          /**< @private its node */
+	uint16_t mobility;      /**< @private class of its blocks: unmovable, or movable and CMA */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
 	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));

@@ -541,7 +541,7 @@ enum mm_status mm_pmm_cpu_set_node(struct mm_pmm *pmm, uint32_t cpu, uint32_t no
 
 		__builtin_memset(c->hand, 0, sizeof(c->hand)); /* H5; they are empty */
 		c->range = NULL;
-		c->node = node;
+		c->node = (uint16_t)node;
 		c->zone = zone_of_node(pmm, node);
 	}
 	return MM_OK;

@@ -280,7 +280,7 @@ static void pmm_build_cpus(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
 {
 	__builtin_memset(pmm->cpus, 0, (size_t)pmm->ncpus * sizeof(*pmm->cpus));
 	for (uint32_t i = 0; cfg->cpu_nodes && i < pmm->ncpus; i++)
-		pmm->cpus[i].node = MM_NODES_MAX == 1 ? 0 : cfg->cpu_nodes[i];
+		pmm->cpus[i].node = (uint16_t)(MM_NODES_MAX == 1 ? 0 : cfg->cpu_nodes[i]);
 	if (pmm->ncpus)
 		pmm->cpus[0].online = 1;
 }
