@@ -70,6 +70,7 @@ static double slice(struct machine *m, enum work work, uint32_t again)
 	double t;
 
 	machine_pmm = m->pmm;
+	bench_slots[MM_SLOT_PAGE] = MM_SLOT_EMPTY; /* it is of another machine */
 	t = work == BULK0 ? bulk_slice(m, again) : pair_slice(work == HOT9 ? 9 : 0, again);
 	m->pmm = machine_pmm;
 	return t;

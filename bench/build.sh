@@ -72,6 +72,7 @@ library() {
 # program FORM NAME LEVEL [FILE…]: builds $dir/bench_NAME-FORM-lLEVEL from bench/bench_NAME.c and FILEs,
 # which are in bench/ if they are not in src/.
 #   call     mmlib is compiled by itself
+#   header   the same, and the work_*.c among the FILEs use mmlib's inline functions
 #   inline   mmlib and the work_*.c among the FILEs are one translation unit
 #   malloc   without mmlib
 # With placements set there is one more for each: bench_NAME-FORM-lLEVEL-BYTES has all code so many
@@ -86,7 +87,7 @@ program() {
   mkdir -p "$out"
   flags=("${config[@]}" "-DMM_CHECKS=$level")
   case $form in
-    call) library "$level"; last=("$archive") ;;
+    call | header) library "$level"; last=("$archive") ;;
     inline) unit=("${library[@]}"); flags+=(-DBENCH_INLINE) ;;
     malloc) flags+=(-DBENCH_MALLOC) ;;
   esac
@@ -105,6 +106,7 @@ program() {
         objects+=("$object")
         ! stale "$object" || start "$compiler" "${warnings[@]}" "${host[@]}" "${config[@]}" -c "bench/$f" -o "$object"
         continue ;;
+      header:work_*) own=("${kernel[@]}" -DBENCH_HEADER) ;;
       *:work_* | *:hand*) own=("${kernel[@]}") ;;
     esac
     start "$compiler" "${warnings[@]}" "${own[@]}" "${flags[@]}" -c "bench/$f" -o "$object"

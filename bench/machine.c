@@ -6,6 +6,7 @@
 
 struct mm_pmm machine_pmm;
 mm_paddr_t machine_meta, machine_meta_bytes;
+__thread void *bench_slots[MM_SLOTS] = { MM_SLOT_EMPTY };
 
 static void *to_virt(void *ctx, mm_paddr_t pa)
 {
@@ -41,6 +42,7 @@ static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
 static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
 {
 	uint32_t here = bench_cpu;
+	void *slot = bench_slots[MM_SLOT_PAGE];
 
 	(void)ctx;
 	if (duo_working)
@@ -48,6 +50,7 @@ static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
 	bench_cpu = cpu;
 	fn(arg);
 	bench_cpu = here;
+	bench_slots[MM_SLOT_PAGE] = slot;
 }
 
 static const struct mm_port port = {

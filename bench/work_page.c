@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* See work_page.h. */
 #include "work_page.h"
+#ifdef BENCH_HEADER
+#include <mmlib/pmm_inline.h>
+#define work_alloc mm_page_alloc_inline
+#define work_free  mm_page_free_inline
+#else
+#define work_alloc mm_page_alloc
+#define work_free  mm_page_free
+#endif
 
 #define WORK_NONE MM_PADDR_MAX
 #define WORK_HELD 31u
@@ -14,12 +22,12 @@ static inline mm_paddr_t work_page_take(unsigned order)
 {
 	mm_paddr_t pa;
 
-	return mm_page_alloc(&machine_pmm, order, 0, &pa) == MM_OK ? pa : WORK_NONE;
+	return work_alloc(&machine_pmm, order, 0, &pa) == MM_OK ? pa : WORK_NONE;
 }
 
 static inline void work_page_give(mm_paddr_t pa, unsigned order)
 {
-	if (mm_page_free(&machine_pmm, pa, order) != MM_OK)
+	if (work_free(&machine_pmm, pa, order) != MM_OK)
 		bench_die("a page was not freed");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Loops that are measured on page frames. work_page.c is compiled as kernel code: by itself ("call"),
- * or in one translation unit with all of mmlib ("inline"). */
+ * or with the inline functions of mmlib/pmm_inline.h ("inline"). */
 #ifndef BENCH_WORK_PAGE_H
 #define BENCH_WORK_PAGE_H
 #include "machine.h"

@@ -75,13 +75,13 @@ build_page() {
   local placements="16 32 48" files=(machine.c duo.c work_page.c)
   program call page 1 "${files[@]}"
   program call page 2 "${files[@]}"
-  program inline page 1 "${files[@]}"
+  program header page 1 "${files[@]}"
   program call growth 1 "${files[@]}"
 }
 run_page() { # RUN
   local pads=('' -16 -32 -48)
   "$dir/bench_page-call-l1${pads[$1 % 4]}" hot
-  "$dir/bench_page-inline-l1${pads[$1 % 4]}" inline
+  "$dir/bench_page-header-l1${pads[$1 % 4]}" inline
   [ "$1" -lt "$runs" ] || return 0
   "$dir/bench_page-call-l1${pads[$1 % 4]}" call
   "$dir/bench_page-call-l2${pads[$1 % 4]}" hardened
@@ -155,7 +155,7 @@ count_run_page() {
     instructions page.hot$order.call.instructions "$dir/bench_page-call-l1" count $order || return
   done
   instructions page.hardened_hot0.call.instructions "$dir/bench_page-call-l2" count 0 || return
-  instructions page.hot0.inline.instructions "$dir/bench_page-inline-l1" count 0 || return
+  instructions page.hot0.inline.instructions "$dir/bench_page-header-l1" count 0 || return
 }
 count_build_slab() {
   build_slab

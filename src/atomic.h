@@ -7,6 +7,10 @@
  * MM_ATOMICS=0 plain operations; the host keeps interrupts off around every call into mmlib.
  * Orders       named in the operation, because each call site needs exactly one:
  *              load_relaxed   hints, checks
+ *              peek           the same where instructions count: compilers may use the word where it
+ *                             lies. One aligned load, whose value is used once
+ *              own_add        to a word that only this CPU writes, with the CPU's other contexts kept
+ *                             away, and others may look at: relaxed load and store
  *              load_acquire   what another CPU published
  *              store_release  publish
  *              load_seq       sequentially consistent, see below
@@ -45,7 +49,16 @@
 #define mm_atomic_swap(p, v) (mm_hook_step(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
 #define mm_atomic_fence()    (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 #define mm_atomic_barrier()  __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#if MM_HOOKS || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#define mm_atomic_peek(p)       mm_atomic_load_relaxed(p)
+#define mm_atomic_own_add(p, v) mm_atomic_store_relaxed((p), *(p) + (v))
 #else
+#define mm_atomic_peek(p)       (*(p))
+#define mm_atomic_own_add(p, v) (mm_atomic_barrier(), (void)(*(p) += (v)))
+#endif
+#else
+#define mm_atomic_peek(p)             (*(p))
+#define mm_atomic_own_add(p, v)       ((void)(*(p) += (v)))
 #define mm_atomic_load_relaxed(p)     (*(p))
 #define mm_atomic_load_acquire(p)     (*(p))
 #define mm_atomic_load_seq(p)         (*(p))

@@ -15,6 +15,9 @@
  *              L3 between owner and interrupter compiler barriers suffice: they are one hart. Other
  *                 CPUs may look at the flag, to learn whether the owner is inside: who sees it clear
  *                 sees what was done before, so it is cleared with release.
+ * Doors        a flag that says more: a door holds a key while nobody is inside, MM_LOCAL_LOCKED if nobody
+ *              may enter, and MM_LOCAL_INSIDE while somebody is. Who comes with the right key enters: one
+ *              comparison tells whether the data is for him, may be used, and is free.
  * Modes        MM_LOCAL in config.h. One choice for the page cache and the slab. */
 #ifndef MM_SRC_LOCAL_H
 #define MM_SRC_LOCAL_H
@@ -81,5 +84,30 @@ static inline void mm_local_leave(uint32_t *busy)
 #else
 	(void)busy;
 #endif
+}
+
+/* What is no key: no address of anything is this, not even NULL. */
+#define MM_LOCAL_INSIDE ((uintptr_t)1)
+#define MM_LOCAL_LOCKED ((uintptr_t)2) /* as mm_port_nobody */
+
+/* Enter the data behind a door. False: it has another key, or somebody below us on this CPU is inside. */
+static inline bool mm_local_open(uintptr_t *door, uintptr_t key)
+{
+	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_peek(door) != key)
+		return false;
+#if MM_LOCAL == MM_LOCAL_TRYLOCK
+	return mm_atomic_cas(door, &key, MM_LOCAL_INSIDE);
+#elif MM_LOCAL != MM_LOCAL_NONE
+	mm_atomic_store_relaxed(door, MM_LOCAL_INSIDE); /* L2 */
+	mm_atomic_barrier();
+#endif
+	return true;
+}
+
+/* Leave; from now on the door has this key. */
+static inline void mm_local_shut(uintptr_t *door, uintptr_t key)
+{
+	mm_atomic_barrier();
+	mm_atomic_store_release(door, key); /* L3 */
 }
 #endif

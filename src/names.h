@@ -57,6 +57,7 @@
 #define pmm_cpu_frames       mm_priv_pmm_cpu_frames
 #define pmm_cpu_pop          mm_priv_pmm_cpu_pop
 #define pmm_cpu_push         mm_priv_pmm_cpu_push
+#define pmm_cpu_reset        mm_priv_pmm_cpu_reset
 #define pmm_cpu_verify       mm_priv_pmm_cpu_verify
 #define pmm_find             mm_priv_pmm_find
 #define pmm_find_pa          mm_priv_pmm_find_pa

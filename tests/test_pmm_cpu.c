@@ -51,7 +51,7 @@ static int stop(void **state)
 /* Single frames that a CPU has at hand. */
 static uint32_t at_hand(unsigned cpu)
 {
-	return pmm.cpus[cpu].hand[0].top - pmm.cpus[cpu].hand[0].bottom;
+	return pmm.cpus[cpu].hand[0].top;
 }
 
 static mm_pfn_t free_frames(void)
@@ -234,9 +234,9 @@ static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 	sim_cpu = 1;
 	pa = page();
 	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
-	pmm.cpus[1].busy = 1; /* stopped in the middle of a call */
+	pmm.cpus[1].door = 1; /* stopped in the middle of a call */
 	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_E_BUSY);
-	pmm.cpus[1].busy = 0;
+	pmm.cpus[1].door = (uintptr_t)&pmm;
 	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_OK);
 	assert_int_equal(mm_pmm_cpu_offline(&pmm, 1), MM_OK);
 	assert_true(pmm_state_hash(&pmm) == first_state);
@@ -300,12 +300,12 @@ static void an_interrupt_in_the_middle_goes_round(void **state)
 	uint32_t held = at_hand(0);
 	mm_paddr_t in_irq;
 
-	pmm.cpus[0].busy = 1; /* the owner was interrupted inside */
+	pmm.cpus[0].door = 1; /* the owner was interrupted inside */
 	in_irq = page();
 	assert_int_not_equal(in_irq, pa);
 	assert_int_equal(mm_page_free(&pmm, in_irq, 0), MM_OK);
 	assert_int_equal(at_hand(0), held);
-	pmm.cpus[0].busy = 0;
+	pmm.cpus[0].door = (uintptr_t)&pmm;
 }
 #endif
 

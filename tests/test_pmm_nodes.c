@@ -91,7 +91,7 @@ static mm_pfn_t free_in(int node)
 /* Single frames that a CPU has at hand. */
 static uint32_t at_hand(unsigned cpu)
 {
-	return pmm.cpus[cpu].hand[0].top - pmm.cpus[cpu].hand[0].bottom;
+	return pmm.cpus[cpu].hand[0].top;
 }
 
 static void each_cpu_keeps_frames_of_its_node(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MM_PORT_INLINE_HEADER for Linux: the four hooks of mmlib's fast paths, and where a CPU's objects are. */
+/* MM_PORT_INLINE_HEADER for Linux: the hooks of mmlib's fast paths, and where a CPU's objects are. */
 #ifndef LINUX_HOOKS_H
 #define LINUX_HOOKS_H
 #include <linux/percpu.h>
@@ -32,5 +32,19 @@ static inline void mm_port_unpin(const struct mm_port *port)
 {
 	(void)port;
 	preempt_enable();
+}
+
+/* What mmlib keeps for a CPU is one load away. The module's code and its slots go together. */
+#define MM_PORT_SLOT
+DECLARE_PER_CPU(void *, linux_slots[MM_SLOTS]);
+
+static inline void *mm_port_slot(unsigned int i)
+{
+	return this_cpu_read(linux_slots[i]);
+}
+
+static inline void mm_port_set_slot(unsigned int i, void *p)
+{
+	this_cpu_write(linux_slots[i], p);
 }
 #endif

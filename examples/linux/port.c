@@ -28,6 +28,7 @@ struct mm_pmm linux_pmm;
 struct mm_heap linux_heap;
 DEFINE_PER_CPU(struct mm_heap_cpu *, linux_heap_cpu);
 bool linux_flush_here_only;
+DEFINE_PER_CPU(void *, linux_slots[MM_SLOTS]);
 
 static struct {
 	phys_addr_t base;
@@ -242,12 +243,23 @@ static int cpus_follow(void)
 	return 0;
 }
 
+/* Linux does not relocate what a module's per-CPU variables begin with. */
+static void slots_empty(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		for (u32 i = 0; i < MM_SLOTS; i++)
+			per_cpu(linux_slots, cpu)[i] = MM_SLOT_EMPTY;
+}
+
 int linux_start(phys_addr_t base, size_t bytes)
 {
 	int err;
 
 	area.base = base;
 	area.bytes = bytes;
+	slots_empty();
 	err = area_map();
 	if (err)
 		return err;
@@ -268,6 +280,7 @@ bool linux_stop(void)
 	whole = mm_heap_destroy(&linux_heap) == MM_OK && mm_pmm_drain(&linux_pmm) == MM_OK &&
 		mm_pmm_stats(&linux_pmm, -1, &s) == MM_OK && s.used == 0 &&
 		mm_pmm_verify(&linux_pmm) == MM_OK;
+	slots_empty();
 	area_unmap();
 	return whole;
 }

@@ -171,30 +171,32 @@ struct mm_zone {
 /** Blocks that a CPU may have at hand: single frames, orders 1 to 3, 4 to 8, 9, and frames that go back. */
 #define MM_HAND_BLOCKS (MM_PAGE_MAGAZINE + 3 * MM_PAGE_SLOTS + 5 * 2 + 4 + MM_HAND_GOING)
 
-/** Blocks of one order on one CPU: places bottom to top - 1 of mm_page_cpu::blocks. */
+/** Blocks of one order on one CPU: in mm_page_cpu::blocks, from a place that is always the same up to
+ *  below `top`. */
 struct mm_hand {
-	uint32_t top;    /**< @private behind the warmest block */
-	uint32_t bottom; /**< @private the coldest block */
-	uint32_t end;    /**< @private top may rise to here now; bottom: none are kept */
-	uint32_t limit;  /**< @private a block above this offset is not for use again */
+	uint32_t top;   /**< @private behind the warmest block */
+	uint32_t floor; /**< @private who comes by finds a block if top is above: the place of the coldest,
+	                     or #MM_HAND_CLOSED */
+	uint32_t end;   /**< @private who comes by finds room if top is below; 0: none is kept */
 };
 
+#define MM_HAND_CLOSED 0xffffffffu /**< floor of a hand that gives nothing to who comes by */
+
 /** What one CPU has at hand: blocks of one range, as offsets from its first frame. Only that CPU
- *  touches them. */
+ *  touches them. What a single frame needs comes first, in one cache line. */
 struct mm_page_cpu {
-	uint32_t busy;   /**< @private somebody on this CPU is inside */
-	uint32_t drain;  /**< @private bit 0: another CPU asks for what is here; above it: how many
-	                      isolations look at what comes here */
-	uint32_t online; /**< @private may be used */
-	uint32_t span;   /**< @private offset of the last frame of the range; with `bytes` NULL there is
-	                      no range yet */
-	uint8_t *bytes;  /**< @private the range's */
-	mm_pfn_t base;   /**< @private the range's first frame */
-	struct mm_range *range; /**< @private whose blocks these are, or NULL */
+	uintptr_t door;  /**< @private see src/local.h; the key is the address of the manager */
+	mm_paddr_t base; /**< @private the range's first byte */
+	uint8_t *bytes;  /**< @private the range's; NULL: there is no range yet */
+	mm_paddr_t near_last; /**< @private offset of the last frame that is kept for use again */
+	mm_paddr_t span;      /**< @private offset of the last frame of the range */
+	struct mm_hand hand[MM_HANDS]; /**< @private by order */
+	uint32_t drain;         /**< @private bit 0: another CPU asks for what is here; above it: how many
+	                             isolations look at what comes here */
 	uint32_t zone;          /**< @private the zone that it keeps frames of */
 	uint16_t node;          /**< @private its node */
 	uint16_t mobility;      /**< @private class of its blocks: unmovable, or movable and CMA */
-	struct mm_hand hand[MM_HANDS]; /**< @private by order */
+	struct mm_range *range; /**< @private whose blocks these are, or NULL */
 	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));
 

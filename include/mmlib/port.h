@@ -92,7 +92,23 @@ MM_NODISCARD enum mm_status mm_port_check(const struct mm_port *port);
  * What fast paths use instead of the callbacks. A kernel that compiles mmlib itself may supply
  * `-DMM_PORT_INLINE_HEADER='"my_hooks.h"'`, a header that defines these four as inline functions of
  * the same prototypes; then fast paths have no indirect call.
+ *
+ * Where a per-CPU variable is one load away, that header can save the way from a CPU's number to what
+ * mmlib keeps for it. It defines #MM_PORT_SLOT, and these two, for an array of #MM_SLOTS pointers in
+ * each CPU's own data, all of which are #MM_SLOT_EMPTY at first:
+ *
+ *     static inline void *mm_port_slot(unsigned i);              // what is in slot i of this CPU
+ *     static inline void mm_port_set_slot(unsigned i, void *p);  // put it there
+ *
+ * Both are called pinned. Hooks of a pin get NULL for the port then. A slot points to memory that mmlib
+ * was given: who takes that away (the end of a test, a module that is unloaded) empties the slots of all
+ * CPUs first. With several managers of page frames, a CPU's slot serves the one that it asked last.
  * @{ */
+#define MM_SLOT_PAGE 0u /**< slot of page frames */
+#define MM_SLOTS     1u /**< how many slots there are */
+/** What is in a slot that nobody filled. */
+#define MM_SLOT_EMPTY ((void *)&mm_port_nobody)
+static const uintptr_t mm_port_nobody = 2; /**< @private a locked door, see src/local.h */
 #ifdef MM_PORT_INLINE_HEADER
 #include MM_PORT_INLINE_HEADER
 #else

@@ -92,7 +92,8 @@ static void mobility_build_hands(const struct mm_pmm *pmm, struct mm_page_cpu *h
 	__builtin_memset(hands, 0, pmm->ncpus * sizeof(*hands));
 	for (uint32_t i = 0; i < pmm->ncpus; i++) {
 		hands[i].mobility = MM_CLASS_MOVABLE;
-		hands[i].online = pmm->cpus[i].online;
+		hands[i].door = pmm->cpus[i].door;
+		pmm_cpu_reset(&hands[i]);
 		hands[i].zone = pmm->cpus[i].zone;
 		hands[i].node = pmm->cpus[i].node;
 		hands[i].drain = pmm->cpus[i].drain & ~1u;

@@ -14,9 +14,11 @@
  * Why no lock  the buddy is lock-free, the byte belongs to whoever owns the frame, and ranges
  *              change only while the caller keeps others away.
  * Concurrency  any CPU, interrupts. */
-#include "hand.h"
+#include <mmlib/pmm_inline.h>
 #include "mobility.h"
 #include "zone.h"
+
+_Static_assert(MM_FRAME_HEAD == FRAME_HEAD, "headers agree on the frame byte");
 
 struct mm_range *pmm_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 {
@@ -309,13 +311,10 @@ static enum mm_status pmm_take_as(struct mm_pmm *pmm, unsigned order, uint32_t f
 enum mm_status pmm_alloc_as(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 			    mm_paddr_t *out)
 {
-	mm_pfn_t pfn;
-
-	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC || (order != 0 && frame_marks_all(byte)) ||
-	    !hand_take(pmm, order, byte, &pfn))
-		return pmm_take_as(pmm, order, flags, byte, out);
-	*out = mm_pfn_to_pa(pfn);
-	return MM_OK;
+	if (!(flags & ~(uint32_t)MM_ALLOC_ATOMIC) && order <= MM_HAND_ORDER &&
+	    (order == 0 || !frame_marks_all(byte)) && mm_hand_take(pmm, order, byte, out))
+		return MM_OK;
+	return pmm_take_as(pmm, order, flags, byte, out);
 }
 
 unsigned pmm_byte(unsigned order, uint32_t flags)
@@ -340,16 +339,24 @@ static PMM_SLOW enum mm_status page_alloc_slow(struct mm_pmm *pmm, unsigned orde
 	return pmm_take_as(pmm, order, flags, pmm_byte(order, flags), out);
 }
 
-/* What is not at hand goes round: all checks are there. */
+/* Larger blocks that are at hand. */
+static PMM_SLOW enum mm_status page_alloc_block(struct mm_pmm *pmm, unsigned order, uint32_t flags,
+						mm_paddr_t *out)
+{
+	if (out && !(flags & ~(uint32_t)MM_ALLOC_ATOMIC) && order <= MM_HAND_ORDER &&
+	    mm_hand_take(pmm, order, FRAME_HEAD + order, out))
+		return MM_OK;
+	return page_alloc_slow(pmm, order, flags, out);
+}
+
+/* Single frames that are at hand. What is not goes round: all checks are there. */
 enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags, mm_paddr_t *out)
 {
-	mm_pfn_t pfn;
-
-	if (!pmm || !out || flags & ~(uint32_t)MM_ALLOC_ATOMIC ||
-	    !hand_take(pmm, order, FRAME_HEAD + order, &pfn))
-		return page_alloc_slow(pmm, order, flags, out);
-	*out = mm_pfn_to_pa(pfn);
-	return MM_OK;
+	if (order != 0)
+		return page_alloc_block(pmm, order, flags, out);
+	if (out && !(flags & ~(uint32_t)MM_ALLOC_ATOMIC) && mm_hand_take(pmm, 0, FRAME_HEAD, out))
+		return MM_OK;
+	return page_alloc_slow(pmm, 0, flags, out);
 }
 
 /* Frames by their address. */
@@ -475,12 +482,22 @@ static PMM_SLOW enum mm_status page_free_slow(struct mm_pmm *pmm, mm_paddr_t pa,
 	return pmm_free_as(pmm, pa, order, pmm_head_at(pmm, pa, order));
 }
 
-/* What is not kept at hand, or is wrong, goes round. */
+/* Larger blocks that are kept at hand. */
+static PMM_SLOW enum mm_status page_free_block(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+{
+	if (order <= MM_HAND_ORDER && mm_hand_give(pmm, pa, order, false, FRAME_HEAD + order))
+		return MM_OK;
+	return page_free_slow(pmm, pa, order);
+}
+
+/* Single frames that are kept at hand. What is not, or is wrong, goes round. */
 enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
 {
-	if (!pmm || pa & (MM_FRAME_SIZE - 1) || !hand_give(pmm, pa, order, FRAME_HEAD + order))
-		return page_free_slow(pmm, pa, order);
-	return MM_OK;
+	if (order != 0)
+		return page_free_block(pmm, pa, order);
+	if (mm_hand_give(pmm, pa, 0, true, FRAME_HEAD))
+		return MM_OK;
+	return page_free_slow(pmm, pa, 0);
 }
 
 enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa)

@@ -65,8 +65,8 @@ static inline void pmm_count(struct mm_pmm *pmm, uint32_t zone, uintptr_t frames
 	mm_atomic_add(&pmm->zones[zone].free, frames);
 }
 
-/* Blocks at hand, where hand.h could not do it: take one of a zone and write its head, keep one whose byte is
- * 00, give all back; false if it cannot be done here and now. */
+/* Blocks at hand, where mmlib/pmm_inline.h could not do it: take one of a zone and write its head, keep
+ * one whose byte is 00, give all back; false if it cannot be done here and now. */
 bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn);
 bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, unsigned order,
 		  unsigned byte);
@@ -81,6 +81,8 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu);
 bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu);
 /* Is a frame in a buddy of its range? */
 bool pmm_is_free(const struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn);
+/* A CPU has nothing at hand, and who comes by can leave nothing. */
+void pmm_cpu_reset(struct mm_page_cpu *cpu);
 /* Does any CPU have frames at hand? With `want`: frames of a zone that such a request may take from. */
 bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want);
 /* Ask all CPUs that have frames at hand to give them back at their next call; ask those of a zone to keep

@@ -7,30 +7,33 @@
  *              An empty hand takes from the lowest word of the bitmap that has blocks of its order, a
  *              full one gives its older half back, neighbours in one word together: one
  *              compare-and-swap for many blocks. Blocks are 32-bit offsets into the range, whose bytes are one load away,
- *              so a call that is served here looks up no range. hand.h has these calls; this file
- *              has what they leave undone.
+ *              so a call that is served here looks up no range. mmlib/pmm_inline.h has these calls; this
+ *              file has what they leave undone.
  * Placement    a single frame that is freed far above the frames taken last (CPU_WINDOW) goes to the
  *              buddy at once: at hand it would be used again, and keep a large block from becoming
  *              whole. Measured: 384, 256 and 125 blocks of order 9 instead of 383, 255 and 119, of
  *              1 GiB at 25, 50 and 75 % use.
  * Invariants   H1 only its own CPU touches its hands (src/local.h); others read `top` for
- *                 statistics and set `drain`.
+ *                 statistics, set `drain`, and close hands then (H6).
  *              H2 a block at hand has byte 00 and is in no buddy: its byte was cleared before it came
  *                 here, and is set after it left.
  *              H3 a zone with few free frames leaves none at hand: a hand's room, found anew whenever
  *                 it is empty or full, is 0 then.
  *              H4 memory is not reported as used up while blocks are at hand anywhere: before a
  *                 failure own blocks are given back, then those of others. A CPU that is inside may
- *                 have blocks on their way to its hands, so `busy` counts as having some; and who
+ *                 have blocks on their way to its hands, so that counts as having some; and who
  *                 begins to take some counts it in its zone's refills first, so that a search which they
  *                 were taken away from knows.
- *              H5 limit <= span, and room is 0 without a range: an offset that passes is one of the
+ *              H5 near_last <= span, and room is 0 without a range: an offset that passes is one of the
  *                 range.
+ *              H6 a hand is closed while there is a request to drain that nobody has begun to answer, or
+ *                 anything is isolated: who comes by compares with `floor` and `end` anyway, so it costs
+ *                 him nothing.
  * Draining     with the port's run_on, others are drained by running on them. Without it they are
  *              asked, and answer at their next call: the failure is then MM_E_AGAIN.
- * Why no IRQ   an interrupt that hits inside finds `busy` and goes to the buddy, which is
+ * Why no IRQ   an interrupt that hits inside finds the door shut and goes to the buddy, which is
  *              lock-free. */
-#include "hand.h"
+#include <mmlib/pmm_inline.h>
 #include "mobility.h"
 #include "zone.h"
 #include "../buddy/buddy.h"
@@ -43,10 +46,28 @@
 #define CPU_DRAIN 1u /* in mm_page_cpu::drain: give back what is at hand */
 #define CPU_WATCH 2u /* and one isolation */
 
-static const uint8_t cpu_capacity[MM_HANDS] = {
-	MM_PAGE_MAGAZINE, MM_PAGE_SLOTS, MM_PAGE_SLOTS, MM_PAGE_SLOTS, 2, 2, 2, 2, 2, 4,
-	MM_HAND_GOING,
+/* Places: hand h has those from cpu_bottom[h] up to below cpu_bottom[h + 1]. */
+#define CPU_SMALL MM_PAGE_MAGAZINE                /* behind the single frames */
+#define CPU_LARGE (CPU_SMALL + 3 * MM_PAGE_SLOTS) /* behind orders 1 to 3 */
+static const uint16_t cpu_bottom[MM_HANDS + 1] = {
+	0,
+	CPU_SMALL,
+	CPU_SMALL + MM_PAGE_SLOTS,
+	CPU_SMALL + 2 * MM_PAGE_SLOTS,
+	CPU_LARGE,
+	CPU_LARGE + 2,
+	CPU_LARGE + 4,
+	CPU_LARGE + 6,
+	CPU_LARGE + 8,
+	CPU_LARGE + 10,
+	CPU_LARGE + 14,
+	MM_HAND_BLOCKS,
 };
+
+static uint32_t cpu_capacity(unsigned h)
+{
+	return (uint32_t)cpu_bottom[h + 1] - cpu_bottom[h];
+}
 
 /* Order of the blocks of hand h. */
 static unsigned cpu_order(unsigned h)
@@ -63,7 +84,18 @@ static struct mm_page_cpu *cpu_enter(struct mm_pmm *pmm, bool movable, uintptr_t
 	if (number >= pmm->ncpus)
 		return NULL;
 	cpu = pmm_hands(pmm, movable ? pmm->ncpus + number : number);
-	return cpu->online && mm_local_enter(&cpu->busy) ? cpu : NULL;
+	if (!mm_local_open(&cpu->door, (uintptr_t)pmm))
+		return NULL;
+#ifdef MM_PORT_SLOT
+	if (!movable)
+		mm_port_set_slot(MM_SLOT_PAGE, cpu);
+#endif
+	return cpu;
+}
+
+static void cpu_leave(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
+{
+	mm_local_shut(&cpu->door, (uintptr_t)pmm);
 }
 
 /* The buddy that hands take from. */
@@ -80,9 +112,14 @@ static bool cpu_is_movable(const struct mm_pmm *pmm, unsigned byte)
 	return MM_MOBILITY && pmm->movable_cpus && frame_is_movable(byte);
 }
 
-static uint32_t cpu_count(const struct mm_hand *hand)
+static uint32_t cpu_count(const struct mm_page_cpu *cpu, unsigned h)
 {
-	return mm_atomic_load_relaxed(&hand->top) - hand->bottom;
+	return mm_atomic_load_relaxed(&cpu->hand[h].top) - cpu_bottom[h];
+}
+
+static void cpu_set_count(struct mm_page_cpu *cpu, unsigned h, uint32_t count)
+{
+	mm_atomic_store_relaxed(&cpu->hand[h].top, cpu_bottom[h] + count);
 }
 
 /* H3: blocks of hand h that may wait here. */
@@ -90,30 +127,51 @@ static uint32_t cpu_room(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu
 {
 	uintptr_t free = zone_surplus(pmm, cpu->zone); /* Z6 */
 	uintptr_t all =
-		(uintptr_t)2 * cpu_capacity[h] * pmm->ncpus; /* twice what all CPUs may have */
+		(uintptr_t)2 * cpu_capacity(h) * pmm->ncpus; /* twice what all CPUs may have */
 
-	return free >> cpu_order(h) < all ? 0 : cpu_capacity[h];
+	return free >> cpu_order(h) < all ? 0 : cpu_capacity(h);
+}
+
+/* From now on whoever wants something of this hand comes here. */
+static void cpu_close(struct mm_hand *hand)
+{
+	mm_atomic_store_relaxed(&hand->floor, MM_HAND_CLOSED);
+	mm_atomic_store_relaxed(&hand->end, 0u);
+}
+
+/* Let those who come by take from hand h, and keep there as many as may wait; returns how many. H6: open
+ * it, then look for a request, which is made first, and then closes hands: one of the two sees the other. */
+static uint32_t cpu_open(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
+{
+	struct mm_hand *hand = &cpu->hand[h];
+	uint32_t room = cpu_room(pmm, cpu, h);
+
+	mm_atomic_store_relaxed(&hand->floor, (uint32_t)cpu_bottom[h]);
+	mm_atomic_store_relaxed(&hand->end, room ? cpu_bottom[h] + room : 0);
+	mm_atomic_fence();
+	if (mm_atomic_load_relaxed(&cpu->drain))
+		cpu_close(hand);
+	return room;
 }
 
 /* Give the coldest blocks of hand h back until `keep` are left. */
 static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t keep)
 {
-	struct mm_hand *hand = &cpu->hand[h];
-	uint32_t *blocks = &cpu->blocks[hand->bottom], out = cpu_count(hand) - keep;
+	uint32_t *blocks = &cpu->blocks[cpu_bottom[h]], out = cpu_count(cpu, h) - keep;
 	enum mm_status st;
 
 	if (out == 0)
 		return;
 	if (pmm_has_classes(cpu->range)) {
 		for (uint32_t i = 0; i < out; i++)
-			mobility_free(pmm, cpu->range, cpu->base + blocks[i], cpu_order(h));
+			mobility_free(pmm, cpu->range, cpu->range->first + blocks[i], cpu_order(h));
 	} else {
 		pmm_count(pmm, cpu->range->zone, (uintptr_t)out << cpu_order(h)); /* M3 */
 		st = buddy_give_bulk(&cpu->range->buddy, cpu_order(h), blocks, out);
 		MM_CHECK(pmm->port, st == MM_OK); /* H2 */
 	}
 	__builtin_memmove(blocks, blocks + out, keep * sizeof(*blocks));
-	hand_set_top(hand, hand->bottom + keep);
+	cpu_set_count(cpu, h, keep);
 }
 
 static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
@@ -129,45 +187,46 @@ static void cpu_obey(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 		mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
 		cpu_flush_all(pmm, cpu);
 		for (unsigned h = 0; h < MM_HANDS; h++)
-			cpu->hand[h].end = cpu->hand[h].bottom;
+			cpu_close(&cpu->hand[h]);
+	}
+}
+
+void pmm_cpu_reset(struct mm_page_cpu *cpu)
+{
+	for (unsigned h = 0; h < MM_HANDS; h++) {
+		cpu_set_count(cpu, h, 0);
+		cpu_close(&cpu->hand[h]);
 	}
 }
 
 /* From now on keep blocks of this range. Keeps H5. */
 static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_range *r)
 {
-	uint32_t first = 0;
-
 	cpu_flush_all(pmm, cpu);
 	cpu->range = r;
-	cpu->base = r->first;
+	cpu->base = mm_pfn_to_pa(r->first);
 	cpu->bytes = r->bytes;
-	cpu->span = (uint32_t)(r->last - r->first);
-	for (unsigned h = 0; h < MM_HANDS; h++) {
-		cpu->hand[h] = (struct mm_hand){ first, first, first, cpu->span };
-		first += cpu_capacity[h];
-	}
+	cpu->span = cpu->near_last = (mm_paddr_t)(r->last - r->first);
+	pmm_cpu_reset(cpu);
 }
 
 /* Fill hand h from its range. False: there is nothing to have. */
-static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
+static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t room)
 {
 	struct mm_buddy *buddy = cpu_buddy(cpu);
-	struct mm_hand *hand = &cpu->hand[h];
-	uint32_t *blocks = &cpu->blocks[hand->bottom], most = hand->end - hand->bottom;
+	uint32_t *blocks = &cpu->blocks[cpu_bottom[h]], most = room > 4 ? room / 2 : room;
 	unsigned got;
 
-	if (most > 4)
-		most /= 2;
 	if (cpu_order(h) > mm_buddy_max_order(buddy) ||
 	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */
-	if (h == 0 && cpu->span - blocks[got - 1] > CPU_WINDOW)
-		hand->limit = blocks[got - 1] + CPU_WINDOW;
-	else
-		hand->limit = cpu->span;
-	hand_set_top(hand, hand->bottom + got);
+	if (h == 0) {
+		mm_paddr_t above = cpu->span - blocks[got - 1];
+
+		cpu->near_last = blocks[got - 1] + (above < CPU_WINDOW ? above : CPU_WINDOW);
+	}
+	cpu_set_count(cpu, h, got);
 	return true;
 }
 
@@ -184,15 +243,14 @@ static struct mm_range *cpu_next_range(const struct mm_pmm *pmm, const struct mm
  * that has some. */
 static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
-	uint32_t room = cpu_room(pmm, cpu, h);
+	uint32_t room = cpu->range ? cpu_open(pmm, cpu, h) : cpu_room(pmm, cpu, h); /* H5 */
 	struct mm_range *end, *r;
 
-	cpu->hand[h].end = cpu->hand[h].bottom + (cpu->range ? room : 0); /* H5 */
 	if (room == 0)
 		return;
 	mm_atomic_add(&pmm->zones[cpu->zone].refills, 1u); /* H4 */
 	if (cpu->range) {
-		if (cpu_refill_here(pmm, cpu, h) || h != 0)
+		if (cpu_refill_here(pmm, cpu, h, room) || h != 0)
 			return;
 	}
 	r = end = cpu_next_range(pmm, cpu, cpu->range);
@@ -200,8 +258,8 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 		if (mm_fits_32(r->last - r->first) &&
 		    (cpu->mobility == MM_CLASS_UNMOVABLE || r->mobility)) {
 			cpu_attach(pmm, cpu, r);
-			cpu->hand[h].end += room;
-			if (cpu_refill_here(pmm, cpu, h))
+			(void)cpu_open(pmm, cpu, h);
+			if (cpu_refill_here(pmm, cpu, h, room))
 				return;
 		}
 		r = cpu_next_range(pmm, cpu, r);
@@ -220,18 +278,23 @@ static bool cpu_keeps(const struct mm_pmm *pmm, unsigned order)
 	return pmm->ncpus && order <= MM_HAND_ORDER;
 }
 
-/* The same as hand_pop(), but blocks of isolated pageblocks go where they belong. */
+/* The warmest block of the hand of an order, with its head written; open or closed. Blocks of isolated
+ * pageblocks go where they belong. */
 static bool cpu_pop(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned order, unsigned byte,
 		    mm_pfn_t *pfn)
 {
-	struct mm_hand *hand = &cpu->hand[order];
+	for (uint32_t n; (n = cpu_count(cpu, order)) != 0;) {
+		uint32_t at = cpu->blocks[cpu_bottom[order] + n - 1];
 
-	while (cpu_is_watched(cpu) && hand->top != hand->bottom &&
-	       mobility_isolated(cpu->range, cpu->base + cpu->blocks[hand->top - 1], order)) {
-		hand_set_top(hand, hand->top - 1);
-		mobility_put(pmm, cpu->range, cpu->base + cpu->blocks[hand->top], order);
+		cpu_set_count(cpu, order, n - 1);
+		*pfn = cpu->range->first + at;
+		if (!cpu_is_watched(cpu) || !mobility_isolated(cpu->range, *pfn, order)) {
+			mm_atomic_store_relaxed(&cpu->bytes[at], (uint8_t)byte);
+			return true;
+		}
+		mobility_put(pmm, cpu->range, *pfn, order);
 	}
-	return hand_pop(cpu, hand, byte, pfn);
+	return false;
 }
 
 bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byte, mm_pfn_t *pfn)
@@ -246,32 +309,39 @@ bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byt
 	if (cpu) {
 		cpu_obey(pmm, cpu);
 		if (cpu->zone == zone) {
-			if (cpu->hand[order].top == cpu->hand[order].bottom)
+			if (cpu_count(cpu, order) == 0)
 				cpu_refill(pmm, cpu, order);
+			else
+				(void)cpu_open(pmm, cpu, order);
 			got = cpu_pop(pmm, cpu, order, byte, pfn);
 		}
-		mm_local_leave(&cpu->busy);
+		cpu_leave(pmm, cpu);
 	}
 	mm_local_unpin(pmm->port, saved);
 	return got;
 }
 
+/* Is this frame a neighbour of those that are to go back? */
+static bool cpu_is_near(const struct mm_page_cpu *cpu, uint32_t at)
+{
+	return cpu_count(cpu, MM_HAND_AWAY) &&
+	       (cpu->blocks[cpu_bottom[MM_HAND_AWAY]] ^ at) < MM_WORD_BITS;
+}
+
 /* Keep a block of this CPU's range in hand h, or among those that are to go back. */
 static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t at)
 {
-	struct mm_hand *hand;
 	uint32_t room;
 
-	if (at > cpu->hand[h].limit)
+	if (h == 0 && at > cpu->near_last)
 		h = MM_HAND_AWAY;
-	hand = &cpu->hand[h];
-	room = cpu_room(pmm, cpu, h);
-	hand->end = hand->bottom + room;
-	if (cpu_count(hand) >= room || (h == MM_HAND_AWAY && !hand_is_near(cpu, at)))
+	room = cpu_open(pmm, cpu, h);
+	if (cpu_count(cpu, h) >= room || (h == MM_HAND_AWAY && !cpu_is_near(cpu, at)))
 		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room <= 4 ? 0 : room / 2);
 	if (room == 0)
 		return false;
-	hand_push(cpu, hand, hand->top, at);
+	cpu->blocks[cpu->hand[h].top] = at;
+	cpu_set_count(cpu, h, cpu_count(cpu, h) + 1);
 	return true;
 }
 
@@ -297,7 +367,7 @@ bool pmm_cpu_push(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t pfn, un
 		cpu_obey(pmm, cpu);
 		if (r == cpu->range && cpu_may_keep(pmm, cpu, pfn, order))
 			kept = cpu_keep(pmm, cpu, order, (uint32_t)(pfn - r->first));
-		mm_local_leave(&cpu->busy);
+		cpu_leave(pmm, cpu);
 	}
 	mm_local_unpin(pmm->port, saved);
 	return kept;
@@ -320,7 +390,7 @@ static bool cpu_drain(struct mm_pmm *pmm, bool movable)
 		if (mm_atomic_load_relaxed(&cpu->drain) & CPU_DRAIN)
 			mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
 		cpu_flush_all(pmm, cpu);
-		mm_local_leave(&cpu->busy);
+		cpu_leave(pmm, cpu);
 	}
 	mm_local_unpin(pmm->port, saved);
 	cpu_watch(pmm, cpu);
@@ -344,11 +414,12 @@ void pmm_cpu_empty_all(struct mm_pmm *pmm)
 
 void pmm_cpu_detach_all(struct mm_pmm *pmm)
 {
-	pmm_cpu_empty_all(pmm);
 	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
 		struct mm_page_cpu *cpu = pmm_hands(pmm, i);
 
-		__builtin_memset(cpu->hand, 0, sizeof(cpu->hand)); /* H5 */
+		if (cpu->range)
+			cpu_flush_all(pmm, cpu);
+		pmm_cpu_reset(cpu); /* H5 */
 		cpu->range = NULL;
 	}
 }
@@ -356,10 +427,10 @@ void pmm_cpu_detach_all(struct mm_pmm *pmm)
 /* May this CPU have blocks at hand, or on their way there? It sets `top` before it leaves. */
 static bool cpu_holds(const struct mm_page_cpu *cpu)
 {
-	if (mm_atomic_load_acquire(&cpu->busy))
+	if (mm_atomic_load_acquire(&cpu->door) == MM_LOCAL_INSIDE)
 		return true;
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		if (cpu_count(&cpu->hand[h]))
+		if (cpu_count(cpu, h))
 			return true;
 	return false;
 }
@@ -390,18 +461,32 @@ bool pmm_any_at_hand(const struct mm_pmm *pmm, const struct zone_want *want)
 	return false;
 }
 
+/* H6 */
+static void cpu_close_all(struct mm_page_cpu *cpu)
+{
+	mm_atomic_fence();
+	for (unsigned h = 0; h < MM_HANDS; h++)
+		cpu_close(&cpu->hand[h]);
+}
+
+static void cpu_ask(struct mm_page_cpu *cpu)
+{
+	mm_atomic_or(&cpu->drain, CPU_DRAIN);
+	cpu_close_all(cpu);
+}
+
 void pmm_request_drain(struct mm_pmm *pmm)
 {
 	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
 		if (cpu_holds(pmm_hands(pmm, i)))
-			mm_atomic_or(&pmm_hands(pmm, i)->drain, CPU_DRAIN);
+			cpu_ask(pmm_hands(pmm, i));
 }
 
 void pmm_close_hands(struct mm_pmm *pmm, uint32_t zone)
 {
 	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
 		if (pmm_hands(pmm, i)->zone == zone)
-			mm_atomic_or(&pmm_hands(pmm, i)->drain, CPU_DRAIN);
+			cpu_ask(pmm_hands(pmm, i));
 }
 
 static void cpu_drain_here(void *pmm)
@@ -448,8 +533,10 @@ enum mm_status pmm_recall(struct mm_pmm *pmm)
 void pmm_guard(struct mm_pmm *pmm, int more)
 {
 	mm_atomic_add(&pmm->isolations, (uint32_t)more);
-	for (uint32_t i = 0; i < pmm_nhands(pmm); i++)
+	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
 		mm_atomic_add(&pmm_hands(pmm, i)->drain, (uint32_t)more * CPU_WATCH);
+		cpu_close_all(pmm_hands(pmm, i)); /* if there are fewer, they open when they are used */
+	}
 }
 
 static void cpu_idle(struct mm_pmm *pmm, bool movable)
@@ -459,7 +546,7 @@ static void cpu_idle(struct mm_pmm *pmm, bool movable)
 
 	if (cpu) {
 		cpu_obey(pmm, cpu);
-		mm_local_leave(&cpu->busy);
+		cpu_leave(pmm, cpu);
 	}
 	mm_local_unpin(pmm->port, saved);
 	cpu_watch(pmm, cpu);
@@ -482,35 +569,34 @@ enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
 		return MM_E_STATE;
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
-	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus)
-		mm_atomic_store_release(&pmm_hands(pmm, i)->online, 1u);
+	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus) {
+		uintptr_t locked = MM_LOCAL_LOCKED;
+
+		(void)mm_atomic_cas(&pmm_hands(pmm, i)->door, &locked, (uintptr_t)pmm);
+	}
 	return MM_OK;
 }
 
-/* Take back what a CPU that is stopped has at hand, or the calling one. */
+/* Take back what a CPU that is stopped has at hand, or the calling one: interrupts go round. */
 static enum mm_status cpu_offline(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 {
-	enum mm_status st = MM_E_BUSY;
-	uintptr_t saved;
+	uintptr_t key = mm_atomic_load_acquire(&cpu->door);
 
-	(void)mm_local_pin(pmm->port, &saved);
-	if (!mm_atomic_load_acquire(&cpu->busy) && mm_local_enter(&cpu->busy)) {
-		/* it may be this CPU: interrupts go round */
-		cpu_flush_all(pmm, cpu);
-		for (unsigned h = 0; h < MM_HANDS; h++)
-			cpu->hand[h].end = cpu->hand[h].bottom;
-		mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
-		cpu->online = 0;
-		mm_local_leave(&cpu->busy);
-		st = MM_OK;
-	}
-	mm_local_unpin(pmm->port, saved);
-	return st;
+	if (key == MM_LOCAL_LOCKED)
+		return MM_OK;
+	if (key == MM_LOCAL_INSIDE || !mm_local_open(&cpu->door, key))
+		return MM_E_BUSY;
+	cpu_flush_all(pmm, cpu);
+	pmm_cpu_reset(cpu);
+	mm_atomic_and(&cpu->drain, ~CPU_DRAIN);
+	mm_local_shut(&cpu->door, MM_LOCAL_LOCKED);
+	return MM_OK;
 }
 
 enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 {
 	enum mm_status st = MM_OK;
+	uintptr_t saved;
 
 	if (!pmm)
 		return MM_E_INVAL;
@@ -519,10 +605,12 @@ enum mm_status mm_pmm_cpu_offline(struct mm_pmm *pmm, uint32_t cpu)
 	if (cpu >= pmm->ncpus)
 		return MM_E_INVAL;
 	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus)
-		if (mm_atomic_load_acquire(&pmm_hands(pmm, i)->busy))
+		if (mm_atomic_load_acquire(&pmm_hands(pmm, i)->door) == MM_LOCAL_INSIDE)
 			return MM_E_BUSY;
+	(void)mm_local_pin(pmm->port, &saved);
 	for (uint32_t i = cpu; i < pmm_nhands(pmm) && st == MM_OK; i += pmm->ncpus)
 		st = cpu_offline(pmm, pmm_hands(pmm, i));
+	mm_local_unpin(pmm->port, saved);
 	return st;
 }
 
@@ -534,12 +622,12 @@ enum mm_status mm_pmm_cpu_set_node(struct mm_pmm *pmm, uint32_t cpu, uint32_t no
 		return MM_E_STATE;
 	if (cpu >= pmm->ncpus || node >= zone_nodes(pmm))
 		return MM_E_INVAL;
-	if (mm_atomic_load_acquire(&pmm->cpus[cpu].online))
+	if (mm_atomic_load_acquire(&pmm->cpus[cpu].door) != MM_LOCAL_LOCKED)
 		return MM_E_BUSY;
 	for (uint32_t i = cpu; i < pmm_nhands(pmm); i += pmm->ncpus) {
 		struct mm_page_cpu *c = pmm_hands(pmm, i);
 
-		__builtin_memset(c->hand, 0, sizeof(c->hand)); /* H5; they are empty */
+		pmm_cpu_reset(c); /* H5; they are empty */
 		c->range = NULL;
 		c->node = (uint16_t)node;
 		c->zone = zone_of_node(pmm, node);
@@ -552,7 +640,7 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)
 	mm_pfn_t frames = 0;
 
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		frames += (mm_pfn_t)cpu_count(&cpu->hand[h]) << cpu_order(h);
+		frames += (mm_pfn_t)cpu_count(cpu, h) << cpu_order(h);
 	return frames;
 }
 
@@ -562,11 +650,12 @@ static bool cpu_verify_block(const struct mm_pmm *pmm, const struct mm_page_cpu 
 {
 	mm_pfn_t frames = (mm_pfn_t)1 << order;
 
-	if (at > cpu->span || frames - 1 > cpu->span - at || (cpu->base + at) & (frames - 1))
+	if (at > cpu->span || frames - 1 > cpu->span - at || 
+	    (cpu->range->first + at) & (frames - 1))
 		return false;
 	for (mm_pfn_t i = 0; i < frames; i++)
 		if (cpu->bytes[at + i] != FRAME_FREE ||
-		    pmm_is_free(pmm, cpu->range, cpu->base + at + i))
+		    pmm_is_free(pmm, cpu->range, cpu->range->first + at + i))
 			return false;
 	return true;
 }
@@ -575,22 +664,24 @@ bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 {
 	const struct mm_range *r = cpu->range;
 
-	if (r && (r->zone != cpu->zone || r->first != cpu->base || r->bytes != cpu->bytes ||
-		  r->last - r->first != cpu->span))
+	if (r && (r->zone != cpu->zone || mm_pfn_to_pa(r->first) != cpu->base ||
+		  r->bytes != cpu->bytes || r->last - r->first != cpu->span ||
+		  cpu->near_last > cpu->span)) /* H5 */
 		return false;
 	for (unsigned h = 0; h < MM_HANDS; h++) {
 		const struct mm_hand *hand = &cpu->hand[h];
-		uint32_t count = cpu_count(hand), room = hand->end - hand->bottom;
+		uint32_t count = cpu_count(cpu, h), room = hand->end ? hand->end - cpu_bottom[h] : 0;
 
-		if (count > cpu_capacity[h] || room > cpu_capacity[h] ||
-		    ((count || room) && !(r && cpu->online)) ||
-		    (r && hand->limit > cpu->span)) /* H5 */
+		if (count > cpu_capacity(h) || room > cpu_capacity(h) || hand->floor < cpu_bottom[h] ||
+		    ((count || room) && (!r || cpu->door == MM_LOCAL_LOCKED)))
 			return false;
-		for (uint32_t i = hand->bottom; i < hand->top; i++)
+		for (uint32_t i = cpu_bottom[h]; i < hand->top; i++)
 			if (!cpu_verify_block(pmm, cpu, cpu->blocks[i], cpu_order(h)))
 				return false;
 	}
 	return true;
 }
 
+#undef CPU_SMALL
+#undef CPU_LARGE
 #undef CPU_WINDOW

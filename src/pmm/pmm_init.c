@@ -17,6 +17,7 @@
 #include <mmlib/early.h>
 #include "zone.h"
 #include "../checked.h"
+#include "../local.h"
 
 /* Frames of a hole whose metadata, 9.1 bits a frame, fills a frame. */
 #define PMM_HOLE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / 8 * 7))
@@ -279,10 +280,12 @@ static unsigned char *pmm_place(struct mm_pmm *pmm, const struct pmm_plan *plan,
 static void pmm_build_cpus(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
 {
 	__builtin_memset(pmm->cpus, 0, (size_t)pmm->ncpus * sizeof(*pmm->cpus));
-	for (uint32_t i = 0; cfg->cpu_nodes && i < pmm->ncpus; i++)
-		pmm->cpus[i].node = (uint16_t)(MM_NODES_MAX == 1 ? 0 : cfg->cpu_nodes[i]);
-	if (pmm->ncpus)
-		pmm->cpus[0].online = 1;
+	for (uint32_t i = 0; i < pmm->ncpus; i++) {
+		pmm->cpus[i].door = MM_LOCAL_LOCKED;
+		if (cfg->cpu_nodes && MM_NODES_MAX > 1)
+			pmm->cpus[i].node = (uint16_t)cfg->cpu_nodes[i];
+	}
+	pmm_cpu_detach_all(pmm);
 }
 
 /* Ranges over their metadata; pmm->ranges is placed but empty. */
@@ -332,6 +335,8 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 	zone_build(&new);
 	pmm_build(&new, map, cfg->reach, meta);
 	*pmm = new;
+	if (pmm->ncpus)
+		pmm->cpus[0].door = (uintptr_t)pmm;
 	return MM_OK;
 }
 

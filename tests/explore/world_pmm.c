@@ -2,6 +2,7 @@
 /* Page frames, with frames at hand on each CPU. */
 #include "../pmm_state.h"
 #include "explore.h"
+#include "local.h"
 #include "pmm/pmm.h"
 #include <mmlib/range.h>
 #include "world_pmm.h"
@@ -247,8 +248,7 @@ static void check_pressure(const struct scenario *s)
 	for (ex_setup_cpu = 0; on && ex_setup_cpu < ex_pmm->ncpus; ex_setup_cpu++) {
 		mm_pmm_cpu_idle(ex_pmm);
 		for (unsigned h = 0; h < MM_HANDS; h++)
-			world_must(ex_pmm->cpus[ex_setup_cpu].hand[h].end ==
-					   ex_pmm->cpus[ex_setup_cpu].hand[h].bottom,
+			world_must(ex_pmm->cpus[ex_setup_cpu].hand[h].end == 0,
 				   "a hand is open although memory is scarce");
 		world_must(pmm_cpu_frames(&ex_pmm->cpus[ex_setup_cpu]) == 0,
 			   "frames are at hand although memory is scarce");
@@ -273,7 +273,8 @@ static void finish(const struct scenario *s)
 	if (s->low)
 		check_pressure(s);
 	for (uint32_t i = 0; i < ex_pmm->ncpus; i++)
-		world_must(!ex_pmm->cpus[i].busy, "a CPU is busy at the end");
+		world_must(ex_pmm->cpus[i].door != MM_LOCAL_INSIDE,
+			   "a CPU is inside at the end");
 	for (unsigned i = 0; i < EX_SLOTS; i++) {
 		struct slot *slot = &ex->slot[i];
 

@@ -20,6 +20,11 @@ uint32_t sim_cpu;
 unsigned sim_pins, sim_run_ons;
 static uintptr_t irqs_off;
 static unsigned fail_nth, fail_calls;
+#ifdef MM_PORT_SLOT
+void *sim_slots[SIM_SLOT_CPUS][MM_SLOTS];
+#else
+static void sim_port_step(void);
+#endif
 static bool fail_sticky;
 
 static void sim_panic(void *ctx, const char *file, int line)
@@ -42,6 +47,16 @@ void *sim_to_virt(void *ctx, mm_paddr_t pa)
 	return sim->host + (pa - sim->base);
 }
 
+/* No slot points to memory of another machine. */
+static void sim_empty_slots(void)
+{
+#ifdef MM_PORT_SLOT
+	for (unsigned cpu = 0; cpu < SIM_SLOT_CPUS; cpu++)
+		for (unsigned i = 0; i < MM_SLOTS; i++)
+			sim_slots[cpu][i] = MM_SLOT_EMPTY;
+#endif
+}
+
 void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 {
 	*sim = (struct sim){ .base = base, .bytes = bytes };
@@ -49,6 +64,7 @@ void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 	if (!sim->host)
 		abort();
 	memset(sim->host, 0xA5, bytes);
+	sim_empty_slots();
 	sim->port = (struct mm_port){ .version = MM_PORT_VERSION,
 				      .size = sizeof(struct mm_port),
 				      .ctx = sim,
@@ -57,7 +73,7 @@ void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 }
 
 /* Port calls are steps too: an interrupt may come there. */
-static void sim_port_step(void)
+void sim_port_step(void)
 {
 	if (sim_step)
 		sim_step();
@@ -129,6 +145,7 @@ void sim_add_cpus(struct sim *sim, bool run_on)
 
 void sim_destroy(struct sim *sim)
 {
+	sim_empty_slots();
 	free(sim->host);
 	*sim = (struct sim){ 0 };
 }
