@@ -132,10 +132,14 @@ static enum mm_status migrate(void *ctx, const struct mm_migration *what)
 
 	(void)ctx;
 	MUST(m->owner[from] == HEAD && m->movable[from] && m->order[from] == what->order);
-	for (unsigned i = 0; i < 1u << what->order; i++)
-		MUST(m->owner[to + i] == FREE && !m->isolated[(to + i) / BLOCK]);
+	for (unsigned i = 0; i < 1u << what->order; i++) {
+		/* what was moved before, and is not where frames are withheld, is free by now */
+		MUST(m->owner[to + i] == FREE || m->owner[to + i] == HELD);
+		MUST(!m->isolated[(to + i) / BLOCK]);
+	}
 	if (is_pinned(from))
 		return MM_E_BUSY;
+	memset(m->owner + to, FREE, 1u << what->order);
 	own(to, what->order, true);
 	for (unsigned i = 0; i < 1u << what->order; i++)
 		m->owner[from + i] = m->bad[from + i] ? BAD : HELD; /* corrected by its caller */

@@ -123,7 +123,7 @@ fi
 # Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
 plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40:region 43:tiny'
 if step plant; then
-  for plant in $plants 19:pmm_contig 25:pmm_bulk 20:pt 21:pt 22:pt 24:pt 30:pmm_zones 60:pmm_inline 41:region 42:region; do
+  for plant in $plants 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 20:pt 21:pt 22:pt 24:pt 30:pmm_zones 60:pmm_inline 41:region 42:region; do
     dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug
     setup "$dir" -Dplant="${plant%:*}" -Dvariants=debug
     ninja -C "$dir" "$program" >build/log-plant 2>&1 || not_ok "plant ${plant%:*}: build"
@@ -139,7 +139,7 @@ if step fuzz; then
   for t in $(scripts/fuzz.sh --list); do
     check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
   done
-  for plant in $plants 19:pmm 25:pmm 30:pmm; do
+  for plant in $plants 19:pmm 25:pmm 28:mobility 30:pmm; do
     check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" scripts/fuzz.sh --plant "${plant%:*}" "${plant#*:}" 60
   done

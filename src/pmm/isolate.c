@@ -108,7 +108,7 @@ enum mm_status isolate_begin(struct isolate *what)
 /* All that is free is withheld, unless it is on its way. */
 static enum mm_status isolate_settle(const struct isolate *what)
 {
-	enum mm_status st = MM_PLANTED(MM_PLANT_RECALL) ? MM_OK : pmm_recall(what->pmm);
+	enum mm_status st = pmm_recall(what->pmm);
 	mm_pfn_t pfn = what->first;
 
 	do {
