@@ -44,6 +44,8 @@ enum op_kind {
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
 	OP_RELEASE, /* of what was held back at boot */
+	OP_ISOLATE,   /* the pageblock of a frame, until the end */
+	OP_UNISOLATE,
 	OP_KMALLOC,
 	OP_KFREE,
 	OP_EAT, /* set-up: take all free frames but `count` */
@@ -62,6 +64,7 @@ enum {
 	SCN_AMPLE = 2,  /* there is memory enough: no allocation may fail */
 	SCN_NO_IRQ = 4, /* no variant with one operation as an interrupt */
 	SCN_HANDS = 8,  /* CPUs have page magazines (slab scenarios) */
+	SCN_CLASSES = 32, /* pageblocks have classes */
 	SCN_LONG = 16,  /* takes long: fewer preemptions in the short form */
 };
 

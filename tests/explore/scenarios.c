@@ -64,6 +64,14 @@
 	{                                                                                          \
 		.kind = OP_RELEASE, .slot = (s)                                                    \
 	}
+#define ISOLATE(p)                                                                                 \
+	{                                                                                          \
+		.kind = OP_ISOLATE, .pfn = (p)                                                     \
+	}
+#define UNISOLATE(p)                                                                               \
+	{                                                                                          \
+		.kind = OP_UNISOLATE, .pfn = (p)                                                   \
+	}
 #define EAT(n)                                                                                     \
 	{                                                                                          \
 		.kind = OP_EAT, .count = (n)                                                       \
@@ -273,6 +281,14 @@ const struct scenario ex_scenarios[] = {
 	{ "p-release-oom", "the other CPU wants a block of what is being given back", PMM,
 	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(15, 9) }, .pre = { EAT(0) },
 	  .cpu = { { RELEASE(0) }, { A(1, 3) } } },
+	{ "p-isolate-free", "a pageblock is isolated, the other CPU frees a frame of it", PMM,
+	  .flags = SCN_CLASSES | SCN_NO_IRQ, .pre = { AT(0, 18, 0) }, .bound = 2,
+	  .cpu = { { F(0) }, { ISOLATE(16) } } },
+	{ "p-unisolate-free", "an isolation ends, the other CPU frees a frame of it", PMM,
+	  .flags = SCN_CLASSES | SCN_NO_IRQ, .pre = { AT(0, 18, 0), ISOLATE(16) }, .bound = 2,
+	  .cpu = { { F(0) }, { UNISOLATE(16) } } },
+	{ "p-isolate-alloc", "a pageblock is isolated, the other CPU allocates", PMM,
+	  .flags = SCN_CLASSES | SCN_NO_IRQ, .bound = 2, .cpu = { { A(0, 0) }, { ISOLATE(16) } } },
 	{ "p-release-around", "frames of what is given back go round on the other CPU", PMM,
 	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(16, 3) }, .pre = { EAT(0) },
 	  .cpu = { { RELEASE(0) }, { A(1, 0), F(1) } } },

@@ -60,6 +60,9 @@ static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entrie
 		   "pmm");
 	for (unsigned i = 1; i < ncpus; i++)
 		world_must(mm_pmm_cpu_online(ex_pmm, i) == MM_OK, "online");
+	if (s->flags & SCN_CLASSES)
+		world_must(mm_mobility_init(ex_pmm) == MM_OK, "classes");
+	pmm_cpu_empty_all(ex_pmm); /* what that left at hand */
 }
 
 void world_pmm_make(const struct scenario *s, unsigned ncpus)
@@ -134,6 +137,30 @@ static enum mm_status give(const struct slot *slot)
 				 : mm_page_free(ex_pmm, pa, slot->order);
 }
 
+/* What is free in the pageblock is withheld, or no more. */
+static void isolate(const struct op *op, struct record *r)
+{
+	mm_paddr_t pa = mm_pfn_to_pa(op->pfn + base), length = mm_pfn_to_pa(MM_BLOCK_FRAMES);
+
+	r->st = op->kind == OP_ISOLATE ? mm_pmm_isolate(ex_pmm, pa, length)
+				       : mm_pmm_unisolate(ex_pmm, pa, length);
+	if (r->st != MM_OK && r->st != MM_E_AGAIN)
+		ex_violate("isolation ends with status %d", (int)r->st);
+}
+
+/* Nothing is isolated any more. */
+static void all_unisolated(mm_pfn_t frames)
+{
+	for (mm_pfn_t i = 0; i < frames; i += MM_BLOCK_FRAMES) {
+		struct mm_block_info info;
+
+		if (mm_mobility_block(ex_pmm, mm_pfn_to_pa(base + i), &info) == MM_OK && info.isolated)
+			world_must(mm_pmm_unisolate(ex_pmm, mm_pfn_to_pa(base + i),
+						    mm_pfn_to_pa(MM_BLOCK_FRAMES)) == MM_OK,
+				   "end of isolation");
+	}
+}
+
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
@@ -176,6 +203,10 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_RELEASE:
 		release(slot, r);
+		break;
+	case OP_ISOLATE:
+	case OP_UNISOLATE:
+		isolate(op, r);
 		break;
 	default:
 		abort();
@@ -260,7 +291,7 @@ void world_pmm_all_back(void)
 {
 	pmm_cpu_empty_all(ex_pmm);
 	for (uint32_t i = 0; i < ex_pmm->ncpus; i++)
-		ex_pmm->cpus[i].drain = 0;
+		ex_pmm->cpus[i].drain &= ~1u;
 	world_must(mm_pmm_verify(ex_pmm) == MM_OK, "verify after all is free");
 	world_must(pmm_state_hash(ex_pmm) == all_free, "all is free, but the state differs");
 }
@@ -281,6 +312,8 @@ static void finish(const struct scenario *s)
 		if (slot->live)
 			world_must(give(slot) == MM_OK, "free of what is left");
 	}
+	if (s->flags & SCN_CLASSES)
+		all_unisolated(s->frames);
 	for (unsigned i = 0; i < neaten; i++)
 		world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(eaten[i]), 0) == MM_OK,
 			   "free of the rest");
