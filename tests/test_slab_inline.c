@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* All tests of the heap once more, through the fast paths that compilers inline. */
+/* All tests of the heap once more, through the fast paths that compilers inline. They do not ask whether
+ * there is a cache. */
 #include <mmlib/slab_inline.h>
-#define mm_cache_alloc mm_cache_alloc_inline
-#define mm_cache_free  mm_cache_free_inline
-#define mm_kmalloc     mm_kmalloc_inline
-#define mm_kfree       mm_kfree_inline
+#define mm_kmalloc mm_kmalloc_inline
+#define mm_kfree   mm_kfree_inline
+#define mm_cache_alloc(cache, flags)                                                                   \
+	(mm_object_is_cache(cache) ? mm_cache_alloc_inline(cache, flags) : (mm_cache_alloc)(cache, flags))
+#define mm_cache_free(cache, p)                                                                        \
+	(mm_object_is_cache(cache) ? mm_cache_free_inline(cache, p) : (mm_cache_free)(cache, p))
 #include "test_slab.c"

@@ -4,6 +4,7 @@
  *
  * Opt-in: the functions here do what those of mmlib/slab.h and mmlib/kmalloc.h do, with the same checks
  * and errors, but what this CPU's magazine can serve needs no call. Each use costs some 150 bytes of code.
+ * Only whether a cache is NULL or was destroyed is not asked: that is for the caller to know.
  * The file must lie where it is in mmlib's tree, beside `src/`; mmlib and the caller are compiled with the
  * same configuration. In C++ they are the functions of the library.
  *
@@ -14,15 +15,18 @@
 #ifndef MMLIB_SLAB_INLINE_H
 #define MMLIB_SLAB_INLINE_H
 #include <mmlib/kmalloc.h>
-#ifndef __cplusplus
+#ifdef __cplusplus
+#define MM_INLINE_FN static inline
+#else
 #include "../../src/slab/fast.h"
+#define MM_INLINE_FN MM_OBJECT_FN /**< @private compilers that weigh size make calls of these otherwise */
 #endif
 MM_BEGIN_DECLS
 
 /** mm_cache_alloc(), inline. @param cache,flags as there @return as there
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD static inline void *mm_cache_alloc_inline(struct mm_cache *cache, uint32_t flags)
+MM_NODISCARD MM_INLINE_FN void *mm_cache_alloc_inline(struct mm_cache *cache, uint32_t flags)
 {
 #ifndef __cplusplus
 	void *p;
@@ -35,7 +39,7 @@ MM_NODISCARD static inline void *mm_cache_alloc_inline(struct mm_cache *cache, u
 
 /** mm_cache_free(), inline. @param cache,p as there @return as there
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
-MM_NODISCARD static inline enum mm_status mm_cache_free_inline(struct mm_cache *cache, void *p)
+MM_NODISCARD MM_INLINE_FN enum mm_status mm_cache_free_inline(struct mm_cache *cache, void *p)
 {
 #ifndef __cplusplus
 	if (mm_object_to_cache(cache, p))
@@ -47,7 +51,7 @@ MM_NODISCARD static inline enum mm_status mm_cache_free_inline(struct mm_cache *
 /** mm_kmalloc(), inline. @param heap,size,flags as there @return as there
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD static inline void *mm_kmalloc_inline(struct mm_heap *heap, size_t size, uint32_t flags)
+MM_NODISCARD MM_INLINE_FN void *mm_kmalloc_inline(struct mm_heap *heap, size_t size, uint32_t flags)
 {
 #ifndef __cplusplus
 	void *p;
@@ -60,7 +64,7 @@ MM_NODISCARD static inline void *mm_kmalloc_inline(struct mm_heap *heap, size_t 
 
 /** mm_kfree(), inline. @param heap,p as there @return as there
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
-MM_NODISCARD static inline enum mm_status mm_kfree_inline(struct mm_heap *heap, void *p)
+MM_NODISCARD MM_INLINE_FN enum mm_status mm_kfree_inline(struct mm_heap *heap, void *p)
 {
 #ifndef __cplusplus
 	if (mm_object_to_heap(heap, p))

@@ -170,7 +170,7 @@ enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **
 {
 	void *p;
 
-	if (!out || !mm_object_of_cache(cache, flags, &p))
+	if (!out || !mm_object_is_cache(cache) || !mm_object_of_cache(cache, flags, &p))
 		return cache_alloc_slow(cache, flags, out);
 	*out = p;
 	return MM_OK;
@@ -187,7 +187,9 @@ void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
 {
 	void *p;
 
-	return mm_object_of_cache(cache, flags, &p) ? p : cache_alloc_plain(cache, flags);
+	return mm_object_is_cache(cache) && mm_object_of_cache(cache, flags, &p) ?
+		       p :
+		       cache_alloc_plain(cache, flags);
 }
 
 /* A slab that is not in the window, no room in the magazine, or a mistake. */
@@ -213,7 +215,8 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 
 enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 {
-	return mm_object_to_cache(cache, p) ? MM_OK : cache_free_slow(cache, p);
+	return mm_object_is_cache(cache) && mm_object_to_cache(cache, p) ? MM_OK :
+									   cache_free_slow(cache, p);
 }
 
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)

@@ -202,10 +202,16 @@ MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, const void *p, uint8
 	return mm_object_retire(*state);
 }
 
+/* Is it a cache at all? */
+MM_OBJECT_FN bool mm_object_is_cache(const struct mm_cache *cache)
+{
+	return cache && cache->heap;
+}
+
 /* An object of a cache from this CPU's magazine; false: nothing has changed. */
 MM_OBJECT_FN bool mm_object_of_cache(const struct mm_cache *cache, uint32_t flags, void **out)
 {
-	if (!cache || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !cache->heap)
+	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC)
 		return false;
 	*out = mm_object_pop(cache->heap, cache->id);
 	return *out != NULL;
@@ -226,14 +232,12 @@ MM_OBJECT_FN bool mm_object_of_size(const struct mm_heap *heap, size_t size, uin
 MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, const void *p, uint8_t **state)
 {
 #if MM_CHECKS == 0
+	(void)cache;
 	(void)state;
-	return cache && cache->heap && p;
+	return p != NULL;
 #else
-	struct mm_slab *slab;
+	struct mm_slab *slab = mm_object_slab(cache->heap, p);
 
-	if (!cache || !cache->heap)
-		return false;
-	slab = mm_object_slab(cache->heap, p);
 	return slab && slab->cache == cache && mm_object_retire_at(slab, p, state);
 #endif
 }

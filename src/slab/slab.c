@@ -269,12 +269,17 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 static struct mm_slot *slab_take_run(const struct mm_cache *cache, struct mm_slab *slab, uint32_t i,
 				     uint32_t n, struct mm_slot *end)
 {
-	unsigned char *p = slab->base + (size_t)i * cache->size;
-
-	for (; n; n--, p += cache->size) {
-		(--end)->p = p;
+	const size_t size = cache->size;
+	unsigned char *p = slab->base + i * size;
+	struct mm_slot *slot = end;
 #if MM_CHECKS >= 1
-		end->state = &slab->states[i++];
+	uint8_t *state = &slab->states[i];
+#endif
+
+	for (end -= n; slot != end; p += size) {
+		(--slot)->p = p;
+#if MM_CHECKS >= 1
+		slot->state = state++;
 #endif
 	}
 	return end;
