@@ -42,13 +42,14 @@ struct mm_slot {
 #endif
 #define MM_MAGAZINE_BYTES (MM_MAGAZINE_SLOTS * sizeof(struct mm_slot))
 
-/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain`. */
+/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain`. `top` is first: its
+ * places are reached without an addition. */
 struct mm_heap_cpu {
+	struct mm_slot *top[MM_CACHES_MAX];
 	uint32_t busy;
 	uint32_t drain; /* another CPU asks for what is here */
-	struct mm_slot *top[MM_CACHES_MAX];
-	struct mm_slot *spare[MM_CACHES_MAX];
 	uint32_t online;
+	struct mm_slot *spare[MM_CACHES_MAX];
 } __attribute__((__aligned__(128)));
 
 /* Descriptor of a slab, in pages of its cache's own. What a free reads is beside the states. */
