@@ -127,7 +127,7 @@ static inline void own_pages_pair(unsigned int order)
 
 static inline void frames_pair(unsigned int order)
 {
-	mm_paddr_t pa;
+	static mm_paddr_t pa; /* on the stack, this kernel's compiler clears it each time */
 
 	MUST(mm_page_alloc(&linux_pmm, order, MM_ALLOC_ATOMIC, &pa) == MM_OK);
 	barrier();

@@ -499,23 +499,31 @@ enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at,
 	i = buddy_index(b, s.k.level, s.k.pfn);
 	base = (uint32_t)(buddy_frame(b, s.k.level, i, 0) - b->base); /* may lie before: it wraps */
 	*got = mm_count_bits_word(s.pick);
-	for (at += *got; s.pick; s.pick &= (mm_word_t)(s.pick - 1))
+	at += *got;
+	if (s.pick == buddy_aligned(s.k.run)) { /* all of a word: no bit is looked for */
+		for (unsigned n = *got; n; n--, base += (uint32_t)1 << order)
+			*--at = base;
+		return MM_OK;
+	}
+	for (; s.pick; s.pick &= (mm_word_t)(s.pick - 1))
 		*--at = base + ((uint32_t)mm_lowest_bit_word(s.pick) << (BUDDY_F * s.k.level));
 	return MM_OK;
 }
 
 enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_t *at, unsigned n)
 {
-	struct buddy_block k = buddy_of_order(b, order);
+	const struct buddy_block k = buddy_of_order(b, order);
+	const unsigned shift = BUDDY_F * k.level;
 	enum mm_status st = MM_OK;
 
 	while (n && st == MM_OK) {
-		mm_pfn_t i, pfn = b->base + *at;
+		mm_pfn_t pfn = b->base + *at, unit = pfn >> shift, word = unit >> BUDDY_F;
 		mm_word_t mask = 0;
 
-		i = buddy_index(b, k.level, pfn);
-		for (; n && buddy_index(b, k.level, k.pfn = b->base + *at) == i; n--, at++)
-			mask |= buddy_mask(&k);
+		do { /* neighbours in one word */
+			mask |= (mm_word_t)(buddy_run(k.run) << (unit & (BUDDY_W - 1)));
+			unit = --n ? (b->base + *++at) >> shift : unit;
+		} while (n && unit >> BUDDY_F == word);
 		st = buddy_give(b, k.level, pfn, mask);
 	}
 	return st;
