@@ -74,7 +74,7 @@ enum mm_status mm_mobility_stats(const struct mm_pmm *pmm, enum mm_mobility_clas
 {
 	struct mm_mobility_stats sum = { 0 };
 
-	if (!pmm || !out || mobility < MM_CLASS_UNMOVABLE || mobility >= MM_CLASSES)
+	if (!pmm || !out || (unsigned)mobility >= MM_CLASSES)
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
