@@ -172,12 +172,27 @@ enum mm_status memory_map_init(uintptr_t boot_info)
 			     MM_MEM_KERNEL, "kernel image");
 }
 
+/* Node of each CPU; NULL if firmware tells of no nodes. */
+static const uint32_t *nodes_of_cpus(void)
+{
+	static uint32_t nodes[CPUS_MAX];
+
+	for (uint32_t i = 0; i < kernel.ncpus; i++) {
+		uint32_t node = mm_numa_node_of_cpu(&kernel.numa, cpus[i].id);
+
+		nodes[i] = node == MM_NUMA_NONE ? 0 : node;
+	}
+	return mm_numa_nodes(&kernel.numa) ? nodes : NULL;
+}
+
 enum mm_status memory_frames_init(void)
 {
 	static const struct mm_zone_cfg zones[] = { MACHINE_ZONES };
 	const struct mm_pmm_cfg cfg = {
 		.zones = zones,
 		.nzones = sizeof(zones) / sizeof(*zones),
+		.numa = mm_numa_nodes(&kernel.numa) ? &kernel.numa : NULL,
+		.cpu_nodes = nodes_of_cpus(),
 		.ncpus = kernel.ncpus,
 		.spare_ranges = 8,
 		.low = MACHINE_LOW,

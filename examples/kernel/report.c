@@ -72,19 +72,24 @@ static void report_zone(int zone)
 {
 	struct mm_pmm_stats s;
 
-	if (mm_pmm_stats(&kernel.pmm, zone, &s) != MM_OK)
+	if (mm_pmm_stats(&kernel.pmm, zone, &s) != MM_OK || s.total == 0)
 		return;
-	kprintf("    %-8s %9lu %9lu %9lu %9lu\n", s.name ? s.name : "all", s.total, s.free, s.used,
-		s.reserved);
+	if (s.name)
+		kprintf("    %-8s %u %9lu %9lu %9lu %9lu\n", s.name, s.node, s.total, s.free, s.used,
+			s.reserved);
+	else
+		kprintf("    all        %9lu %9lu %9lu %9lu\n", s.total, s.free, s.used, s.reserved);
 }
 
-static void report_free_blocks(unsigned zone, const char *name)
+static void report_free_blocks(unsigned zone)
 {
 	mm_pfn_t blocks[REPORT_ORDERS];
+	struct mm_pmm_stats s;
 
-	if (mm_pmm_free_blocks(&kernel.pmm, zone, blocks, REPORT_ORDERS) != MM_OK)
+	if (mm_pmm_stats(&kernel.pmm, (int)zone, &s) != MM_OK || s.total == 0 ||
+	    mm_pmm_free_blocks(&kernel.pmm, zone, blocks, REPORT_ORDERS) != MM_OK)
 		return;
-	kprintf("    %-8s", name);
+	kprintf("    %-8s %u", s.name, s.node);
 	for (unsigned order = 0; order < REPORT_ORDERS; order++)
 		kprintf(" %3lu", blocks[order]);
 	kprintf("\n");
@@ -94,16 +99,16 @@ void report_zones(void)
 {
 	struct mm_pmm_stats s;
 
-	kprintf("    frames of 4 KiB   total      free      used  reserved\n");
+	kprintf("    zone  of node     total      free      used  reserved\n");
 	for (int z = 0; mm_pmm_stats(&kernel.pmm, z, &s) == MM_OK; z++)
 		report_zone(z);
 	report_zone(-1);
-	kprintf("    free blocks of 2^n frames, n =\n            ");
+	kprintf("    free blocks of 2^n frames, n =\n              ");
 	for (unsigned order = 0; order < REPORT_ORDERS; order++)
 		kprintf(" %3u", order);
 	kprintf("\n");
 	for (int z = 0; mm_pmm_stats(&kernel.pmm, z, &s) == MM_OK; z++)
-		report_free_blocks((unsigned)z, s.name);
+		report_free_blocks((unsigned)z);
 }
 
 void report_caches(void)
