@@ -293,7 +293,7 @@ const struct scenario ex_scenarios[] = {
 	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(16, 3) }, .pre = { EAT(0) },
 	  .cpu = { { RELEASE(0) }, { A(1, 0), F(1) } } },
 	{ "p-irq-drain", "a drain, and an interrupt on the CPU that is called", PMM,
-	  .flags = SCN_RUN_ON, .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) },
+	  .flags = SCN_RUN_ON | SCN_LONG, .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DRAIN }, { A(2, 0) } }, .irq = { { { 0 } }, { F(0) } } },
 	{ "p-irq-nested", "an interrupt inside an interrupt inside a call", PMM,
 	  .flags = SCN_RUN_ON, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
