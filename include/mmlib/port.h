@@ -94,7 +94,7 @@ MM_NODISCARD enum mm_status mm_port_check(const struct mm_port *port);
  * the same prototypes; then fast paths have no indirect call.
  *
  * Where a per-CPU variable is one load away, that header can save the way from a CPU's number to what
- * mmlib keeps for it. It defines #MM_PORT_SLOT, and these two, for an array of #MM_SLOTS pointers in
+ * mmlib keeps for it. It defines `MM_PORT_SLOT`, and these two, for an array of #MM_SLOTS pointers in
  * each CPU's own data, all of which are #MM_SLOT_EMPTY at first:
  *
  *     static inline void *mm_port_slot(unsigned i);              // what is in slot i of this CPU
