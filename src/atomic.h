@@ -49,7 +49,12 @@
 #define mm_atomic_swap(p, v) (mm_hook_step(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
 #define mm_atomic_fence()    (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 #define mm_atomic_barrier()  __atomic_signal_fence(__ATOMIC_SEQ_CST)
-#if MM_HOOKS || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MM_ATOMIC_WATCHED /* clang's way to say it */
+#endif
+#endif
+#if MM_HOOKS || defined(MM_ATOMIC_WATCHED) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 #define mm_atomic_peek(p)       mm_atomic_load_relaxed(p)
 #define mm_atomic_own_add(p, v) mm_atomic_store_relaxed((p), *(p) + (v))
 #else
