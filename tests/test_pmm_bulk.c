@@ -115,11 +115,12 @@ static void one_wrong_block_keeps_all(void **state)
 {
 	(void)state;
 	struct machine *m = machine_start((struct mm_pmm_cfg){ 0 });
-	mm_paddr_t pair, table, right[40];
+	mm_paddr_t pair, table, movable, right[40];
 	uint64_t before;
 
 	assert_int_equal(mm_page_alloc(&m->pmm, 1, 0, &pair), MM_OK);
 	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_TABLE, &table), MM_OK);
+	assert_int_equal(mm_page_alloc(&m->pmm, 0, MM_ALLOC_MOVABLE, &movable), MM_OK);
 	assert_int_equal(take(m, 0, 0, 40), 40);
 	memcpy(right, pa, sizeof(right));
 	before = pmm_state_hash(&m->pmm);
@@ -129,6 +130,7 @@ static void one_wrong_block_keeps_all(void **state)
 			enum mm_status st;
 		} wrong[] = {
 			{ pair, MM_E_ORDER },
+			{ movable, MM_E_ORDER }, /* all or none */
 			{ pair + MM_FRAME_SIZE, MM_E_ALIGN },
 			{ right[i] + 1, MM_E_ALIGN },
 			{ table, MM_E_OWNER },
@@ -153,6 +155,7 @@ static void one_wrong_block_keeps_all(void **state)
 	assert_int_equal(mm_page_free_bulk(&m->pmm, 0, right, 40), MM_OK);
 	assert_int_equal(mm_page_free(&m->pmm, pair, 1), MM_OK);
 	assert_int_equal(mm_page_free_table(&m->pmm, table), MM_OK);
+	assert_int_equal(mm_page_free(&m->pmm, movable, 0), MM_OK);
 	machine_end_free(m);
 }
 

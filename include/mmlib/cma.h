@@ -38,7 +38,7 @@ struct mm_cma_stats {
  *  @retval MM_OK done
  *  @retval MM_E_BUSY a frame is in use and cannot be moved, or its pageblock is isolated
  *  @retval MM_E_EXIST overlaps an area
- *  @retval MM_E_NOMEM no room for 1.12 bits a frame of metadata, or to move a block to
+ *  @retval MM_E_NOMEM no room for 1.07 bits a frame of metadata, or to move a block to
  *  @retval MM_E_ALIGN not on borders of pageblocks
  *  @retval MM_E_FOREIGN not inside one range, or not all RAM in use by the manager
  *  @retval MM_E_AGAIN, MM_E_NOTSUP, MM_E_INVAL, MM_E_STATE as mm_pmm_offline()

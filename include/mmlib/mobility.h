@@ -66,7 +66,7 @@ struct mm_bad_frame {
 
 /** Give pageblocks classes, in all ranges that have none yet: at boot, and again after each
  *  mm_pmm_add_range(). Until then, and in ranges too small for the metadata, all requests are served from one pool
- *  and nothing can be isolated. Costs 2.25 bits a frame, and a #mm_page_cpu for each CPU: taken from
+ *  and nothing can be isolated. Costs 2.15 bits a frame, and a #mm_page_cpu for each CPU: taken from
  *  the manager's own memory.
  *  @param pmm manager
  *  @retval MM_OK done, or nothing was to do @retval MM_E_NOMEM no room; nothing changed
