@@ -32,9 +32,9 @@ static inline uint64_t pmm_state_hash(const struct mm_pmm *pmm)
 
 		hash = sim_hash(hash, r->bytes, (size_t)(r->last - r->first + 1));
 		hash = pmm_buddy_hash(hash, &r->buddy);
-		for (unsigned c = 0; r->mobility && c < 2; c++)
-			hash = pmm_buddy_hash(hash, &r->mobility->of[c]);
-		for (mm_pfn_t pfn = r->first; r->mobility; pfn = mobility_last(r, pfn) + 1) {
+		for (unsigned c = 0; pmm_mobility(r) && c < 2; c++)
+			hash = pmm_buddy_hash(hash, &pmm_mobility(r)->of[c]);
+		for (mm_pfn_t pfn = r->first; pmm_mobility(r); pfn = mobility_last(r, pfn) + 1) {
 			unsigned tag = mobility_tag(r, pfn);
 
 			hash = sim_hash(hash, &tag, sizeof(tag));

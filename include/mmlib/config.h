@@ -137,9 +137,14 @@
 #endif
 
 /** 1: pageblocks can have mobility classes and be isolated (mmlib/mobility.h, mmlib/cma.h); a system that
- *  does not ask for it pays for the code only. 0: they cannot, and the code is left out. */
+ *  does not ask for it pays for the code and a pointer a range. 0: they cannot, and the code is left out.
+ *  Default: 0 if MM_ATOMICS is 0. */
 #ifndef MM_MOBILITY
+#if defined(MM_ATOMICS) && !MM_ATOMICS
+#define MM_MOBILITY 0
+#else
 #define MM_MOBILITY 1
+#endif
 #endif
 
 /** log2 of the frames of a pageblock: the unit that has a mobility class (mmlib/mobility.h) and that is

@@ -70,6 +70,7 @@ struct mm_bad_frame {
  *  the manager's own memory.
  *  @param pmm manager
  *  @retval MM_OK done, or nothing was to do @retval MM_E_NOMEM no room; nothing changed
+ *  @retval MM_E_NOTSUP mmlib was built with MM_MOBILITY 0
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps all others away; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_mobility_init(struct mm_pmm *pmm);

@@ -135,7 +135,9 @@ struct mm_range {
 	                            was made yet */
 	mm_pfn_t first;        /**< @private first frame */
 	mm_pfn_t last;         /**< @private last frame, inclusive */
+#if MM_MOBILITY
 	struct mm_mobility *mobility; /**< @private classes of its pageblocks, or NULL: none are used */
+#endif
 	uint32_t zone;         /**< @private index of its zone */
 	uint32_t next;         /**< @private index of the next range of its zone, or #MM_RANGE_NONE */
 	uint32_t by_virt;      /**< @private not of this range: index of the one that has its number if

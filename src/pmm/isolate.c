@@ -44,7 +44,7 @@ enum mm_status isolate_frames(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t le
 	if (!r || out->last > r->last)
 		return MM_E_FOREIGN;
 	out->r = r;
-	return r->mobility ? MM_OK : MM_E_NOTSUP;
+	return pmm_mobility(r) ? MM_OK : MM_E_NOTSUP;
 }
 
 /* First frame of the pageblock behind that of pfn; false: it is beyond the last one wanted. */

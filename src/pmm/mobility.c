@@ -53,14 +53,14 @@ struct mm_buddy *mobility_buddy(const struct mm_pmm *pmm, struct mm_range *r, mm
 	if (class == MM_CLASS_UNMOVABLE)
 		return &r->buddy;
 	if (class != MM_CLASS_CMA)
-		return &r->mobility->of[class - 1];
+		return &pmm_mobility(r)->of[class - 1];
 	area = cma_find(pmm, pfn);
 	return area ? &area->buddy : NULL;
 }
 
 bool mobility_isolated(const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
-	if (!r->mobility)
+	if (!pmm_mobility(r))
 		return false;
 	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << order; i += MM_BLOCK_FRAMES)
 		if (mobility_tag(r, pfn + i) & TAG_ISOLATED)

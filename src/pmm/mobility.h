@@ -29,7 +29,7 @@ static inline mm_pfn_t mobility_number(const struct mm_range *r, mm_pfn_t pfn)
 
 static inline uint32_t *mobility_word(const struct mm_range *r, mm_pfn_t pfn)
 {
-	return &r->mobility->tags[mobility_number(r, pfn) >> TAGS_LOG];
+	return &pmm_mobility(r)->tags[mobility_number(r, pfn) >> TAGS_LOG];
 }
 
 static inline unsigned mobility_shift(const struct mm_range *r, mm_pfn_t pfn)
@@ -40,7 +40,7 @@ static inline unsigned mobility_shift(const struct mm_range *r, mm_pfn_t pfn)
 /* Tag of the pageblock of a frame; a range without classes is unmovable. */
 static inline unsigned mobility_tag(const struct mm_range *r, mm_pfn_t pfn)
 {
-	if (!r->mobility)
+	if (!pmm_mobility(r))
 		return MM_CLASS_UNMOVABLE;
 	return mm_atomic_load_seq(mobility_word(r, pfn)) >> mobility_shift(r, pfn) & 0xfu;
 }

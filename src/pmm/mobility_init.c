@@ -117,7 +117,7 @@ static enum mm_status mobility_prepare(struct mm_pmm *pmm, void **hands, struct 
 	for (uint32_t i = 0; i < pmm->nranges; i++) {
 		const struct mm_range *r = &pmm->ranges[i];
 
-		if (r->mobility)
+		if (pmm_mobility(r))
 			continue;
 		st = mobility_bytes(r, &bytes) ? mobility_meta(pmm, bytes, &pa) : MM_E_NOMEM;
 		if (st != MM_OK)
@@ -145,6 +145,16 @@ static void mobility_undo(struct mm_pmm *pmm, const void *hands, const struct mm
 	}
 }
 
+static void mobility_use(struct mm_range *r, struct mm_mobility *m)
+{
+#if MM_MOBILITY
+	r->mobility = m;
+#else
+	(void)r;
+	(void)m;
+#endif
+}
+
 enum mm_status mm_mobility_init(struct mm_pmm *pmm)
 {
 	struct mm_mobility *made = NULL;
@@ -167,7 +177,7 @@ enum mm_status mm_mobility_init(struct mm_pmm *pmm)
 		pmm->movable_cpus = hands; /* I1 */
 	}
 	for (; made; made = made->next)
-		pmm->ranges[made->range].mobility = made;
+		mobility_use(&pmm->ranges[made->range], made);
 	pmm->classes = 1;
 	return MM_OK;
 }

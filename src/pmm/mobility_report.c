@@ -15,7 +15,7 @@ static bool mobility_free_in(const struct mm_pmm *pmm, const struct mm_range *r,
 	if (class == MM_CLASS_UNMOVABLE)
 		return mm_buddy_is_free(&r->buddy, pfn);
 	if (class != MM_CLASS_CMA)
-		return mm_buddy_is_free(&r->mobility->of[class - 1], pfn);
+		return mm_buddy_is_free(&pmm_mobility(r)->of[class - 1], pfn);
 	area = cma_find(pmm, pfn);
 	return area && mm_buddy_is_free(&area->buddy, pfn);
 }
@@ -86,7 +86,7 @@ enum mm_status mm_mobility_stats(const struct mm_pmm *pmm, enum mm_mobility_clas
 		if (!pmm_has_classes(r))
 			continue;
 		if (mobility == MM_CLASS_RECLAIMABLE || mobility == MM_CLASS_MOVABLE)
-			sum.free += mm_buddy_count_free(&r->mobility->of[mobility - 1]);
+			sum.free += mm_buddy_count_free(&pmm_mobility(r)->of[mobility - 1]);
 		mobility_add_blocks(r, mobility, &sum);
 	}
 	for (const struct mm_cma *cma = pmm->cmas; mobility == MM_CLASS_CMA && cma; cma = cma->next)
@@ -117,8 +117,8 @@ static bool mobility_range_sound(const struct mm_pmm *pmm, const struct mm_range
 	mm_pfn_t frames = r->last - r->first + 1;
 
 	for (unsigned i = 0; i < 2; i++)
-		if (r->mobility->of[i].base != r->first || r->mobility->of[i].frames != frames ||
-		    mm_buddy_verify(&r->mobility->of[i]) != MM_OK)
+		if (pmm_mobility(r)->of[i].base != r->first || pmm_mobility(r)->of[i].frames != frames ||
+		    mm_buddy_verify(&pmm_mobility(r)->of[i]) != MM_OK)
 			return false;
 	for (mm_pfn_t i = 0; i < frames; i++) {
 		mm_pfn_t pfn = r->first + i;
@@ -159,7 +159,7 @@ bool mobility_sound(const struct mm_pmm *pmm)
 	uint32_t isolated = 0;
 
 	for (uint32_t i = 0; i < pmm->nranges; i++)
-		if (pmm->ranges[i].mobility &&
+		if (pmm_mobility(&pmm->ranges[i]) &&
 		    !mobility_range_sound(pmm, &pmm->ranges[i], &isolated))
 			return false;
 	for (const struct mm_bad_frame *note = pmm->bad; note; note = note->next)

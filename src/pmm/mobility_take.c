@@ -139,16 +139,16 @@ static void take_gather(struct take *t, struct mm_range *r, unsigned from)
 static enum mm_status take_step(struct take *t, struct mm_range *r, struct take_step step,
 				mm_pfn_t *pfn)
 {
-	switch (r->mobility || step.from == MM_CLASS_UNMOVABLE ? step.how : STOP) {
+	switch (pmm_mobility(r) || step.from == MM_CLASS_UNMOVABLE ? step.how : STOP) {
 	case TAKE:
 		return take_from(t, r, step.from, t->order, pfn);
 	case WHOLE:
-		return r->mobility ? take_whole(t, r, step.from, pfn)
+		return pmm_mobility(r) ? take_whole(t, r, step.from, pfn)
 				   : take_from(t, r, step.from, t->order, pfn);
 	case ADOPT:
 		return take_adopt(t, r, step.from, pfn);
 	case GATHER:
-		if (!r->mobility || t->order <= MM_BLOCK_ORDER)
+		if (!pmm_mobility(r) || t->order <= MM_BLOCK_ORDER)
 			return MM_E_NOMEM;
 		take_gather(t, r, MM_CLASS_RECLAIMABLE);
 		take_gather(t, r, MM_CLASS_MOVABLE);
@@ -323,7 +323,7 @@ enum mm_status mm_mobility_gather(struct mm_pmm *pmm)
 		struct mm_range *r = &pmm->ranges[i];
 		struct take t = { pmm, r->zone, MM_BLOCK_ORDER, MM_CLASS_UNMOVABLE, 0 };
 
-		if (!r->mobility)
+		if (!pmm_mobility(r))
 			continue;
 		take_gather(&t, r, MM_CLASS_RECLAIMABLE);
 		take_gather(&t, r, MM_CLASS_MOVABLE);

@@ -94,10 +94,21 @@ enum mm_status pmm_recall(struct mm_pmm *pmm);
 /* So many isolations more, or less: CPUs look at the tags of what they take and keep at hand. */
 void pmm_guard(struct mm_pmm *pmm, int more);
 
+/* Classes of a range's pageblocks; NULL: it has none. */
+static inline struct mm_mobility *pmm_mobility(const struct mm_range *r)
+{
+#if MM_MOBILITY
+	return r->mobility;
+#else
+	(void)r;
+	return NULL;
+#endif
+}
+
 /* Have the pageblocks of a range classes? */
 static inline bool pmm_has_classes(const struct mm_range *r)
 {
-	return MM_MOBILITY && r->mobility;
+	return pmm_mobility(r) != NULL;
 }
 
 /* What CPU i keeps at hand; those of movable blocks follow the others. */

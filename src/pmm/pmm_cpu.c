@@ -102,7 +102,7 @@ static void cpu_leave(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 static struct mm_buddy *cpu_buddy(const struct mm_page_cpu *cpu)
 {
 	if (MM_MOBILITY && cpu->mobility != MM_CLASS_UNMOVABLE)
-		return &cpu->range->mobility->of[cpu->mobility - 1];
+		return &pmm_mobility(cpu->range)->of[cpu->mobility - 1];
 	return &cpu->range->buddy;
 }
 
@@ -256,7 +256,7 @@ static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, uns
 	r = end = cpu_next_range(pmm, cpu, cpu->range);
 	do {
 		if (mm_fits_32(r->last - r->first) &&
-		    (cpu->mobility == MM_CLASS_UNMOVABLE || r->mobility)) {
+		    (cpu->mobility == MM_CLASS_UNMOVABLE || pmm_mobility(r))) {
 			cpu_attach(pmm, cpu, r);
 			(void)cpu_open(pmm, cpu, h);
 			if (cpu_refill_here(pmm, cpu, h, room))

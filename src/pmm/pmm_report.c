@@ -185,7 +185,7 @@ enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigned zone, mm_pf
 	     r = zone_next_range(pmm, r)) {
 		pmm_add_blocks(&r->buddy, blocks, norders);
 		for (unsigned c = 0; pmm_has_classes(r) && c < 2; c++)
-			pmm_add_blocks(&r->mobility->of[c], blocks, norders);
+			pmm_add_blocks(&pmm_mobility(r)->of[c], blocks, norders);
 	}
 	for (const struct mm_cma *cma = pmm->cmas; cma; cma = cma->next)
 		if (pmm_find(pmm, cma->first)->zone == zone)
