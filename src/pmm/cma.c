@@ -259,9 +259,9 @@ enum mm_status mm_cma_claim(struct mm_cma *cma, mm_pfn_t frames, mm_paddr_t alig
 		return MM_E_INVAL;
 	if (!cma->pmm)
 		return MM_E_STATE;
-	want.align = align > MM_FRAME_SIZE ? mm_pa_to_pfn(align) : 1;
-	if (frames > cma->last - cma->first + 1 || want.align > cma->last)
+	if (frames > cma->last - cma->first + 1 || align >> MM_FRAME_SHIFT > cma->last)
 		return MM_E_NOMEM;
+	want.align = align > MM_FRAME_SIZE ? mm_pa_to_pfn(align) : 1;
 	if (!mm_atomic_cas(&cma->busy, &busy, 1u))
 		return MM_E_AGAIN;
 	st = cma_claim_any(cma, &want, mover, out, pinned);
