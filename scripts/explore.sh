@@ -5,21 +5,15 @@
 #   scripts/explore.sh all                      everything, at most 10^6 schedules each
 #   scripts/explore.sh [OPTION…] NAME…          some; 'b-*' the buddy, 'p-*' page frames, 's-*' slabs
 #   scripts/explore.sh NAME --replay 'SCHEDULE' show each step of a schedule that was printed
-#   scripts/explore.sh --plant N NAME…          with race N of src/hook.h planted: must find it
+#   MM_PLANT=N scripts/explore.sh NAME…         with race N of src/hook.h planted: must find it
 # Options: --bound N, --schedules N, --seconds N, --short; see tests/explore/main.c.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need_packages gcc meson libcmocka-dev libfdt-dev
 
-plant=0
-if [ "${1-}" = --plant ]; then
-  plant=$2
-  shift 2
-fi
 dir=build/explore
-[ "$plant" = 0 ] || dir=build/explore-plant$plant
-[ -d "$dir" ] || meson setup "$dir" -Dplant="$plant" >/dev/null
+[ -d "$dir" ] || meson setup "$dir" >/dev/null
 ninja -C "$dir" tests/explore/explore >/dev/null || {
   echo "the explorer does not build; type: ninja -C $dir tests/explore/explore" >&2
   exit 1

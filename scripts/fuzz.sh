@@ -1,33 +1,37 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Fuzz one target, with its oracle, and say what it found.
-#   scripts/fuzz.sh                      list the targets
+#   scripts/fuzz.sh                      list the targets (--list: nothing else)
+#   scripts/fuzz.sh --build              build them all
 #   scripts/fuzz.sh TARGET [SECONDS]     default 60 seconds; a finding is kept and replayed
 #   scripts/fuzz.sh --runs N TARGET      the long form: N executions, however long they take
-#   scripts/fuzz.sh --plant N TARGET [SECONDS]
-#                                        the same with bug N of src/hook.h planted: must find it
+# With MM_PLANT=N in the environment, bug N of src/hook.h is planted: it must be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need_packages clang libclang-rt-14-dev meson gcc libfdt-dev
 
-plant=0
 runs=
-while [ $# -ge 2 ]; do
-  case $1 in
-    --plant) plant=$2 ;;
-    --runs) runs=$2 ;;
-    *) break ;;
-  esac
+if [ "${1-}" = --runs ]; then
+  runs=$2
   shift 2
-done
-list() { sed -n "s/^  '\([a-z0-9_]*\)': \[.*/\1/p" fuzz/meson.build; }
+fi
+list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && echo buddy64; }
 if [ "${1-}" = --list ]; then
   list
   exit 0
 fi
+dir=build/fuzz
+build() {
+  [ -d "$dir" ] || CC=clang meson setup "$dir" -Dfuzz=true -Dtests=disabled -Db_lundef=false >/dev/null
+  flock "$dir" ninja -C "$dir" "$@" >/dev/null
+}
+if [ "${1-}" = --build ]; then
+  build $(list | sed 's,^,fuzz/fuzz_,')
+  exit 0
+fi
 if [ $# -lt 1 ]; then
-  echo "usage: scripts/fuzz.sh [--plant N] [--runs N] TARGET [SECONDS]; targets:"
+  echo "usage: scripts/fuzz.sh [--runs N] TARGET [SECONDS]; targets:"
   list | sed 's/^/  /'
   exit 2
 fi
@@ -38,12 +42,9 @@ if [ -n "$runs" ]; then
 else
   long="$seconds s" limit=-max_total_time=$seconds
 fi
-dir=build/fuzz
-[ "$plant" = 0 ] || dir=build/fuzz-plant$plant
-[ -d "$dir" ] || CC=clang meson setup "$dir" -Dfuzz=true -Dtests=disabled -Dplant="$plant" -Db_lundef=false >/dev/null
-ninja -C "$dir" "fuzz/fuzz_$target" >/dev/null
+build "fuzz/fuzz_$target"
 
-work=$dir/work-$target
+work=$dir/work-$target${MM_PLANT:+-plant$MM_PLANT}
 mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")

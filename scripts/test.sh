@@ -11,15 +11,21 @@ need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang ll
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
 
 mkdir -p build
-passed=0
-failed=0
+results=$(mktemp) # a line for each verdict: how many passed, how many failed
+trap 'rm -f "$results"' EXIT
 only=" $* "
 
 wanted() { [ "$only" = "  " ] || [[ "$only" == *" $1 "* ]]; }
 start=$SECONDS
-step() { wanted "$1" && echo "--- $1 (after $((SECONDS - start)) s)"; }
-ok() { passed=$((passed + ${2:-1})); echo "ok   $1"; }
-not_ok() { failed=$((failed + ${2:-1})); echo "FAIL $1"; }
+step() { wait && wanted "$1" && echo "--- $1 (after $((SECONDS - start)) s)"; }
+ok() { echo "${2:-1} 0" >>"$results"; echo "ok   $1"; }
+not_ok() { echo "0 ${2:-1}" >>"$results"; echo "FAIL $1"; }
+
+# beside COMMAND…: run it while others run, one for each CPU; the next step waits for all
+beside() {
+  while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+  "$@" &
+}
 
 # check NAME COMMAND…: one test, its output shown only when it fails
 check() {
@@ -32,14 +38,15 @@ check() {
 # check_fails NAME TEXT COMMAND…: a negative control; the command must fail and say TEXT (a pattern), so
 # that a control which fails for another reason, or cannot run at all, does not count
 check_fails() {
-  local name=$1 text=$2 status
+  local name=$1 text=$2 status log
   shift 2
-  bash -c '"$@"; exit $?' control "$@" >build/log-control 2>&1 </dev/null # its death is its own shell's news
+  log=build/log-$(tr -c 'a-zA-Z0-9\n' - <<<"$name")
+  bash -c '"$@"; exit $?' control "$@" >"$log" 2>&1 </dev/null # its death is its own shell's news
   status=$?
-  if [ $status -ne 0 ] && [ $status -ne 126 ] && [ $status -ne 127 ] && grep -qE "$text" build/log-control; then
+  if [ $status -ne 0 ] && [ $status -ne 126 ] && [ $status -ne 127 ] && grep -qE "$text" "$log"; then
     ok "$name"
   else
-    tail -n 20 build/log-control
+    tail -n 20 "$log"
     not_ok "$name: was not noticed (status $status)"
   fi
 }
@@ -120,34 +127,33 @@ if step valgrind; then
   meson_tests valgrind build/gcc --suite release -t 10 \
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
 fi
-# Negative controls: bug N of src/hook.h is planted, test program and fuzz target must find it.
+# Negative controls: bug N of src/hook.h is planted, a test program and a fuzz target must find it.
 plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40:region 43:tiny'
 if step plant; then
+  setup build/gcc
+  ninja -C build/gcc >build/log-plant 2>&1 || not_ok "plants: build"
   for plant in $plants 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 20:pt 21:pt 22:pt 24:pt 30:pmm_zones 60:pmm_inline 41:region 42:region; do
-    dir=build/plant${plant%:*} program=tests/test_${plant#*:}_debug
-    setup "$dir" -Dplant="${plant%:*}" -Dvariants=debug
-    ninja -C "$dir" "$program" >build/log-plant 2>&1 || not_ok "plant ${plant%:*}: build"
-    check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" "$dir/$program" tests/data
+    beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" \
+      env MM_PLANT="${plant%:*}" "build/gcc/tests/test_${plant#*:}_debug" tests/data
   done
-fi
-if wanted plant; then
-  ninja -C build/plant30 examples/zones/zones_numa_server >build/log-plant 2>&1 || not_ok "plant 30, example: build"
-  check_fails "control: an example notices a request in the wrong zone" "must be NORMAL of node 2" \
-    build/plant30/examples/zones/zones_numa_server
+  beside check_fails "control: an example notices a request in the wrong zone" "must be NORMAL of node 2" \
+    env MM_PLANT=30 build/gcc/examples/zones/zones_numa_server_debug
 fi
 if step fuzz; then
-  for t in $(scripts/fuzz.sh --list); do
-    check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
+  targets=$(scripts/fuzz.sh --list)
+  check "fuzz: build" scripts/fuzz.sh --build
+  for t in $targets; do
+    beside check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
   done
   for plant in $plants 19:pmm 25:pmm 28:mobility 30:pmm; do
-    check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
-      "FOUND something" scripts/fuzz.sh --plant "${plant%:*}" "${plant#*:}" 60
+    beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
+      "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh "${plant#*:}" 60
   done
 fi
 if step tsan; then
   check "ThreadSanitizer: 4 threads, 300000 operations" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
-    scripts/tsan.sh --plant 15 300000
+    env MM_PLANT=15 scripts/tsan.sh 300000
 fi
 if step docs; then
   check "spelling and licences" tools/check_text.sh
@@ -182,5 +188,7 @@ if step ways; then
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
 fi
-echo "$passed passed, $failed failed"
+wait
+read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$results")
+echo "$passed passed, $failed failed (after $((SECONDS - start)) s)"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

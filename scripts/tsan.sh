@@ -1,20 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Four threads on the whole library under ThreadSanitizer; exit status 0 only without a report.
-#   scripts/tsan.sh [OPERATIONS [SEED]]             default 10^7 operations
-#   scripts/tsan.sh --plant N [OPERATIONS [SEED]]   with race N of src/hook.h planted: must be noticed
+#   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
+# With MM_PLANT=N in the environment, race N of src/hook.h is planted: it must be noticed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need_packages clang libclang-rt-14-dev
 
-plant=0
-if [ "${1-}" = --plant ]; then
-  plant=$2
-  shift 2
-fi
 mkdir -p build/tsan
-clang -std=c11 -O2 -g -fsanitize=thread -DMM_PLANT="$plant" -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim \
-  -o "build/tsan/stress-$plant" tests/stress/stress.c tests/sim/sim.c \
+clang -std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim \
+  -o "build/tsan/stress" tests/stress/stress.c tests/sim/sim.c \
   src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c -pthread
-TSAN_OPTIONS=halt_on_error=0:exitcode=66 "build/tsan/stress-$plant" "${1:-10000000}" "${2:-1}"
+TSAN_OPTIONS=halt_on_error=0:exitcode=66 "build/tsan/stress" "${1:-10000000}" "${2:-1}"

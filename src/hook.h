@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Hooks for tests. In a normal build they are nothing.
  *
- * MM_HOOKS=1 (tests only) makes the library call two functions that the test program supplies:
- *   mm_hook_step()   before every atomic operation: a schedule explorer may switch CPUs there
- *   mm_hook_fail()   before every internal allocation: true makes it fail */
+ * MM_HOOKS=1 (tests only) makes the library use what the test program supplies:
+ *   mm_hook_step()   called before every atomic operation: a schedule explorer may switch CPUs there
+ *   mm_hook_fail()   called before every internal allocation: true makes it fail
+ *   mm_hook_plant    number of a planted bug, from the list below; 0: none */
 #ifndef MM_SRC_HOOK_H
 #define MM_SRC_HOOK_H
 #include <mmlib/types.h>
@@ -14,7 +15,11 @@
 #if MM_HOOKS
 void mm_hook_step(void);
 bool mm_hook_fail(void);
+extern unsigned mm_hook_plant;
+#define MM_PLANTED(bug) (mm_hook_plant == (bug))
 #else
+#define MM_PLANTED(bug) false
+
 static inline void mm_hook_step(void)
 {
 }
@@ -25,8 +30,8 @@ static inline bool mm_hook_fail(void)
 }
 #endif
 
-/* Planted bugs: negative controls. A fuzz target or test built with MM_PLANT=n must fail, else it
- * proves nothing. 0 in every other build, and then the compiler removes them. */
+/* Planted bugs: negative controls. A fuzz target, a test or the explorer that is told to plant one must
+ * find it, else it proves nothing: `MM_PLANT=2 build/gcc/tests/test_buddy_debug`. */
 #define MM_PLANT_MEMMAP_MERGE 1 /* memmap: neighbours merge although their types differ */
 #define MM_PLANT_BUDDY_MERGE  2 /* buddy: a word is promoted although one bit is missing */
 #define MM_PLANT_PT_EMPTY     3 /* walker: a table is detached although entries remain */
@@ -64,8 +69,4 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
 #define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
-#ifndef MM_PLANT
-#define MM_PLANT 0
-#endif
-#define MM_PLANTED(bug) (MM_PLANT == (bug))
 #endif

@@ -221,6 +221,8 @@ void mm_hook_step(void)
 		stand(P_ATOMIC, NULL, HERE);
 }
 
+unsigned mm_hook_plant;
+
 bool mm_hook_fail(void)
 {
 	return false;

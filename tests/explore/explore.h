@@ -65,7 +65,8 @@ enum {
 	SCN_NO_IRQ = 4, /* no variant with one operation as an interrupt */
 	SCN_HANDS = 8,  /* CPUs have page magazines (slab scenarios) */
 	SCN_CLASSES = 32, /* pageblocks have classes */
-	SCN_LONG = 16,  /* takes long: fewer preemptions in the short form */
+	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
+	SCN_LONGEST = 64, /* takes longer: at most one */
 };
 
 struct world;

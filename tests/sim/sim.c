@@ -2,9 +2,13 @@
 /* Simulated machine: see sim.h. */
 #include "sim.h"
 #include "hook.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #if defined(__has_include)
 #if __has_include(<valgrind/memcheck.h>)
@@ -14,6 +18,8 @@
 #ifndef VALGRIND_MAKE_MEM_DEFINED
 #define VALGRIND_MAKE_MEM_DEFINED(p, n) ((void)(p), (void)(n))
 #endif
+
+#define SIM_FILLED ((size_t)256 << 20) /* bytes; what is beyond costs nothing until it is used */
 
 void (*sim_step)(void);
 uint32_t sim_cpu;
@@ -57,13 +63,22 @@ static void sim_empty_slots(void)
 #endif
 }
 
+/* Machines come and go: the C library keeps their memory, since new pages cost more than the tests. */
+__attribute__((constructor)) static void sim_keep_memory(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_MAX, 0);
+	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
 void sim_init(struct sim *sim, mm_paddr_t base, size_t bytes)
 {
 	*sim = (struct sim){ .base = base, .bytes = bytes };
 	sim->host = aligned_alloc((size_t)MM_FRAME_SIZE, bytes);
 	if (!sim->host)
 		abort();
-	memset(sim->host, 0xA5, bytes);
+	memset(sim->host, 0xA5, bytes < SIM_FILLED ? bytes : SIM_FILLED);
 	sim_empty_slots();
 	sim->port = (struct mm_port){ .version = MM_PORT_VERSION,
 				      .size = sizeof(struct mm_port),
@@ -163,9 +178,18 @@ unsigned sim_fail_calls(void)
 }
 
 #if MM_HOOKS
+unsigned mm_hook_plant;
+
+__attribute__((constructor)) static void sim_plant(void)
+{
+	const char *bug = getenv("MM_PLANT");
+
+	mm_hook_plant = bug ? (unsigned)strtoul(bug, NULL, 10) : 0;
+}
+
 bool mm_hook_fail(void)
 {
-	fail_calls++;
+	(void)__atomic_add_fetch(&fail_calls, 1, __ATOMIC_RELAXED);
 	if (fail_nth == 0)
 		return false;
 	return fail_sticky ? fail_calls >= fail_nth : fail_calls == fail_nth;
