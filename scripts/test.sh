@@ -118,7 +118,7 @@ if step bigendian; then
   foreign_tests s390x 'Data: .*big endian' -Dvariants=release
 fi
 if step clang; then
-  CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,debug,word8
+  CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,word8 -Doptimization=1
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1 \
     meson_tests clang-asan-ubsan build/asan
 fi

@@ -15,6 +15,9 @@
 #include <valgrind/memcheck.h>
 #endif
 #endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND false
+#endif
 #ifndef VALGRIND_MAKE_MEM_DEFINED
 #define VALGRIND_MAKE_MEM_DEFINED(p, n) ((void)(p), (void)(n))
 #endif
@@ -201,6 +204,11 @@ void mm_hook_step(void)
 		sim_step();
 }
 #endif
+
+bool sim_is_slow(void)
+{
+	return RUNNING_ON_VALGRIND || __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+}
 
 bool sim_same(const void *a, const void *b, size_t n)
 {

@@ -32,6 +32,9 @@ extern unsigned sim_run_ons; /* how often run_on was called */
 /* The port's run_on, for tests that add and remove it. */
 void sim_run_on(void *ctx, uint32_t cpu, void (*fn)(void *), void *arg);
 
+/* Under memcheck, or on an emulated CPU: tests of very many cases take some of them. */
+bool sim_is_slow(void);
+
 /* Failure injection, for builds with MM_HOOKS=1. The nth call of mm_hook_fail() from now on (from
  * 1) answers true; with sticky, all later ones too. 0 switches it off. */
 void sim_fail_at(unsigned nth, bool sticky);
