@@ -132,6 +132,8 @@ plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40
 if step plant; then
   setup build/gcc
   ninja -C build/gcc >build/log-plant 2>&1 || not_ok "plants: build"
+  check_fails "control: test_pmm_poison notices planted bug 27" "" \
+    env MM_PLANT=27 build/gcc/tests/test_pmm_poison_word8 tests/data
   for plant in $plants 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 20:pt 21:pt 22:pt 24:pt 30:pmm_zones 60:pmm_inline 41:region 42:region; do
     beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" \
       env MM_PLANT="${plant%:*}" "build/gcc/tests/test_${plant#*:}_debug" tests/data

@@ -43,6 +43,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_LIMINE       9 /* Limine: memory of an unknown kernel can be given back */
 #define MM_PLANT_ZONE         30 /* zones: the frames of an emergency are for all */
 #define MM_PLANT_INLINE 60 /* page frames, inline: an address on no frame border is believed */
+#define MM_PLANT_POISON 27 /* poison: only the first word of a frame is looked at */
 /* Races, for the schedule explorer: */
 #define MM_PLANT_SUM_RECHECK 10 /* summary: who cleared a bit does not look at the word again */
 #define MM_PLANT_PROMOTE     11 /* buddy: a full word is emptied by a store */

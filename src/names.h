@@ -78,6 +78,10 @@
 #define pmm_to_buddy         mm_priv_pmm_to_buddy
 #define pmm_to_buddy_range   mm_priv_pmm_to_buddy_range
 #define pmm_zero             mm_priv_pmm_zero
+#define poison_check         mm_priv_poison_check
+#define poison_fill          mm_priv_poison_fill
+#define poison_forget        mm_priv_poison_forget
+#define poison_tell          mm_priv_poison_tell
 #define slab_find            mm_priv_slab_find
 #define slab_look            mm_priv_slab_look
 #define slab_put             mm_priv_slab_put

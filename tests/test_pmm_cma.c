@@ -307,6 +307,40 @@ static void without_metadata_there_is_no_area(void **state)
 	box_free(b);
 }
 
+#if MM_PAGE_POISON
+static jmp_buf stopped;
+
+static void stop(void *ctx, const char *file, int line)
+{
+	(void)ctx;
+	(void)file;
+	(void)line;
+	longjmp(stopped, 1);
+}
+
+static void a_write_to_released_frames_is_found_by_the_next_claim(void **state)
+{
+	(void)state;
+	struct box *b = box_made();
+	struct mm_cma cma = { 0 };
+	volatile bool found = false;
+	mm_paddr_t pa;
+
+	assert_int_equal(mm_cma_create(&cma, &b->pmm, "area", AT, BLOCK, NULL, NULL), MM_OK);
+	assert_int_equal(mm_cma_claim(&cma, 3, 0, NULL, &pa, NULL), MM_OK);
+	assert_int_equal(mm_cma_release(&cma, pa, 3), MM_OK);
+	((unsigned char *)sim_to_virt(&b->sim, pa + 2 * MM_FRAME_SIZE))[9] ^= 1;
+	b->sim.port.panic = stop;
+	if (setjmp(stopped))
+		found = true;
+	else
+		assert_int_equal(mm_cma_claim(&cma, 4, 0, NULL, &pa, NULL), MM_OK);
+	assert_true(found);
+	sim_destroy(&b->sim);
+	free(b);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +354,9 @@ int main(void)
 		cmocka_unit_test(wrong_claims_and_releases_are_answered),
 		cmocka_unit_test(wrong_areas_are_answered),
 		cmocka_unit_test(without_metadata_there_is_no_area),
+#if MM_PAGE_POISON
+		cmocka_unit_test(a_write_to_released_frames_is_found_by_the_next_claim),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,8 +226,8 @@ static void hands_open_again_when_pressure_is_over(void **state)
 	while (pmm.zones[1].free < 950)
 		assert_int_equal(mm_page_free(&pmm, pa[--n], 0), MM_OK);
 	sim_cpu = 1;
-	(void)page(0); /* with small words it may be the last of one, and the hand empty again */
-	(void)page(0);
+	for (unsigned i = 0; i < 4 && at_hand(1) == 0; i++)
+		(void)page(0); /* with small words it may be the last of one, and the hand empty again */
 	assert_true(at_hand(1) > 0);
 }
 

@@ -248,6 +248,21 @@ static void several_bad_frames_of_a_block(void **state)
 	box_free(b);
 }
 
+static void what_is_in_memory_that_comes_back_does_not_matter(void **state)
+{
+	(void)state;
+	struct box *b = box_made();
+
+	assert_int_equal(mm_page_alloc_at(&b->pmm, AT, 2, 0), MM_OK);
+	assert_int_equal(mm_page_free(&b->pmm, AT, 2), MM_OK);
+	assert_int_equal(mm_pmm_offline(&b->pmm, AT, BLOCK, NULL, NULL), MM_OK);
+	memset(sim_to_virt(&b->sim, AT), 0x22, 4 * (size_t)MM_FRAME_SIZE); /* another module */
+	assert_int_equal(mm_pmm_online(&b->pmm, AT, BLOCK, NULL), MM_OK);
+	assert_int_equal(mm_page_alloc_at(&b->pmm, AT, 2, 0), MM_OK); /* poison or not */
+	assert_int_equal(mm_page_free(&b->pmm, AT, 2), MM_OK);
+	box_free(b);
+}
+
 static void wrong_calls_are_answered(void **state)
 {
 	(void)state;
@@ -299,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_bad_frame_is_withdrawn_for_ever),
 		cmocka_unit_test(a_bad_frame_in_use_goes_when_it_is_freed),
 		cmocka_unit_test(several_bad_frames_of_a_block),
+		cmocka_unit_test(what_is_in_memory_that_comes_back_does_not_matter),
 		cmocka_unit_test(wrong_calls_are_answered),
 	};
 

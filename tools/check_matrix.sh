@@ -21,7 +21,7 @@ need_packages gcc clang llvm gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm
 rows() {
   local micro='-Os -DMM_ATOMICS=0 -DMM_WORD_BITS=32'
   cat <<END
-x86_64-clang clang --target=x86_64-none-elf -mgeneral-regs-only -mno-red-zone -O2 -DMM_CHECKS=2
+x86_64-clang clang --target=x86_64-none-elf -mgeneral-regs-only -mno-red-zone -O2 -DMM_CHECKS=3
 x86_64-gcc gcc -Os
 i386-clang clang --target=i386-none-elf -mgeneral-regs-only -Os
 i386-gcc gcc -m32 -fno-pic -mgeneral-regs-only -O2 -DMM_PADDR_BITS=64
@@ -33,7 +33,7 @@ riscv64-zbb-clang clang --target=riscv64-none-elf -march=rv64imac_zbb -mabi=lp64
 riscv64-zbb-gcc riscv64-linux-gnu-gcc -march=rv64imac_zbb -mabi=lp64 -Os
 riscv32-clang clang --target=riscv32-none-elf -march=rv32imac -mabi=ilp32 -O2 -DMM_PADDR_BITS=64
 riscv32-gcc riscv64-linux-gnu-gcc -march=rv32imac -mabi=ilp32 -Os
-armv7m-clang clang --target=armv7m-none-eabi -O2
+armv7m-clang clang --target=armv7m-none-eabi -O2 -DMM_PAGE_POISON=1
 armv7m-gcc arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb $micro
 armv6m-clang clang --target=armv6m-none-eabi $micro
 armv6m-gcc arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb $micro

@@ -18,8 +18,8 @@
 
 /** How much caller mistakes are checked.
  *  0 measuring only: callers must be right. 1 release (default): everything that one or two loads
- *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: for tests; the same
- *  as 2 now. */
+ *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: writes to free page
+ *  frames too (#MM_PAGE_POISON). */
 #ifndef MM_CHECKS
 #define MM_CHECKS 1
 #endif
@@ -147,6 +147,15 @@
 #endif
 #endif
 
+/** 1: a page frame that is freed is filled with a pattern, and one that is allocated must still have it:
+ *  who wrote to free memory is found. The port's `log` is told where, then `panic` is called. Frames that
+ *  were never freed have no pattern, and those of #MM_ZONE_HIGH are left alone. Costs a byte a frame, and
+ *  the time to write and read each frame; not for kernels that unmap what is free or lend it to a
+ *  hypervisor. Default: 1 if MM_CHECKS is 3. */
+#ifndef MM_PAGE_POISON
+#define MM_PAGE_POISON (MM_CHECKS >= 3)
+#endif
+
 /** log2 of the frames of a pageblock: the unit that has a mobility class (mmlib/mobility.h) and that is
  *  isolated. Four bits for each, where classes are used. Range 2 to 18; default 9, a large page where a
  *  frame is 4 KiB. */
@@ -189,6 +198,9 @@
 #endif
 #if MM_MOBILITY != 0 && MM_MOBILITY != 1
 #error "MM_MOBILITY: 0 or 1"
+#endif
+#if MM_PAGE_POISON != 0 && MM_PAGE_POISON != 1
+#error "MM_PAGE_POISON: 0 or 1"
 #endif
 #if MM_BLOCK_ORDER < 2 || MM_BLOCK_ORDER > 18
 #error "MM_BLOCK_ORDER: 2 to 18"

@@ -10,6 +10,7 @@
 #define MMLIB_PMM_INLINE_H
 #include <mmlib/pmm.h>
 #include "../../src/local.h"
+#include "../../src/pmm/poison.h"
 
 /* How it works, and the invariants H1 to H5: src/pmm/pmm_cpu.c. Written for few instructions: what is
  * checked twice elsewhere is checked once, success leaves by a way of its own, and nothing needs a register
@@ -124,6 +125,7 @@ MM_INLINE bool mm_hand_take(struct mm_pmm *pmm, unsigned order, unsigned byte, m
 		return false;
 	if (mm_hand_pop(cpu, &cpu->hand[order], byte, out)) {
 		mm_hand_exit(pmm, cpu, saved);
+		poison_check(pmm, *out, (mm_pfn_t)1 << order);
 		return true;
 	}
 	mm_hand_exit(pmm, cpu, saved);
@@ -143,6 +145,7 @@ MM_INLINE bool mm_hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, b
 		return false;
 	if (mm_hand_push(cpu, &cpu->hand[order], mm_hand_offset(cpu->base, pa),
 			 single ? cpu->near_last : cpu->span, byte)) {
+		poison_fill(pmm, pa, (mm_pfn_t)1 << order); /* nobody else takes from this hand yet */
 		mm_hand_exit(pmm, cpu, saved);
 		return true;
 	}

@@ -218,6 +218,7 @@ static enum mm_status cma_claim_at(struct mm_cma *cma, struct isolate *what)
 	if (st == MM_OK) {
 		for (mm_pfn_t pfn = what->first; pfn <= what->last; pfn++)
 			frame_store(what->r, pfn, FRAME_CLAIMED); /* ours: O3 */
+		poison_check(cma->pmm, mm_pfn_to_pa(what->first), frames);
 		mm_atomic_add(&cma->claimed, (uintptr_t)frames);
 		mm_atomic_add(&cma->pmm->zones[what->r->zone].reserved, (mm_pfn_t)0 - frames);
 	}
@@ -309,6 +310,7 @@ enum mm_status mm_cma_release(struct mm_cma *cma, mm_paddr_t pa, mm_pfn_t frames
 	mm_atomic_add(&cma->claimed, (uintptr_t)0 - (uintptr_t)frames);
 	for (mm_pfn_t i = 0; i < frames; i++)
 		frame_store(r, first + i, FRAME_FREE);
+	poison_fill(cma->pmm, pa, frames);
 	mobility_free_run(cma->pmm, r, first, frames);
 	return MM_OK;
 }

@@ -52,6 +52,7 @@ static void contig_own(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t fi
 		       uint32_t flags)
 {
 	contig_mark(r, first, count, pmm_byte(0, flags));
+	poison_check(pmm, mm_pfn_to_pa(first), count);
 	contig_watch(pmm, r);
 	while (flags & MM_ALLOC_ZERO && count) {
 		unsigned order = contig_part(r, first, count);
@@ -267,6 +268,7 @@ enum mm_status mm_page_free_range(struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t fr
 	contig_mark(r, low.first, first - low.first, contig_head(&low)); /* G2 */
 	if (!MM_PLANTED(MM_PLANT_CONTIG))
 		contig_mark(r, end, high.end - end, contig_head(&high));
+	poison_fill(pmm, pa, frames);
 	pmm_to_buddy_range(pmm, r, first, frames);
 	contig_watch(pmm, r);
 	return MM_OK;

@@ -180,5 +180,18 @@ void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *t
 	dump_map(pmm, &d);
 }
 
+#if MM_PAGE_POISON
+void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa)
+{
+	struct dump d = { .line = pmm->port->log, .ctx = pmm->port->ctx };
+
+	if (!d.line)
+		return;
+	dump_text(&d, "free memory was written: ");
+	dump_address(&d, pa);
+	dump_send(&d);
+}
+#endif
+
 #undef DUMP_LINE
 #undef DUMP_ORDERS

@@ -302,6 +302,7 @@ static enum mm_status pmm_take_as(struct mm_pmm *pmm, unsigned order, uint32_t f
 	if (order != 0 && frame_marks_all(byte))
 		pmm_mark(pmm_find(pmm, pfn), pfn, order, byte); /* B4 */
 	*out = mm_pfn_to_pa(pfn);
+	poison_check(pmm, *out, (mm_pfn_t)1 << order);
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, *out, order);
 	pmm_watch(pmm, pfn);
@@ -420,6 +421,7 @@ enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, unsigned orde
 	if (st != MM_OK)
 		return st;
 	pmm_mark(r, pfn, order, pmm_byte(order, flags));
+	poison_check(pmm, pa, (mm_pfn_t)1 << order);
 	if (flags & MM_ALLOC_ZERO)
 		pmm_zero(pmm, pa, order);
 	pmm_watch(pmm, pfn);
@@ -457,6 +459,7 @@ enum mm_status pmm_free_as(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, un
 		return MM_E_DOUBLE_FREE;
 	if (order != 0 && frame_marks_all(byte))
 		pmm_clear_rest(r, pfn, order);
+	poison_fill(pmm, pa, (mm_pfn_t)1 << order);
 	if (!pmm_cpu_push(pmm, r, pfn, order, byte))
 		pmm_to_buddy(pmm, r, pfn, order);
 	pmm_watch(pmm, pfn);

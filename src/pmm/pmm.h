@@ -3,6 +3,7 @@
 #ifndef MM_SRC_PMM_PMM_H
 #define MM_SRC_PMM_PMM_H
 #include "frame.h"
+#include "poison.h"
 #include "../check.h"
 #include "../names.h"
 

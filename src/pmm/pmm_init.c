@@ -139,7 +139,7 @@ static bool pmm_meta_size(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t las
 
 	if (buddy == 0 || frames > SIZE_MAX / 4)
 		return false;
-	bytes = pmm_round((size_t)frames) + pmm_side_bytes(pmm, first, last);
+	bytes = pmm_round((size_t)frames) * (1 + MM_PAGE_POISON) + pmm_side_bytes(pmm, first, last);
 	if (!mm_add_size(bytes, buddy, &bytes) || bytes > SIZE_MAX - PMM_META_ALIGN)
 		return false;
 	*out = pmm_round(bytes);
@@ -158,6 +158,11 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 	if (!zone_is_high(pmm, zone))
 		r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
 	meta += padded;
+#if MM_PAGE_POISON
+	r->filled = meta;
+	__builtin_memset(meta, 0, padded);
+	meta += padded;
+#endif
 	if (pmm->heaps) {
 		r->side = (void **)(void *)meta;
 		__builtin_memset(meta, 0, pmm_side_bytes(pmm, first, last));

@@ -24,6 +24,7 @@ static void withdraw(const struct isolate *what, unsigned byte)
 	for (mm_pfn_t pfn = what->first; pfn <= what->last; pfn++)
 		if (frame_load(what->r, pfn) == FRAME_HELD) { /* ours: O3 */
 			frame_store(what->r, pfn, byte);
+			poison_forget(what->r, pfn);
 			frames++;
 		}
 	mm_atomic_add(&zone->total, (mm_pfn_t)0 - frames);
