@@ -7,6 +7,7 @@
  * Input: byte 0 base, 1 and 2 length, then 4 bytes an operation: what, order, and a frame, 2 bytes.
  */
 #include "../tests/buddy_model.h"
+#include "operations.h"
 #include <stdio.h>
 #include "buddy/buddy.h"
 
@@ -138,8 +139,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	must(model_check(&m));
 	first = malloc(m.size);
 	memcpy(first, m.meta, m.size);
-	for (in += 3, n -= 3; n >= 4; in += 4, n -= 4)
+	for (in += 3, n -= 3; n >= 4; in += 4, n -= 4) {
 		run_op(&m, in);
+		operations_count();
+	}
 	must(model_free_rest(&m));
 	must(model_check(&m));
 	if (memcmp(first, m.meta, buddy_words_bytes(&m.b, m.size)))

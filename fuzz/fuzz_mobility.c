@@ -9,6 +9,7 @@
 #include <string.h>
 #include <mmlib/cma.h>
 #include "../tests/pmm_state.h"
+#include "operations.h"
 
 #define FRAMES     512u
 #define BASE       ((mm_pfn_t)0x400)
@@ -476,6 +477,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	for (; n >= 3; in += 3, n -= 3) {
 		step(in);
 		check();
+		operations_count();
 	}
 	return 0;
 }

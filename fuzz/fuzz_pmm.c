@@ -13,6 +13,7 @@
 #include <mmlib/early.h>
 #include <mmlib/pmm.h>
 #include "../tests/pmm_state.h"
+#include "operations.h"
 #include "pmm_zones.h"
 
 enum owner { NONE, FREE, HEAD, TAIL, TABLE, META, RESERVED, BAD };
@@ -440,6 +441,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 			break;
 		}
 		model_check(&m, &pmm);
+		operations_count();
 	}
 	free_all(&pmm, &m);
 	model_check(&m, &pmm);

@@ -5,15 +5,20 @@
 #   scripts/fuzz.sh --build              build them all
 #   scripts/fuzz.sh TARGET [SECONDS]     default 60 seconds; a finding is kept and replayed
 #   scripts/fuzz.sh --runs N TARGET      the long form: N executions, however long they take
+#   scripts/fuzz.sh --operations N TARGET [SECONDS]   until the oracle has looked at N operations, in
+#                                        rounds of so many seconds; for targets that count them
 # With MM_PLANT=N in the environment, bug N of src/hook.h is planted: it must be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need_packages clang libclang-rt-14-dev meson gcc libfdt-dev
 
-runs=
+runs= operations=0
 if [ "${1-}" = --runs ]; then
   runs=$2
+  shift 2
+elif [ "${1-}" = --operations ]; then
+  operations=$2
   shift 2
 fi
 list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && echo buddy64; }
@@ -31,7 +36,7 @@ if [ "${1-}" = --build ]; then
   exit 0
 fi
 if [ $# -lt 1 ]; then
-  echo "usage: scripts/fuzz.sh [--runs N] TARGET [SECONDS]; targets:"
+  echo "usage: scripts/fuzz.sh [--runs N | --operations N] TARGET [SECONDS]; targets:"
   list | sed 's/^/  /'
   exit 2
 fi
@@ -49,12 +54,21 @@ mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
 echo "fuzz_$target: $long, corpus and findings in $work"
-set +e
-"$dir/fuzz/fuzz_$target" "$limit" -max_len=4096 -timeout=10 -print_final_stats=1 \
-  -artifact_prefix="$work/findings/" "${corpus[@]}" >"$work/log" 2>&1
-status=$?
-set -e
-grep -E 'number_of_executed_units|average_exec_per_sec' "$work/log" || true
+sum=0
+while
+  set +e
+  "$dir/fuzz/fuzz_$target" "$limit" -max_len=4096 -timeout=10 -print_final_stats=1 \
+    -artifact_prefix="$work/findings/" "${corpus[@]}" >"$work/log" 2>&1
+  status=$?
+  set -e
+  grep -E 'number_of_executed_units|average_exec_per_sec' "$work/log" || true
+  counted=$(sed -n 's/^operations: //p' "$work/log")
+  sum=$((sum + ${counted:-0}))
+  [ -z "$counted" ] || echo "fuzz_$target: $sum operations"
+  [ "$status" -eq 0 ] && [ "$sum" -lt "$operations" ]
+do
+  [ -n "$counted" ] || { echo "fuzz_$target does not count operations"; exit 2; }
+done
 if [ $status -ne 0 ]; then
   grep -vE '^(#[0-9]+|stat::)' "$work/log" | tail -n 40
   echo "fuzz_$target: FOUND something; replay with: $dir/fuzz/fuzz_$target $work/findings/FILE"
