@@ -97,6 +97,7 @@ struct mm_pt {
 	uint64_t pa_last;              /**< @private highest physical address */
 	uint64_t reserved;             /**< @private address bits that no entry may have */
 	uint64_t address;              /**< @private and those that an address may have */
+	uint64_t table_test;           /**< @private bits that tell a table, reserved ones among them */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */

@@ -76,6 +76,8 @@ RV64_FN enum mm_pt_kind rv64_classify(const struct mm_pt *pt, uint64_t entry, un
 {
 	if (level > 0 && (entry & (RV64_TABLE_MASK | pt->reserved)) == RV64_V)
 		return MM_PT_TABLE; /* V2; most frequent first */
+	if (level == 0 && (entry & (RV64_V | RV64_R | RV64_HIGH | pt->reserved)) == (RV64_V | RV64_R))
+		return MM_PT_LEAF; /* readable memory of the type that its addresses have */
 	if (!entry)
 		return MM_PT_EMPTY;
 	return entry & RV64_V && entry & RV64_RWX ? rv64_classify_leaf(pt, entry, level) : MM_PT_BAD;

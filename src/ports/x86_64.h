@@ -58,7 +58,7 @@ X86_FN enum mm_pt_kind x86_64_classify(const struct mm_pt *pt, uint64_t entry, u
 {
 	if (level > 0 && (entry & (X86_P | X86_PS | pt->reserved)) == X86_P)
 		return MM_PT_TABLE;
-	if (level == 0 && (entry & (X86_P | pt->reserved)) == X86_P)
+	if (level == 0 && (entry & X86_P) && !(entry & pt->reserved))
 		return MM_PT_LEAF;
 	if (!(entry & ~(X86_A | X86_D)))
 		return MM_PT_EMPTY; /* X3 */

@@ -136,6 +136,7 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	pt->cfg.set_bits = set;
 	pt->address = pt->port->frame(pt, highest, 0);
 	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
+	pt->table_test = pt->port->table_mask | pt->reserved;
 	return !(set & (used | ~pt->port->addr_mask));
 }
 

@@ -143,7 +143,7 @@ PT_INLINE bool pt_is_table(const struct mm_pt *pt, const struct mm_pt_port *port
 			   unsigned level)
 {
 	if (port->table_mask)
-		return (entry & (port->table_mask | pt->reserved)) == port->table_bits;
+		return !((entry ^ port->table_bits) & pt->table_test);
 	return port->classify(pt, entry, level) == MM_PT_TABLE;
 }
 
@@ -163,7 +163,8 @@ PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *
 	return at;
 }
 
-/* Go down to the table of level 0 for @va. False: the way there ends above. */
+/* Go down to the table of level 0 for @va. False: the way there ends above. below() needs only the
+ * address in an entry, so it may get what is left of it after the test. */
 PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
 			 void **lowest)
 {
@@ -171,10 +172,11 @@ PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, 
 
 #pragma GCC unroll 6
 	for (unsigned l = port->nlevels - 1u; l > 0; l--) {
-		uint64_t entry = pt_get(port, table, pt_index(port, va, l));
+		void *slot = pt_slot(port, table, pt_index(port, va, l));
+		uint64_t entry = pt_peek(slot, port->entry_lg2);
 		if (!pt_is_table(pt, port, entry, l))
 			return false;
-		table = pt_virt(pt, port->below(pt, entry));
+		table = pt_virt(pt, port->below(pt, entry ^ port->table_bits));
 	}
 	*lowest = table;
 	return true;
