@@ -282,6 +282,20 @@ PT_INLINE bool pt_alike(const struct mm_pt_port *port, const unsigned char *slot
 	       !(pt_differ(port, slot, like) & ~loose);
 }
 
+/* How many of the @n entries from @slot on are whole groups of that kind. */
+PT_INLINE size_t pt_alike_groups(const struct mm_pt_port *port, const unsigned char *slot, size_t n,
+				 uint64_t like, uint64_t loose)
+{
+	const uint64_t fixed = ~loose;
+	size_t k = 0;
+
+	if (!pt_starts_group(port, slot))
+		return 0;
+	for (; n - k >= PT_GROUP && !(pt_differ(port, slot, like) & fixed); k += PT_GROUP)
+		slot += (size_t)PT_GROUP << port->entry_lg2;
+	return k;
+}
+
 /* Is none in the group around entry @i in use? After unmapping at random, a branch for each would be
  * mispredicted. */
 PT_INLINE bool pt_group_empty(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
