@@ -30,7 +30,7 @@
  *              free. ABA is harmless: a bit says who owns, nothing else. Who loses a
  *              compare-and-swap lost it to somebody's success.
  *              A failed search must be exact. Frames can hide from it in two ways:
- *              - In a move: merge, split, and repair of a summary, when frames or their bits are
+ *              - In a move: merge, split, and a change of a summary, when frames or their bits are
  *                nowhere for a moment. All this is between buddy_begin() and buddy_end(). A search
  *                that read done, then begun, found them equal, and finds begun unchanged after it,
  *                overlapped no move that it saw anything of: its loads acquire, so they bring the
@@ -58,7 +58,7 @@ static bool buddy_full(mm_word_t word)
 }
 
 /* Frames were given: a move, if somebody searches again. */
-static void buddy_gave(struct mm_buddy *b)
+static inline void buddy_gave(struct mm_buddy *b)
 {
 #if MM_ATOMICS
 	if (mm_atomic_load_seq(&b->searching)) {
@@ -72,25 +72,30 @@ static void buddy_gave(struct mm_buddy *b)
 
 /* Giving frames to the bitmap */
 
-/* The summaries know of what a word has become. */
-static void buddy_mark(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
+/* The summaries learn of a class of word i that they did not know of. Keeps S2: a move. */
+static BUDDY_SLOW void buddy_mark_new(struct mm_buddy *b, unsigned level, mm_pfn_t i, unsigned c)
 {
-	mm_pfn_t i = buddy_index(b, level, pfn);
-	unsigned c = buddy_class(word);
-
-	if (buddy_sum_mark(&b->level[level], i, c)) {
+	if (!MM_PLANTED(MM_PLANT_SUM_MOVE))
 		buddy_begin(b);
-		buddy_sum_settle(&b->level[level], i, c);
+	buddy_sum_mark(&b->level[level], i, c);
+	if (!MM_PLANTED(MM_PLANT_SUM_MOVE))
 		buddy_end(b);
-	}
+}
+
+/* The summaries know of a run of class c in word i. */
+static inline void buddy_mark(struct mm_buddy *b, unsigned level, mm_pfn_t i, unsigned c)
+{
+	if (!buddy_sum_is_marked(&b->level[level], i, c))
+		buddy_mark_new(b, level, i, c);
 }
 
 /* Add bits that the caller owns, inside a move; returns the word with them. */
 static mm_word_t buddy_add(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t bits)
 {
-	mm_word_t word = mm_atomic_or(buddy_word(b, level, pfn), bits) | bits;
+	mm_pfn_t i = buddy_index(b, level, pfn);
+	mm_word_t word = mm_atomic_or(&b->level[level].words[i], bits) | bits;
 
-	buddy_mark(b, level, pfn, word);
+	buddy_mark(b, level, i, buddy_class(word));
 	return word;
 }
 
@@ -109,7 +114,7 @@ static bool buddy_take_full(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm
 /* Keeps I3: word is full; as long as it is still so, replace it by one bit of the level above,
  * which may become full in turn. I2 holds: a full word has no unit outside the range, nor has its
  * sum. */
-static void buddy_merge(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
+static BUDDY_SLOW void buddy_merge(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t word)
 {
 	buddy_begin(b);
 	while (buddy_full(word) && level + 1 < b->nlevels &&
@@ -130,9 +135,11 @@ static bool buddy_put(mm_word_t *at, mm_word_t *was, mm_word_t to)
 	return mm_atomic_cas(at, was, to);
 }
 
-enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask)
+/* Give bits to word i. */
+static inline enum mm_status buddy_give_word(struct mm_buddy *b, unsigned level, mm_pfn_t i,
+					     mm_word_t mask)
 {
-	mm_word_t *at = buddy_word(b, level, pfn), was = mm_atomic_load_relaxed(at), word;
+	mm_word_t *at = &b->level[level].words[i], was = mm_atomic_load_relaxed(at), word;
 
 	do {
 		if (MM_CHECKS > 0 && was & mask)
@@ -140,11 +147,17 @@ enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_w
 		word = was | mask;
 	} while (!buddy_put(at, &was, word));
 	if (!MM_PLANTED(MM_PLANT_SUM_INFER) || !was)
-		buddy_mark(b, level, pfn, word);
+		buddy_mark(b, level, i,
+			   mask & (mask - 1) ? buddy_class(word) : buddy_class_at(word, mask));
 	if (buddy_full(word) && level + 1 < b->nlevels)
-		buddy_merge(b, level, pfn, word);
+		buddy_merge(b, level, buddy_frame(b, level, i, 0), word);
 	buddy_gave(b);
 	return MM_OK;
+}
+
+enum mm_status buddy_give(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t mask)
+{
+	return buddy_give_word(b, level, buddy_index(b, level, pfn), mask);
 }
 
 static enum mm_status buddy_give_block(struct mm_buddy *b, const struct buddy_block *k)
@@ -514,17 +527,20 @@ enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_
 {
 	const struct buddy_block k = buddy_of_order(b, order);
 	const unsigned shift = BUDDY_F * k.level;
+	const mm_pfn_t first = buddy_unit_above(k.level, b->base);
+	mm_pfn_t unit = n ? (b->base + *at) >> shift : 0;
 	enum mm_status st = MM_OK;
 
 	while (n && st == MM_OK) {
-		mm_pfn_t pfn = b->base + *at, unit = pfn >> shift, word = unit >> BUDDY_F;
+		mm_pfn_t word = unit >> BUDDY_F;
 		mm_word_t mask = 0;
 
 		do { /* neighbours in one word */
 			mask |= (mm_word_t)(buddy_run(k.run) << (unit & (BUDDY_W - 1)));
-			unit = --n ? (b->base + *++at) >> shift : unit;
+			if (--n)
+				unit = (b->base + *++at) >> shift;
 		} while (n && unit >> BUDDY_F == word);
-		st = buddy_give(b, k.level, pfn, mask);
+		st = buddy_give_word(b, k.level, word - first, mask);
 	}
 	return st;
 }

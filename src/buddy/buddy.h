@@ -13,6 +13,9 @@ _Static_assert(sizeof(struct mm_buddy) <=
 	       "nothing but the bitmaps is paid for");
 #endif
 
+/* Keeps what is rare out of loops that are hot. */
+#define BUDDY_SLOW __attribute__((__noinline__))
+
 /* As many levels as frame numbers have bits for: no shift reaches them. */
 #define BUDDY_LEVELS_FIT ((unsigned)((sizeof(mm_pfn_t) * 8 - 1) / BUDDY_F))
 #define BUDDY_LEVELS_MAX (MM_BUDDY_LEVELS < BUDDY_LEVELS_FIT ? MM_BUDDY_LEVELS : BUDDY_LEVELS_FIT)

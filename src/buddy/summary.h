@@ -18,22 +18,24 @@
  *              beside each other.
  * Invariants   S1 When nobody is at work: an item of class c has a bit of class c or above in row 0,
  *                 and a bit of row r + 1 is set exactly if the word of row r below it is not zero.
- *              S2 A word that a call made to be of class c, which has returned, has such a bit, or
- *                 somebody is inside a move (see buddy.c) and will set one.
+ *              S2 A run of class c that a call completed, which has returned, has such a bit in row 0,
+ *                 and bits above that one, or somebody is inside a move (see buddy.c) and will set them.
  *              Bits are hints: who finds one set looks at the words.
  * Why lazy     Who takes bits from a word leaves its hints alone: the bit that is there is of a class
  *              that the word had, so it is high enough. Only a search that was led astray by a hint
  *              puts it right. So a word that comes and goes costs no atomic operation here, and each
  *              one that a search pays for was made by an operation before.
- * Concurrency  Who gave bits to a word then sets its class, if it is not set. Who clears a bit looks
+ * Concurrency  Who gave bits to a word then sets the class of the run that they are in, if it is not set;
+ *              a larger run elsewhere in the word is its giver's matter. Who clears a bit looks
  *              at the item again, and sets the class that it has by then (sum_repair). "Change a
  *              word, then read the bit" meets "change the bit, then read the words": one of the two
  *              must see the other, so all four are sequentially consistent. A bit may be missing for
- *              a moment; who cleared it is inside a move until he has looked again: S2. In rows above
- *              0 who sets a bit looks below again too: both may have been cleared since he looked, the
- *              bit before he set it (buddy_sum_settle). Whether a bit
+ *              a moment; who cleared it is inside a move until he has looked again: S2. Who sets a bit
+ *              of row 0 is inside a move until those above it are right, so who finds it set need not
+ *              look above. In rows above 0 who sets a bit looks below again too: both may have been
+ *              cleared since he looked, the bit before he set it (buddy_sum_settle). Whether a bit
  *              is set is never inferred from the value that the word had before: who made it so may
- *              not have come to the bit yet. */
+ *              not have come to the bit yet, and is in no move. */
 #ifndef MM_SRC_BUDDY_SUMMARY_H
 #define MM_SRC_BUDDY_SUMMARY_H
 #include <mmlib/buddy.h>
@@ -101,6 +103,21 @@ static inline unsigned buddy_class(mm_word_t word)
 	return c;
 }
 
+/* Class of the run around one bit of a word. */
+static inline unsigned buddy_class_at(mm_word_t word, mm_word_t bit)
+{
+	unsigned at = mm_lowest_bit_word(bit), c = 0;
+	mm_word_t run = 3; /* 2^(c + 1) bits */
+
+	BUDDY_ROLLED
+	while (c + 1 < BUDDY_F &&
+	       (mm_word_t)(word >> (at & ~((2u << c) - 1)) & run) == run) {
+		c++;
+		run |= (mm_word_t)(run << (1u << c));
+	}
+	return c;
+}
+
 #if MM_BUDDY_ROWS > 0
 static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned row)
 {
@@ -144,26 +161,6 @@ static inline mm_word_t buddy_sum_any(const mm_word_t *group, unsigned c)
 	return any;
 }
 
-/* Set what is missing above word i, which was made to be of class c (S2). True: a bit of a row above 0
- * came late, a search had cleared the word below it; buddy_sum_settle(), inside a move, is due. */
-static inline bool buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
-{
-	const mm_word_t *below = NULL;
-	bool late = false;
-
-	i >>= BUDDY_ITEM;
-	for (unsigned row = 0; buddy_sum_has_row(lv, row); row++, i >>= BUDDY_F) {
-		mm_word_t *at = &buddy_sum_group(lv, row, i)[c], bit = buddy_bit(i);
-
-		if (!(mm_atomic_load_seq(at) & bit)) {
-			mm_atomic_or(at, bit);
-			late |= below && !mm_atomic_load_seq(below);
-		}
-		below = at;
-	}
-	return late;
-}
-
 /* Make the bit of a row above 0 tell whether the word of the row below it is zero. */
 static inline void buddy_sum_settle_bit(mm_word_t *at, mm_word_t bit, const mm_word_t *below)
 {
@@ -194,6 +191,21 @@ static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i,
 	}
 }
 
+/* Has the item of word i a bit of class c? (S2) */
+static inline bool buddy_sum_is_marked(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+{
+	i >>= BUDDY_ITEM;
+	return !buddy_sum_has_row(lv, 0) ||
+	       mm_atomic_load_seq(&buddy_sum_group(lv, 0, i)[c]) & buddy_bit(i);
+}
+
+/* It has none yet. The caller is inside a move. */
+static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+{
+	mm_atomic_or(&buddy_sum_group(lv, 0, i >> BUDDY_ITEM)[c], buddy_bit(i >> BUDDY_ITEM));
+	buddy_sum_settle(lv, i, c);
+}
+
 /* A hint led astray: clear those above the class that the item of word i has. The caller is inside a
  * move. */
 static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
@@ -206,8 +218,8 @@ static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
 	for (;;) {
 		unsigned c = buddy_sum_class(lv, i);
 
-		if (c && buddy_sum_mark(lv, i, c - 1))
-			buddy_sum_settle(lv, i, c - 1);
+		if (c && !buddy_sum_is_marked(lv, i, c - 1))
+			buddy_sum_mark(lv, i, c - 1);
 		while (c < BUDDY_F && !(mm_atomic_load_seq(&group[c]) & bit))
 			c++;
 		if (c == BUDDY_F)
@@ -261,15 +273,15 @@ static inline bool buddy_sum_has_row(const struct mm_buddy_level *lv, unsigned r
 	return false;
 }
 
-static inline bool buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+static inline bool buddy_sum_is_marked(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
 	(void)lv;
 	(void)i;
 	(void)c;
-	return false;
+	return true;
 }
 
-static inline void buddy_sum_settle(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
+static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, unsigned c)
 {
 	(void)lv;
 	(void)i;
