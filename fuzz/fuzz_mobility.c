@@ -149,7 +149,7 @@ static enum mm_status migrate(void *ctx, const struct mm_migration *what)
 	return MM_OK;
 }
 
-static const struct mm_mover mover = { migrate, NULL };
+static const struct mm_mover mover = { .migrate = migrate };
 
 /* Frames that were emptied by moving blocks, outside of what was asked for. */
 static void settle(unsigned first, unsigned last, bool won, enum owner now)

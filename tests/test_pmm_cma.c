@@ -2,6 +2,7 @@
 /* CMA areas: movable blocks use them until a device claims frames; the claim gets what can be moved out,
  * to the frame, or names what is in the way and leaves all as it was. */
 #include "mobility_box.h"
+#include <mmlib/note.h>
 #include "hook.h"
 
 #define BLOCK  bytes_of(MM_BLOCK_FRAMES)
@@ -117,7 +118,7 @@ static void a_claim_moves_blocks_out(void **state)
 	struct mm_cma cma;
 	struct box *b = box_with(&cma);
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	mm_paddr_t pa = 0, other[64];
 	unsigned n = 0;
 
@@ -151,7 +152,7 @@ static void a_pinned_frame_is_named(void **state)
 	struct mm_cma cma;
 	struct box *b = box_with(&cma);
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	mm_paddr_t pa = 1, pinned = 0;
 	uint64_t before;
 
@@ -200,7 +201,7 @@ static void an_area_is_made_where_blocks_are(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	struct mm_cma cma = { 0 };
 	mm_paddr_t pinned = 0, block;
 	uint64_t before;
@@ -307,6 +308,55 @@ static void without_metadata_there_is_no_area(void **state)
 	box_free(b);
 }
 
+static struct mm_notes notes;
+static unsigned owner; /* of the block that was moved last */
+
+static enum mm_status noted_migrate(void *ctx, const struct mm_migration *what)
+{
+	enum mm_status st = host_migrate(ctx, what);
+
+	owner = what->owner;
+	return st == MM_OK ? mm_note_move(&notes, what->from, what->to) : st;
+}
+
+static void a_mover_is_told_the_owner_and_notes_follow(void **state)
+{
+	(void)state;
+	struct box *b = box_made();
+	struct host *h = host_made(b);
+	const struct mm_mover mover = { .migrate = noted_migrate, .ctx = h, .notes = &notes };
+	struct mm_cma cma = { 0 };
+	mm_paddr_t pa;
+
+	assert_int_equal(mm_notes_init(&notes, &b->pmm, MM_NOTE_REFS | MM_NOTE_WORDS, 8), MM_OK);
+	assert_int_equal(mm_note_alloc(&notes, 2, MM_ALLOC_MOVABLE, 5, &h->has[0]), MM_OK);
+	*(unsigned *)sim_to_virt(&b->sim, h->has[0]) = 0;
+	h->order[0] = 2;
+	h->count = 1;
+	assert_int_equal(mm_note_get(&notes, h->has[0]), MM_OK);
+	*mm_note_word(&notes, h->has[0] + MM_FRAME_SIZE) = 77;
+	pa = h->has[0];
+	assert_int_equal(mm_pmm_offline(&b->pmm, pa, MM_FRAME_SIZE, &mover, NULL), MM_OK);
+	assert_true(h->has[0] != pa);
+	assert_int_equal(owner, 5);
+	assert_int_equal(mm_note_owner(&notes, h->has[0]), 5);
+	assert_int_equal(mm_note_holders(&notes, h->has[0]), 2);
+	assert_int_equal(mm_note_total(&notes, 5), 4);
+	assert_int_equal(*mm_note_word(&notes, h->has[0] + MM_FRAME_SIZE), 77);
+	host_check(h);
+
+	pa = h->has[0] & ~(BLOCK - 1); /* an area where it is now */
+	assert_int_equal(mm_cma_create(&cma, &b->pmm, "area", pa, BLOCK, &mover, NULL), MM_OK);
+	assert_int_equal(h->moves, 2);
+	assert_int_equal(mm_note_owner(&notes, h->has[0]), 5);
+	assert_int_equal(mm_note_put(&notes, h->has[0], NULL), MM_OK);
+	assert_int_equal(mm_note_put(&notes, h->has[0], NULL), MM_OK);
+	assert_int_equal(mm_note_total(&notes, 5), 0);
+	assert_int_equal(mm_notes_destroy(&notes), MM_OK);
+	free(h);
+	box_free(b);
+}
+
 #if MM_PAGE_POISON
 static jmp_buf stopped;
 
@@ -353,6 +403,7 @@ int main(void)
 		cmocka_unit_test(an_area_is_made_where_blocks_are),
 		cmocka_unit_test(wrong_claims_and_releases_are_answered),
 		cmocka_unit_test(wrong_areas_are_answered),
+		cmocka_unit_test(a_mover_is_told_the_owner_and_notes_follow),
 		cmocka_unit_test(without_metadata_there_is_no_area),
 #if MM_PAGE_POISON
 		cmocka_unit_test(a_write_to_released_frames_is_found_by_the_next_claim),

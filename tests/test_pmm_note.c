@@ -4,6 +4,7 @@
 #include "hook.h"
 #include <mmlib/note.h>
 
+#define FRAME MM_FRAME_SIZE
 #define BOTH (MM_NOTE_REFS | MM_NOTE_WORDS)
 
 static struct mm_notes n;
@@ -146,6 +147,71 @@ static void each_frame_has_a_word_of_its_own(void **state)
 	assert_null(mm_note_word(NULL, BYTES(RAM_FIRST)));
 	assert_int_equal(mm_note_total(&n, 1), 0); /* nor do they touch other tables */
 	assert_int_equal(mm_note_holders(&n, n.base), 1);
+	end(m);
+}
+
+static void notes_move_with_a_block(void **state)
+{
+	(void)state;
+	struct machine *m = start(BOTH, 4);
+	mm_paddr_t from = block(2, 3), to = block(2, 0);
+	uint64_t before;
+
+	assert_int_equal(mm_note_owner(&n, from), 3);
+	assert_int_equal(mm_note_owner(&n, to), 0);
+	assert_int_equal(mm_note_get(&n, from), MM_OK);
+	for (uintptr_t i = 0; i < 4; i++)
+		*mm_note_word(&n, from + i * FRAME) = i + 7;
+	before = pmm_state_hash(&m->pmm);
+	assert_int_equal(mm_note_move(&n, from, to), MM_OK);
+	assert_true(pmm_state_hash(&m->pmm) == before); /* frames know nothing of it */
+	assert_int_equal(mm_note_owner(&n, from), 0);
+	assert_int_equal(mm_note_owner(&n, to), 3);
+	assert_int_equal(mm_note_holders(&n, from), 1);
+	assert_int_equal(mm_note_holders(&n, to), 2);
+	assert_int_equal(mm_note_total(&n, 3), 4);
+	for (uintptr_t i = 0; i < 4; i++) {
+		assert_int_equal(*mm_note_word(&n, to + i * FRAME), i + 7);
+		assert_int_equal(*mm_note_word(&n, from + i * FRAME), 0);
+	}
+	assert_int_equal(mm_page_free(&m->pmm, from, 2), MM_OK);
+	assert_int_equal(mm_note_put(&n, to, NULL), MM_OK);
+	assert_int_equal(mm_note_put(&n, to, NULL), MM_OK);
+	assert_int_equal(mm_note_total(&n, 3), 0);
+	assert_int_equal(mm_note_owner(&n, to), 0);
+	end(m);
+}
+
+static void notes_move_only_where_there_are_none(void **state)
+{
+	(void)state;
+	struct machine *m = start(BOTH, 4);
+	mm_paddr_t from = block(1, 3), owned = block(1, 2), held = block(1, 0), other = block(0, 0);
+	mm_paddr_t freed = block(0, 0);
+	struct mm_notes none = { 0 };
+
+	assert_int_equal(mm_note_get(&n, held), MM_OK);
+	assert_int_equal(mm_note_put(&n, freed, NULL), MM_OK);
+	assert_int_equal(mm_note_move(NULL, from, other), MM_E_INVAL);
+	assert_int_equal(mm_note_move(&none, from, other), MM_E_STATE);
+	assert_int_equal(mm_note_move(&n, from, from), MM_E_INVAL);
+	assert_int_equal(mm_note_move(&n, from, other), MM_E_ORDER);
+	assert_int_equal(mm_note_move(&n, from, owned), MM_E_BUSY);
+	assert_int_equal(mm_note_move(&n, from, held), MM_E_BUSY);
+	assert_int_equal(mm_note_move(&n, from, freed), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_note_move(&n, freed, from), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_note_move(&n, from + FRAME, held), MM_E_ALIGN);
+	assert_int_equal(mm_note_move(&n, from, BYTES(RAM_END)), MM_E_FOREIGN);
+	assert_int_equal(mm_note_owner(NULL, from), 0);
+	assert_int_equal(mm_note_owner(&n, freed), 0);
+	assert_int_equal(mm_note_owner(&n, from), 3);
+	assert_int_equal(mm_note_owner(&n, owned), 2);
+	assert_int_equal(mm_note_holders(&n, held), 2);
+	assert_int_equal(mm_note_put(&n, held, NULL), MM_OK);
+	assert_int_equal(mm_note_put(&n, held, NULL), MM_OK);
+	assert_int_equal(mm_note_put(&n, from, NULL), MM_OK);
+	assert_int_equal(mm_note_put(&n, owned, NULL), MM_OK);
+	assert_int_equal(mm_note_put(&n, other, NULL), MM_OK);
 	end(m);
 }
 
@@ -294,6 +360,8 @@ int main(void)
 		cmocka_unit_test(a_count_at_its_end_stays_there),
 		cmocka_unit_test(owners_have_what_they_have),
 		cmocka_unit_test(each_frame_has_a_word_of_its_own),
+		cmocka_unit_test(notes_move_with_a_block),
+		cmocka_unit_test(notes_move_only_where_there_are_none),
 		cmocka_unit_test(what_is_wrong_is_answered_and_changes_nothing),
 		cmocka_unit_test(without_room_for_tables_nothing_changes),
 		cmocka_unit_test(anything_in_any_order_as_the_model_has_it),

@@ -44,7 +44,7 @@ static void blocks_in_use_are_moved(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	mm_pfn_t before = box_stats(b).free, first = 0;
 	mm_paddr_t block;
 
@@ -73,7 +73,7 @@ static void a_refusal_names_the_frame(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	mm_paddr_t pinned = 0, other;
 	uint64_t before;
 
@@ -121,7 +121,7 @@ static void a_mover_that_frees_too_much_is_told(void **state)
 {
 	(void)state;
 	struct box *b = box_made();
-	struct mm_mover mover = { bad_migrate, b };
+	struct mm_mover mover = { .migrate = bad_migrate, .ctx = b };
 	mm_paddr_t pa = box_take(b, 0, MM_ALLOC_MOVABLE);
 	uint64_t before = box_state(b);
 
@@ -136,7 +136,7 @@ static void without_room_to_move_nothing_goes(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	mm_paddr_t pa, pinned;
 	uint64_t before;
 
@@ -155,7 +155,7 @@ static void a_bad_frame_is_withdrawn_for_ever(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	struct mm_pmm_stats was = box_stats(b);
 	mm_paddr_t at_hand;
 
@@ -226,7 +226,7 @@ static void several_bad_frames_of_a_block(void **state)
 	(void)state;
 	struct box *b = box_made();
 	struct host *h = host_made(b);
-	struct mm_mover mover = { host_migrate, h };
+	struct mm_mover mover = { .migrate = host_migrate, .ctx = h };
 	struct mm_bad_frame note[2];
 	mm_pfn_t total = box_stats(b).total;
 	mm_paddr_t pa;

@@ -43,11 +43,15 @@ struct mm_migration {
 	mm_paddr_t from; /**< first byte of an allocated movable block */
 	mm_paddr_t to;   /**< first byte of a new movable block of the same order */
 	unsigned order;  /**< log2 of the frames of both */
+	unsigned owner;  /**< whose it is, as mm_mover::notes have it; 0: nobody's, or there are none */
 };
+
+struct mm_notes;
 
 /** How blocks are moved: the host's part. */
 struct mm_mover {
-	/** Move one block: copy its contents, use `to` wherever `from` was used. No lock is held, so it
+	/** Move one block: copy its contents, use `to` wherever `from` was used, and call mm_note_move() in
+	 *  between if there are notes about it (mmlib/note.h). No lock is held, so it
 	 *  may sleep if the caller of the operation may, and may allocate and free; it must not call an
 	 *  operation that moves.
 	 *  #MM_OK: done. From then on `to` belongs to who had `from`, and `from` to mmlib: nobody frees
@@ -55,6 +59,8 @@ struct mm_mover {
 	 *  #MM_E_BUSY: it is pinned. `to` is taken back in both cases. */
 	enum mm_status (*migrate)(void *ctx, const struct mm_migration *what);
 	void *ctx; /**< passed to `migrate` */
+	const struct mm_notes *notes; /**< OPTIONAL: of the same manager. Owners of blocks are told from
+	                                   them. NULL: they are not */
 };
 
 /** A bad frame that is in use: the caller keeps it, untouched, for as long as the manager lives. */

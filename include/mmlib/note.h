@@ -96,6 +96,25 @@ uint64_t mm_note_holders(const struct mm_notes *n, mm_paddr_t pa);
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
 MM_NODISCARD enum mm_status mm_note_tag(struct mm_notes *n, mm_paddr_t pa, unsigned tag);
 
+/** Whose is a block? @param n notes @param pa its first byte @return owner; 0: nobody's, owners are not
+ *  noted, or it is not an allocated block that is noted
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change it; cost: O(log ranges)} */
+unsigned mm_note_owner(const struct mm_notes *n, mm_paddr_t pa);
+
+/** A block's contents are somewhere else from now on: holders, owner, and the words of all its frames go
+ *  there too. For who moves blocks (mm_mover::migrate): once nobody uses @p from any more, and before
+ *  anybody can use @p to. The old block is nobody's then, held once, its words 0.
+ *  @param n notes @param from first byte of an allocated block @param to first byte of another of the same
+ *  order, which is nobody's and held once
+ *  @retval MM_OK done @retval MM_E_ORDER they have different orders
+ *  @retval MM_E_BUSY @p to has an owner, or more holders than one
+ *  @retval MM_E_INVAL NULL, or both are the same
+ *  @retval MM_E_DOUBLE_FREE one is free @retval MM_E_ALIGN, MM_E_FOREIGN, MM_E_OWNER as mm_page_free()
+ *  @retval MM_E_STATE not set up
+ *  @mm_ctx{irq-ok\, no-sleep; locks: none\, caller keeps others away from both blocks; cost: O(log
+ *  ranges)\, and the frames if there are words} */
+MM_NODISCARD enum mm_status mm_note_move(struct mm_notes *n, mm_paddr_t from, mm_paddr_t to);
+
 /** Frames that an owner has. @param n notes @param tag owner, not 0 @return frames; 0 if there is no such
  *  owner
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
@@ -109,7 +128,7 @@ mm_pfn_t mm_note_total(const struct mm_notes *n, unsigned tag);
  *  cost: O(frames up to the block)} */
 bool mm_note_next(const struct mm_notes *n, unsigned tag, mm_pfn_t *it, struct mm_frame_run *out);
 
-/** The host's word of a frame: 0 at first, and mmlib never touches it again.
+/** The host's word of a frame: 0 at first, and mmlib does not touch it but in mm_note_move().
  *  @param n notes @param pa any address in the frame, allocated or not
  *  @return where the word is; NULL if words are not noted, or not of this frame
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(log ranges)} */

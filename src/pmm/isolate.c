@@ -18,6 +18,7 @@
  * Failure      the bits are cleared and the pageblocks settled: that is the state of before.
  * Concurrency  any number at once, of different pageblocks. No lock is held; the host's mover may do
  *              what it likes. */
+#include <mmlib/note.h>
 #include "mobility.h"
 
 #ifndef ISOLATE_TRIES /* tests that explore every schedule make it small */
@@ -163,6 +164,7 @@ static enum mm_status isolate_move(const struct isolate *what, mm_pfn_t head, un
 
 	if (st != MM_OK)
 		return st == MM_E_AGAIN ? st : MM_E_NOMEM;
+	move.owner = mm_note_owner(what->mover->notes, move.from);
 	st = what->mover->migrate(what->mover->ctx, &move);
 	freed = pmm_free_as(pmm, st == MM_OK ? move.from : move.to, order, FRAME_MOVABLE + order);
 	if (freed != MM_OK)

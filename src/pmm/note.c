@@ -11,7 +11,10 @@
  *                 does so by compare-and-swap, and moves the frames for the value that he replaced.
  *              O2 a free block has no tag, and holders 0: the last one to put it clears the tag first.
  *              O3 a count at its end stays there.
- * Concurrency  any CPU, interrupts: counts and tags are changed by compare-and-swap. */
+ *              O4 notes that move are in one place more than before, never in one less: a total may be
+ *                 too high for a moment.
+ * Concurrency  any CPU, interrupts: counts and tags are changed by compare-and-swap. A block that moves is
+ *              its mover's. */
 #include <mmlib/note.h>
 #include <mmlib/range.h>
 #include "hook.h"
@@ -171,6 +174,56 @@ enum mm_status mm_note_tag(struct mm_notes *n, mm_paddr_t pa, unsigned tag)
 	if (tag >= n->ntags)
 		return MM_E_INVAL;
 	note_own(n, &b, tag);
+	return MM_OK;
+}
+
+static unsigned note_owner(const struct mm_notes *n, const struct note_block *b)
+{
+	return n->tags ? mm_atomic_load_relaxed(&n->tags[b->at]) : 0u;
+}
+
+unsigned mm_note_owner(const struct mm_notes *n, mm_paddr_t pa)
+{
+	struct note_block b;
+
+	return note_block(n, pa, &b) == MM_OK ? note_owner(n, &b) : 0;
+}
+
+/* Where notes move, and is there nothing yet? */
+static enum mm_status note_target(const struct mm_notes *n, const struct note_block *from,
+				  const struct note_block *to)
+{
+	if (from->at == to->at)
+		return MM_E_INVAL;
+	if (from->order != to->order)
+		return MM_E_ORDER;
+	return note_owner(n, to) || (n->refs && mm_atomic_load_relaxed(&n->refs[to->at])) ? MM_E_BUSY
+											  : MM_OK;
+}
+
+enum mm_status mm_note_move(struct mm_notes *n, mm_paddr_t from, mm_paddr_t to)
+{
+	struct note_block old, new;
+	enum mm_status st = note_block(n, from, &old);
+
+	if (st == MM_OK)
+		st = note_block(n, to, &new);
+	if (st == MM_OK)
+		st = note_target(n, &old, &new);
+	if (st != MM_OK)
+		return st;
+	if (n->refs) {
+		mm_atomic_store_relaxed(&n->refs[new.at], mm_atomic_load_relaxed(&n->refs[old.at]));
+		mm_atomic_store_relaxed(&n->refs[old.at], 0u);
+	}
+	if (n->tags) {
+		note_own(n, &new, note_owner(n, &old)); /* O4 */
+		note_own(n, &old, 0);
+	}
+	for (size_t i = 0; n->words && i < (size_t)1 << old.order; i++) {
+		n->words[new.at + i] = n->words[old.at + i];
+		n->words[old.at + i] = 0;
+	}
 	return MM_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "../names.h"
 
 #if MM_PAGE_POISON
+MM_BEGIN_DECLS
 /* Frames are the caller's and become free: fill them. */
 void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);
 /* Frames were free and are the caller's: panic if somebody wrote to them. */
@@ -14,6 +15,7 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);
 void poison_forget(const struct mm_range *r, mm_pfn_t pfn);
 /* Tell the port's log which byte of a free frame was written. */
 void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa);
+MM_END_DECLS
 #else
 static inline void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 {
