@@ -192,6 +192,16 @@ static void mobility_sweep(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t firs
 	}
 }
 
+/* A withheld frame is ours. False: somebody else was faster. */
+static bool mobility_release(const struct mm_range *r, mm_pfn_t pfn)
+{
+	if (MM_PLANTED(MM_PLANT_UNHOLD)) {
+		frame_store(r, pfn, FRAME_FREE);
+		return true;
+	}
+	return mm_atomic_cas_byte(frame_byte(r, pfn), FRAME_HELD, FRAME_FREE);
+}
+
 /* Frames of a pageblock that are withheld are free again. */
 static void mobility_unhold(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, unsigned tag)
 {
@@ -201,8 +211,7 @@ static void mobility_unhold(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 	while (at <= last) {
 		mm_pfn_t from = at;
 
-		while (at <= last && frame_load(r, at) == FRAME_HELD &&
-		       mm_atomic_cas_byte(frame_byte(r, at), FRAME_HELD, FRAME_FREE))
+		while (at <= last && frame_load(r, at) == FRAME_HELD && mobility_release(r, at))
 			at++;
 		if (at == from) {
 			at++;

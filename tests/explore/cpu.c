@@ -149,7 +149,9 @@ static void run_op(struct cpu *c, const struct op *op)
 		return;
 	if (++ex->nrecords > EX_RECORDS)
 		abort();
-	*r = (struct record){ op, number(c), c->in_irq, ex->events++, -1, MM_OK, 0, 0 };
+	*r = (struct record){
+		.op = op, .cpu = number(c), .irq = c->in_irq, .start = ex->events++, .end = -1
+	};
 	scenario->world->run(op, r);
 	r->end = ex->events++;
 }

@@ -32,6 +32,7 @@
 #define EX_SLOTS   16 /* blocks or objects that a scenario names */
 #define EX_RECORDS 24
 #define EX_FRAMES  512
+#define EX_AREA    16 /* first frame of the CMA area */
 
 enum op_kind {
 	OP_NONE,
@@ -46,6 +47,8 @@ enum op_kind {
 	OP_RELEASE, /* of what was held back at boot */
 	OP_ISOLATE,   /* the pageblock of a frame, until the end */
 	OP_UNISOLATE,
+	OP_UNPLUG, /* frames: out of use until the end */
+	OP_CLAIM,  /* frames of the area */
 	OP_KMALLOC,
 	OP_KFREE,
 	OP_EAT, /* set-up: take all free frames but `count` */
@@ -65,6 +68,7 @@ enum {
 	SCN_NO_IRQ = 4, /* no variant with one operation as an interrupt */
 	SCN_HANDS = 8,  /* CPUs have page magazines (slab scenarios) */
 	SCN_CLASSES = 32, /* pageblocks have classes */
+	SCN_AREA = 128,   /* and there is a CMA area of one: EX_AREA */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };
@@ -94,6 +98,7 @@ struct record {
 	int start, end; /* end -1: still running */
 	enum mm_status st;
 	uint64_t first, count; /* frames, or address and bytes */
+	uint64_t shut, nshut;  /* frames that nobody may have while the call lasts */
 };
 
 struct slot {

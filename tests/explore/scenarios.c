@@ -72,6 +72,21 @@
 	{                                                                                          \
 		.kind = OP_UNISOLATE, .pfn = (p)                                                   \
 	}
+/* n frames from p on, inside one pageblock; n frames of the area. */
+#define UNPLUG(p, n)                                                                               \
+	{                                                                                          \
+		.kind = OP_UNPLUG, .pfn = (p), .count = (n)                                        \
+	}
+#define CLAIM(s, n)                                                                                \
+	{                                                                                          \
+		.kind = OP_CLAIM, .slot = (s), .count = (n)                                        \
+	}
+/* A movable block, by its address. */
+#define MOVABLE_AT(s, p, o)                                                                        \
+	{                                                                                          \
+		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .order = (o),                        \
+		.flags = MM_ALLOC_MOVABLE | MM_ALLOC_ATOMIC                                        \
+	}
 #define EAT(n)                                                                                     \
 	{                                                                                          \
 		.kind = OP_EAT, .count = (n)                                                       \
@@ -85,6 +100,7 @@
 	{                                                                                          \
 		.kind = OP_FREE, .slot = (s), .cpu = (c)                                           \
 	}
+#define ISOLATES      SCN_CLASSES | SCN_NO_IRQ
 #define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
 #define SLAB          .world = &world_slab, .frames = 48
 #define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
@@ -292,6 +308,29 @@ const struct scenario ex_scenarios[] = {
 	  .cpu = { { F(0) }, { UNISOLATE(16) } } },
 	{ "p-isolate-alloc", "a pageblock is isolated, the other CPU allocates", PMM,
 	  .flags = SCN_CLASSES | SCN_NO_IRQ, .bound = 2, .cpu = { { A(0, 0) }, { ISOLATE(16) } } },
+	{ "p-isolate-at", "a pageblock is isolated, the other CPU wants a frame of it by its address", PMM,
+	  .flags = ISOLATES, .bound = 2, .cpu = { { AT(0, 18, 1) }, { ISOLATE(16) } } },
+	{ "p-isolate-drain", "a pageblock is isolated, the other CPU gives back what it has at hand", PMM,
+	  .flags = ISOLATES | SCN_LONGEST, .bound = 2, .pre = { A_ON(0, 0, 0), F_ON(0, 0) },
+	  .cpu = { { DRAIN }, { ISOLATE(16) } } },
+	{ "p-unplug-alloc", "frames are unplugged, the other CPU allocates", PMM, .flags = ISOLATES,
+	  .bound = 2, .cpu = { { A(0, 0) }, { UNPLUG(17, 3) } } },
+	{ "p-unplug-free", "frames are unplugged, the other CPU frees one of them", PMM, .flags = ISOLATES,
+	  .bound = 2, .pre = { AT(0, 18, 0) }, .cpu = { { F(0) }, { UNPLUG(17, 3) } } },
+	{ "p-unplug-at", "frames are unplugged, the other CPU wants one by its address", PMM,
+	  .flags = ISOLATES, .bound = 2, .cpu = { { AT(0, 18, 0) }, { UNPLUG(17, 3) } } },
+	{ "p-unplug-isolate", "frames are unplugged while their pageblock is isolated", PMM,
+	  .flags = ISOLATES | SCN_LONGEST, .bound = 2, .cpu = { { UNPLUG(17, 3) }, { ISOLATE(16) } } },
+	{ "p-unisolate-unplug", "an isolation ends, the other CPU tries to unplug a frame in use",
+	  PMM, .flags = ISOLATES | SCN_LONGEST, .bound = 2, .pre = { AT(0, 18, 0), ISOLATE(16) },
+	  .cpu = { { UNPLUG(17, 3) }, { UNISOLATE(16) } } },
+	{ "p-claim-at", "a claim of the area, the other CPU wants a block of it", PMM,
+	  .flags = ISOLATES | SCN_AREA, .bound = 2, .cpu = { { MOVABLE_AT(0, 18, 1) }, { CLAIM(1, 3) } } },
+	{ "p-claim-free", "a claim of the area, the other CPU frees a block of it", PMM,
+	  .flags = ISOLATES | SCN_AREA, .bound = 2, .pre = { MOVABLE_AT(0, 18, 0) },
+	  .cpu = { { F(0) }, { CLAIM(1, 4) } } },
+	{ "p-claim-claim", "two claims of one area", PMM, .flags = ISOLATES | SCN_AREA, .bound = 2,
+	  .cpu = { { CLAIM(0, 3) }, { CLAIM(1, 3) } } },
 	{ "p-release-around", "frames of what is given back go round on the other CPU", PMM,
 	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(16, 3) }, .pre = { EAT(0) },
 	  .cpu = { { RELEASE(0) }, { A(1, 0), F(1) } } },

@@ -57,6 +57,17 @@ static bool freed_at(int t, unsigned slot)
 	return false;
 }
 
+/* Frames that the isolation of a call withholds, and those that it keeps. */
+static void withheld_at(int t, const struct record *r, uint8_t *map, mm_pfn_t base)
+{
+	if (!r->nshut || r->start > t)
+		return;
+	if (t <= r->end)
+		memset(map + (r->shut - base), 1, r->nshut);
+	else if (r->st == MM_OK)
+		memset(map + (r->first - base), 1, r->count);
+}
+
 /* Frames that may have been somebody's at the moment after event t. A block counts as taken from the
  * begin of the call that got it to the end of the call that freed it. A slot is used once. */
 static void taken_at(int t, uint8_t *map, mm_pfn_t base)
@@ -69,6 +80,7 @@ static void taken_at(int t, uint8_t *map, mm_pfn_t base)
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
 
+		withheld_at(t, r, map, base);
 		if ((r->op->kind == OP_ALLOC || r->op->kind == OP_ALLOC_AT) && r->st == MM_OK &&
 		    r->start <= t && !freed_at(t, r->op->slot))
 			memset(map + (r->first - base), 1, r->count);

@@ -4,15 +4,18 @@
 #include "explore.h"
 #include "local.h"
 #include "pmm/pmm.h"
+#include <mmlib/cma.h>
 #include <mmlib/range.h>
 #include "world_pmm.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE UINT64_C(0x100000)
+#define BASE    UINT64_C(0x100000)
+#define CLAIMED 98u /* "order" of a claim */
 
 struct mm_pmm *ex_pmm;
 static struct mm_memmap *map;
+static struct mm_cma *area;
 static unsigned char *ram;
 static uint64_t all_free;
 static mm_pfn_t base;
@@ -62,6 +65,10 @@ static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entrie
 		world_must(mm_pmm_cpu_online(ex_pmm, i) == MM_OK, "online");
 	if (s->flags & SCN_CLASSES)
 		world_must(mm_mobility_init(ex_pmm) == MM_OK, "classes");
+	if (s->flags & SCN_AREA)
+		world_must(mm_cma_create(area, ex_pmm, "area", mm_pfn_to_pa(base + EX_AREA),
+					 mm_pfn_to_pa(MM_BLOCK_FRAMES), NULL, NULL) == MM_OK,
+			   "area");
 	pmm_cpu_empty_all(ex_pmm); /* what that left at hand */
 }
 
@@ -72,6 +79,7 @@ void world_pmm_make(const struct scenario *s, unsigned ncpus)
 
 	ex_pmm = arena_alloc(sizeof(*ex_pmm), 4096);
 	map = arena_alloc(sizeof(*map), 64);
+	area = arena_alloc(sizeof(*area), 64);
 	ram = arena_alloc(bytes, 4096);
 	cpu_memory(ram, BASE, bytes);
 	base = mm_pa_to_pfn(BASE);
@@ -133,8 +141,28 @@ static enum mm_status give(const struct slot *slot)
 {
 	mm_paddr_t pa = mm_pfn_to_pa(slot->first);
 
+	if (slot->order == CLAIMED)
+		return mm_cma_release(area, pa, slot->count);
 	return slot->order == 99 ? mm_page_free_range(ex_pmm, pa, slot->count)
 				 : mm_page_free(ex_pmm, pa, slot->order);
+}
+
+/* Does another call of this kind shut the same frames at some time? */
+static bool in_the_way(const struct record *r, enum op_kind kind)
+{
+	for (unsigned i = 0; i < ex->nrecords; i++)
+		if (ex->record[i].op->kind == kind && ex->record[i].shut == r->shut)
+			return true;
+	return false;
+}
+
+/* A call isolates the pageblock of these frames meanwhile. */
+static void shut(struct record *r, mm_pfn_t first, mm_pfn_t count)
+{
+	r->first = base + first;
+	r->count = count;
+	r->shut = r->first & ~(MM_BLOCK_FRAMES - 1);
+	r->nshut = MM_BLOCK_FRAMES;
 }
 
 /* What is free in the pageblock is withheld, or no more. */
@@ -142,10 +170,51 @@ static void isolate(const struct op *op, struct record *r)
 {
 	mm_paddr_t pa = mm_pfn_to_pa(op->pfn + base), length = mm_pfn_to_pa(MM_BLOCK_FRAMES);
 
+	if (op->kind == OP_ISOLATE)
+		shut(r, op->pfn, MM_BLOCK_FRAMES);
 	r->st = op->kind == OP_ISOLATE ? mm_pmm_isolate(ex_pmm, pa, length)
 				       : mm_pmm_unisolate(ex_pmm, pa, length);
-	if (r->st != MM_OK && r->st != MM_E_AGAIN)
+	if (r->st != MM_OK && r->st != MM_E_AGAIN &&
+	    (r->st != MM_E_BUSY || op->kind != OP_ISOLATE || !in_the_way(r, OP_UNPLUG)))
 		ex_violate("isolation ends with status %d", (int)r->st);
+}
+
+/* Frames go out of use, if none of them is in use. */
+static void unplug(const struct op *op, struct record *r)
+{
+	mm_paddr_t pinned = 0;
+
+	shut(r, op->pfn, op->count);
+	r->st = mm_pmm_offline(ex_pmm, mm_pfn_to_pa(r->first), mm_pfn_to_pa(op->count), NULL, &pinned);
+	if (r->st != MM_OK && r->st != MM_E_AGAIN && r->st != MM_E_BUSY)
+		ex_violate("offline ends with status %d", (int)r->st);
+	for (mm_pfn_t i = 0; i < op->count && r->st == MM_OK; i++) {
+		struct mm_frame_run run;
+
+		world_must(mm_page_info(ex_pmm, mm_pfn_to_pa(r->first + i), &run) == MM_OK &&
+				   run.state == MM_FRAME_OFFLINE,
+			   "a frame that was unplugged is not offline");
+	}
+}
+
+static void claim(const struct op *op, struct record *r)
+{
+	mm_paddr_t pa = 0, pinned = 0;
+
+	shut(r, EX_AREA, MM_BLOCK_FRAMES);
+	r->st = mm_cma_claim(area, op->count, 0, NULL, &pa, &pinned);
+	if (r->st == MM_OK)
+		world_got(r, mm_pa_to_pfn(pa), op->count, CLAIMED);
+	else if (r->st != MM_E_AGAIN && r->st != MM_E_BUSY && r->st != MM_E_NOMEM)
+		ex_violate("claim ends with status %d", (int)r->st);
+}
+
+/* What was unplugged is in use again. */
+static void all_plugged(const struct scenario *s)
+{
+	enum mm_status st = mm_pmm_online(ex_pmm, BASE, mm_pfn_to_pa(s->frames), NULL);
+
+	world_must(st == MM_OK || st == MM_E_NOENT, "online");
 }
 
 /* Nothing is isolated any more. */
@@ -207,6 +276,12 @@ static void run(const struct op *op, struct record *r)
 	case OP_ISOLATE:
 	case OP_UNISOLATE:
 		isolate(op, r);
+		break;
+	case OP_UNPLUG:
+		unplug(op, r);
+		break;
+	case OP_CLAIM:
+		claim(op, r);
 		break;
 	default:
 		abort();
@@ -312,8 +387,10 @@ static void finish(const struct scenario *s)
 		if (slot->live)
 			world_must(give(slot) == MM_OK, "free of what is left");
 	}
-	if (s->flags & SCN_CLASSES)
+	if (s->flags & SCN_CLASSES) {
 		all_unisolated(s->frames);
+		all_plugged(s);
+	}
 	for (unsigned i = 0; i < neaten; i++)
 		world_must(mm_page_free(ex_pmm, mm_pfn_to_pa(eaten[i]), 0) == MM_OK,
 			   "free of the rest");
