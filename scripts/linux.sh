@@ -183,7 +183,7 @@ as_json() {
 symbols() {
   local base at name
   base=$(sed -n "s/^# text of level $1 at //p" "$dir/log-profile")
-  objdump -t "$dir/l$1/mmlib.ko" | awk '$3 == "F" && $4 == ".text" { print $1, $NF }' |
+  objdump -t "$dir/l$1/mmlib.ko" | awk '$3 == "F" && $4 == ".text" { sub(/\.v[0-9].*/, "", $NF); print $1, $NF }' |
     while read -r at name; do
       printf '%016x symbol %s\n' $((base + 0x$at)) "$name"
     done

@@ -101,7 +101,11 @@ measure() {
   done
   if [ $# -gt 0 ]; then
     shift
-    for f; do roots+=("--require-defined=$f"); done
+    # The linker knows some of them by longer names (mmlib/version.h).
+    mapfile -t roots < <("${cc%gcc}nm" "${objects[@]}" | awk -v want="$*" '
+      BEGIN { n = split(want, f, " "); for (i = 1; i <= n; i++) wanted[f[i]] = 1 }
+      $2 == "T" { name = $3; sub(/\.v[0-9].*/, "", name); if (name in wanted) { print "--require-defined=" $3; n-- } }
+      END { exit n != 0 }')
     "${cc%gcc}ld" -r --gc-sections "${roots[@]}" -o build/size/linked "${objects[@]}"
     objects=(build/size/linked)
   fi

@@ -90,6 +90,9 @@ if step matrix; then
   check_fails "control: what breaks the rules is noticed in each row" "^all noticed in [0-9]+ rows" tools/check_matrix.sh --plant
   check "each layer links with those below it only" tools/check_layers.sh
   check_fails "control: a layer that lacks another is noticed" "needs more" tools/check_layers.sh --plant
+  check "objects of different configurations do not link, and the linker says why" tools/check_config.sh
+  check_fails "control: an option that the linker does not see is noticed" "links with a library that has another" \
+    tools/check_config.sh --plant
   check "sizes: within their limits" scripts/size.sh --check
   echo "size.armv7m.tiny.text 600 bytes" >build/limits
   check_fails "control: what is too large is noticed" "TOO LARGE" scripts/size.sh --check build/limits

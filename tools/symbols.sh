@@ -24,7 +24,8 @@ cat <<'END'
 
 What each layer (`src/layers`) exports, and what it needs from outside when it is linked with the layers
 it needs. No layer has writable data. Other architectures need the same, but for helpers of the ARM
-ABI (`__aeabi_mem*`; ARMv6-M also has no shifts and multiplications of 64 bits).
+ABI (`__aeabi_mem*`; ARMv6-M also has no shifts and multiplications of 64 bits). The linker sees the
+configuration behind the names of functions that are `MM_TAGGED` (`mmlib/version.h`).
 
 | layer | needs from the kernel | exports |
 |---|---|---|
@@ -34,7 +35,7 @@ for layer in $(layers '' layers); do
   mapfile -t all < <(layers "$layer" files | objects)
   needs=$(nm -P -g "${all[@]}" | awk '$2 == "U" { need[$1] } $2 ~ /^[A-TV-Z]$/ { have[$1] }
     END { for (s in need) if (!(s in have)) print "`" s "`" }' | sort | tr '\n' ' ')
-  exports=$(nm -P -g "${own[@]}" | awk '$2 ~ /^[A-TV-Z]$/ { print $1 }' | sort |
+  exports=$(nm -P -g "${own[@]}" | awk '$2 ~ /^[A-TV-Z]$/ { sub(/\.v[0-9].*/, "", $1); print $1 }' | sort |
     comm -12 - <(echo "$public") | sed 's/.*/`&`/' | tr '\n' ' ')
   echo "| $layer | ${needs:-nothing} | $exports |"
 done

@@ -27,7 +27,8 @@ MM_BEGIN_DECLS
  *  @retval MM_E_INVAL NULL, or no RSDP: its signature or its sum is wrong
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(tables)\, and the bytes of those that are summed up} */
 MM_NODISCARD enum mm_status mm_acpi_find(mm_phys_reader read, void *ctx, mm_paddr_t rsdp,
-					 const char *signature, mm_paddr_t *pa, size_t *bytes);
+					 const char *signature, mm_paddr_t *pa, size_t *bytes)
+					 MM_TAGGED(mm_acpi_find);
 
 /** What mm_numa_add_srat() found. */
 struct mm_srat_info {
@@ -75,7 +76,7 @@ struct mm_srat_info {
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(bytes) and O(entries * (nodes +
  * ranges + CPUs))} */
 MM_NODISCARD enum mm_status mm_numa_add_srat(struct mm_numa *numa, const void *table, size_t bytes,
-					     struct mm_srat_info *info);
+					     struct mm_srat_info *info) MM_TAGGED(mm_numa_add_srat);
 
 /** Feed a System Locality Information Table: how far nodes are apart, in each direction. The SRAT comes
  *  first, for this table names nobody. Rows and columns of domains that are no nodes are passed over;

@@ -54,7 +54,7 @@ size_t mm_buddy_size(mm_pfn_t base, mm_pfn_t frames);
  *  @retval MM_E_NOSPC @p bytes is less than mm_buddy_size()
  *  @mm_ctx{boot\, no-sleep; locks: none\, nobody else uses @p b; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_buddy_init(struct mm_buddy *b, mm_pfn_t base, mm_pfn_t frames,
-					  void *meta, size_t bytes);
+					  void *meta, size_t bytes) MM_TAGGED(mm_buddy_init);
 
 /** Highest order that this buddy could ever hold.
  *  @param b buddy @return order; blocks of it fit only if the range is long and aligned enough
@@ -70,7 +70,8 @@ unsigned mm_buddy_max_order(const struct mm_buddy *b);
  *  @retval MM_E_INVAL NULL, or an order above mm_buddy_max_order()
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, lock-free; cost: O(levels * rows) and
  *  the words whose free frames are too scattered} */
-MM_NODISCARD enum mm_status mm_buddy_alloc(struct mm_buddy *b, unsigned order, mm_pfn_t *out);
+MM_NODISCARD enum mm_status mm_buddy_alloc(struct mm_buddy *b, unsigned order, mm_pfn_t *out)
+	MM_TAGGED(mm_buddy_alloc);
 
 /** Allocate one particular block.
  *  @param b buddy @param pfn first frame, a multiple of 2^order @param order log2 of the frames
@@ -103,7 +104,8 @@ struct mm_buddy_limits {
  *  each free run below it that holds half as many frames\, and O(levels) and a word in W * W
  *  frames to take it} */
 MM_NODISCARD enum mm_status mm_buddy_alloc_run(struct mm_buddy *b, mm_pfn_t count,
-					       const struct mm_buddy_limits *where, mm_pfn_t *out);
+					       const struct mm_buddy_limits *where, mm_pfn_t *out)
+					       MM_TAGGED(mm_buddy_alloc_run);
 
 /** Allocate particular frames, any number of them.
  *  @param b buddy @param first first frame @param count how many, not 0
@@ -124,7 +126,8 @@ MM_NODISCARD enum mm_status mm_buddy_alloc_range(struct mm_buddy *b, mm_pfn_t fi
  *  @retval MM_E_ALIGN @p pfn is not a multiple of 2^order
  *  @retval MM_E_INVAL NULL, or a bad order @retval MM_E_FOREIGN not inside the range
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, lock-free; cost: O(levels * rows)} */
-MM_NODISCARD enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order);
+MM_NODISCARD enum mm_status mm_buddy_free(struct mm_buddy *b, mm_pfn_t pfn, unsigned order)
+	MM_TAGGED(mm_buddy_free);
 
 /** Free any number of frames, as the largest aligned blocks they consist of.
  *  @param b buddy @param first first frame @param count how many; 0 does nothing
@@ -160,6 +163,6 @@ mm_pfn_t mm_buddy_count_free(const struct mm_buddy *b);
  *  @param b buddy nobody else is using @retval MM_OK whole @retval MM_E_CORRUPT damaged
  *  @retval MM_E_INVAL NULL
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(frames / W)} */
-MM_NODISCARD enum mm_status mm_buddy_verify(const struct mm_buddy *b);
+MM_NODISCARD enum mm_status mm_buddy_verify(const struct mm_buddy *b) MM_TAGGED(mm_buddy_verify);
 MM_END_DECLS
 #endif

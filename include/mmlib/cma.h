@@ -47,7 +47,8 @@ struct mm_cma_stats {
  *  caller serialises calls for one manager; cost: O(CPUs + frames) for each block that moves} */
 MM_NODISCARD enum mm_status mm_cma_create(struct mm_cma *cma, struct mm_pmm *pmm, const char *name,
 					  mm_paddr_t base, mm_paddr_t length,
-					  const struct mm_mover *mover, mm_paddr_t *pinned);
+					  const struct mm_mover *mover, mm_paddr_t *pinned)
+					  MM_TAGGED(mm_cma_create);
 
 /** Claim contiguous frames of an area: the lowest that are free, else the lowest whose blocks can be
  *  moved.

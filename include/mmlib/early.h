@@ -24,7 +24,7 @@ struct mm_early {
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or low > high
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_early_init(struct mm_early *ea, struct mm_memmap *map, mm_paddr_t low,
-					  mm_paddr_t high);
+					  mm_paddr_t high) MM_TAGGED(mm_early_init);
 
 /** Take @p size bytes, in whole frames, from the top of the highest place where they fit.
  *  Requests of one type and owner that follow each other lie side by side and share one map entry.

@@ -84,7 +84,7 @@ struct mm_fdt_info {
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(bytes + n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_fdt(struct mm_memmap *map, const void *blob, size_t bytes,
 					      mm_paddr_t blob_pa, struct mm_fdt_info *info,
-					      struct mm_numa *numa);
+					      struct mm_numa *numa) MM_TAGGED(mm_memmap_add_fdt);
 
 /** Find a device by what it is compatible to, and its first `reg`: the console of a virtual
  *  machine, say. Nodes that are not enabled, more than 7 levels deep, or behind a bus that has no

@@ -19,14 +19,14 @@ MM_BEGIN_DECLS
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
 MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags,
-					  void **out);
+					  void **out) MM_TAGGED(mm_kmalloc_st);
 
 /** Allocate memory.
  *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
  *  @return the memory, or NULL for any error of mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags);
+MM_NODISCARD void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags) MM_TAGGED(mm_kmalloc);
 
 /** Allocate an array of @p n elements of @p size bytes.
  *  @param heap heap @param n elements @param size bytes of one
@@ -85,7 +85,7 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
  *  Racing frees and MM_CHECKS 0: as mm_cache_free().
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p);
+MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);
 
 /** Bytes that may be used at @p p: the size asked for, rounded up to its class or to pages.
  *  @param heap heap @param p memory of mm_kmalloc() @return bytes; 0 if it is not allocated memory

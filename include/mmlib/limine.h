@@ -64,6 +64,7 @@ struct mm_limine {
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_limine(struct mm_memmap *map, mm_virt_reader read,
 						 void *ctx, const struct mm_limine *limine,
-						 struct mm_boot_info *info);
+						 struct mm_boot_info *info)
+						 MM_TAGGED(mm_memmap_add_limine);
 MM_END_DECLS
 #endif

@@ -66,7 +66,7 @@ struct mm_memmap {
  *  @retval MM_OK done @retval MM_E_INVAL NULL map, or NULL entries with a capacity
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_memmap_init(struct mm_memmap *map, struct mm_mem *entries,
-					   uint32_t capacity);
+					   uint32_t capacity) MM_TAGGED(mm_memmap_init);
 
 /** Add one range as firmware describes it.
  *  Takes whatever comes: length 0 is dropped and counted; a usable range that passes the end of the
@@ -82,7 +82,8 @@ MM_NODISCARD enum mm_status mm_memmap_init(struct mm_memmap *map, struct mm_mem 
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(entries) for each piece that
  *  entries of its own or a higher type leave of it} */
 MM_NODISCARD enum mm_status mm_memmap_add(struct mm_memmap *map, uint64_t base, uint64_t length,
-					  enum mm_mem_type type, const char *owner);
+					  enum mm_mem_type type, const char *owner)
+					  MM_TAGGED(mm_memmap_add);
 
 /** Take a range of usable memory for a purpose: all of it must be usable now.
  *  Where mm_memmap_add() settles what firmware says, this is a programmer's claim and is exact. The
@@ -103,7 +104,8 @@ MM_NODISCARD enum mm_status mm_memmap_take(struct mm_memmap *map, mm_paddr_t bas
  *  @param map map @param[in,out] it position @param[out] out the entry, written only on true
  *  @return whether there was one; false for NULL
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1) amortised} */
-bool mm_memmap_next(const struct mm_memmap *map, uint32_t *it, struct mm_mem *out);
+bool mm_memmap_next(const struct mm_memmap *map, uint32_t *it, struct mm_mem *out)
+	MM_TAGGED(mm_memmap_next);
 
 /** Bytes of one type, rounded as mm_memmap_next() does.
  *  @param map map @param type type @return bytes in whole frames; #MM_PADDR_MAX
@@ -131,7 +133,7 @@ const char *mm_mem_type_name(enum mm_mem_type type);
  *  @retval MM_E_2BIG the map is full @retval MM_E_INVAL NULL map, NULL table with bytes, stride < 20
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_e820(struct mm_memmap *map, const void *table, size_t bytes,
-					       size_t stride);
+					       size_t stride) MM_TAGGED(mm_memmap_add_e820);
 
 /** What a loader says beside the memory map. */
 struct mm_boot_info {
@@ -166,6 +168,7 @@ typedef const void *(*mm_phys_reader)(void *ctx, mm_paddr_t pa, size_t bytes);
  *          line does not end within 4,096 bytes
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_pvh(struct mm_memmap *map, mm_phys_reader read, void *ctx,
-					      mm_paddr_t start_info, struct mm_boot_info *info);
+					      mm_paddr_t start_info, struct mm_boot_info *info)
+					      MM_TAGGED(mm_memmap_add_pvh);
 MM_END_DECLS
 #endif

@@ -79,7 +79,7 @@ struct mm_bad_frame {
  *  @retval MM_E_NOTSUP mmlib was built with MM_MOBILITY 0
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps all others away; cost: O(frames)} */
-MM_NODISCARD enum mm_status mm_mobility_init(struct mm_pmm *pmm);
+MM_NODISCARD enum mm_status mm_mobility_init(struct mm_pmm *pmm) MM_TAGGED(mm_mobility_init);
 
 /** Make wholly free pageblocks unmovable, so that neighbours of different classes are one large block
  *  again. What CPUs have at hand is in the way (mm_pmm_drain()). An allocation that needs it does both
@@ -104,7 +104,8 @@ MM_NODISCARD enum mm_status mm_mobility_block(const struct mm_pmm *pmm, mm_paddr
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_mobility_stats(const struct mm_pmm *pmm,
 					      enum mm_mobility_class mobility,
-					      struct mm_mobility_stats *out);
+					      struct mm_mobility_stats *out)
+					      MM_TAGGED(mm_mobility_stats);
 
 /** Isolate pageblocks: free frames in them are withheld, and each that is freed later. They count as
  *  reserved from then on. All or nothing. While anything is isolated, CPUs look at the class of each
@@ -172,6 +173,7 @@ MM_NODISCARD enum mm_status mm_pmm_online(struct mm_pmm *pmm, mm_paddr_t base, m
  *  @mm_ctx{may-sleep if the mover does\, not with IRQs off if the port has run_on; locks: none;
  *  cost: O(CPUs + frames of a pageblock)} */
 MM_NODISCARD enum mm_status mm_pmm_bad_frame(struct mm_pmm *pmm, mm_paddr_t pa,
-					     const struct mm_mover *mover, struct mm_bad_frame *note);
+					     const struct mm_mover *mover, struct mm_bad_frame *note)
+					     MM_TAGGED(mm_pmm_bad_frame);
 MM_END_DECLS
 #endif

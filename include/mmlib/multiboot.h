@@ -48,7 +48,8 @@ MM_BEGIN_DECLS
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_multiboot(struct mm_memmap *map, mm_phys_reader read,
 						    void *ctx, mm_paddr_t info_pa,
-						    struct mm_boot_info *info);
+						    struct mm_boot_info *info)
+						    MM_TAGGED(mm_memmap_add_multiboot);
 
 /** What a Multiboot 2 loader says of UEFI. The map lies inside the information structure: it goes when
  *  #MM_MEM_LOADER memory does. */
@@ -87,6 +88,7 @@ struct mm_multiboot_efi {
 MM_NODISCARD enum mm_status mm_memmap_add_multiboot2(struct mm_memmap *map, mm_phys_reader read,
 						     void *ctx, mm_paddr_t info_pa,
 						     struct mm_boot_info *info,
-						     struct mm_multiboot_efi *efi);
+						     struct mm_multiboot_efi *efi)
+						     MM_TAGGED(mm_memmap_add_multiboot2);
 MM_END_DECLS
 #endif

@@ -49,7 +49,7 @@ struct mm_notes {
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps mm_pmm_add_range() away; cost: O(frames)} */
 MM_NODISCARD enum mm_status mm_notes_init(struct mm_notes *n, struct mm_pmm *pmm, uint32_t tables,
-					  unsigned ntags);
+					  unsigned ntags) MM_TAGGED(mm_notes_init);
 
 /** Give the tables back. Blocks stay as they are, without notes. @param n notes, all-zero afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up

@@ -57,7 +57,8 @@ struct mm_numa {
  *  @retval MM_E_OVERFLOW nodes times nodes does not fit size_t
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(nodes * nodes)} */
 MM_NODISCARD enum mm_status mm_numa_init(struct mm_numa *numa, struct mm_numa_range *ranges,
-					 uint32_t capacity, uint8_t *distances, uint32_t nodes);
+					 uint32_t capacity, uint8_t *distances, uint32_t nodes)
+					 MM_TAGGED(mm_numa_init);
 
 /** Give room for the domains of nodes, so that nodes are numbered without gaps. To be called before
  *  anything is named. Only tables name nodes then: the functions below take those that have a domain.

@@ -281,7 +281,8 @@ struct mm_frame_run {
  *  On an error neither @p pmm nor @p map has changed.
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(frames) to clear metadata} */
 MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port,
-					struct mm_memmap *map, const struct mm_pmm_cfg *cfg);
+					struct mm_memmap *map, const struct mm_pmm_cfg *cfg)
+					MM_TAGGED(mm_pmm_init);
 
 /** Add RAM that the manager does not have yet. Its metadata is placed in its own first frames.
  *  Parts in different zones become different ranges.
@@ -360,7 +361,7 @@ MM_NODISCARD enum mm_status mm_pmm_release_range(struct mm_pmm *pmm, mm_paddr_t 
  *  ranges) with a frame at hand\, else O(ranges)\, O(CPUs) before a failure\, and
  *  the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc(struct mm_pmm *pmm, unsigned order, uint32_t flags,
-					  mm_paddr_t *out);
+					  mm_paddr_t *out) MM_TAGGED(mm_page_alloc);
 
 /** Allocate one particular block, be it held back from others (`min`, `keep`) or not.
  *  @param pmm manager @param pa first byte, a multiple of the block's size
@@ -389,7 +390,8 @@ MM_NODISCARD enum mm_status mm_page_alloc_at(struct mm_pmm *pmm, mm_paddr_t pa, 
  *  Of two CPUs that free one block at the same time, both may be told #MM_OK unless MM_CHECKS is 2
  *  or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free; cost: O(log ranges)} */
-MM_NODISCARD enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
+MM_NODISCARD enum mm_status mm_page_free(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order)
+	MM_TAGGED(mm_page_free);
 
 /** Free a page that was allocated with #MM_ALLOC_TABLE.
  *  @param pmm manager @param pa as allocated
@@ -405,7 +407,8 @@ MM_NODISCARD enum mm_status mm_page_free_table(struct mm_pmm *pmm, mm_paddr_t pa
  *  @retval MM_OK done, or already so @retval MM_E_INVAL NULL, or no such CPU
  *  @retval MM_E_STATE before mm_pmm_init()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu);
+MM_NODISCARD enum mm_status mm_pmm_cpu_online(struct mm_pmm *pmm, uint32_t cpu)
+	MM_TAGGED(mm_pmm_cpu_online);
 
 /** Take back what a CPU has at hand, and keep it from taking more.
  *  @param pmm manager @param cpu a CPU that is stopped, or the calling one
@@ -469,7 +472,7 @@ char mm_frame_letter(enum mm_frame_class state);
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such zone @retval MM_E_STATE before init
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones + CPUs)} */
 MM_NODISCARD enum mm_status mm_pmm_stats(const struct mm_pmm *pmm, int zone,
-					 struct mm_pmm_stats *out);
+					 struct mm_pmm_stats *out) MM_TAGGED(mm_pmm_stats);
 
 /** Free blocks of each order in a zone, as the buddies record them.
  *  @param pmm manager @param zone index @param[out] blocks count for each order
@@ -496,7 +499,8 @@ MM_NODISCARD enum mm_status mm_pmm_free_blocks(const struct mm_pmm *pmm, unsigne
  *  @param ctx first argument of @p line; with NULL the port's
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, others may change what was told;
  *  cost: O(frames)} */
-void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *text), void *ctx);
+void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *text), void *ctx)
+	MM_TAGGED(mm_pmm_dump);
 
 /** Check all invariants: buddies whole, bytes and bitmaps agree, counters right, ranges sorted.
  *  @param pmm manager that nobody else is using

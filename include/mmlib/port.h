@@ -86,7 +86,7 @@ struct mm_port {
  *  @retval MM_E_PORT    NULL, another version or size, a required callback is missing, or only half
  *                       of a pair is given
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_port_check(const struct mm_port *port);
+MM_NODISCARD enum mm_status mm_port_check(const struct mm_port *port) MM_TAGGED(mm_port_check);
 
 /** @name Hot hooks
  * What fast paths use instead of the callbacks. A kernel that compiles mmlib itself may supply

@@ -168,7 +168,8 @@ struct mm_pt_cur {
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
-				       const struct mm_pt_env *env, const struct mm_pt_cfg *cfg);
+				       const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
+				       MM_TAGGED(mm_pt_init);
 
 /** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched.
  *  @param pt tree; all-zero afterwards
@@ -182,7 +183,7 @@ MM_NODISCARD enum mm_status mm_pt_destroy(struct mm_pt *pt);
  *  @param pt the tree it was used with @param g gather
  *  @mm_ctx{boot\, no-sleep; locks: none\, calls env->flush and env->free_table; cost: the flush
  *  and O(tables)} */
-void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g);
+void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g) MM_TAGGED(mm_pt_sync);
 
 /** Check the tree: every entry well formed, no empty table below the root.
  *  @param pt tree @param[out] tables how many table pages it has, or NULL

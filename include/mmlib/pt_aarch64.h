@@ -20,12 +20,12 @@ MM_BEGIN_DECLS
 /** The low half of the address space, for mm_pt_init().
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_aarch64_port(void);
+const struct mm_pt_port *mm_pt_aarch64_port(void) MM_TAGGED(mm_pt_aarch64_port);
 
 /** The high half of the address space, for mm_pt_init().
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_aarch64_high_port(void);
+const struct mm_pt_port *mm_pt_aarch64_high_port(void) MM_TAGGED(mm_pt_aarch64_high_port);
 
 MM_PT_DECLARE(mm_pt_aarch64);
 MM_PT_DECLARE(mm_pt_aarch64_high);

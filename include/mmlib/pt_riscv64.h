@@ -16,12 +16,12 @@ MM_BEGIN_DECLS
 /** Three levels, 39-bit addresses, for mm_pt_init(). satp.MODE is 8.
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_sv39_port(void);
+const struct mm_pt_port *mm_pt_sv39_port(void) MM_TAGGED(mm_pt_sv39_port);
 
 /** Four levels, 48-bit addresses, for mm_pt_init(). satp.MODE is 9.
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_sv48_port(void);
+const struct mm_pt_port *mm_pt_sv48_port(void) MM_TAGGED(mm_pt_sv48_port);
 
 MM_PT_DECLARE(mm_pt_sv39);
 MM_PT_DECLARE(mm_pt_sv48);

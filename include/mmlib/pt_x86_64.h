@@ -23,7 +23,7 @@ MM_BEGIN_DECLS
  *  left of the physical bits into `cfg.pa_bits`.
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_x86_64_port(void);
+const struct mm_pt_port *mm_pt_x86_64_port(void) MM_TAGGED(mm_pt_x86_64_port);
 
 MM_PT_DECLARE(mm_pt_x86_64);
 

@@ -39,7 +39,7 @@ struct mm_page_limits {
 MM_NODISCARD enum mm_status mm_page_alloc_contig(struct mm_pmm *pmm, mm_pfn_t frames,
 						 uint32_t flags,
 						 const struct mm_page_limits *where,
-						 mm_paddr_t *out);
+						 mm_paddr_t *out) MM_TAGGED(mm_page_alloc_contig);
 
 /** Allocate particular frames, any number of them.
  *  @param pmm manager @param pa first byte, a multiple of the frame size @param frames how many
@@ -87,7 +87,8 @@ MM_NODISCARD enum mm_status mm_page_free_range(struct mm_pmm *pmm, mm_paddr_t pa
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: none\, lock-free; cost: O(n + ranges)\,
  *  O(CPUs) before there are too few\, and the frames if they are to be zeroed} */
 MM_NODISCARD enum mm_status mm_page_alloc_bulk(struct mm_pmm *pmm, unsigned order, uint32_t flags,
-					       mm_paddr_t *out, size_t n, size_t *got);
+					       mm_paddr_t *out, size_t n, size_t *got)
+					       MM_TAGGED(mm_page_alloc_bulk);
 
 /** Free many blocks of an order at once: all of them or none. Neighbours in the array whose bits share a
  *  word go back together.

@@ -54,7 +54,8 @@ struct mm_region_stats {
  *  @retval MM_E_NOSPC too small to hold the heap's books and one block
  *  @retval MM_E_RANGE more than 2^30 * #MM_REGION_ALIGN bytes
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(bytes) / 128 or less} */
-MM_NODISCARD enum mm_status mm_region_add(struct mm_region_heap *heap, void *memory, size_t bytes);
+MM_NODISCARD enum mm_status mm_region_add(struct mm_region_heap *heap, void *memory, size_t bytes)
+	MM_TAGGED(mm_region_add);
 
 /** Take memory back from a heap: nothing of it is in use.
  *  @param heap heap @param memory as it was given to mm_region_add()
@@ -75,7 +76,7 @@ MM_NODISCARD enum mm_status mm_region_remove(struct mm_region_heap *heap, void *
  *  @retval MM_E_STATE the heap has no region @retval MM_E_NOMEM no block that large is found
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(1)\, for each region} */
 MM_NODISCARD enum mm_status mm_region_alloc_st(struct mm_region_heap *heap, size_t align,
-					       size_t size, void **out);
+					       size_t size, void **out) MM_TAGGED(mm_region_alloc_st);
 
 /** Allocate a block.
  *  @param heap heap @param size bytes @return the block, aligned to #MM_REGION_ALIGN and not zeroed, or
@@ -97,7 +98,8 @@ MM_NODISCARD static inline void *mm_region_alloc(struct mm_region_heap *heap, si
  *  With MM_CHECKS 0 all but NULL is believed.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(1)\, a comparison for each
  *  region; to tell MM_E_ALIGN from MM_E_DOUBLE_FREE: O(region)} */
-MM_NODISCARD enum mm_status mm_region_free(struct mm_region_heap *heap, void *p);
+MM_NODISCARD enum mm_status mm_region_free(struct mm_region_heap *heap, void *p)
+	MM_TAGGED(mm_region_free);
 
 /** Change the size of a block: where it is, if it shrinks or what follows it is free and enough; else it
  *  moves.
@@ -136,6 +138,7 @@ bool mm_region_next(const struct mm_region_heap *heap, void **it, size_t *bytes,
 /** Check all invariants: sizes, bitmaps, lists, counts.
  *  @param heap heap @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(memory)} */
-MM_NODISCARD enum mm_status mm_region_verify(const struct mm_region_heap *heap);
+MM_NODISCARD enum mm_status mm_region_verify(const struct mm_region_heap *heap)
+	MM_TAGGED(mm_region_verify);
 MM_END_DECLS
 #endif

@@ -52,7 +52,7 @@ struct mm_selftest {
  *  cannot be used at all, or `ncpus` is 0, or more than 1 without MM_ATOMICS
  *  @mm_ctx{thread\, IRQs on\, may wait for the CPUs that join; locks: one of its own; cost:
  *  milliseconds} */
-uint32_t mm_port_selftest(struct mm_selftest *t);
+uint32_t mm_port_selftest(struct mm_selftest *t) MM_TAGGED(mm_port_selftest);
 
 /** Take part in a self-test that another CPU runs; returns when that ends.
  *  @param t the same as given there

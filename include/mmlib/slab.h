@@ -110,7 +110,8 @@ struct mm_heap {
  *  @retval MM_E_NOTSUP frames of this size are too small for it
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs *
  *  caches)} */
-MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus);
+MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
+	MM_TAGGED(mm_heap_init);
 
 /** Give everything back to the page layer. Caches are destroyed.
  *  @param heap heap that nobody else is using, nor another heap on the same #mm_pmm; all-zero
@@ -176,7 +177,7 @@ MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
  *  @retval MM_E_NOTSUP frames of this size are too small for it
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(caches)} */
 MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *cfg,
-					    struct mm_cache **out);
+					    struct mm_cache **out) MM_TAGGED(mm_cache_create);
 
 /** Unmake a cache and give its memory back.
  *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink()
@@ -197,14 +198,15 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
  *  @retval MM_E_NOMEM, MM_E_AGAIN no page for a new slab: as mm_page_alloc()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out);
+MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
+	MM_TAGGED(mm_cache_alloc_st);
 
 /** Allocate an object.
  *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
  *  @return the object, or NULL for any error of mm_cache_alloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
-MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags);
+MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags) MM_TAGGED(mm_cache_alloc);
 
 /** Free an object.
  *  @param cache the cache it came from @param p the object; NULL does nothing
@@ -215,7 +217,7 @@ MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags);
  *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time,
  *  both may be told #MM_OK unless MM_CHECKS is 2 or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_cache_free(struct mm_cache *cache, void *p);
+MM_NODISCARD enum mm_status mm_cache_free(struct mm_cache *cache, void *p) MM_TAGGED(mm_cache_free);
 
 /** Counts of a cache.
  *  @param cache cache @param[out] out counts

@@ -60,7 +60,8 @@ struct mm_tiny_stats {
  *  @retval MM_E_INVAL NULL, size 0, or an alignment or a page that is no such power of two
  *  @retval MM_E_NOSPC no object fits into a page
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_tiny_init(struct mm_tiny *t, const struct mm_tiny_cfg *cfg);
+MM_NODISCARD enum mm_status mm_tiny_init(struct mm_tiny *t, const struct mm_tiny_cfg *cfg)
+	MM_TAGGED(mm_tiny_init);
 
 /** Give a cache memory: the whole pages in it. They belong to the cache from now on, and it gives them to
  *  `put`, if there is one, as any other page. Bytes before and behind whole pages are not touched.
@@ -78,7 +79,7 @@ MM_NODISCARD enum mm_status mm_tiny_add(struct mm_tiny *t, void *memory, size_t 
  *  @retval MM_E_PORT `get` returned a page that is not aligned to its size: it was given back
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(objects of a page / 32)\,
  *  or a page from `get`} */
-MM_NODISCARD enum mm_status mm_tiny_alloc_st(struct mm_tiny *t, void **out);
+MM_NODISCARD enum mm_status mm_tiny_alloc_st(struct mm_tiny *t, void **out) MM_TAGGED(mm_tiny_alloc_st);
 
 /** Allocate an object.
  *  @param t cache @return the object, or NULL for any error of mm_tiny_alloc_st()
@@ -98,7 +99,7 @@ MM_NODISCARD static inline void *mm_tiny_alloc(struct mm_tiny *t)
  *  @retval MM_E_ALIGN in such a page, but not the start of an object @retval MM_E_DOUBLE_FREE it is free
  *  With MM_CHECKS 0 all but NULL is believed.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
-MM_NODISCARD enum mm_status mm_tiny_free(struct mm_tiny *t, void *p);
+MM_NODISCARD enum mm_status mm_tiny_free(struct mm_tiny *t, void *p) MM_TAGGED(mm_tiny_free);
 
 /** Give all pages without allocated objects back.
  *  @param t cache @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up

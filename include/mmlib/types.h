@@ -3,8 +3,8 @@
  *  @brief Addresses, frame numbers and the conversions between them. */
 #ifndef MMLIB_TYPES_H
 #define MMLIB_TYPES_H
-#include <mmlib/config.h>
 #include <mmlib/status.h>
+#include <mmlib/version.h>
 
 #ifdef __cplusplus
 #define MM_BEGIN_DECLS extern "C" {

@@ -111,6 +111,6 @@ bool mm_uefi_next(const void *table, size_t bytes, size_t stride, size_t *at,
  * @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(n * entries)} */
 MM_NODISCARD enum mm_status mm_memmap_add_uefi(struct mm_memmap *map, const void *table,
 					       size_t bytes, size_t stride, uint32_t version,
-					       struct mm_uefi_info *info);
+					       struct mm_uefi_info *info) MM_TAGGED(mm_memmap_add_uefi);
 MM_END_DECLS
 #endif

@@ -56,7 +56,7 @@ static inline uint64_t fdt_be64(const uint8_t *p)
 
 /* Check a blob of which `bytes` can be read. MM_E_FAULT: it is longer. MM_E_INVAL: it is none.
  * MM_E_NOTSUP: of a version nobody here knows. MM_E_CORRUPT: broken. */
-enum mm_status mm_fdt_open(struct fdt_blob *blob, const void *at, size_t bytes);
+enum mm_status mm_fdt_open(struct fdt_blob *blob, const void *at, size_t bytes) MM_TAGGED(mm_fdt_open);
 
 /* The next node, parents before children. False after the last one. */
 bool mm_fdt_next(const struct fdt_blob *blob, struct fdt_walk *walk, struct fdt_node *node);

@@ -35,7 +35,7 @@ enum mm_status pmm_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 size_t pmm_sides(mm_pfn_t first, mm_pfn_t last);
 /* One more who needs the arrays of side tables, and one less, who has emptied all places. MM_E_NOMEM,
  * MM_E_AGAIN: there is no room, and nothing has changed. */
-enum mm_status pmm_side_get(struct mm_pmm *pmm);
+enum mm_status pmm_side_get(struct mm_pmm *pmm) MM_TAGGED(mm_priv_pmm_side_get);
 void pmm_side_put(struct mm_pmm *pmm);
 /* Are these right? The second asks for pmm too, and for what goes with an address. */
 enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_t flags);

@@ -70,7 +70,7 @@ bool zone_cfg_ok(const struct mm_pmm_cfg *cfg);
 void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg);
 bool zone_bytes(const struct mm_pmm *pmm, size_t *zones, size_t *nearest);
 /* Make them; pmm->zones and pmm->nearest have their memory. */
-void zone_build(struct mm_pmm *pmm);
+void zone_build(struct mm_pmm *pmm) MM_TAGGED(mm_priv_zone_build);
 /* Ranges have changed: put them into the lists of their zones, and find what each CPU keeps frames of.
  */
 void zone_link(struct mm_pmm *pmm);

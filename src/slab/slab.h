@@ -53,7 +53,8 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 }
 
 /* Slab whose pages p lies in, or why there is none. */
-enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out);
+enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out)
+	MM_TAGGED(mm_priv_slab_find);
 /* Make the object at p idle, which is in this slab; where its state is, or why it is none that is used. */
 enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
@@ -77,7 +78,8 @@ static inline struct mm_slot *magazine_none(void)
 }
 
 /* An object, used from now on; NULL: why not. */
-void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why);
+void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
+	MM_TAGGED(mm_priv_magazine_alloc);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
 /* Bring the depot's objects home. */
