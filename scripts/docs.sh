@@ -12,6 +12,7 @@ rm -rf "$out/html"
 mkdir -p "$out/pages"
 tools/contexts.py >"$out/pages/contexts.md"
 tools/symbols.sh >"$out/pages/symbols.md"
+tools/theory.py "$out/pages"
 for f in examples/kernel examples/linux bench; do # Doxygen takes every README.md for the first page
   cp $f/README.md "$out/pages/$(basename $f).md"
 done

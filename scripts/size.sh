@@ -3,6 +3,7 @@
 # Code and data of mmlib in bytes, on each machine as its kernels compile it: one line a figure,
 #   size.<arch>.<configuration>.text VALUE bytes, and .data, which is all that is writable
 #   scripts/size.sh [--table]      --table: for people, a row for each configuration
+#   scripts/size.sh --of ARCH…     of these machines only
 #   scripts/size.sh --check [FILE] nothing but whether the figures named in FILE (default bench/targets)
 #                                  are within its limits
 # What a configuration is, is told below. Installs what is missing (Debian packages), builds in
@@ -15,6 +16,7 @@ table=
 limits=
 case ${1-} in
   --table) table=1 ;;
+  --of) archs=("${@:2}") ;;
   --check) limits=${2-bench/targets}
     mapfile -t archs < <(sed -n 's/^size\.\([^.]*\)\..*/\1/p' "$limits" | sort -u) ;;
   '') ;;
@@ -56,6 +58,7 @@ configurations() {
   echo pmm src/pmm/pmm*.c
   echo slab src/slab/*.c
   echo tiny tiny/tiny
+  echo "tiny_used tiny/tiny = mm_tiny_init mm_tiny_add mm_tiny_alloc_st mm_tiny_free"
   echo region tiny/region tiny/region_look
   echo region_used tiny/region = mm_region_{add,alloc_st,free}
   echo "frames $frames"

@@ -163,6 +163,10 @@ fi
 if step docs; then
   check "spelling and licences" tools/check_text.sh
   check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
+  check "what guides name is there" tools/check_names.sh
+  check_fails "control: a guide that names what is not there is noticed" "there is no mm_nowhere" tools/check_names.sh --plant
+  check "the table of tiers in README is what the compiler gives" tools/tiers.sh --check
+  check_fails "control: sizes that are not so are noticed" "README says .* KiB, it is" tools/tiers.sh --check --plant
   check "documentation: no warning, contexts of all functions, no dead link" tools/check_docs.sh
   check_fails "control: an undocumented function is noticed" "mm_planted are not documented" tools/check_docs.sh --plant function
   check_fails "control: a dead link and a function without a context are noticed" "(mm_planted: no context.*|nowhere.html)" \
