@@ -28,7 +28,8 @@ struct mm_port {
 	 *  of the largest alignment that the kernel asks mm_kmalloc() for.
 	 *  [irq-ok, nmi-ok, no-sleep] */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
-	/** REQUIRED. An invariant of mmlib is broken: stop the machine. Must not return.
+	/** REQUIRED. An invariant of mmlib is broken, or somebody wrote to free memory
+	 *  (#MM_PAGE_POISON): stop the machine. Must not return.
 	 *  [any context, locks may be held] */
 	void (*panic)(void *ctx, const char *file, int line);
 
