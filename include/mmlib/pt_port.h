@@ -83,7 +83,8 @@ struct mm_pt_port {
 	uint32_t (*attr)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** An entry that points to a table. */
 	uint64_t (*table)(const struct mm_pt *pt, mm_paddr_t pa, unsigned level);
-	/** Physical address of the table that @p entry, of kind #MM_PT_TABLE, points to. */
+	/** Physical address of the table that @p entry, of kind #MM_PT_TABLE, points to. What tells that
+	 *  kind may be gone from it: look at the address only. */
 	mm_paddr_t (*below)(const struct mm_pt *pt, uint64_t entry);
 	/** Physical address in an entry, leaf or table. */
 	mm_paddr_t (*pa)(const struct mm_pt *pt, uint64_t entry, unsigned level);

@@ -311,6 +311,18 @@ PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i,
 	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
 }
 
+/* The same attributes for @n leaves. */
+PT_INLINE void pt_repeat(uint32_t *attr, size_t n, uint32_t same)
+{
+	for (; n >= PT_GROUP; n -= PT_GROUP, attr += PT_GROUP) {
+#pragma GCC unroll 8
+		for (size_t j = 0; j < PT_GROUP; j++)
+			attr[j] = same;
+	}
+	while (n-- > 0)
+		*attr++ = same;
+}
+
 /* Slow paths, in pt.c. */
 
 /* Make tables below the empty entry @at around @va, down to @level. All or none. */
