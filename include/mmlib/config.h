@@ -3,8 +3,8 @@
  *  @brief Build configuration: every option with its default, its range and what it costs.
  *
  * Set one option with `-DMM_X=value`, or several with `-DMM_CONFIG_HEADER='"my_config.h"'`. mmlib
- * and all code that includes its headers must be built with the same values (#MM_CHECKS 0 to 2 may differ): what
- * is not does not link, see #MM_TAGGED. */
+ * and all code that includes its headers must be built with the same values (#MM_CHECKS 0 to 2 may
+ * differ): what is not does not link, see #MM_TAGGED. */
 #ifndef MMLIB_CONFIG_H
 #define MMLIB_CONFIG_H
 #include <mmlib/std.h>
