@@ -63,6 +63,13 @@ static inline mm_word_t buddy_bit(mm_pfn_t i)
 #define BUDDY_ROLLED
 #endif
 
+/* Loops of a few rounds, always as many, that gcc leaves rolled at -O2. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define BUDDY_UNROLLED _Pragma("GCC unroll 8")
+#else
+#define BUDDY_UNROLLED
+#endif
+
 /* Where aligned runs of 2^run bits begin. */
 static inline mm_word_t buddy_aligned(unsigned run)
 {
@@ -154,9 +161,15 @@ static inline unsigned buddy_sum_class(const struct mm_buddy_level *lv, mm_pfn_t
 /* Bits of a group that may be of class c or above. */
 static inline mm_word_t buddy_sum_any(const mm_word_t *group, unsigned c)
 {
-	mm_word_t any = mm_atomic_load_acquire(&group[c]);
+	mm_word_t any = mm_atomic_load_acquire(&group[BUDDY_F - 1]);
 
-	while (++c < BUDDY_F)
+	if (c == 0) { /* most look for single units */
+		BUDDY_UNROLLED
+		for (unsigned k = 0; k < BUDDY_F - 1; k++)
+			any |= mm_atomic_load_acquire(&group[k]);
+		return any;
+	}
+	for (; c < BUDDY_F - 1; c++)
 		any |= mm_atomic_load_acquire(&group[c]);
 	return any;
 }

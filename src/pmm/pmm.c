@@ -262,17 +262,29 @@ static enum mm_status pmm_try_zones(struct mm_pmm *pmm, void *what)
 	return pmm_from_zones(pmm, block->want, block->order, block->flags, &block->pfn);
 }
 
+/* The zone that a request takes from first. Z4: an ordinary one need not look. */
+static uint32_t pmm_first_zone(const struct mm_pmm *pmm, uint32_t flags)
+{
+	struct zone_want want;
+
+	if (!(flags & ~(uint32_t)(MM_ALLOC_ATOMIC | MM_ALLOC_ZERO)))
+		return ZONE_HERE;
+	want = zone_want(pmm, flags);
+	return zone_best(pmm, &want);
+}
+
 /* Not at hand: from this CPU's range, then from wherever there is a block. */
 static enum mm_status pmm_take(struct mm_pmm *pmm, unsigned order, uint32_t flags, unsigned byte,
 			       mm_pfn_t *pfn)
 {
-	struct zone_want want = zone_want(pmm, flags);
+	struct zone_want want;
 	struct pmm_block block = { &want, order, flags, 0 };
 	enum mm_status st;
 
 	if (!(flags & MM_ALLOC_RECLAIMABLE && pmm->classes) &&
-	    pmm_cpu_pop(pmm, zone_best(pmm, &want), order, byte, pfn))
+	    pmm_cpu_pop(pmm, pmm_first_zone(pmm, flags), order, byte, pfn))
 		return MM_OK;
+	want = zone_want(pmm, flags);
 	st = pmm_try_zones(pmm, &block);
 	if (st != MM_OK && pmm_hands_serve(pmm, &want))
 		st = pmm_from_hands(pmm, &want, flags, pmm_try_zones, &block);

@@ -308,7 +308,7 @@ bool pmm_cpu_pop(struct mm_pmm *pmm, uint32_t zone, unsigned order, unsigned byt
 	cpu = cpu_enter(pmm, cpu_is_movable(pmm, byte), &saved);
 	if (cpu) {
 		cpu_obey(pmm, cpu);
-		if (cpu->zone == zone) {
+		if (cpu->zone == zone || (zone == ZONE_HERE && cpu->zone != ZONE_NONE)) {
 			if (cpu_count(cpu, order) == 0)
 				cpu_refill(pmm, cpu, order);
 			else

@@ -5,6 +5,7 @@
 #include "pmm.h"
 
 #define ZONE_NONE 0xffffffffu /* no zone */
+#define ZONE_HERE 0xfffffffeu /* the one that the CPU at hand keeps frames of (Z4) */
 /* A build with one zone on one node: all that chooses is left out. */
 #define ZONE_ONE  (MM_ZONES_MAX == 1 && MM_NODES_MAX == 1)
 
