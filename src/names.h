@@ -6,10 +6,15 @@
 #define MM_SRC_NAMES_H
 #define buddy_any_free       mm_priv_buddy_any_free
 #define buddy_claim          mm_priv_buddy_claim
+#define buddy_fill           mm_priv_buddy_fill
+#define buddy_fill_next      mm_priv_buddy_fill_next
+#define buddy_fill_units     mm_priv_buddy_fill_units
 #define buddy_give           mm_priv_buddy_give
 #define buddy_give_bulk      mm_priv_buddy_give_bulk
+#define buddy_init_sections  mm_priv_buddy_init_sections
 #define buddy_insist         mm_priv_buddy_insist
 #define buddy_next_block     mm_priv_buddy_next_block
+#define buddy_prefix         mm_priv_buddy_prefix
 #define buddy_take_bulk      mm_priv_buddy_take_bulk
 #define cache_alloc_slow     mm_priv_cache_alloc_slow
 #define cache_init           mm_priv_cache_init

@@ -30,7 +30,11 @@ static inline uint64_t pmm_state_hash(const struct mm_pmm *pmm)
 	for (uint32_t i = 0; i < pmm->nranges; i++) {
 		const struct mm_range *r = &pmm->ranges[i];
 
-		hash = sim_hash(hash, r->bytes, (size_t)(r->last - r->first + 1));
+		for (mm_pfn_t pfn = r->first; pfn <= r->last; pfn++) {
+			uint8_t byte = (uint8_t)frame_load(r, pfn);
+
+			hash = sim_hash(hash, &byte, 1);
+		}
 		hash = pmm_buddy_hash(hash, &r->buddy);
 		for (unsigned c = 0; pmm_mobility(r) && c < 2; c++)
 			hash = pmm_buddy_hash(hash, &pmm_mobility(r)->of[c]);

@@ -415,7 +415,7 @@ static bool hints_are_sound(const struct mm_buddy_level *lv, size_t words)
 
 static bool summaries_are_sound(const struct model *m)
 {
-	mm_pfn_t first = m->base, last = m->base + (m->frames - 1);
+	mm_pfn_t first = m->base / (2 * W) * (2 * W), last = m->base + (m->frames - 1);
 
 	for (unsigned level = 0; level < m->b.nlevels; level++) {
 		first >>= MODEL_F;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <mmlib/kmalloc.h>
+#include <mmlib/pmm_inline.h>
+#include <mmlib/range.h>
 #include "memmap_reader.h"
 #include "pmm_state.h"
 #include "pmm/pmm.h"
@@ -290,6 +292,205 @@ static void tables_of_heaps_come_with_the_first_and_go_with_the_last(void **stat
 	machine_free(m);
 }
 
+/* Bytes of the window that are real memory: what was written. */
+static size_t touched(const struct machine *m)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	uintptr_t from = 0, to;
+	unsigned long kib;
+	size_t bytes = 0;
+	char line[256];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			continue;
+		if (from >= (uintptr_t)m->host && from < (uintptr_t)m->host + m->bytes &&
+		    sscanf(line, "Private_Dirty: %lu", &kib) == 1)
+			bytes += kib * 1024;
+	}
+	fclose(f);
+	return bytes;
+}
+
+#define NODES 64u
+#define CPUS  1024u
+
+/* 16 TiB: 64 nodes of 256 GiB, with a hole of a TiB behind each; 1,024 CPUs, 16 to a node. */
+static struct machine *large(void)
+{
+	static const struct mm_zone_cfg zones[] = { { .name = "DMA32", .last = 0xffffffff },
+						    { .name = "NORMAL", .last = MM_PADDR_MAX } };
+	static struct mm_numa_range ranges[NODES];
+	static uint8_t distances[NODES * NODES];
+	static struct mm_numa numa;
+	static uint32_t cpu_nodes[CPUS];
+	struct mm_pmm_cfg cfg = { .zones = zones, .nzones = 2, .ncpus = CPUS };
+	struct machine *m = machine_new();
+
+	assert_int_equal(mm_numa_init(&numa, ranges, NODES, distances, NODES), MM_OK);
+	for (uint32_t i = 0; i < NODES; i++) {
+		mm_paddr_t base = GIB + i * 1280 * GIB;
+
+		add(m, base, 256 * GIB);
+		assert_int_equal(mm_numa_add_range(&numa, base, 256 * GIB, i), MM_OK);
+	}
+	for (uint32_t i = 0; i < CPUS; i++)
+		cpu_nodes[i] = i % NODES;
+	cfg.numa = &numa;
+	cfg.cpu_nodes = cpu_nodes;
+	cfg.reach = GIB + (NODES - 1) * 1280 * GIB + 256 * GIB - 1;
+	window(m, cfg.reach, (size_t)5 << 30);
+	assert_int_equal(mm_pmm_init(&m->pmm, &m->port, &m->map, &cfg), MM_OK);
+	return m;
+}
+
+/* What was never used costs nearly nothing: not at boot, not in memory; and then a little each time. */
+static void sixteen_tib_are_there_at_once(void **state)
+{
+	struct machine *m = large();
+	size_t meta = (size_t)mm_memmap_bytes(&m->map, MM_MEM_META), first = touched(m), later;
+	mm_paddr_t pa;
+
+	(void)state;
+	printf("16 TiB, %u nodes, %u CPUs: %.1f MiB of metadata, %.1f MiB written at boot\n", m->pmm.nnodes,
+	       m->pmm.ncpus, (double)meta / (double)MIB, (double)first / (double)MIB);
+	assert_true(first < meta / 64);
+	for (uint32_t node = 0; node < NODES; node++)
+		for (unsigned order = 0; order <= 12; order++) {
+			uint32_t flags = MM_ALLOC_NODE(node) | MM_ALLOC_NODE_EXACT;
+
+			assert_int_equal(mm_page_alloc(&m->pmm, order, flags, &pa), MM_OK);
+			assert_int_equal((pa - GIB) / (1280 * GIB), node);
+			assert_int_equal(mm_page_free(&m->pmm, pa, order), MM_OK);
+			assert_int_equal(mm_page_free(&m->pmm, pa, order), MM_E_DOUBLE_FREE);
+		}
+	later = touched(m);
+	printf("each order on each node once: %.1f KiB more a node\n",
+	       (double)(later - first) / 1024 / NODES);
+	assert_true(later - first < NODES * (size_t)96 * 1024);
+	/* A frame of memory that was never used is free, whatever its byte holds. */
+	pa = GIB + 1280 * GIB + 128 * GIB;
+	assert_int_equal(mm_page_free(&m->pmm, pa, 0), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_page_free(&m->pmm, pa, 9), MM_E_DOUBLE_FREE);
+	assert_int_equal(touched(m), later);
+	/* A piece of a TiB in the background. */
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(mm_pmm_init_more(&m->pmm, 1), MM_OK);
+	printf("64 pieces of 16 MiB in the background: %.1f KiB each\n",
+	       (double)(touched(m) - later) / 1024 / 64);
+	assert_true(touched(m) - later < (size_t)64 * 12 * 1024);
+	machine_free(m);
+}
+
+/* All is filled in the end, one way or the other, and is the same. */
+static void filled_by_use_or_in_the_background_is_the_same(void **state)
+{
+	const mm_paddr_t ram = 512 * MIB;
+	struct machine *m = machine_new();
+	uint64_t before;
+	mm_paddr_t pa;
+
+	(void)state;
+	add(m, GIB, ram);
+	start(m, GIB + ram - 1, 4 << 20, 1, 0);
+	assert_int_equal(mm_pmm_verify(&m->pmm), MM_OK);
+	before = pmm_state_hash(&m->pmm);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, GIB + ram / 2, 3, 0), MM_OK);
+	assert_int_equal(mm_page_alloc_at(&m->pmm, GIB + ram / 2, 3, 0), MM_E_BUSY);
+	assert_int_equal(mm_pmm_verify(&m->pmm), MM_OK);
+	assert_int_equal(mm_page_free(&m->pmm, GIB + ram / 2, 3), MM_OK);
+	assert_true(pmm_state_hash(&m->pmm) == before);
+	assert_int_equal(mm_page_alloc(&m->pmm, 14, 0, &pa), MM_OK); /* several sections */
+	assert_int_equal(mm_page_free(&m->pmm, pa + MM_FRAME_SIZE, 0), MM_E_ALIGN);
+	assert_int_equal(mm_page_free(&m->pmm, pa, 14), MM_OK);
+	assert_true(pmm_state_hash(&m->pmm) == before);
+	assert_int_equal(mm_pmm_init_more(&m->pmm, 3), MM_OK);
+	while (mm_pmm_init_more(&m->pmm, 100) == MM_OK)
+		;
+	assert_true(pmm_state_hash(&m->pmm) == before);
+	assert_int_equal(mm_pmm_verify(&m->pmm), MM_OK);
+	assert_int_equal(mm_pmm_init_more(&m->pmm, 1), MM_E_NOENT);
+	assert_int_equal(mm_pmm_init_more(&m->pmm, 0), MM_E_INVAL);
+	assert_int_equal(mm_pmm_init_more(NULL, 1), MM_E_INVAL);
+	assert_int_equal(mm_pmm_init_more(&(struct mm_pmm){ 0 }, 1), MM_E_STATE);
+	machine_free(m);
+}
+
+/* None of the frames from `first` on is allocated: all calls that read a frame's byte say so. */
+static void nothing_can_be_freed(struct machine *m, struct mm_heap *heap, mm_pfn_t first, unsigned order)
+{
+	const struct mm_range *r = &m->pmm.ranges[0];
+
+	for (mm_pfn_t pfn = first; pfn <= r->last; pfn += 16) {
+		mm_paddr_t pa = mm_pfn_to_pa(pfn), list[2] = { pa, pa + ((mm_paddr_t)MM_FRAME_SIZE << order) };
+
+		assert_int_not_equal(mm_page_free(&m->pmm, pa, order), MM_OK);
+		assert_int_not_equal(mm_page_free_inline(&m->pmm, pa, 0), MM_OK);
+		assert_int_not_equal(mm_page_free_inline(&m->pmm, pa, order), MM_OK);
+		assert_int_not_equal(mm_page_free_table(&m->pmm, pa), MM_OK);
+		assert_int_not_equal(mm_page_free_range(&m->pmm, pa, 3), MM_OK);
+		assert_int_not_equal(mm_page_free_bulk(&m->pmm, order, list, 2), MM_OK);
+		assert_int_not_equal(mm_kfree(heap, far_to_virt(m, pa)), MM_OK);
+	}
+}
+
+/* A machine of four sections or more, of which all memory holds `byte` before mmlib sees it. */
+static struct machine *old(unsigned byte)
+{
+	static const struct mm_zone_cfg all = { .name = "ALL", .last = MM_PADDR_MAX };
+	const mm_paddr_t ram = 64 * MIB;
+	struct mm_pmm_cfg cfg = { .zones = &all, .nzones = 1, .ncpus = 1, .reach = GIB + ram - 1 };
+	struct machine *m = machine_new();
+
+	add(m, GIB, ram);
+	window(m, cfg.reach, (size_t)ram);
+	memset(m->host, (int)byte, m->bytes);
+	assert_int_equal(mm_pmm_init(&m->pmm, &m->port, &m->map, &cfg), MM_OK);
+	return m;
+}
+
+/* Take frames until those at hand are from just below memory that was never used; the last one goes back.
+ * Returns the first frame that was not taken. */
+static mm_pfn_t reach_the_unused(struct machine *m, unsigned order)
+{
+	mm_pfn_t end = 0;
+	mm_paddr_t pa;
+
+	for (unsigned n = 0; n <= 4090; n++) {
+		assert_int_equal(mm_page_alloc(&m->pmm, n < 4090 ? 0 : order, 0, &pa), MM_OK);
+		end = mm_pa_to_pfn(pa) >= end ? mm_pa_to_pfn(pa) + 1 : end;
+	}
+	assert_int_equal(mm_page_free(&m->pmm, pa, order), MM_OK);
+	return (end + 15) & ~(mm_pfn_t)15;
+}
+
+/* Bytes of frames that were never used are not believed, neither where a CPU has blocks at hand nor
+ * elsewhere. */
+static void bytes_of_old_mean_nothing(void **state)
+{
+	static const unsigned bytes[] = { FRAME_FREE,	   FRAME_HEAD,	   FRAME_HEAD + 1, FRAME_HEAD + 9,
+					  FRAME_TABLE,	   FRAME_KEPT,	   FRAME_HELD,	   FRAME_MOVABLE,
+					  FRAME_LARGE + 2, FRAME_SLAB + 1, 0xFF };
+	uint64_t first = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+		unsigned order = frame_is_head(bytes[i]) ? frame_order(bytes[i]) : 0;
+		struct machine *m = old(bytes[i]);
+		struct mm_heap *heap = calloc(1, sizeof(*heap));
+
+		assert_non_null(heap);
+		first = i ? first : pmm_state_hash(&m->pmm);
+		assert_true(pmm_state_hash(&m->pmm) == first);
+		assert_int_equal(mm_heap_init(heap, &m->pmm, 1), MM_OK);
+		nothing_can_be_freed(m, heap, reach_the_unused(m, order), order);
+		assert_int_equal(mm_pmm_verify(&m->pmm), MM_OK);
+		free(heap);
+		machine_free(m);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	data_folder = argc > 1 ? argv[1] : "tests/data";
@@ -297,6 +498,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_gib_costs_less_than_9_13_bits_a_frame),
 		cmocka_unit_test(a_cpu_costs_a_kib),
 		cmocka_unit_test(metadata_follows_the_memory_not_the_span),
+		cmocka_unit_test(sixteen_tib_are_there_at_once),
+		cmocka_unit_test(filled_by_use_or_in_the_background_is_the_same),
+		cmocka_unit_test(bytes_of_old_mean_nothing),
 		cmocka_unit_test(frames_are_found_by_any_address),
 		cmocka_unit_test(tables_of_heaps_come_with_the_first_and_go_with_the_last),
 	};

@@ -16,6 +16,9 @@
 #include <mmlib/types.h>
 MM_BEGIN_DECLS
 
+/** Are words of a large range filled as they are needed? */
+#define MM_BUDDY_SECTIONS (MM_BUDDY_ROWS > 0 && MM_BUDDY_LEVELS > 2)
+
 /** One level of bitmaps. */
 struct mm_buddy_level {
 	mm_word_t *words; /**< @private bit set: this unit of 2^(level * log2 W) frames is free */
@@ -30,6 +33,12 @@ struct mm_buddy_level {
 struct mm_buddy {
 	mm_pfn_t base;     /**< @private first frame */
 	mm_pfn_t frames;   /**< @private how many */
+#if MM_BUDDY_SECTIONS
+	mm_pfn_t origin;   /**< @private frame that words are counted from, a little below base */
+	mm_word_t *filled; /**< @private which sections have words: see src/buddy/section.h; NULL: all */
+	uint8_t *bytes;    /**< @private the owner's, one a frame, filled with zero as its section is */
+	size_t prefix;     /**< @private words of `filled` that are known to be full */
+#endif
 	uint32_t nlevels;  /**< @private levels in use */
 	struct mm_buddy_level level[MM_BUDDY_LEVELS]; /**< @private level 0: single frames */
 #if MM_ATOMICS

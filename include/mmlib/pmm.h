@@ -193,8 +193,8 @@ struct mm_page_cpu {
 	uintptr_t door;  /**< @private see src/local.h; the key is the address of the manager */
 	mm_paddr_t base; /**< @private the range's first byte */
 	uint8_t *bytes;  /**< @private the range's; NULL: there is no range yet */
-	mm_paddr_t near_last; /**< @private offset of the last frame that is kept for use again */
-	mm_paddr_t span;      /**< @private offset of the last frame of the range */
+	mm_paddr_t near_last;  /**< @private offset of the last frame that is kept for use again */
+	mm_paddr_t known_last; /**< @private offset of the last frame whose byte is known to be filled */
 	struct mm_hand hand[MM_HANDS]; /**< @private by order */
 	uint32_t drain;         /**< @private bit 0: another CPU asks for what is here; above it: how many
 	                             isolations look at what comes here */
@@ -279,10 +279,21 @@ struct mm_frame_run {
  *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
  *  @retval MM_E_2BIG the map has no room to note the metadata
  *  On an error neither @p pmm nor @p map has changed.
- *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(frames) to clear metadata} */
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(ranges + entries)\, what is not
+ *  usable\, and a 140th of the metadata: see mm_pmm_init_more()} */
 MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port,
 					struct mm_memmap *map, const struct mm_pmm_cfg *cfg)
 					MM_TAGGED(mm_pmm_init);
+
+/** Do some of what mm_pmm_init() left undone: metadata of memory that is free in pieces of W * W frames (16
+ *  MiB with frames of 4 KiB and 64-bit words) is filled when such a piece is first used, in some hundred
+ *  nanoseconds. An idle loop may do it before. Nothing else depends on it.
+ *  @param pmm manager @param n at most so many pieces, not 0
+ *  @retval MM_OK one or more were filled @retval MM_E_NOENT nothing is left to be done
+ *  @retval MM_E_INVAL NULL, or n 0 @retval MM_E_STATE before mm_pmm_init()
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, lock-free\, not while a range is added; cost: O(ranges +
+ *  n)} */
+MM_NODISCARD enum mm_status mm_pmm_init_more(struct mm_pmm *pmm, uint32_t n);
 
 /** Add RAM that the manager does not have yet. Its metadata is placed in its own first frames.
  *  Parts in different zones become different ranges.

@@ -144,7 +144,7 @@ MM_INLINE bool mm_hand_give(struct mm_pmm *pmm, mm_paddr_t pa, unsigned order, b
 	if (!mm_hand_enter(pmm, &cpu, &saved))
 		return false;
 	if (mm_hand_push(cpu, &cpu->hand[order], mm_hand_offset(cpu->base, pa),
-			 single ? cpu->near_last : cpu->span, byte)) {
+			 single ? cpu->near_last : cpu->known_last, byte)) {
 		poison_fill(pmm, pa, (mm_pfn_t)1 << order); /* nobody else takes from this hand yet */
 		mm_hand_exit(pmm, cpu, saved);
 		return true;

@@ -312,6 +312,8 @@ static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned f
 		buddy_begin(b);
 	taken = buddy_take_lowest(b, &unit);
 	s->k.pfn = unit.k.pfn;
+	if (taken && from >= 2)
+		buddy_fill_units(b, s->k.level, s->k.pfn, keep);
 	if (taken && !all)
 		buddy_split(b, &s->k, keep, from);
 	if (!all)
@@ -330,6 +332,8 @@ static enum mm_status buddy_try_lowest(struct mm_buddy *b, struct buddy_set *s)
 	s->k.pfn = found.pfn;
 	taken = found.level == s->k.level ? buddy_take_lowest(b, s)
 					  : buddy_take_above(b, s, found.level);
+	if (taken && s->k.level >= 2)
+		buddy_fill_units(b, s->k.level, s->k.pfn, buddy_whole(s->pick, s->k.run));
 	return taken ? MM_OK : MM_E_BUSY;
 }
 
@@ -349,8 +353,11 @@ enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 {
 	const struct buddy_block *k = &s->k;
 
-	if (buddy_take(b, k->level, k->pfn, s->pick))
+	if ((k->level != 0 || buddy_filled(b, k->pfn)) && buddy_take(b, k->level, k->pfn, s->pick)) {
+		if (k->level >= 2)
+			buddy_fill_units(b, k->level, k->pfn, s->pick);
 		return MM_OK;
+	}
 	for (unsigned level = k->level + 1; level < b->nlevels; level++) {
 		mm_word_t bit = buddy_unit_bit(level, k->pfn);
 		bool taken;
@@ -359,6 +366,8 @@ enum mm_status buddy_claim(struct mm_buddy *b, struct buddy_set *s)
 			continue;
 		buddy_begin(b);
 		taken = buddy_take(b, level, k->pfn, bit);
+		if (taken && level >= 2)
+			buddy_fill_units(b, k->level, k->pfn, s->pick);
 		if (taken)
 			buddy_split(b, k, s->pick, level);
 		buddy_end(b);
@@ -421,38 +430,83 @@ size_t mm_buddy_size(mm_pfn_t base, mm_pfn_t frames)
 {
 	struct mm_buddy_level lv;
 	size_t words = 0, bytes;
-	mm_pfn_t last = base + (frames - 1);
+	mm_pfn_t last = base + (frames - 1), origin = buddy_origin(base);
+	unsigned nlevels;
 
 	if (frames == 0 || last < base || last > MM_PFN_MAX)
 		return 0;
-	for (unsigned level = 0; level < buddy_levels(base, last); level++) {
-		mm_pfn_t gap = buddy_unit_above(level, last) - buddy_unit_above(level, base);
+	nlevels = buddy_levels(base, last);
+	for (unsigned level = 0; level < nlevels; level++) {
+		mm_pfn_t gap = buddy_unit_above(level, last) - buddy_unit_above(level, origin);
 
 		if (!buddy_carve_words(&lv, gap + 1, NULL, &words) ||
 		    !buddy_sum_carve(&lv, gap + 1, NULL, &words))
 			return 0;
 	}
+	if (MM_BUDDY_SECTIONS && nlevels > 2)
+		words += (size_t)(buddy_unit_above(2, last) - buddy_unit_above(2, base)) + 1;
 	return mm_mul_size(words, sizeof(mm_word_t), &bytes) ? bytes : 0;
+}
+
+/* Place everything in meta; nothing is written there. */
+static enum mm_status buddy_place(struct mm_buddy *b, mm_pfn_t base, mm_pfn_t frames, void *meta,
+				  size_t bytes, size_t *used)
+{
+	size_t size = mm_buddy_size(base, frames);
+
+	*used = 0;
+	if (!b || !meta || !size || (uintptr_t)meta & (sizeof(mm_word_t) - 1))
+		return MM_E_INVAL;
+	if (bytes < size)
+		return MM_E_NOSPC;
+	__builtin_memset(b, 0, sizeof(*b));
+	b->base = base;
+	b->frames = frames;
+#if MM_BUDDY_SECTIONS
+	b->origin = buddy_origin(base);
+#endif
+	b->nlevels = buddy_levels(base, buddy_last(b));
+	for (unsigned level = 0; level < b->nlevels; level++)
+		(void)buddy_carve_words(&b->level[level], buddy_count(b, level), meta, used);
+	for (unsigned level = 0; level < b->nlevels; level++)
+		(void)buddy_sum_carve(&b->level[level], buddy_count(b, level), meta, used);
+	return MM_OK;
 }
 
 enum mm_status mm_buddy_init(struct mm_buddy *b, mm_pfn_t base, mm_pfn_t frames, void *meta,
 			     size_t bytes)
 {
-	size_t size = mm_buddy_size(base, frames), used = 0;
+	size_t used;
+	enum mm_status st = buddy_place(b, base, frames, meta, bytes, &used);
 
-	if (!b || !meta || !size || (uintptr_t)meta & (sizeof(mm_word_t) - 1))
-		return MM_E_INVAL;
-	if (bytes < size)
-		return MM_E_NOSPC;
-	__builtin_memset(meta, 0, size);
-	__builtin_memset(b, 0, sizeof(*b));
-	b->base = base;
-	b->frames = frames;
-	b->nlevels = buddy_levels(base, buddy_last(b));
-	for (unsigned level = 0; level < b->nlevels; level++)
-		(void)buddy_carve_words(&b->level[level], buddy_count(b, level), meta, &used);
-	for (unsigned level = 0; level < b->nlevels; level++)
-		(void)buddy_sum_carve(&b->level[level], buddy_count(b, level), meta, &used);
+	if (st == MM_OK)
+		__builtin_memset(meta, 0, mm_buddy_size(base, frames));
+	return st;
+}
+
+enum mm_status buddy_init_sections(struct mm_buddy *b, mm_pfn_t base, mm_pfn_t frames, void *meta,
+				   size_t bytes, uint8_t *frame_bytes)
+{
+	size_t used, begin = 0;
+	enum mm_status st = buddy_place(b, base, frames, meta, bytes, &used);
+
+	if (st != MM_OK)
+		return st;
+#if MM_BUDDY_SECTIONS
+	if (b->nlevels > 2) {
+		begin = (size_t)(b->level[1].words - b->level[0].words);
+		b->filled = (mm_word_t *)meta + used;
+		b->bytes = frame_bytes;
+		b->level[0].words[begin - 1] = 0; /* it may be there for a whole item only */
+	} else {
+		__builtin_memset(frame_bytes, 0, (size_t)frames);
+	}
+#else
+	__builtin_memset(frame_bytes, 0, (size_t)frames);
+#endif
+	begin *= sizeof(mm_word_t);
+	__builtin_memset((unsigned char *)meta + begin, 0, mm_buddy_size(base, frames) - begin);
+	buddy_fill(b, base, base); /* a prefix is never empty */
 	return MM_OK;
 }
 
@@ -538,7 +592,7 @@ enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_
 {
 	const struct buddy_block k = buddy_of_order(b, order);
 	const unsigned shift = BUDDY_F * k.level;
-	const mm_pfn_t first = buddy_unit_above(k.level, b->base);
+	const mm_pfn_t first = buddy_unit_above(k.level, buddy_start(b));
 	mm_pfn_t unit = n ? (b->base + *at) >> shift : 0;
 	enum mm_status st = MM_OK;
 

@@ -34,6 +34,25 @@ struct buddy_set {
 	mm_word_t pick;       /* the lowest bit of each block; or the bits that are wanted */
 };
 
+/* The frame that words are counted from: an item of level 0 never lies in two sections. */
+static inline mm_pfn_t buddy_origin(mm_pfn_t base)
+{
+#if MM_BUDDY_SECTIONS
+	return base & ~(((mm_pfn_t)BUDDY_W << BUDDY_ITEM) - 1);
+#else
+	return base;
+#endif
+}
+
+static inline mm_pfn_t buddy_start(const struct mm_buddy *b)
+{
+#if MM_BUDDY_SECTIONS
+	return b->origin;
+#else
+	return b->base;
+#endif
+}
+
 static inline mm_pfn_t buddy_last(const struct mm_buddy *b)
 {
 	return b->base + (b->frames - 1);
@@ -49,7 +68,7 @@ static inline mm_pfn_t buddy_unit_above(unsigned level, mm_pfn_t pfn)
 /* Index of the word of a frame. */
 static inline mm_pfn_t buddy_index(const struct mm_buddy *b, unsigned level, mm_pfn_t pfn)
 {
-	return buddy_unit_above(level, pfn) - buddy_unit_above(level, b->base);
+	return buddy_unit_above(level, pfn) - buddy_unit_above(level, buddy_start(b));
 }
 
 /* Words of a level. */
@@ -72,7 +91,7 @@ static inline mm_word_t buddy_unit_bit(unsigned level, mm_pfn_t pfn)
 /* First frame of bit n of word i. */
 static inline mm_pfn_t buddy_frame(const struct mm_buddy *b, unsigned level, mm_pfn_t i, unsigned n)
 {
-	return (((i + buddy_unit_above(level, b->base)) << BUDDY_F) + n) << (BUDDY_F * level);
+	return (((i + buddy_unit_above(level, buddy_start(b))) << BUDDY_F) + n) << (BUDDY_F * level);
 }
 
 /* 2^run bits, from bit 0 on. */
@@ -117,6 +136,8 @@ static inline bool buddy_holds(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_
 	return first >= b->base && first - b->base < b->frames &&
 	       count <= b->frames - (first - b->base);
 }
+
+#include "section.h"
 
 /* Is a unit free that the block is part of? */
 static inline bool buddy_covered(const struct mm_buddy *b, const struct buddy_block *k)

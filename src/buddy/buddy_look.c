@@ -12,7 +12,7 @@ static bool buddy_next_run(const struct mm_buddy *b, unsigned level, unsigned ru
 	const struct mm_buddy_level *lv = &b->level[level];
 	mm_pfn_t i = buddy_index(b, level, *unit << (BUDDY_F * level));
 	mm_word_t above = (mm_word_t)(BUDDY_FULL << (*unit & (BUDDY_W - 1)));
-	mm_word_t runs = buddy_runs(mm_atomic_load_acquire(&lv->words[i]), run) & above;
+	mm_word_t runs = buddy_runs(buddy_load(b, level, *unit << (BUDDY_F * level)), run) & above;
 
 	while (!runs) {
 		i++;
@@ -70,8 +70,8 @@ static mm_word_t buddy_inside(const struct mm_buddy *b, unsigned level, mm_pfn_t
 /* I1 to I3 for one word. */
 static bool buddy_word_sound(const struct mm_buddy *b, unsigned level, mm_pfn_t i)
 {
-	mm_word_t word = b->level[level].words[i];
-	bool edge = i == 0 || i + 1 == buddy_count(b, level);
+	mm_word_t word = buddy_load(b, level, buddy_frame(b, level, i, 0));
+	bool edge = i <= 1 || i + 1 == buddy_count(b, level);
 	struct buddy_block k = { 0, level, BUDDY_F };
 
 	if (!word)
@@ -92,7 +92,7 @@ static bool buddy_level_sound(const struct mm_buddy *b, unsigned level)
 		if (!buddy_word_sound(b, level, i))
 			return false;
 	}
-	return buddy_sum_sound(&b->level[level], count);
+	return buddy_sum_sound(b, &b->level[level], count);
 }
 
 bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn)
@@ -101,7 +101,7 @@ bool mm_buddy_is_free(const struct mm_buddy *b, mm_pfn_t pfn)
 
 	if (!b || !buddy_holds(b, pfn, 1))
 		return false;
-	return mm_atomic_load_relaxed(buddy_word(b, 0, pfn)) & buddy_unit_bit(0, pfn) ||
+	return buddy_load(b, 0, pfn) & buddy_unit_bit(0, pfn) ||
 	       buddy_covered(b, &k);
 }
 
@@ -149,7 +149,7 @@ mm_pfn_t mm_buddy_count_free(const struct mm_buddy *b)
 
 		for (mm_pfn_t i = 0; i < count; i++)
 			units += mm_count_bits_word(
-				mm_atomic_load_relaxed(&b->level[level].words[i]));
+				buddy_load(b, level, buddy_frame(b, level, i, 0)));
 		free += units << (BUDDY_F * level);
 	}
 	return free;

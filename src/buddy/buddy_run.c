@@ -75,7 +75,7 @@ static mm_pfn_t run_from(const struct mm_buddy *b, mm_pfn_t pfn)
 {
 	for (unsigned level = 0; level < b->nlevels; level++) {
 		mm_pfn_t unit = pfn >> (BUDDY_F * level);
-		mm_word_t word = mm_atomic_load_acquire(buddy_word(b, level, pfn));
+		mm_word_t word = buddy_load(b, level, pfn);
 		unsigned at = (unsigned)unit & (BUDDY_W - 1), n;
 
 		if (!(word & buddy_bit(unit)))
@@ -92,7 +92,7 @@ static mm_pfn_t run_back_from(const struct mm_buddy *b, mm_pfn_t pfn)
 {
 	for (unsigned level = 0; level < b->nlevels; level++) {
 		mm_pfn_t unit = pfn >> (BUDDY_F * level);
-		mm_word_t word = mm_atomic_load_acquire(buddy_word(b, level, pfn));
+		mm_word_t word = buddy_load(b, level, pfn);
 		unsigned at = (unsigned)unit & (BUDDY_W - 1), n;
 
 		if (!(word & buddy_bit(unit)))

@@ -389,15 +389,34 @@ static inline bool buddy_sum_carve(struct mm_buddy_level *lv, mm_pfn_t count, mm
 }
 
 #if MM_BUDDY_ROWS > 0
+/* Is there anything in the item of word i of a level? See section.h: in sections that are not filled there
+ * is not. */
+static inline bool buddy_sum_there(const struct mm_buddy *b, const struct mm_buddy_level *lv,
+				   mm_pfn_t i)
+{
+#if MM_BUDDY_SECTIONS
+	mm_pfn_t section = (i + (b->origin >> BUDDY_F)) >> BUDDY_F;
+
+	if (lv == &b->level[0] && b->filled)
+		return b->filled[(section >> BUDDY_F) - (b->base >> (3 * BUDDY_F))] & buddy_bit(section);
+#else
+	(void)b;
+	(void)lv;
+	(void)i;
+#endif
+	return true;
+}
+
 /* S1 of row 0 for `items` items from first on, which are one group: hints enough, and none behind the
  * last item. */
-static inline bool buddy_sum_row_enough(const struct mm_buddy_level *lv, mm_pfn_t first,
-					mm_pfn_t items)
+static inline bool buddy_sum_row_enough(const struct mm_buddy *b, const struct mm_buddy_level *lv,
+					mm_pfn_t first, mm_pfn_t items)
 {
 	const mm_word_t *group = buddy_sum_group(lv, 0, first);
 
 	for (mm_pfn_t j = 0; j < items; j++) {
-		unsigned c = buddy_sum_class(lv, (first + j) << BUDDY_ITEM);
+		mm_pfn_t i = (first + j) << BUDDY_ITEM;
+		unsigned c = buddy_sum_there(b, lv, i) ? buddy_sum_class(lv, i) : 0;
 
 		if (c && !(buddy_sum_any(group, c - 1) & buddy_bit(j)))
 			return false;
@@ -419,8 +438,10 @@ static inline bool buddy_sum_row_exact(const struct mm_buddy_level *lv, unsigned
 #endif
 
 /* S1. Nobody else is at work. */
-static inline bool buddy_sum_sound(const struct mm_buddy_level *lv, mm_pfn_t count)
+static inline bool buddy_sum_sound(const struct mm_buddy *b, const struct mm_buddy_level *lv,
+				   mm_pfn_t count)
 {
+	(void)b;
 #if MM_BUDDY_ROWS > 0
 	for (mm_pfn_t i = count; buddy_sum_has_row(lv, 0) && i & (((mm_pfn_t)1 << BUDDY_ITEM) - 1); i++)
 		if (lv->words[i])
@@ -431,7 +452,7 @@ static inline bool buddy_sum_sound(const struct mm_buddy_level *lv, mm_pfn_t cou
 		for (mm_pfn_t i = 0; i < all; i += BUDDY_W) {
 			mm_pfn_t items = all - i < BUDDY_W ? all - i : BUDDY_W;
 
-			if (row == 0 && !buddy_sum_row_enough(lv, i, items))
+			if (row == 0 && !buddy_sum_row_enough(b, lv, i, items))
 				return false;
 			for (unsigned c = 0; row && c < BUDDY_F; c++)
 				if (!buddy_sum_row_exact(lv, row, i, items, c))

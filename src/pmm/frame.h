@@ -28,6 +28,7 @@
 #define MM_SRC_PMM_FRAME_H
 #include <mmlib/pmm.h>
 #include "../atomic.h"
+#include "../buddy/buddy.h"
 
 enum {
 	FRAME_FREE = 0x00,
@@ -87,6 +88,8 @@ static inline uint8_t *frame_byte(const struct mm_range *r, mm_pfn_t pfn)
 
 static inline unsigned frame_load(const struct mm_range *r, mm_pfn_t pfn)
 {
+	if (!buddy_filled(&r->buddy, pfn))
+		return FRAME_FREE; /* Q1 of section.h */
 	return mm_atomic_load_relaxed(frame_byte(r, pfn));
 }
 

@@ -24,8 +24,9 @@
  *                 have blocks on their way to its hands, so that counts as having some; and who
  *                 begins to take some counts it in its zone's refills first, so that a search which they
  *                 were taken away from knows.
- *              H5 near_last <= span, and room is 0 without a range: an offset that passes is one of the
- *                 range.
+ *              H5 near_last <= known_last <= the range's last offset, and room is 0 without a range: an
+ *                 offset that passes is one of the range, and its section is filled (src/buddy/section.h),
+ *                 so its byte is true.
  *              H6 a hand is closed while there is a request to drain that nobody has begun to answer, or
  *                 anything is isolated: who comes by compares with `floor` and `end` anyway, so it costs
  *                 him nothing.
@@ -199,6 +200,12 @@ void pmm_cpu_reset(struct mm_page_cpu *cpu)
 	}
 }
 
+/* The last offset whose byte can be believed without a look at its section: H5. */
+static mm_paddr_t cpu_known(struct mm_range *r)
+{
+	return (mm_paddr_t)(buddy_prefix(&r->buddy) - 1);
+}
+
 /* From now on keep blocks of this range. Keeps H5. */
 static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_range *r)
 {
@@ -206,7 +213,7 @@ static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, str
 	cpu->range = r;
 	cpu->base = mm_pfn_to_pa(r->first);
 	cpu->bytes = r->bytes;
-	cpu->span = cpu->near_last = (mm_paddr_t)(r->last - r->first);
+	cpu->known_last = cpu->near_last = cpu_known(r);
 	pmm_cpu_reset(cpu);
 }
 
@@ -221,10 +228,11 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */
+	cpu->known_last = cpu_known(cpu->range);
 	if (h == 0) {
-		mm_paddr_t above = cpu->span - blocks[got - 1];
+		mm_paddr_t above = cpu->known_last > blocks[got - 1] ? cpu->known_last - blocks[got - 1] : 0;
 
-		cpu->near_last = blocks[got - 1] + (above < CPU_WINDOW ? above : CPU_WINDOW);
+		cpu->near_last = above > CPU_WINDOW ? blocks[got - 1] + CPU_WINDOW : cpu->known_last;
 	}
 	cpu_set_count(cpu, h, got);
 	return true;
@@ -333,7 +341,8 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 {
 	uint32_t room;
 
-	if (h == 0 && at > cpu->near_last)
+	cpu->known_last = cpu_known(cpu->range);
+	if (h == 0 && at > cpu->near_last && at <= cpu->known_last)
 		h = MM_HAND_AWAY;
 	room = cpu_open(pmm, cpu, h);
 	if (cpu_count(cpu, h) >= room || (h == MM_HAND_AWAY && !cpu_is_near(cpu, at)))
@@ -648,10 +657,9 @@ mm_pfn_t pmm_cpu_frames(const struct mm_page_cpu *cpu)
 static bool cpu_verify_block(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu, uint32_t at,
 			     unsigned order)
 {
-	mm_pfn_t frames = (mm_pfn_t)1 << order;
+	mm_pfn_t frames = (mm_pfn_t)1 << order, span = cpu->range->last - cpu->range->first;
 
-	if (at > cpu->span || frames - 1 > cpu->span - at || 
-	    (cpu->range->first + at) & (frames - 1))
+	if (at > span || frames - 1 > span - at || (cpu->range->first + at) & (frames - 1))
 		return false;
 	for (mm_pfn_t i = 0; i < frames; i++)
 		if (cpu->bytes[at + i] != FRAME_FREE ||
@@ -662,11 +670,11 @@ static bool cpu_verify_block(const struct mm_pmm *pmm, const struct mm_page_cpu 
 
 bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 {
-	const struct mm_range *r = cpu->range;
+	struct mm_range *r = cpu->range;
 
 	if (r && (r->zone != cpu->zone || mm_pfn_to_pa(r->first) != cpu->base ||
-		  r->bytes != cpu->bytes || r->last - r->first != cpu->span ||
-		  cpu->near_last > cpu->span)) /* H5 */
+		  r->bytes != cpu->bytes || cpu->near_last > cpu->known_last ||
+		  cpu->known_last > cpu_known(r))) /* H5 */
 		return false;
 	for (unsigned h = 0; h < MM_HANDS; h++) {
 		const struct mm_hand *hand = &cpu->hand[h];

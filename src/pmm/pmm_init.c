@@ -146,7 +146,7 @@ static bool pmm_meta_size(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t las
 	return true;
 }
 
-/* Set up a range over meta, all its frames reserved. */
+/* Set up a range over meta; no frame is given yet. */
 static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_pfn_t last,
 			    uint32_t zone, unsigned char *meta)
 {
@@ -168,9 +168,8 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 		__builtin_memset(meta, 0, pmm_side_bytes(pmm, first, last));
 		meta += pmm_side_bytes(pmm, first, last);
 	}
-	st = mm_buddy_init(&r->buddy, first, frames, meta, mm_buddy_size(first, frames));
+	st = buddy_init_sections(&r->buddy, first, frames, meta, mm_buddy_size(first, frames), r->bytes);
 	MM_CHECK(pmm->port, st == MM_OK);
-	__builtin_memset(r->bytes, FRAME_RESERVED, padded);
 	if (mm_buddy_max_order(&r->buddy) > pmm->max_order)
 		pmm->max_order = mm_buddy_max_order(&r->buddy);
 }
@@ -181,10 +180,23 @@ static void pmm_give(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_
 	mm_pfn_t frames = last - first + 1;
 	enum mm_status st;
 
-	__builtin_memset(frame_byte(r, first), FRAME_FREE, (size_t)frames);
+	if (first & (BUDDY_SECTION - 1)) /* Q1: lower levels are for sections that are filled */
+		buddy_fill(&r->buddy, first, first);
+	if ((last + 1) & (BUDDY_SECTION - 1))
+		buddy_fill(&r->buddy, last, last);
 	st = mm_buddy_free_range(&r->buddy, first, frames);
 	MM_CHECK(pmm->port, st == MM_OK);
 	pmm->zones[r->zone].free += (uintptr_t)frames;
+}
+
+/* What frames that are not usable are called. */
+static unsigned pmm_kept_byte(enum mm_mem_type type)
+{
+	if (type == MM_MEM_META)
+		return FRAME_META;
+	if (type == MM_MEM_BAD)
+		return FRAME_BAD;
+	return pmm_is_ram(type) ? FRAME_KEPT : FRAME_RESERVED;
 }
 
 /* Write what the map says of frames [first, last] of r. */
@@ -198,33 +210,47 @@ static void pmm_fill(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, mm_
 		zone->total += (mm_pfn_t)frames;
 	if (type == MM_MEM_USABLE) {
 		pmm_give(pmm, r, first, last);
-	} else if (pmm_is_ram(type)) {
-		zone->reserved += (mm_pfn_t)frames; /* M4 */
-		__builtin_memset(frame_byte(r, first),
-				 type == MM_MEM_META ? FRAME_META : FRAME_KEPT, frames);
-	} else if (type == MM_MEM_BAD) {
-		__builtin_memset(frame_byte(r, first), FRAME_BAD, frames);
+		return;
 	}
+	if (pmm_is_ram(type))
+		zone->reserved += (mm_pfn_t)frames; /* M4 */
+	buddy_fill(&r->buddy, first, last);
+	__builtin_memset(frame_byte(r, first), (int)pmm_kept_byte(type), frames);
 }
 
-/* Hand-over: every entry of the map to the ranges it overlaps. */
+/* Hand-over of one range: entries of the map that it overlaps, and the holes between them. *from: the
+ * first entry that may be of it, or of the next one. */
+static void pmm_hand_over_range(struct mm_pmm *pmm, struct mm_range *r, const struct mm_memmap *map,
+				uint32_t *from)
+{
+	mm_pfn_t next = r->first;
+	struct mm_mem mem;
+	uint32_t it = *from;
+
+	for (; mm_memmap_next(map, &it, &mem) && mem.base >> MM_FRAME_SHIFT <= r->last; *from = it) {
+		mm_paddr_t base = mem.base >> MM_FRAME_SHIFT, end = mem.last >> MM_FRAME_SHIFT;
+		mm_pfn_t first = base > r->first ? (mm_pfn_t)base : r->first;
+		mm_pfn_t last = end < r->last ? (mm_pfn_t)end : r->last;
+
+		if (end < r->first)
+			continue;
+		if (first > next)
+			pmm_fill(pmm, r, next, first - 1, MM_MEM_RESERVED);
+		pmm_fill(pmm, r, first, last, mem.type);
+		next = last + 1;
+		if (end > r->last)
+			return; /* the next range has a part of it */
+	}
+	if (next <= r->last)
+		pmm_fill(pmm, r, next, r->last, MM_MEM_RESERVED);
+}
+
 static void pmm_hand_over(struct mm_pmm *pmm, const struct mm_memmap *map)
 {
-	struct mm_mem mem;
-	uint32_t i = 0, it = 0;
+	uint32_t from = 0;
 
-	while (mm_memmap_next(map, &it, &mem)) {
-		mm_paddr_t base = mem.base >> MM_FRAME_SHIFT, end = mem.last >> MM_FRAME_SHIFT;
-
-		while (i < pmm->nranges && pmm->ranges[i].last < base)
-			i++;
-		for (uint32_t k = i; k < pmm->nranges && pmm->ranges[k].first <= end; k++) {
-			struct mm_range *r = &pmm->ranges[k];
-
-			pmm_fill(pmm, r, base > r->first ? (mm_pfn_t)base : r->first,
-				 end < r->last ? (mm_pfn_t)end : r->last, mem.type);
-		}
-	}
+	for (uint32_t i = 0; i < pmm->nranges; i++)
+		pmm_hand_over_range(pmm, &pmm->ranges[i], map, &from);
 }
 
 /* What the metadata consists of beside that of each range. */
@@ -444,4 +470,21 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 	zone_link(pmm);
 	pmm_sort_virt(pmm);
 	return MM_OK;
+}
+
+enum mm_status mm_pmm_init_more(struct mm_pmm *pmm, uint32_t n)
+{
+	uint32_t filled = 0;
+
+	if (!pmm || n == 0)
+		return MM_E_INVAL;
+	if (!pmm_ready(pmm))
+		return MM_E_STATE;
+	for (uint32_t i = 0; i < pmm->nranges && filled < n; i++) {
+		mm_pfn_t at = 0;
+
+		while (filled < n && buddy_fill_next(&pmm->ranges[i].buddy, &at))
+			filled++;
+	}
+	return filled ? MM_OK : MM_E_NOENT;
 }

@@ -44,6 +44,7 @@ enum op_kind {
 	OP_IDLE,
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
+	OP_MORE,    /* fill a section that is not */
 	OP_RELEASE, /* of what was held back at boot */
 	OP_ISOLATE,   /* the pageblock of a frame, until the end */
 	OP_UNISOLATE,

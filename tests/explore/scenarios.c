@@ -87,6 +87,10 @@
 		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .order = (o),                        \
 		.flags = MM_ALLOC_MOVABLE | MM_ALLOC_ATOMIC                                        \
 	}
+#define MORE                                                                                       \
+	{                                                                                          \
+		.kind = OP_MORE                                                                    \
+	}
 #define EAT(n)                                                                                     \
 	{                                                                                          \
 		.kind = OP_EAT, .count = (n)                                                       \
@@ -102,6 +106,7 @@
 	}
 #define ISOLATES      SCN_CLASSES | SCN_NO_IRQ
 #define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
+#define PMM_SECTIONS  .world = &world_pmm, .frames = 256 /* one filled, one in part, two between */
 #define SLAB          .world = &world_slab, .frames = 48
 #define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
 #define BUDDY(n)      .world = &world_buddy, .frames = (n)
@@ -334,6 +339,18 @@ const struct scenario ex_scenarios[] = {
 	{ "p-release-around", "frames of what is given back go round on the other CPU", PMM,
 	  .flags = SCN_RUN_ON | SCN_LONG, .held = { HOLDS(16, 3) }, .pre = { EAT(0) },
 	  .cpu = { { RELEASE(0) }, { A(1, 0), F(1) } } },
+	{ "p-first-use", "two allocations are the first in a section", PMM_SECTIONS,
+	  .flags = SCN_AMPLE | SCN_LONG,
+	  .pre = { A_ON(0, 9, 6) }, .cpu = { { A(0, 0) }, { A(1, 1) } } },
+	{ "p-first-at", "a frame by its address, and the lowest one, of a section", PMM_SECTIONS,
+	  .flags = SCN_AMPLE, .pre = { A_ON(0, 9, 6) }, .cpu = { { A(0, 3) }, { AT(1, 70, 0) } } },
+	{ "p-first-free", "what is taken from a section goes back while others come", PMM_SECTIONS,
+	  .flags = SCN_AMPLE | SCN_LONG, .pre = { A_ON(0, 9, 6) },
+	  .cpu = { { A(0, 3), F(0) }, { A(1, 0) } } },
+	{ "p-first-more", "a section is filled in the background while it is used", PMM_SECTIONS,
+	  .flags = SCN_AMPLE, .pre = { A_ON(0, 9, 6) }, .cpu = { { A(0, 0) }, { MORE } } },
+	{ "p-first-isolate", "a pageblock is isolated while its section is filled", PMM_SECTIONS,
+	  .flags = SCN_CLASSES | SCN_NO_IRQ, .bound = 2, .cpu = { { MORE }, { ISOLATE(72) } } },
 	{ "p-irq-drain", "a drain, and an interrupt on the CPU that is called", PMM,
 	  .flags = SCN_RUN_ON | SCN_LONGEST, .pre = { A_ON(1, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DRAIN }, { A(2, 0) } }, .irq = { { { 0 } }, { F(0) } } },

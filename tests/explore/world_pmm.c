@@ -270,6 +270,9 @@ static void run(const struct op *op, struct record *r)
 	case OP_EAT:
 		eat(op->count);
 		break;
+	case OP_MORE:
+		r->st = mm_pmm_init_more(ex_pmm, 1);
+		break;
 	case OP_RELEASE:
 		release(slot, r);
 		break;
