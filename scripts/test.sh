@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Run every test. Sets up what it needs (Debian packages), builds, tests, and ends with one line:
 #   N passed, N failed
-# Exit status 0 only if nothing failed. Takes a few minutes on two cores.
+# Exit status 0 only if nothing failed. Takes about a quarter of an hour on two cores.
 #   scripts/test.sh [STEP…]    only these steps, e.g. `scripts/test.sh gcc fuzz`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
 need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse linkchecker doxygen-awesome-css chromium \
-  graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils || exit 1
+  graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils \
+  grub-common grub-pc-bin xorriso python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 gcc-arm-none-eabi || exit 1
 
 mkdir -p build
 results=$(mktemp) # a line for each verdict: how many passed, how many failed
@@ -160,7 +161,8 @@ if step tsan; then
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     env MM_PLANT=15 scripts/tsan.sh 300000
 fi
-if step docs; then
+# These use one CPU each most of the time, and what they need is installed: one beside the other.
+test_docs() {
   check "spelling and licences" tools/check_text.sh
   check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
   check "what guides name is there" tools/check_names.sh
@@ -177,26 +179,33 @@ if step docs; then
   for what in figure plot data; do
     check_fails "control: its $what changed by hand is noticed" "is not what" tools/performance_doc.sh --plant $what
   done
-fi
-if step demo; then
+}
+test_demo() {
   check "demo: every machine boots and every check passes" scripts/demo.sh
   check_fails "control: a failing check fails the demo" "not ok" scripts/demo.sh --append fail x86_64
   check_fails "control: a missing remote TLB flush fails the demo" "not ok .* stale translation" scripts/demo.sh --append noflush
-fi
-if step linux; then
+}
+test_linux() {
   check "linux: a module of Debian's kernel; checks, figures that repeat, nothing left behind" scripts/linux.sh
   check_fails "control: a leaked frame is noticed when the module goes" "not ok .* everything is given back" \
     scripts/linux.sh --plant leak
-fi
-if step bench; then
+}
+test_bench() {
   check "benchmarks: every group builds and gives every figure" scripts/bench.sh --quick
   check_fails "control: a missing figure is noticed" "page.planted is missing" \
     scripts/bench.sh --quick --expect page.planted page
-fi
-if step ways; then
+}
+test_ways() {
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
-fi
+}
+wait
+for part in docs demo linux bench ways; do
+  if wanted $part; then
+    echo "--- $part (after $((SECONDS - start)) s)"
+    beside test_$part
+  fi
+done
 wait
 read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$results")
 echo "$passed passed, $failed failed (after $((SECONDS - start)) s)"
