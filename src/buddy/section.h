@@ -46,7 +46,7 @@ static inline mm_word_t buddy_load(const struct mm_buddy *b, unsigned level, mm_
 /* Fill sections that are not: of units of a level that were just taken from level 2 or above (Q2), and of
  * frames that nobody else can reach, first to last. */
 void buddy_fill_units(struct mm_buddy *b, unsigned level, mm_pfn_t pfn, mm_word_t units);
-void buddy_fill(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last);
+void buddy_fill(struct mm_buddy *b, mm_pfn_t first, mm_pfn_t last) MM_TAGGED(mm_priv_buddy_fill);
 /* Frames from the first one on that are all in filled sections. */
 mm_pfn_t buddy_prefix(struct mm_buddy *b);
 /* Fill one section that is still to be filled; false: there is none that is free. *at: sections that need no

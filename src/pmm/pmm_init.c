@@ -320,7 +320,7 @@ static void pmm_build_cpus(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
 }
 
 /* Ranges over their metadata; pmm->ranges is placed but empty. */
-static void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, mm_paddr_t reach,
+static PMM_SLOW void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, mm_paddr_t reach,
 		      unsigned char *meta)
 {
 	struct pmm_walk w;
