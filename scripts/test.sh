@@ -173,6 +173,7 @@ test_docs() {
   check_fails "control: an undocumented function is noticed" "mm_planted are not documented" tools/check_docs.sh --plant function
   check_fails "control: a dead link and a function without a context are noticed" "(mm_planted: no context.*|nowhere.html)" \
     tools/check_docs.sh --plant link
+  check_fails "control: a number of nobody knows what is noticed" "mm_planted: of what is a" tools/check_docs.sh --plant unit
   check "picture of memory: a browser finds what a log told" tools/check_mmview.sh
   check_fails "control: a picture that lacks something is noticed" "the page lacks" tools/check_mmview.sh --plant
   check "performance document: it is what its data gives" tools/performance_doc.sh --check

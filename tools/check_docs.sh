@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # The documentation builds without a warning, every public function tells its context, locks, cost and
 # errors, and no link of the site is dead.
-#   tools/check_docs.sh [--plant function|link]     add a function without documentation, or one without a
-#                                                   context and a dead link; must fail
+#   tools/check_docs.sh [--plant function|link|unit]     add a function without documentation, one without a
+#                                                        context and a dead link, or one that takes a number of
+#                                                        nobody knows what; must fail
 set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
@@ -14,6 +15,10 @@ case ${2-} in
   link)
     printf '/** @file\n * @brief x */\n/** Does something. @param a b @return c */\nint mm_planted(int a);\n' >"$out/planted.h"
     printf '# Planted\n\n[nowhere](nowhere.html)\n' >"$out/planted.md"
+    ;;
+  unit)
+    printf '/** @file\n * @brief x */\n/** Does something.\n * @param a its length @return c\n' >"$out/planted.h"
+    printf ' * @mm_ctx{boot; locks: none; cost: O(1)} */\nint mm_planted(size_t a);\n' >>"$out/planted.h"
     ;;
 esac
 planted=$(echo $(ls "$out"/planted.* 2>/dev/null || true)) # on one line

@@ -4,8 +4,8 @@
 
     tools/contexts.py [HEADER…]            the page, in Markdown; default: all public headers
     tools/contexts.py --check [HEADER…]    exit status 1 and words if a function has no line of the form
-                                           `where, …; locks: …; cost: …`, or returns a status and does
-                                           not say which"""
+                                           `where, …; locks: …; cost: …`, returns a status and does not
+                                           say which, or takes a number and does not say of what"""
 import glob
 import os
 import re
@@ -14,6 +14,8 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMMENT = re.compile(r'/\*\*((?:[^*]|\*(?!/))*)\*/(?=\s*([^;{]*)[;{])', re.S)
 FUNCTION = re.compile(r'^(?:MM_NODISCARD )?(?:static inline )?(?:const )?(?:enum |struct )?\w+ \**(mm_\w+)\(', re.M)
+NUMBER = re.compile(r'\b(?:size_t|mm_pfn_t|uint32_t (?=(?:n|capacity|count)\b))\s*(\w+)\s*[,)]')
+UNIT = re.compile(r'byte|frame|page|order|entr|element|block|slot|node|CPU|index|how many|at most')
 HEAD = '''# Calling contexts
 <!-- SPDX-License-Identifier: MIT -->
 
@@ -24,17 +26,18 @@ and of interrupts that cannot be masked. No function of mmlib sleeps unless it s
 
 
 def functions(path):
-    """(name, comment before it) for each function that a header declares."""
+    """(name, comment before it, does it return a status, numbers without a unit) for each function that a header declares."""
     with open(path, encoding='utf-8') as header:
         text = header.read()
     said = {}
     for comment, declaration in COMMENT.findall(text):
         name = FUNCTION.match(declaration)
         if name:
-            said[name.group(1)] = comment
+            said[name.group(1)] = comment, declaration
     for match in FUNCTION.finditer(text):
         declared = text[match.start():match.end()]
-        yield match.group(1), said.get(match.group(1), ''), 'enum mm_status' in declared
+        comment, declaration = said.get(match.group(1), ('', '('))
+        yield match.group(1), comment, 'enum mm_status' in declared, list(numbers_without_unit(comment, declaration))
 
 
 def context_of(comment):
@@ -42,6 +45,14 @@ def context_of(comment):
     context = re.search(r'@mm_ctx\{(.*)\}', comment, re.S)
     words = re.sub(r'\s*\n\s*\*\s*', ' ', context.group(1)).replace('\\,', ',') if context else ''
     return ' '.join(words.replace('@p ', '').split())
+
+
+def numbers_without_unit(comment, declaration):
+    """Parameters that are numbers of something, and neither name nor text tells of what."""
+    for name in NUMBER.findall(declaration[declaration.index('('):]):
+        text = re.search(r'@param(?:\[\w+\])?\s+' + name + r'\b(.*?)(?=@|$)', comment, re.S)
+        if not UNIT.search(name + ' ' + (text.group(1) if text else '')):
+            yield name
 
 
 def parts(context):
@@ -70,7 +81,7 @@ def main():
     page = [HEAD]
     for path in headers:
         rows = []
-        for name, comment, status in functions(path):
+        for name, comment, status, numbers in functions(path):
             split = parts(context_of(comment))
             if split:
                 rows.append(row(name, *split))
@@ -79,6 +90,9 @@ def main():
                 bad = 1
             if split and status and '@retval' not in comment and '@return' not in comment:
                 print(f'{os.path.basename(path)}: {name}: which errors?', file=sys.stderr)
+                bad = 1
+            if split and numbers:
+                print(f'{os.path.basename(path)}: {name}: of what is {", ".join(numbers)}?', file=sys.stderr)
                 bad = 1
         if rows:
             page += [f'\n## mmlib/{os.path.basename(path)}\n',

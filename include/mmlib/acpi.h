@@ -120,7 +120,7 @@ struct mm_srat_entry {
 
 /** Next enabled entry, in the order of the table. For kernels that want more than mm_numa_add_srat()
  *  keeps: which ranges are hot-pluggable, say. Start with `uint32_t it = 0;` and call until false.
- *  @param table a table that mm_numa_add_srat() took @param bytes as it was told then
+ *  @param table a table that mm_numa_add_srat() took @param bytes its length, as it was told then
  *  @param[in,out] it position @param[out] out the entry, written only on true
  *  @return whether there was one; false for NULL, and at an entry that is broken
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(entries passed over)} */

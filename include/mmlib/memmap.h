@@ -61,7 +61,7 @@ struct mm_memmap {
 /** Start an empty map over the caller's array.
  *  @param[out] map map
  *  @param entries array that lives as long as the map
- *  @param capacity its length; twice the number of ranges that will be added or taken is always
+ *  @param capacity its length in entries; twice the number of ranges that will be added or taken is always
  *         enough
  *  @retval MM_OK done @retval MM_E_INVAL NULL map, or NULL entries with a capacity
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */
@@ -127,7 +127,7 @@ const char *mm_mem_type_name(enum mm_mem_type type);
  *  Types: 1 usable, 2 reserved, 3 ACPI reclaim, 4 ACPI NVS, 5 bad, 7 persistent, all others reserved
  *  and counted as unknown. Source: ACPI 6.5, section 15.1.
  *  @param map map; on an error the entries before the failing one stay in it
- *  @param table first entry, read byte by byte @param bytes length of the table
+ *  @param table first entry, read byte by byte @param bytes of the table
  *  @param stride bytes from one entry to the next, 20 or more
  *  @retval MM_OK all entries taken; bytes after the last whole entry are passed over
  *  @retval MM_E_2BIG the map is full @retval MM_E_INVAL NULL map, NULL table with bytes, stride < 20

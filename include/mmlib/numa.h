@@ -49,7 +49,7 @@ struct mm_numa {
 
 /** Start with no memory, and with the distances #MM_NUMA_LOCAL and #MM_NUMA_REMOTE.
  *  @param[out] numa nodes
- *  @param ranges array that lives as long as the nodes @param capacity its length
+ *  @param ranges array that lives as long as the nodes @param capacity its length in elements
  *  @param distances array of nodes times nodes bytes that lives as long
  *  @param nodes most nodes; those that are named later must be below it
  *  @retval MM_OK done
@@ -71,7 +71,7 @@ MM_NODISCARD enum mm_status mm_numa_use_domains(struct mm_numa *numa, uint32_t *
 
 /** Give room for CPUs, so that those who read firmware's tables note them. To be called before
  *  anything is named.
- *  @param numa nodes @param cpus array that lives as long as the nodes @param capacity its length
+ *  @param numa nodes @param cpus array that lives as long as the nodes @param capacity its length in elements
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL numa, NULL cpus with a capacity, or a node was named already
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller serialises; cost: O(1)} */

@@ -104,7 +104,7 @@ MM_NODISCARD enum mm_status mm_region_free(struct mm_region_heap *heap, void *p)
 /** Change the size of a block: where it is, if it shrinks or what follows it is free and enough; else it
  *  moves.
  *  @param heap heap it came from @param p block; NULL: as mm_region_alloc_st()
- *  @param align alignment that it shall have, as at mm_region_alloc_st()
+ *  @param align bytes that it shall be aligned to, as at mm_region_alloc_st()
  *  @param size bytes; contents up to this size are kept
  *  @param[in,out] out the block, perhaps another one, written only on #MM_OK; else p is as it was
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, or an alignment that is no power of two

@@ -63,8 +63,8 @@ struct mm_uefi_info {
 
 /** Next descriptor of a table, in the table's order. Start with `size_t at = 0;` and call until
  *  false.
- *  @param table what GetMemoryMap() filled @param bytes its MemoryMapSize
- *  @param stride its DescriptorSize, 40 or more: longer than the descriptors that are known
+ *  @param table what GetMemoryMap() filled @param bytes of it: its MemoryMapSize
+ *  @param stride bytes from one to the next: its DescriptorSize, 40 or more, since later ones are longer
  *  @param[in,out] at position, bytes
  *  @param[out] out the descriptor, written only on true
  *  @return whether there was one; false for NULL and for a stride below 40. Bytes after the last
@@ -101,7 +101,7 @@ bool mm_uefi_next(const void *table, size_t bytes, size_t stride, size_t *at,
  * where its runtime descriptors are mapped.
  *
  * @param map map; on an error the descriptors before the failing one stay in it
- * @param table first descriptor @param bytes length of the table
+ * @param table first descriptor @param bytes of the table
  * @param stride bytes from one descriptor to the next (DescriptorSize), 40 or more
  * @param version DescriptorVersion, 1 or later: later ones stay compatible
  * @param[out] info the rest, or NULL; written only on #MM_OK
