@@ -206,6 +206,13 @@ static mm_paddr_t cpu_known(struct mm_range *r)
 	return (mm_paddr_t)(buddy_prefix(&r->buddy) - 1);
 }
 
+/* A block has come that may be in a section that was filled meanwhile. */
+static void cpu_learn(struct mm_page_cpu *cpu, uint32_t at)
+{
+	if (at > cpu->known_last)
+		cpu->known_last = cpu_known(cpu->range);
+}
+
 /* From now on keep blocks of this range. Keeps H5. */
 static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_range *r)
 {
@@ -228,7 +235,7 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */
-	cpu->known_last = cpu_known(cpu->range);
+	cpu_learn(cpu, blocks[got - 1]);
 	if (h == 0) {
 		mm_paddr_t above = cpu->known_last > blocks[got - 1] ? cpu->known_last - blocks[got - 1] : 0;
 
@@ -341,7 +348,7 @@ static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, ui
 {
 	uint32_t room;
 
-	cpu->known_last = cpu_known(cpu->range);
+	cpu_learn(cpu, at);
 	if (h == 0 && at > cpu->near_last && at <= cpu->known_last)
 		h = MM_HAND_AWAY;
 	room = cpu_open(pmm, cpu, h);
