@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Run every test. Sets up what it needs (Debian packages), builds, tests, and ends with one line:
 #   N passed, N failed
-# Exit status 0 only if nothing failed. Takes about a quarter of an hour on two cores.
+# Exit status 0 only if nothing failed. Takes about half an hour on two cores.
 #   scripts/test.sh [STEP…]    only these steps, e.g. `scripts/test.sh gcc fuzz`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1

@@ -130,7 +130,7 @@ struct mm_range {
 	struct mm_buddy buddy; /**< @private */
 	uint8_t *bytes;        /**< @private one for each frame; encoding in src/pmm/frame.h */
 #if MM_PAGE_POISON
-	uint8_t *filled;       /**< @private one for each frame: 1, it was filled when it was freed */
+	uint8_t *poisoned;     /**< @private one for each frame: 1, it was filled when it was freed */
 #endif
 	unsigned char *virt;   /**< @private address of its first frame */
 	void **side;           /**< @private tables that upper layers keep, one for each

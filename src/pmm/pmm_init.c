@@ -159,7 +159,7 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 		r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
 	meta += padded;
 #if MM_PAGE_POISON
-	r->filled = meta;
+	r->poisoned = meta;
 	__builtin_memset(meta, 0, padded);
 	meta += padded;
 #endif
@@ -321,7 +321,7 @@ static void pmm_build_cpus(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)
 
 /* Ranges over their metadata; pmm->ranges is placed but empty. */
 static PMM_SLOW void pmm_build(struct mm_pmm *pmm, const struct mm_memmap *map, mm_paddr_t reach,
-		      unsigned char *meta)
+			       unsigned char *meta)
 {
 	struct pmm_walk w;
 	size_t one = 0;

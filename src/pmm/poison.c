@@ -37,7 +37,7 @@ void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 	if (!r)
 		return;
 	__builtin_memset(mm_port_to_virt(pmm->port, pa), POISON_BYTE, (size_t)frames << MM_FRAME_SHIFT);
-	__builtin_memset(&r->filled[mm_pa_to_pfn(pa) - r->first], 1, (size_t)frames); /* P1 */
+	__builtin_memset(&r->poisoned[mm_pa_to_pfn(pa) - r->first], 1, (size_t)frames); /* P1 */
 }
 
 /* Is a frame as it was filled? Its first word is, and each equals the one before. */
@@ -58,7 +58,7 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 		const unsigned char *at;
 		bool intact;
 
-		if (!r->filled[mm_pa_to_pfn(frame) - r->first])
+		if (!r->poisoned[mm_pa_to_pfn(frame) - r->first])
 			continue;
 		poison_forget(r, mm_pa_to_pfn(frame)); /* P1 */
 		at = mm_port_to_virt(pmm->port, frame);
@@ -75,7 +75,7 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 
 void poison_forget(const struct mm_range *r, mm_pfn_t pfn)
 {
-	r->filled[pfn - r->first] = 0;
+	r->poisoned[pfn - r->first] = 0;
 }
 
 #undef POISON_BYTE
