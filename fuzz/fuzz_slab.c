@@ -31,8 +31,44 @@ struct shadow {
 	struct object live[LIVE];
 	unsigned n;
 	struct mm_cache *cache[CACHES];
-	size_t object_size[CACHES];
+	size_t object_size[CACHES], quota[CACHES];
 	unsigned count[CACHES];
+};
+
+/* Some caches construct their objects, and some are told when they have enough. */
+static size_t built, charged;
+
+static void construct(void *ctx, void *p)
+{
+	(void)ctx;
+	built++;
+	*(unsigned char *)p = 0xC7;
+}
+
+static void destruct(void *ctx, void *p)
+{
+	(void)ctx;
+	built--;
+	MUST(*(unsigned char *)p == 0xC7);
+}
+
+static bool charge(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	if (charged + bytes > 40 * MM_FRAME_SIZE)
+		return false;
+	charged += bytes;
+	return true;
+}
+
+static void uncharge(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	charged -= bytes;
+}
+
+static const struct mm_cache_hooks hooks = {
+	.ctor = construct, .dtor = destruct, .charge = charge, .uncharge = uncharge
 };
 
 static void shadow_check(const struct object *o)
@@ -58,8 +94,11 @@ static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cach
 static void shadow_remove(struct shadow *s, unsigned i)
 {
 	shadow_check(&s->live[i]);
-	if (s->live[i].cache >= 0)
+	if (s->live[i].cache >= 0) {
 		s->count[s->live[i].cache]--;
+		if (s->cache[s->live[i].cache]->hooks)
+			*s->live[i].p = 0xC7; /* as it was */
+	}
 	s->live[i] = s->live[--s->n];
 }
 
@@ -94,8 +133,10 @@ static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
 	if (s->n == LIVE || !s->cache[c])
 		return;
 	p = mm_cache_alloc(s->cache[c], 0);
-	if (p)
-		shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
+	if (!p)
+		return;
+	MUST(!s->cache[c]->hooks || *(unsigned char *)p == 0xC7);
+	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
 }
 
 static void op_free(struct shadow *s, unsigned a, unsigned b)
@@ -154,7 +195,7 @@ static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 static void op_cache(struct shadow *s, unsigned a, unsigned b)
 {
 	unsigned c = a % CACHES;
-	struct mm_cache_cfg cfg = { "fuzz", (a * 41 + b) % 5000 + 1, (size_t)1 << b % 9 };
+	struct mm_cache_cfg cfg = { .name = "fuzz", .size = (a * 41 + b) % 5000 + 1, .align = (size_t)1 << b % 9 };
 
 	if (s->cache[c]) {
 		enum mm_status st = mm_cache_destroy(s->cache[c]);
@@ -163,9 +204,28 @@ static void op_cache(struct shadow *s, unsigned a, unsigned b)
 		if (st == MM_OK)
 			s->cache[c] = NULL;
 	} else {
+		cfg.colour = b & 16 ? (uint32_t)(cfg.align < 8 ? 8 : cfg.align) : 0;
+		cfg.flags = b & 32 ? MM_CACHE_KEEP : 0;
+		cfg.quota = b & 64 ? 20 * MM_FRAME_SIZE : 0;
+		cfg.hooks = b & 128 ? &hooks : NULL;
 		MUST(mm_cache_create(&heap, &cfg, &s->cache[c]) == MM_OK);
 		s->object_size[c] = cfg.size;
+		s->quota[c] = cfg.quota;
 	}
+}
+
+static void check_hooks(const struct shadow *s)
+{
+	struct mm_cache_stats stats;
+	size_t objects = 0, bytes = 0;
+
+	for (unsigned c = 0; c < CACHES; c++)
+		if (s->cache[c] && s->cache[c]->hooks) {
+			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
+			objects += stats.objects;
+			bytes += stats.bytes;
+		}
+	MUST(objects == built && bytes == charged);
 }
 
 static void check_all(struct shadow *s, bool deep)
@@ -177,7 +237,9 @@ static void check_all(struct shadow *s, bool deep)
 		if (s->cache[c]) {
 			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
 			MUST(stats.used == s->count[c]);
+			MUST(!s->quota[c] || stats.bytes <= s->quota[c]);
 		}
+	check_hooks(s);
 	for (unsigned i = 0; i < s->n; i++)
 		shadow_check(&s->live[i]);
 	for (struct mm_cache *c; deep && (c = mm_cache_next(&heap, &it));)
@@ -257,6 +319,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	start(&pmm);
 	first = pmm_state_hash(&pmm);
 	memset(&s, 0, sizeof(s));
+	built = charged = 0;
 	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
 	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
 	for (; n >= 3; in += 3, n -= 3, ops++) {
@@ -267,6 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		op_free(&s, s.n - 1, 0);
 	check_all(&s, true);
 	MUST(mm_heap_destroy(&heap) == MM_OK);
+	MUST(built == 0 && charged == 0);
 	MUST(mm_pmm_drain(&pmm) == MM_OK);
 	MUST(pmm_state_hash(&pmm) == first);
 	return 0;

@@ -101,7 +101,7 @@ static inline int stop(void **state)
 
 static inline struct mm_cache *make_cache(size_t size, size_t align)
 {
-	struct mm_cache_cfg cfg = { "test", size, align };
+	struct mm_cache_cfg cfg = { .name = "test", .size = size, .align = align };
 	struct mm_cache *cache = NULL;
 
 	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);

@@ -7,7 +7,7 @@ static void there_is_room_for_all_caches_and_no_more(void **state)
 {
 	(void)state;
 	struct mm_cache *cache[MM_CACHES_MAX], *extra = NULL;
-	struct mm_cache_cfg cfg = { "x", 100, 32 };
+	struct mm_cache_cfg cfg = { .name = "x", .size = 100, .align = 32 };
 	unsigned n = 0;
 	void *p;
 

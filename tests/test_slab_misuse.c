@@ -64,7 +64,7 @@ static void another_heap_s_objects_are_not_taken(void **state)
 {
 	(void)state;
 	struct mm_heap other = { 0 };
-	struct mm_cache_cfg cfg = { "theirs", 64, 0 };
+	struct mm_cache_cfg cfg = { .name = "theirs", .size = 64 };
 	struct mm_cache *theirs, *ours = make_cache(64, 0);
 	void *p, *q, *out = NULL;
 
@@ -132,7 +132,7 @@ static void caches_refuse_bad_configurations(void **state)
 {
 	(void)state;
 	struct mm_cache *cache = NULL;
-	struct mm_cache_cfg cfg = { "x", 64, 0 };
+	struct mm_cache_cfg cfg = { .name = "x", .size = 64 };
 	struct mm_heap none = { 0 };
 	void *p;
 

@@ -227,8 +227,8 @@ static void check_misuse_of_heap(void)
 
 void check_heap(void)
 {
-	const struct mm_cache_cfg of_things = { "thing", sizeof(struct thing), 0 };
-	const struct mm_cache_cfg of_objects = { "object", OBJECT_BYTES, 64 };
+	const struct mm_cache_cfg of_things = { .name = "thing", .size = sizeof(struct thing) };
+	const struct mm_cache_cfg of_objects = { .name = "object", .size = OBJECT_BYTES, .align = 64 };
 	struct tally sum;
 
 	if (!check(mm_cache_create(&kernel.heap, &of_things, &things) == MM_OK &&

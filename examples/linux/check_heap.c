@@ -226,7 +226,7 @@ static void check_at_hand(void)
 
 void check_heap(bool damage)
 {
-	const struct mm_cache_cfg cfg = { "object", OBJECT_BYTES, 64 };
+	const struct mm_cache_cfg cfg = { .name = "object", .size = OBJECT_BYTES, .align = 64 };
 
 	damage_one = damage;
 	if (!tap_status(mm_cache_create(&linux_heap, &cfg, &objects), MM_OK, "a cache is made"))

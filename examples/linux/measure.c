@@ -429,7 +429,7 @@ static void measure_with_interrupts_off(void)
 
 void measure(void)
 {
-	const struct mm_cache_cfg cfg = { "measured", 64, 64 };
+	const struct mm_cache_cfg cfg = { .name = "measured", .size = 64, .align = 64 };
 
 	if (!tap_check(spin(3000) - spin(1000) == 4000, "the clock counts instructions"))
 		return;

@@ -32,11 +32,41 @@ struct mm_slot;
 /** @private sizes are told apart in steps of 16 bytes */
 #define MM_KMALLOC_STEPS (MM_KMALLOC_MAX_CLASS / 16u)
 
-/** What a cache's objects are. */
+/** What is special about a cache. */
+enum mm_cache_flags {
+	MM_CACHE_KEEP = 1u << 0, /**< its memory serves its objects only, until mm_cache_destroy(): who looks
+	                              at an object that was freed meanwhile (a reader without locks) finds
+	                              one of the same type. mm_heap_shrink() leaves it alone */
+};
+
+/** What a cache does beside giving out objects. Each is optional. All are called with no lock held, by who
+ *  allocates or frees and in its context [irq-ok, no-sleep]; none may call mmlib. */
+struct mm_cache_hooks {
+	/** Construct the object at @p p, once for each time that memory comes to the cache: who frees it
+	 *  leaves it constructed. It is not known to anybody yet. */
+	void (*ctor)(void *ctx, void *p);
+	/** Its opposite, before memory leaves the cache. */
+	void (*dtor)(void *ctx, void *p);
+	/** With @c uncharge. May the cache have @p bytes more of pages? They may be denied: nothing is
+	 *  allocated then (#MM_E_NOSPC). */
+	bool (*charge)(void *ctx, size_t bytes);
+	/** With @c charge. It has so many bytes less. */
+	void (*uncharge)(void *ctx, size_t bytes);
+	void *ctx; /**< the host's own, the first argument of each */
+};
+
+/** What a cache's objects are. Written with designated initialisers: what is left out is 0, and means
+ *  nothing special. */
 struct mm_cache_cfg {
 	const char *name; /**< for reports; kept by pointer */
 	size_t size;      /**< bytes of an object, 1 to 32 KiB */
 	size_t align;     /**< bytes, a power of two, at most a frame; 0: that of a pointer */
+	uint32_t flags;   /**< of #mm_cache_flags */
+	uint32_t colour;  /**< bytes, a multiple of the alignment: objects of each slab begin so many bytes
+	                       later than those of the slab before, as far as there is room at its end, so
+	                       that first objects do not share the sets of a CPU cache. 0: none does */
+	size_t quota;     /**< most bytes of pages for its objects, at least a slab's; 0: no limit */
+	const struct mm_cache_hooks *hooks; /**< kept by pointer; NULL: none */
 };
 
 /** A cache of objects of one size. Lives in its heap. */
@@ -49,6 +79,11 @@ struct mm_cache {
 	uint32_t nobjects;       /**< @private objects of a slab */
 	uint32_t homes;          /**< @private where in its descriptor the bits of those at home begin */
 	uint32_t descriptor;     /**< @private bytes of a slab's descriptor */
+	uint32_t span;           /**< @private bytes from a slab's first object to the end of its last */
+	uint32_t quota;          /**< @private most slabs */
+	uint32_t flags;          /**< @private #mm_cache_flags */
+	uint32_t colour;         /**< @private bytes from one colour to the next */
+	const struct mm_cache_hooks *hooks; /**< @private or NULL */
 	uint16_t depot_least;    /**< @private full magazines that the depot may keep in any case */
 	uint16_t depot_most;     /**< @private and at most */
 	uint8_t order;           /**< @private of a slab */
@@ -58,6 +93,7 @@ struct mm_cache {
 	uint32_t nfull;          /**< @private */
 	uint32_t depot_max;      /**< @private full magazines that the depot keeps now */
 	uint32_t nempty;         /**< @private slabs on the list of empty ones */
+	uint32_t next_colour;    /**< @private bytes that the next slab begins later */
 	struct mm_slab *partial; /**< @private slabs with some objects home, some out */
 	struct mm_slab *empty;   /**< @private slabs with all objects home */
 	struct mm_slab *spare;   /**< @private descriptors without memory */
@@ -172,7 +208,9 @@ MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
  *  @param heap heap @param cfg what its objects are; need not outlive the call
  *  @param[out] out the cache, written only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_INVAL NULL, size 0 or above 32 KiB, alignment no power of two or above a frame
+ *  @retval MM_E_INVAL NULL, size 0 or above 32 KiB, alignment no power of two or above a frame, unknown
+ *          flag, a colour that is no multiple of the alignment, a quota below a slab's bytes, or only one
+ *          of mm_cache_hooks::charge and mm_cache_hooks::uncharge
  *  @retval MM_E_NOSPC the heap has #MM_CACHES_MAX caches @retval MM_E_STATE not set up
  *  @retval MM_E_NOTSUP frames of this size are too small for it
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(caches)} */
@@ -193,9 +231,12 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
 /** Allocate an object, and say why not.
  *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
  *  @param[out] out the object, written only on #MM_OK
- *  @retval MM_OK done @retval MM_E_INVAL NULL, or another flag
+ *  @retval MM_OK done
+ *  @retval MM_E_INVAL NULL, another flag, or #MM_ALLOC_ZERO of a cache that constructs its objects
  *  @retval MM_E_STATE the cache is destroyed
  *  @retval MM_E_NOMEM, MM_E_AGAIN no page for a new slab: as mm_page_alloc()
+ *  @retval MM_E_NOSPC no object is at hand here, and a new slab is beyond the cache's quota or was not
+ *          admitted by mm_cache_hooks::charge. What other CPUs have at hand counts as used
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
 MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)

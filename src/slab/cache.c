@@ -6,6 +6,10 @@
  *              its place in each CPU's magazines and what its frames' bytes say.
  * Slab size    the smallest block of pages that holds eight objects and wastes at most a 64th part
  *              at its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
+ * Colours      what is left at the end of a slab is put before its first object instead, a multiple of the
+ *              colour in turn: CPU caches have fewer lines to put first objects in otherwise.
+ * Quota        counted in slabs, by their descriptors: those that are not spare have memory, or are about
+ *              to have it or to give it back.
  * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
  *              C2 used = room in slabs - home - in magazines; derived, never counted.
@@ -49,8 +53,21 @@ static uint8_t cache_order(uint32_t size, uint32_t max_order)
 
 static bool cache_cfg_ok(const struct mm_cache_cfg *cfg)
 {
+	const struct mm_cache_hooks *hooks = cfg->hooks;
+
 	return cfg->size && cfg->size <= CACHE_MAX_SIZE && cfg->align <= MM_FRAME_SIZE &&
-	       (cfg->align == 0 || mm_is_pow2(cfg->align));
+	       (cfg->align == 0 || mm_is_pow2(cfg->align)) && !(cfg->flags & ~(uint32_t)MM_CACHE_KEEP) &&
+	       (!hooks || !hooks->charge == !hooks->uncharge);
+}
+
+/* Slabs that the quota allows and colours that their tails have room for; false: bad ones. */
+static bool cache_limits(struct mm_cache *cache, const struct mm_cache_cfg *cfg, size_t align)
+{
+	size_t slabs = cfg->quota >> MM_FRAME_SHIFT >> cache->order;
+
+	cache->quota = cfg->quota == 0 || slabs > UINT32_MAX ? UINT32_MAX : (uint32_t)slabs;
+	cache->colour = cfg->colour;
+	return cache->quota && !(cfg->colour & (align - 1));
 }
 
 /* Fill in what follows from the size. */
@@ -65,6 +82,9 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	cache->nobjects = ((uint32_t)MM_FRAME_SIZE << cache->order) / cache->size;
 	if (cache->nobjects == 0)
 		return MM_E_NOTSUP;
+	cache->span = cache->nobjects * cache->size;
+	if (!cache_limits(cache, cfg, align))
+		return MM_E_INVAL;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
 	cache->homes = (uint32_t)sizeof(struct mm_slab) + (MM_CHECKS >= 1 ? cache->nobjects + 1 : 0);
 	cache->homes = (uint32_t)mm_align_down(cache->homes + sizeof(void *) - 1, sizeof(void *));
@@ -82,7 +102,7 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg)
 {
-	struct mm_cache fresh = { .name = cfg->name, .id = id };
+	struct mm_cache fresh = { .name = cfg->name, .id = id, .flags = cfg->flags, .hooks = cfg->hooks };
 	enum mm_status st = cache_measure(&fresh, heap, cfg);
 
 	if (st != MM_OK)
@@ -156,6 +176,8 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags,
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
+	if (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor)
+		return MM_E_INVAL;
 	p = magazine_alloc(cache, flags, &why);
 	if (!p)
 		return why;

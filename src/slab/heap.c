@@ -63,7 +63,7 @@ static enum mm_status heap_init_classes(struct mm_heap *heap)
 		heap->caches[id].id = id;
 
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++) {
-		struct mm_cache_cfg cfg = { heap_class_name(), kmalloc_class_size(c), 16 };
+		struct mm_cache_cfg cfg = { .name = heap_class_name(), .size = kmalloc_class_size(c), .align = 16 };
 
 		st = cache_init(heap, c, &cfg);
 	}
@@ -227,7 +227,8 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 		if (!heap->caches[id].heap)
 			continue;
 		magazine_flush_depot(&heap->caches[id]);
-		slab_release(&heap->caches[id]);
+		if (!(heap->caches[id].flags & MM_CACHE_KEEP))
+			slab_release(&heap->caches[id]);
 	}
 	magazine_release(heap);
 	return drained;
@@ -264,8 +265,11 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	if (mm_atomic_load_relaxed(&heap->nlarge))
 		return MM_E_BUSY;
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-		if (heap->caches[id].heap && heap->caches[id].nslabs)
+		if (heap->caches[id].home != heap->caches[id].nslabs * heap->caches[id].nobjects)
 			return MM_E_BUSY; /* E2 */
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		if (heap->caches[id].heap)
+			slab_release(&heap->caches[id]); /* those that keep their memory */
 	heap_free_tables(heap);
 	pmm = heap->pmm;
 	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);

@@ -20,7 +20,11 @@
  *              S5 offset * reciprocal has the object's index in its upper half, and its lower half is
  *                 less than the reciprocal exactly if an object starts there: true as long as
  *                 (bytes of a slab + size) * size < 2^32 (cache.c sees to it). What is left at the end
- *                 of a slab has the index nobjects, and a state that is never MM_OBJECT_USED.
+ *                 of a slab has the index nobjects, and a state that is never MM_OBJECT_USED. What is left
+ *                 before the first object, k < size - 1 bytes of it (a colour), starts none: 2^32 - k *
+ *                 reciprocal, the lower half there, is not less than the reciprocal.
+ *              S6 an object is constructed before its slab is in a table, and destructed after it has left
+ *                 all lists: in between it is, whoever has it.
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
  * Concurrency  the cache's lock guards lists, bits and counts. Tables are set with compare-and-swap
@@ -152,6 +156,12 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 	}
 }
 
+/* May the cache have one slab more? The lock is held. */
+static bool slab_is_admitted(const struct mm_cache *cache)
+{
+	return cache->ndescriptors - cache->nspare < cache->quota;
+}
+
 /* A descriptor without memory, or NULL. */
 static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
@@ -160,7 +170,7 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 	struct mm_slab *slab = cache->spare;
 	void *page;
 
-	if (!slab) {
+	if (!slab && slab_is_admitted(cache)) {
 		mm_unlock(port, &cache->lock, irq); /* S4 */
 		page = heap_page(cache->heap, flags, why);
 		if (!page)
@@ -169,8 +179,13 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 		slab_add_descriptors(cache, page);
 		slab = cache->spare;
 	}
-	slab_unhook(&cache->spare, slab);
-	cache->nspare--;
+	if (slab_is_admitted(cache)) {
+		slab_unhook(&cache->spare, slab);
+		cache->nspare--;
+	} else {
+		slab = NULL;
+		*why = MM_E_NOSPC;
+	}
 	mm_unlock(port, &cache->lock, irq);
 	return slab;
 }
@@ -198,6 +213,46 @@ static void slab_format(struct mm_cache *cache, struct mm_slab *slab)
 	__builtin_memset(slab->states, MM_OBJECT_IDLE, cache->homes - sizeof(*slab));
 }
 
+/* Does the host admit the pages of a slab? */
+static bool slab_charge(const struct mm_cache *cache)
+{
+	const struct mm_cache_hooks *hooks = cache->hooks;
+
+	return !hooks || !hooks->charge || hooks->charge(hooks->ctx, (size_t)MM_FRAME_SIZE << cache->order);
+}
+
+static void slab_uncharge(const struct mm_cache *cache)
+{
+	const struct mm_cache_hooks *hooks = cache->hooks;
+
+	if (hooks && hooks->uncharge)
+		hooks->uncharge(hooks->ctx, (size_t)MM_FRAME_SIZE << cache->order);
+}
+
+/* Call a constructor or destructor for all objects of a slab. */
+static void slab_each(const struct mm_cache *cache, const struct mm_slab *slab,
+		      void (*fn)(void *ctx, void *p))
+{
+	for (uint32_t at = 0; fn && at < cache->span; at += cache->size)
+		fn(cache->hooks->ctx, slab->base + at);
+}
+
+/* Where the first object of the next slab begins. */
+static uint32_t slab_colour(struct mm_cache *cache)
+{
+	const struct mm_port *port = cache->heap->pmm->port;
+	uint32_t rest = ((uint32_t)MM_FRAME_SIZE << cache->order) - cache->span, at;
+	uintptr_t irq;
+
+	if (!cache->colour)
+		return 0;
+	irq = mm_lock(port, &cache->lock);
+	at = cache->next_colour;
+	cache->next_colour = cache->colour <= rest - at ? at + cache->colour : 0;
+	mm_unlock(port, &cache->lock, irq);
+	return at;
+}
+
 /* Pages for a slab, marked and noted in the tables (S3). */
 static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, uint32_t flags)
 {
@@ -220,8 +275,10 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 			MM_CHECK(heap->pmm->port, st == MM_OK);
 			return why;
 		}
-	slab->base = mm_port_to_virt(heap->pmm->port, slab->pa);
+	slab->base = (unsigned char *)mm_port_to_virt(heap->pmm->port, slab->pa) + slab_colour(cache);
 	slab_format(cache, slab);
+	if (cache->hooks)
+		slab_each(cache, slab, cache->hooks->ctor); /* S6 */
 	slab_note(r, first, cache->order, slab);
 	return MM_OK;
 }
@@ -236,8 +293,10 @@ static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags)
 
 	if (!slab)
 		return why;
-	why = slab_pages(cache, slab, flags);
+	why = slab_charge(cache) ? slab_pages(cache, slab, flags) : MM_E_NOSPC;
 	if (why != MM_OK) {
+		if (why != MM_E_NOSPC)
+			slab_uncharge(cache);
 		slab_keep_descriptor(cache, slab);
 		return why;
 	}
@@ -257,10 +316,13 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 	mm_pfn_t first = mm_pa_to_pfn(slab->pa);
 	enum mm_status st;
 
+	if (cache->hooks)
+		slab_each(cache, slab, cache->hooks->dtor); /* S6 */
 	slab_note(pmm_find(pmm, first), first, cache->order, NULL); /* S3 */
 	slab->base = NULL;
 	st = pmm_free_as(pmm, slab->pa, cache->order, FRAME_SLAB + (unsigned)cache->id);
 	MM_CHECK(pmm->port, st == MM_OK);
+	slab_uncharge(cache);
 	slab_keep_descriptor(cache, slab);
 }
 
@@ -375,7 +437,7 @@ static struct mm_slab *slab_of_slot(const struct mm_cache *cache, const struct m
 	struct mm_slab *slab = last;
 	enum mm_status st = MM_OK;
 
-	if (!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= (uintptr_t)MM_FRAME_SIZE << cache->order)
+	if (!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= cache->span)
 		slab = mm_object_slab(heap, slot->p);
 	if (!slab)
 		st = slab_find(heap, slot->p, &slab);
@@ -452,7 +514,7 @@ void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n,
 	for (uint32_t i = 0; i < n; i++)
 		last = slab_put_one(cache, &objects[i], last);
 	cache->home += n;
-	surplus = cache->nempty > keep;
+	surplus = cache->nempty > keep && !(cache->flags & MM_CACHE_KEEP);
 	mm_unlock(port, &cache->lock, irq);
 	if (surplus)
 		slab_trim(cache, keep);

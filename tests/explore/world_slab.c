@@ -14,7 +14,7 @@ static void run(const struct op *op, struct record *r);
 
 static void setup(const struct scenario *s)
 {
-	struct mm_cache_cfg cfg = { "two", 2048, 0 };
+	struct mm_cache_cfg cfg = { .name = "two", .size = 2048 };
 
 	world_pmm_make(s, s->flags & SCN_HANDS ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
@@ -23,6 +23,7 @@ static void setup(const struct scenario *s)
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
 	cache->order = 0;
 	cache->nobjects = 2;
+	cache->span = 2 * 2048;
 	cache->capacity = 2;
 	cache->depot_max = cache->depot_least = cache->depot_most = 1;
 	world_pre(s, run);

@@ -229,9 +229,9 @@ static void start(void)
 {
 	static struct mm_mem entries[16];
 	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
-	static const struct mm_cache_cfg cfg[CACHES] = { { "small", 48, 0 },
-							 { "middle", 512, 0 },
-							 { "large", 3000, 0 } };
+	static const struct mm_cache_cfg cfg[CACHES] = {
+		{ .name = "small", .size = 48 }, { .name = "middle", .size = 512 }, { .name = "large", .size = 3000 }
+	};
 	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
 	struct mm_memmap map;
 
