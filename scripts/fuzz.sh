@@ -29,7 +29,7 @@ fi
 dir=build/fuzz
 build() {
   [ -d "$dir" ] || CC=clang meson setup "$dir" -Dfuzz=true -Dtests=disabled -Db_lundef=false >/dev/null
-  flock "$dir" ninja -C "$dir" "$@" >/dev/null
+  flock "$dir" ninja -C "$dir" "$@" >"$dir/log" || { cat "$dir/log"; return 1; }
 }
 if [ "${1-}" = --build ]; then
   build $(list | sed 's,^,fuzz/fuzz_,')
@@ -53,6 +53,7 @@ work=$dir/work-$target${MM_PLANT:+-plant$MM_PLANT}
 mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
+[ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
 echo "fuzz_$target: $long, corpus and findings in $work"
 sum=0
 while
