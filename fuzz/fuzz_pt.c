@@ -6,8 +6,10 @@
  * each operation, and at the end all tables must have come back. */
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_riscv64.h>
+#include <mmlib/pt_tree.h>
 #include <mmlib/pt_x86_64.h>
 #include "../tests/pt_oracle.h"
+#include "operations.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -595,6 +597,151 @@ static void op_unmap_next(const struct op *op)
 	}
 }
 
+/* What an mm_pt_tree operation of a range must say before it looks at the tree. */
+static enum mm_status pick_range(const struct op *op, uint64_t *va, uint64_t *len, uint32_t *flags)
+{
+	*va = pick_va(op);
+	*len = pick_length(op);
+	*flags = op->flags & 2 ? MM_PT_MAX_LEVEL(op->flags >> 2 & 3) : 0;
+	return range_status(*va, *len);
+}
+
+/* Reserve, and map at once with no memory: it must not want any, and use all. */
+static void op_reserve(const struct op *op)
+{
+	struct mm_pt_pool pool = { .n = { 0 } };
+	uint64_t va, len, first, pa;
+	uint32_t flags, attr = pick_attr(op);
+	enum mm_status expect = pick_range(op, &va, &len, &flags);
+	size_t used = ora.used, n = 0;
+
+	pa = (va & (8 * GIB - 1)) + op->skew % 4 * ORA_PAGE + (op->skew & 4 ? MIB2 : 0) + 16 * GIB;
+	enum mm_status st = mm_pt_reserve(&f.pt, va, (mm_paddr_t)pa, len, flags, &pool);
+	nothing_changed();
+	for (unsigned l = 0; l < 6; l++)
+		n += pool.n[l];
+	MUST(n == ora.used - used);
+	MUST(st == expect || (st == MM_E_NOMEM && !expect));
+	if (st == MM_OK && attr_status(attr) == MM_OK && !set_overlaps(&model, va, va + len - 1, &first)) {
+		ora_fail(&ora, 1, true);
+		f.g.pool = &pool;
+		MUST(do_map(va, pa, len, attr, flags) == MM_OK);
+		for (unsigned l = 0; l < 6; l++)
+			MUST(pool.n[l] == 0);
+		set_insert(&model,
+			   (struct ora_run){
+				   .va = va, .last = va + len - 1, .pa = pa, .attr = ora_told(attr) });
+	}
+	f.g.pool = NULL;
+	mm_pt_unreserve(&f.pt, &pool);
+}
+
+static void op_split(const struct op *op)
+{
+	uint64_t va, len;
+	uint32_t flags;
+	enum mm_status expect = pick_range(op, &va, &len, &flags);
+	size_t used = ora.used;
+	enum mm_status st = mm_pt_split(&f.pt, va, len, flags, &f.g);
+
+	if (expect || st == MM_E_NOMEM) {
+		failed(st, expect ? expect : MM_E_NOMEM);
+		MUST(ora.used == used);
+		MUST(expect || f.g.stop_level > 0);
+		return;
+	}
+	MUST(st == MM_OK);
+	unsigned cap = op->flags & 2 ? op->flags >> 2 & 3 : 9;
+	for (size_t i = 0; i < model.n; i++) {
+		uint64_t lo = model.run[i].va > va ? model.run[i].va : va;
+		uint64_t hi = model.run[i].last < va + len - 1 ? model.run[i].last : va + len - 1;
+		if (lo > hi)
+			continue;
+		struct ora_run a = ora_walk(&ora, lo), b = ora_walk(&ora, hi);
+		MUST(a.va >= va && b.last <= va + len - 1 && a.level <= cap && b.level <= cap);
+	}
+}
+
+/* A large leaf has the accessed and dirty bits of all pages in it. */
+static void share_bits(const struct ora_run *leaves)
+{
+	uint64_t size = ora_size(&ora, leaves->level);
+
+	for (uint64_t va = leaves->va; leaves->level > 0; va += size) {
+		uint32_t bits = 0;
+		model_part(va, va + (size - 1));
+		for (size_t i = 0; i < part.n; i++)
+			bits |= part.run[i].attr;
+		set_touch(&model, va, va + (size - 1), bits & (MM_PT_ACCESSED | MM_PT_DIRTY));
+		if (leaves->last - va < size)
+			break;
+	}
+}
+
+static void op_collapse(const struct op *op)
+{
+	uint64_t va, len;
+	uint32_t flags;
+	enum mm_status expect = pick_range(op, &va, &len, &flags);
+	enum mm_status st = mm_pt_collapse(&f.pt, va, len, flags, &f.g);
+
+	if (expect) {
+		failed(st, expect);
+		return;
+	}
+	MUST(st == MM_OK);
+	ora_observe(&ora);
+	if (!f.g.pages) {
+		nothing_changed();
+		return;
+	}
+	for (size_t i = 0; i < ora.live.n; i++)
+		share_bits(&ora.live.run[i]);
+}
+
+static void op_age(const struct op *op)
+{
+	uint64_t va = pick_va(op), len = pick_length(op);
+	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
+	const uint32_t what = op->flags & 1 ? MM_PT_ACCESSED : op->flags & 2 ? MM_PT_DIRTY :
+					      MM_PT_ACCESSED | MM_PT_DIRTY;
+	struct mm_pt_cur cur;
+
+	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+		return;
+	set_clear(&before);
+	model_part(va, va + (len - 1));
+	while (mm_pt_age(&f.pt, &cur, what, &f.g, &leaves) == MM_OK) {
+		insert_leaves(&before, &leaves);
+		struct ora_run first = ora_walk(&ora, leaves.va), last = ora_walk(&ora, leaves.last);
+		set_untouch(&model, first.va, last.last, what);
+	}
+	MUST(set_equal(&before, &part));
+}
+
+static uint64_t dumped;
+
+static void count_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	dumped++;
+	MUST(strlen(text) < 80);
+}
+
+static void op_dump(const struct op *op)
+{
+	uint64_t wx = 0;
+
+	dumped = 0;
+	uint64_t n = mm_pt_dump(&f.pt, op->flags & 1 ? MM_PT_DUMP_WX : 0, count_line, NULL);
+	for (size_t i = 0; i < model.n; i++)
+		if ((model.run[i].attr & MM_PT_WRITE) && (model.run[i].attr & MM_PT_EXEC))
+			wx += (model.run[i].last - model.run[i].va) / ORA_PAGE + 1;
+	MUST(n == wx);
+	MUST(op->flags & 1 ? (dumped != 0) == (wx != 0) : (dumped != 0) == (model.n != 0));
+	nothing_changed();
+}
+
 static void op_access(const struct op *op)
 {
 	uint64_t va = pick_va(op), first;
@@ -612,9 +759,10 @@ static void op_access(const struct op *op)
 
 static void run_op(const struct op *op)
 {
+	operations_count();
 	f.hash = ora_hash(&ora);
 	ora_fail(&ora, op->fail & 0x80 ? op->fail % 8u : 0, op->fail & 0x40);
-	switch (op->kind % 8) {
+	switch (op->kind % 16) {
 	case 0:
 		op_map(op);
 		break;
@@ -646,7 +794,25 @@ static void run_op(const struct op *op)
 			op_unmap_next(op);
 		break;
 	case 7:
+	case 15:
 		op_access(op);
+		break;
+	case 8:
+		op_reserve(op);
+		break;
+	case 9:
+		op_split(op);
+		break;
+	case 10:
+	case 11:
+		op_collapse(op);
+		break;
+	case 12:
+	case 13:
+		op_age(op);
+		break;
+	case 14:
+		op_dump(op);
 		break;
 	}
 	compare();

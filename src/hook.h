@@ -68,6 +68,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_RV64_TABLES 22 /* RISC-V: a split is flushed by address, which orders leaves only */
 #define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
 #define MM_PLANT_PT_REMAP    24 /* walker: maps where the TLB still has the old translation */
+#define MM_PLANT_PT_COLLAPSE 70 /* walker: what hardware set in a table that became a leaf is not looked at again */
+#define MM_PLANT_PT_RESERVE  71 /* walker: the last table of a range is not counted */
 /* Heaps for tiny systems: */
 #define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */

@@ -325,15 +325,16 @@ static inline void start_occupied(void **state)
 	hash_before = ora_hash(&ora);
 }
 
-/* Run each test for each walker: the test's name has the format and the instance. */
-static inline int run_for_all(const char *group, const struct CMUnitTest *tests, size_t n)
+/* Run each test for each walker, or for one of each format: the test's name has the format and the
+ * instance. */
+static inline int run_for(const char *group, const struct CMUnitTest *tests, size_t n, bool each)
 {
 	static char names[64 * (sizeof(walkers) / sizeof(walkers[0]))][128];
 	static struct CMUnitTest all[64 * (sizeof(walkers) / sizeof(walkers[0]))];
 	size_t count = 0;
 
 	for (size_t k = 0; k < sizeof(walkers) / sizeof(walkers[0]); k++) {
-		for (size_t i = 0; i < n; i++, count++) {
+		for (size_t i = 0; i < n && (each || !walkers[k].folded); i++, count++) {
 			snprintf(names[count], sizeof(names[0]), "%s, %s: %s",
 				 walkers[k].f->arch->name, walkers[k].folded ? "folded" : "any",
 				 tests[i].name);
@@ -343,5 +344,10 @@ static inline int run_for_all(const char *group, const struct CMUnitTest *tests,
 		}
 	}
 	return _cmocka_run_group_tests(group, all, count, NULL, NULL);
+}
+
+static inline int run_for_all(const char *group, const struct CMUnitTest *tests, size_t n)
+{
+	return run_for(group, tests, n, true);
 }
 #endif

@@ -131,6 +131,14 @@ void set_touch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits)
 		set->run[i].attr |= bits;
 }
 
+void set_untouch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits)
+{
+	size_t end, i = set_slice(set, va, last, &end);
+
+	for (; i < end; i++)
+		set->run[i].attr &= ~bits;
+}
+
 uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last)
 {
 	uint64_t pages = 0;
@@ -177,6 +185,12 @@ static uint64_t *table_at(struct ora *ora, uint64_t pa)
 static uint64_t span_of(unsigned level)
 {
 	return UINT64_C(4096) << (9 * level);
+}
+
+uint64_t ora_size(const struct ora *ora, unsigned level)
+{
+	(void)ora;
+	return span_of(level);
 }
 
 static uint64_t pa_of(const struct ora *ora, uint64_t e)
@@ -329,12 +343,15 @@ bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
 
 /* ---- the TLB ---- */
 
-/* May a CPU go on using translation @old if the tables now say @now for the same addresses? */
+/* May a CPU go on using translation @old if the tables now say @now for the same addresses? One that is
+ * writable and dirty does not set the bit again. */
 static bool still_good(const struct ora_run *old, const struct ora_run *now, uint64_t va)
 {
 	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE;
 	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
 
+	if (old->attr & MM_PT_WRITE)
+		rights |= MM_PT_DIRTY;
 	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
 	       ((old->attr ^ now->attr) & exact) == 0 && (old->attr & rights & ~now->attr) == 0;
 }

@@ -117,6 +117,8 @@ uint64_t ora_hash(struct ora *ora);
 
 /* An access as the MMU does it: checks rights, sets accessed and dirty. */
 bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch);
+/* Bytes of a leaf. */
+uint64_t ora_size(const struct ora *ora, unsigned level);
 /* The leaf around @va, straight from the tables; attr 0 if there is none. */
 struct ora_run ora_walk(struct ora *ora, uint64_t va);
 
@@ -128,8 +130,9 @@ void set_insert(struct ora_set *set, struct ora_run run);
 uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last);
 /* New attributes for what is there in [va, last]; accessed and dirty stay. Returns pages. */
 uint64_t set_protect(struct ora_set *set, uint64_t va, uint64_t last, uint32_t attr);
-/* Or bits into what is there. */
+/* Or bits into what is there; clear them. */
 void set_touch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits);
+void set_untouch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits);
 uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last);
 /* What a query of a fresh mapping with @attr tells. */
 uint32_t ora_told(uint32_t attr);

@@ -9,7 +9,7 @@
  * Each operation exists once for each format that is built in, folded to that format
  * (`mm_pt_x86_64_map()`, in mmlib/pt_x86_64.h), and once for any format, selected at run time
  * (`mm_pt_map()`, here). Both are the same source and behave the same; the folded ones are two to
- * four times faster.
+ * four times faster. What changes the shape of a tree is in mmlib/pt_tree.h.
  *
  * Ranges are [va, va + length) and may end at the end of the address space. Entries that change are
  * noted in a #mm_tlb_gather; mm_pt_sync() flushes the TLB and only then gives tables back.
@@ -106,6 +106,13 @@ struct mm_pt {
 /** Most detached trees of tables a gather holds before it flushes by itself. */
 #define MM_GATHER_TABLES 16
 
+/** Tables that are set aside for operations: mm_pt_reserve() in mmlib/pt_tree.h. Of one tree; all-zero
+ *  is an empty one. */
+struct mm_pt_pool {
+	mm_paddr_t first[6]; /**< @private by level: the first; each holds the address of the next */
+	size_t n[6];         /**< by level, leaf tables first: how many; read-only */
+};
+
 /** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one.
  *  May be used over many operations on one tree before mm_pt_sync(). */
 struct mm_tlb_gather {
@@ -118,6 +125,8 @@ struct mm_tlb_gather {
 	uint8_t ntables;    /**< @private detached trees */
 	uint8_t levels[MM_GATHER_TABLES];      /**< @private level of each */
 	mm_paddr_t trees[MM_GATHER_TABLES];    /**< @private root of each */
+	struct mm_pt_pool *pool; /**< where tables are taken from first; NULL: from the env. mm_pt_sync()
+	                              leaves it as it is */
 	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
 	mm_vaddr_t stop_va; /**< where the last operation that failed stopped */
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */

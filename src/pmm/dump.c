@@ -6,37 +6,9 @@
  *              room for the next word sends the line off.
  * Concurrency  reads only. Positions only move forward, so it ends. */
 #include "pmm.h"
-#include "../bits.h"
+#include "../dump.h"
 
-#define DUMP_LINE   79u
 #define DUMP_ORDERS 32u
-
-struct dump {
-	void (*line)(void *ctx, const char *text);
-	void *ctx;
-	unsigned length;
-	char text[DUMP_LINE + 1];
-};
-
-static void dump_send(struct dump *d)
-{
-	d->text[d->length] = '\0';
-	if (d->length)
-		d->line(d->ctx, d->text);
-	d->length = 0;
-}
-
-static void dump_char(struct dump *d, char c)
-{
-	if (d->length < DUMP_LINE)
-		d->text[d->length++] = c;
-}
-
-static void dump_text(struct dump *d, const char *text)
-{
-	while (*text)
-		dump_char(d, *text++);
-}
 
 /* By subtraction: not every CPU divides, and kernels have no library for it. */
 static void dump_number(struct dump *d, mm_pfn_t n)
@@ -60,15 +32,6 @@ static void dump_number(struct dump *d, mm_pfn_t n)
 		any |= digit || powers[i] == 1;
 		if (any)
 			dump_char(d, (char)('0' + digit));
-	}
-}
-
-static void dump_address(struct dump *d, mm_paddr_t pa)
-{
-	dump_text(d, "0x");
-	for (unsigned bit = sizeof(pa) * 8; bit;) {
-		bit -= 4;
-		dump_char(d, "0123456789abcdef"[mm_shr64(pa, bit) & 15]);
 	}
 }
 
@@ -130,7 +93,7 @@ static void dump_run(struct dump *d, const struct mm_frame_run *run)
 {
 	dump_room(d, 18, "");
 	if (d->length == 0) {
-		dump_address(d, run->base);
+		dump_hex(d, run->base, sizeof(run->base) * 2);
 		dump_char(d, ':');
 	}
 	dump_char(d, ' ');
@@ -188,10 +151,9 @@ void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa)
 	if (!d.line)
 		return;
 	dump_text(&d, "free memory was written: ");
-	dump_address(&d, pa);
+	dump_hex(&d, pa, sizeof(pa) * 2);
 	dump_send(&d);
 }
 #endif
 
-#undef DUMP_LINE
 #undef DUMP_ORDERS

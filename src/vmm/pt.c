@@ -35,6 +35,8 @@ struct pt_spare {
 	unsigned n;
 };
 
+_Static_assert(sizeof(((struct mm_pt_pool *)0)->n) / sizeof(size_t) == MM_PT_LEVELS_MAX, "levels of a pool");
+
 static size_t pt_bytes(const struct mm_pt_port *port, unsigned level)
 {
 	return pt_entries(port, level) << port->entry_lg2;
@@ -58,11 +60,32 @@ static void pt_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 		pt_make(pt_slot(pt->port, table, i), pt->port->entry_lg2, empty);
 }
 
-static enum mm_status pt_table_new(const struct mm_pt *pt, unsigned level, mm_paddr_t *pa)
+void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa)
+{
+	__builtin_memcpy(pt_virt(pt, pa), &pool->first[level], sizeof(pa)); /* no CPU walks it */
+	pool->first[level] = pa;
+	pool->n[level]++;
+}
+
+mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level)
+{
+	mm_paddr_t pa = pool->first[level];
+
+	__builtin_memcpy(&pool->first[level], pt_virt(pt, pa), sizeof(pa));
+	pool->n[level]--;
+	return pa;
+}
+
+enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
+				    mm_paddr_t *pa)
 {
 	size_t bytes = pt_bytes(pt->port, level);
 	mm_paddr_t got = MM_PADDR_MAX;
 
+	if (pool && pool->n[level]) {
+		*pa = mm_pt_priv_pool_take(pt, pool, level);
+		return MM_OK;
+	}
 	if (mm_hook_fail())
 		return MM_E_NOMEM;
 	enum mm_status st = pt->env->alloc_table(pt->env->ctx, bytes, &got);
@@ -74,6 +97,15 @@ static enum mm_status pt_table_new(const struct mm_pt *pt, unsigned level, mm_pa
 	}
 	*pa = got;
 	return MM_OK;
+}
+
+void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
+			   mm_paddr_t pa)
+{
+	if (pool)
+		mm_pt_priv_pool_put(pt, pool, level, pa);
+	else
+		pt_table_free(pt, pa, level);
 }
 
 /* ---- set up and take down ---- */
@@ -154,7 +186,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		return MM_E_PORT;
 	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
 		return MM_E_PORT;
-	enum mm_status st = pt_table_new(&made, port->nlevels - 1u, &made.root);
+	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)
 		return st;
 	pt_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
@@ -254,17 +286,23 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 	return MM_OK;
 }
 
+void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	if (g->flush || g->sync)
+		pt->env->flush(pt->env->ctx, g);
+	g->start = g->last = 0;
+	g->min_shift = 0;
+	g->sync = g->flush = g->tables = false;
+}
+
 void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	if (!pt || !pt->port || !g)
 		return;
-	if (g->flush || g->sync)
-		pt->env->flush(pt->env->ctx, g);
+	mm_pt_priv_flush(pt, g);
 	for (unsigned i = 0; i < g->ntables; i++)
 		pt_free_tree(pt, g->trees[i], g->levels[i]); /* T2 */
-	g->start = g->last = 0;
-	g->min_shift = g->ntables = 0;
-	g->sync = g->flush = g->tables = false;
+	g->ntables = 0;
 }
 
 /* A table that is its own descendant would be walked for ever, or freed twice. */
@@ -334,13 +372,13 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 	unsigned l = at->level;
 	enum mm_status st = MM_OK;
 
-	while (l > level && (st = pt_table_new(pt, l - 1, &pa[l - 1])) == MM_OK)
+	while (l > level && (st = mm_pt_priv_table_new(pt, g->pool, l - 1, &pa[l - 1])) == MM_OK)
 		l--;
 	size_t i = pt_index(port, va, at->level);
 	if (st != MM_OK ||
 	    pt_get(port, at->table, i) != at->entry) { /* T3; or the env changed the tree */
 		for (; l < at->level; l++)
-			pt_table_free(pt, pa[l], l);
+			mm_pt_priv_table_drop(pt, g->pool, l, pa[l]);
 		return st;
 	}
 	for (l = level; l < at->level; l++) {
@@ -356,8 +394,7 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 	return MM_OK;
 }
 
-/* Lowest level at or below @level whose entries may begin at @border. */
-static unsigned pt_border_level(const struct mm_pt_port *port, mm_vaddr_t border, unsigned level)
+unsigned mm_pt_priv_border_level(const struct mm_pt_port *port, mm_vaddr_t border, unsigned level)
 {
 	while (border & pt_mask(port, level))
 		level--;
@@ -365,11 +402,11 @@ static unsigned pt_border_level(const struct mm_pt_port *port, mm_vaddr_t border
 }
 
 /* Allocate tables for levels @low to @high - 1. */
-static enum mm_status pt_spare_add(const struct mm_pt *pt, struct pt_spare *spare, unsigned low,
-				   unsigned high)
+static enum mm_status pt_spare_add(const struct mm_pt *pt, struct mm_pt_pool *pool,
+				   struct pt_spare *spare, unsigned low, unsigned high)
 {
 	for (; low < high; low++) {
-		enum mm_status st = pt_table_new(pt, low, &spare->pa[spare->n]);
+		enum mm_status st = mm_pt_priv_table_new(pt, pool, low, &spare->pa[spare->n]);
 		if (st != MM_OK)
 			return st;
 		spare->level[spare->n++] = (uint8_t)low;
@@ -403,9 +440,8 @@ static void pt_fill_leaves(const struct mm_pt *pt, void *table, uint64_t old, un
 			port->leaf(pt, pa, level - 1, attr));
 }
 
-/* Leaf -> table in place if the format allows, else through an empty entry and a flush. */
-static void pt_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
-			  struct pt_at *at, mm_paddr_t table)
+void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, struct pt_at *at,
+			   mm_paddr_t table)
 {
 	const struct mm_pt_port *port = pt->port;
 	void *slot = pt_slot(port, at->table, pt_index(port, va, at->level)),
@@ -438,7 +474,7 @@ static void pt_split_down(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t 
 	struct pt_at at = pt_seek(pt, pt->port, va);
 
 	while (at.level > level) {
-		pt_split_leaf(pt, g, va, &at, pt_spare_take(spare, at.level - 1));
+		mm_pt_priv_split_leaf(pt, g, va, &at, pt_spare_take(spare, at.level - 1));
 		at = pt_seek(pt, pt->port, va);
 	}
 }
@@ -453,23 +489,23 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 	bool leaf = port->classify(pt, at.entry, at.level) == MM_PT_LEAF;
 
 	if (leaf)
-		low = pt_border_level(port, va, at.level);
+		low = mm_pt_priv_border_level(port, va, at.level);
 	if (leaf && at.level == end.level && !((va ^ last) & ~pt_mask(port, at.level)))
 		while (high_end > low && !((va ^ last) & ~pt_mask(port, high_end)))
 			high_end--; /* one leaf: what the first edge splits is there already */
 	low_end = high_end;
 	if (port->classify(pt, end.entry, end.level) == MM_PT_LEAF)
-		low_end = pt_border_level(port, last + 1, high_end);
-	enum mm_status st = pt_spare_add(pt, &spare, low, at.level);
+		low_end = mm_pt_priv_border_level(port, last + 1, high_end);
+	enum mm_status st = pt_spare_add(pt, g->pool, &spare, low, at.level);
 	if (st == MM_OK)
-		st = pt_spare_add(pt, &spare, low_end, high_end);
+		st = pt_spare_add(pt, g->pool, &spare, low_end, high_end);
 	if (st == MM_OK) { /* T3 */
 		pt_split_down(pt, g, va, low, &spare);
 		pt_split_down(pt, g, last, low_end, &spare);
 	} else {
 		while (spare.n > 0) {
 			spare.n--;
-			pt_table_free(pt, spare.pa[spare.n], spare.level[spare.n]);
+			mm_pt_priv_table_drop(pt, g->pool, spare.level[spare.n], spare.pa[spare.n]);
 		}
 		st = pt_stop(g, low < at.level ? va : last, low < at.level ? at.level : end.level,
 			     st);
@@ -477,19 +513,24 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 	return st;
 }
 
+void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t root, unsigned level)
+{
+	if (g->ntables == MM_GATHER_TABLES)
+		mm_pt_sync(pt, g);
+	g->trees[g->ntables] = root;
+	g->levels[g->ntables++] = (uint8_t)level;
+	pt->detached++;
+}
+
 void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
 		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
 {
 	const struct mm_pt_port *port = pt->port;
 
-	if (g->ntables == MM_GATHER_TABLES)
-		mm_pt_sync(pt, g);
 	uint64_t old = pt_get(port, at->table, i);
 	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
 	pt_note(g, va, last, shift, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES); /* T2 */
-	g->trees[g->ntables] = port->pa(pt, old, at->level);
-	g->levels[g->ntables++] = (uint8_t)(at->level - 1);
-	pt->detached++;
+	mm_pt_priv_retire(pt, g, port->pa(pt, old, at->level), at->level - 1);
 }
 
 /* Are entries [first, first + n) empty, but for entry @i? */

@@ -325,6 +325,26 @@ PT_INLINE void pt_repeat(uint32_t *attr, size_t n, uint32_t same)
 
 /* Slow paths, in pt.c. */
 
+/* A table for @level: from the pool, else from the env. */
+enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
+				    mm_paddr_t *pa);
+/* Give it back to where such come from. Nobody has seen it. */
+void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
+			   mm_paddr_t pa);
+/* Keep a table, or take one of which there are some. */
+void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa);
+mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level);
+/* Flush what the gather holds, but keep its dead tables. */
+void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g);
+/* Keep a tree with its root at @level, which is out of the tree and noted, until the next sync. */
+void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t root, unsigned level);
+/* Lowest level at or below @level whose entries may begin at @border. */
+unsigned mm_pt_priv_border_level(const struct mm_pt_port *port, mm_vaddr_t border, unsigned level);
+/* Make the leaf @at around @va a table of smaller ones: in place if the format allows, else through an
+ * empty entry and a flush. */
+void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, struct pt_at *at,
+			   mm_paddr_t table);
+
 /* Make tables below the empty entry @at around @va, down to @level. All or none. */
 enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 			       const struct pt_at *at, unsigned level);
