@@ -28,6 +28,16 @@ struct mm_slot {
 #endif
 };
 
+MM_OBJECT_FN void mm_object_slot(struct mm_slot *slot, void *p, uint8_t *state)
+{
+	slot->p = p;
+#if MM_CHECKS >= 1
+	slot->state = state;
+#else
+	(void)state;
+#endif
+}
+
 /* A magazine is MM_MAGAZINE_SLOTS slots, aligned to its size. Its objects are at the end:
  *
  *   slot     0      1 ...        first-1   first ......... SLOTS-1
@@ -136,15 +146,11 @@ MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p,
 	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
 
-	(void)state;
 	if (mm_object_enter(heap, &cpu, &saved)) {
 		struct mm_slot *top = cpu->top[id];
 
 		if (((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) && !mm_atomic_load_relaxed(&cpu->drain)) {
-			top->p = p;
-#if MM_CHECKS >= 1
-			top->state = state;
-#endif
+			mm_object_slot(top, p, state);
 			mm_atomic_store_relaxed(&cpu->top[id], top + 1);
 			mm_local_leave(&cpu->busy);
 			mm_local_unpin(heap->pmm->port, saved);
@@ -185,7 +191,7 @@ MM_OBJECT_FN bool mm_object_retire(uint8_t *state)
 #if MM_CHECKS >= 2
 	return mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE);
 #else
-	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
+	if (mm_atomic_peek(state) != MM_OBJECT_USED)
 		return false;
 	mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE);
 	return true;

@@ -70,16 +70,6 @@ static uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *t
 	return (uint32_t)(top - magazine_first(cache, magazine_of(top)));
 }
 
-static void magazine_store(struct mm_slot *slot, void *p, uint8_t *state)
-{
-	slot->p = p;
-#if MM_CHECKS >= 1
-	slot->state = state;
-#else
-	(void)state;
-#endif
-}
-
 /* What the object in a slot is for a caller: used. */
 static void *magazine_use(const struct mm_slot *slot)
 {
@@ -313,7 +303,7 @@ void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
 	struct mm_slot slot;
 
-	magazine_store(&slot, p, state);
+	mm_object_slot(&slot, p, state);
 	if (cpu) {
 		magazine_keep(cache, cpu, &slot);
 		if (mm_atomic_load_relaxed(&cpu->drain))

@@ -10,7 +10,8 @@
  *                object:   home  --slab_take-->  in a magazine  --alloc-->  used
  *                                <--slab_put---                 <--free---
  *
- * Invariants   S1 an object is home (bit set), in exactly one magazine, or used (state byte).
+ * Invariants   S1 an object is home (bit set), in exactly one magazine, or used (state byte). States of a
+ *                 descriptor without memory are idle.
  *              S2 nhome counts the bits; a slab is in `partial` if 0 < nhome < nobjects, in `empty`
  *                 if nhome == nobjects, in no list if nhome == 0.
  *              S3 the frame byte and the table are written before the first object leaves, and
@@ -140,6 +141,7 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 	unsigned char *at = (unsigned char *)page + sizeof(uintptr_t) * 2;
 	unsigned char *end = (unsigned char *)page + (size_t)MM_FRAME_SIZE;
 
+	__builtin_memset(page, MM_OBJECT_IDLE, (size_t)MM_FRAME_SIZE); /* S1: and so they are when a slab goes */
 	*(void **)page = cache->meta;
 	cache->meta = page;
 	for (; (size_t)(end - at) >= cache->descriptor; at += cache->descriptor) {
@@ -162,31 +164,39 @@ static bool slab_is_admitted(const struct mm_cache *cache)
 	return cache->ndescriptors - cache->nspare < cache->quota;
 }
 
-/* A descriptor without memory, or NULL. */
+/* A descriptor without memory, or NULL: there is none, or the cache has enough. The lock is held. */
+static struct mm_slab *slab_spare(struct mm_cache *cache)
+{
+	struct mm_slab *slab = slab_is_admitted(cache) ? cache->spare : NULL;
+
+	if (slab) {
+		slab_unhook(&cache->spare, slab);
+		cache->nspare--;
+	}
+	return slab;
+}
+
+/* The same, made if there is none; NULL: why not. */
 static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);
-	struct mm_slab *slab = cache->spare;
+	struct mm_slab *slab = slab_spare(cache);
+	bool enough = !slab_is_admitted(cache);
 	void *page;
 
-	if (!slab && slab_is_admitted(cache)) {
-		mm_unlock(port, &cache->lock, irq); /* S4 */
-		page = heap_page(cache->heap, flags, why);
-		if (!page)
-			return NULL;
-		irq = mm_lock(port, &cache->lock);
-		slab_add_descriptors(cache, page);
-		slab = cache->spare;
-	}
-	if (slab_is_admitted(cache)) {
-		slab_unhook(&cache->spare, slab);
-		cache->nspare--;
-	} else {
-		slab = NULL;
-		*why = MM_E_NOSPC;
-	}
+	mm_unlock(port, &cache->lock, irq); /* S4 */
+	*why = MM_E_NOSPC;
+	if (slab || enough)
+		return slab;
+	page = heap_page(cache->heap, flags, why);
+	if (!page)
+		return NULL;
+	irq = mm_lock(port, &cache->lock);
+	slab_add_descriptors(cache, page);
+	slab = slab_spare(cache);
 	mm_unlock(port, &cache->lock, irq);
+	*why = MM_E_NOSPC; /* others were faster */
 	return slab;
 }
 
@@ -210,7 +220,6 @@ static void slab_format(struct mm_cache *cache, struct mm_slab *slab)
 	slab->hint = 0;
 	for (uint32_t w = 0; w < slab_words(cache); w++, left -= SLAB_WORD_BITS)
 		home[w] = left >= SLAB_WORD_BITS ? ~(uintptr_t)0 : ((uintptr_t)1 << left) - 1;
-	__builtin_memset(slab->states, MM_OBJECT_IDLE, cache->homes - sizeof(*slab));
 }
 
 /* Does the host admit the pages of a slab? */
@@ -283,30 +292,31 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	return MM_OK;
 }
 
-/* Make a slab and bring it in. No lock is held (S4). */
-static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags)
+/* Make a slab, with this descriptor if it is not NULL; slab_bring_in() is next. No lock is held (S4). */
+static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags, struct mm_slab **slab)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
-	enum mm_status why = MM_E_NOMEM;
-	struct mm_slab *slab = slab_descriptor(cache, flags, &why);
-	uintptr_t irq;
+	enum mm_status why;
 
-	if (!slab)
+	if (!*slab)
+		*slab = slab_descriptor(cache, flags, &why);
+	if (!*slab)
 		return why;
-	why = slab_charge(cache) ? slab_pages(cache, slab, flags) : MM_E_NOSPC;
-	if (why != MM_OK) {
-		if (why != MM_E_NOSPC)
-			slab_uncharge(cache);
-		slab_keep_descriptor(cache, slab);
-		return why;
-	}
-	irq = mm_lock(port, &cache->lock);
+	why = slab_charge(cache) ? slab_pages(cache, *slab, flags) : MM_E_NOSPC;
+	if (why == MM_OK)
+		return MM_OK;
+	if (why != MM_E_NOSPC)
+		slab_uncharge(cache);
+	slab_keep_descriptor(cache, *slab);
+	return why;
+}
+
+/* The lock is held. */
+static void slab_bring_in(struct mm_cache *cache, struct mm_slab *slab)
+{
 	slab_hook(&cache->empty, slab);
 	cache->nempty++;
 	cache->nslabs++;
 	cache->home += cache->nobjects;
-	mm_unlock(port, &cache->lock, irq);
-	return MM_OK;
 }
 
 /* Give the pages of an unhooked slab back; its descriptor becomes a spare one. No lock is held. */
@@ -327,23 +337,22 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 }
 
 /* Put n objects that lie side by side into slots that end at `end`, the first object last: it will be
- * popped first. */
+ * popped first. Four at a time, since a refill is little else. */
 static struct mm_slot *slab_take_run(const struct mm_cache *cache, struct mm_slab *slab, uint32_t i,
 				     uint32_t n, struct mm_slot *end)
 {
 	const size_t size = cache->size;
 	unsigned char *p = slab->base + i * size;
-	struct mm_slot *slot = end;
-#if MM_CHECKS >= 1
 	uint8_t *state = &slab->states[i];
-#endif
 
-	for (end -= n; slot != end; p += size) {
-		(--slot)->p = p;
-#if MM_CHECKS >= 1
-		slot->state = state++;
-#endif
+	for (; n >= 4; n -= 4, end -= 4, p += 4 * size, state += 4) {
+		mm_object_slot(&end[-1], p, state);
+		mm_object_slot(&end[-2], p + size, state + 1);
+		mm_object_slot(&end[-3], p + 2 * size, state + 2);
+		mm_object_slot(&end[-4], p + 3 * size, state + 3);
 	}
+	for (; n > 0; n--, p += size)
+		mm_object_slot(--end, p, state++);
 	return end;
 }
 
@@ -415,17 +424,24 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 		   enum mm_status *why)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
+	struct mm_slab *fresh = NULL;
+	uint32_t got = 0;
 
 	for (;;) {
 		uintptr_t irq = mm_lock(port, &cache->lock);
-		uint32_t got = slab_take_locked(cache, out, n);
+		bool enough;
 
+		if (fresh)
+			slab_bring_in(cache, fresh);
+		got += slab_take_locked(cache, out + got, n - got);
+		enough = got > n / 2 || got == n;
+		fresh = enough ? NULL : slab_spare(cache);
 		mm_unlock(port, &cache->lock, irq);
-		if (got)
+		if (enough)
 			return got;
-		*why = slab_grow(cache, flags); /* others may take it all: then once more */
+		*why = slab_grow(cache, flags, &fresh); /* others may take it all: then once more */
 		if (*why != MM_OK)
-			return 0;
+			return got;
 	}
 }
 

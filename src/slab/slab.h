@@ -59,7 +59,8 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
 enum mm_status slab_look(const struct mm_slab *slab, const void *p);
-/* Move up to n objects out of slabs into out[]; new slabs are made as long as none was got. */
+/* Move up to n objects out of slabs into out[]; new slabs are made as long as half is missing: what slabs
+ * have left is too little to come for again. 0: why not. */
 uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 		   enum mm_status *why);
 #define SLAB_KEEP 1u /* empty slabs that a cache keeps for the next burst */
