@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
+#include <mmlib/bulk.h>
 #include <mmlib/kmalloc.h>
+#include <mmlib/reserve.h>
 #include "../tests/pmm_state.h"
 
 #define RAM_FRAMES 512u
@@ -172,6 +174,78 @@ static void op_wrong_free(struct shadow *s, unsigned a, unsigned b)
 	shadow_check(o);
 }
 
+/* Many at once, all or none; then those of the cache once more, with one of them twice, and go. */
+static void op_bulk(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned c = a % CACHES, n = b % 40;
+	void *p[LIVE + 1];
+	struct mm_cache_stats before, after;
+
+	if (!s->cache[c])
+		return;
+	MUST(mm_cache_stats(s->cache[c], &before) == MM_OK);
+	if (s->n + n <= LIVE && !(a & 64)) {
+		if (mm_cache_alloc_bulk(s->cache[c], 0, p, n) == MM_OK)
+			for (unsigned i = 0; i < n; i++)
+				shadow_add(s, p[i], s->object_size[c], (int)c, (uint8_t)(b + i));
+		else
+			MUST(mm_cache_stats(s->cache[c], &after) == MM_OK && after.used == before.used);
+		return;
+	}
+	n = 0;
+	for (unsigned i = s->n; i-- > 0;)
+		if (s->live[i].cache == (int)c) {
+			p[n++] = s->live[i].p;
+			shadow_check(&s->live[i]);
+			if (s->cache[c]->hooks)
+				*s->live[i].p = 0xC7; /* as it was */
+		}
+	p[n] = p[b % (n + 1)];
+	if (n)
+		MUST(mm_cache_free_bulk(s->cache[c], p, n + (b % (n + 1) < n)) ==
+		     (b % (n + 1) < n ? MM_E_DOUBLE_FREE : MM_OK));
+	MUST(mm_cache_stats(s->cache[c], &after) == MM_OK);
+	if (!n || b % (n + 1) < n) {
+		MUST(after.used == before.used);
+		for (unsigned i = 0; i < s->n; i++)
+			if (s->live[i].cache == (int)c)
+				*s->live[i].p = s->live[i].tag;
+		return;
+	}
+	MUST(after.used == 0);
+	for (unsigned i = s->n; i-- > 0;)
+		if (s->live[i].cache == (int)c)
+			s->live[i] = s->live[--s->n];
+	s->count[c] = 0;
+}
+
+/* Objects that wait come out when they are wanted, and whole; what is left goes back. */
+static void op_reserve(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned c = a % CACHES;
+	struct mm_prefill h = { 0 };
+	struct mm_mempool pool;
+	void *places[8];
+
+	if (!s->cache[c] || mm_mempool_init(&pool, s->cache[c], places, b % 8 + 1, 0) != MM_OK)
+		return;
+	if (mm_prefill_fill(&h, s->cache[c], b % 29 + 1, 0) == MM_OK)
+		for (unsigned i = 0; i < a % 5 && s->n < LIVE; i++) {
+			void *p = mm_prefill_alloc(&h);
+
+			if (p)
+				shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
+		}
+	for (unsigned i = 0; i < a % 7; i++) {
+		void *p = b & 1 ? mm_mempool_take(&pool) : mm_mempool_alloc(&pool, 0);
+
+		MUST(!p || mm_mempool_free(&pool, p) == MM_OK);
+		MUST(!p || mm_mempool_free(&pool, p) == MM_E_DOUBLE_FREE);
+	}
+	MUST(mm_mempool_destroy(&pool) == MM_OK);
+	mm_prefill_return(&h);
+}
+
 static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object o;
@@ -283,6 +357,12 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		for (unsigned i = 0; i < b % 32; i++)
 			op_free(s, a + i, 0);
 		break;
+	case 13:
+		op_bulk(s, a, b);
+		break;
+	case 14:
+		op_reserve(s, a, b);
+		break;
 	default:
 		op_free(s, a, b);
 		break;
@@ -322,6 +402,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	built = charged = 0;
 	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
 	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
+	op_cache(&s, 0, 64); /* with a quota */
 	for (; n >= 3; in += 3, n -= 3, ops++) {
 		op(&s, in[0], in[1], in[2]);
 		check_all(&s, ops % 32 == 0);

@@ -29,8 +29,10 @@
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define magazine_alloc       mm_priv_magazine_alloc
 #define magazine_count       mm_priv_magazine_count
+#define magazine_drop        mm_priv_magazine_drop
 #define magazine_flush_cpu   mm_priv_magazine_flush_cpu
 #define magazine_flush_depot mm_priv_magazine_flush_depot
+#define magazine_new         mm_priv_magazine_new
 #define magazine_release     mm_priv_magazine_release
 #define mobility_alloc_range mm_priv_mobility_alloc_range
 #define mobility_alloc_run   mm_priv_mobility_alloc_run
@@ -92,6 +94,7 @@
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
 #define slab_retire          mm_priv_slab_retire
+#define slab_state           mm_priv_slab_state
 #define slab_take            mm_priv_slab_take
 #define withdraw_freed       mm_priv_withdraw_freed
 #define zone_admits          mm_priv_zone_admits

@@ -52,12 +52,6 @@ static void magazine_set(struct mm_slot **place, struct mm_slot *top)
 	mm_atomic_store_relaxed(place, top);
 }
 
-/* The magazine of a top. */
-static struct mm_slot *magazine_of(struct mm_slot *top)
-{
-	return (struct mm_slot *)(((uintptr_t)top - 1) & ~(uintptr_t)(MM_MAGAZINE_BYTES - 1));
-}
-
 static struct mm_slot *magazine_first(const struct mm_cache *cache, struct mm_slot *magazine)
 {
 	return magazine + MM_MAGAZINE_SLOTS - cache->capacity;
@@ -68,15 +62,6 @@ static uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *t
 	if (!magazine_is_real(top))
 		return 0;
 	return (uint32_t)(top - magazine_first(cache, magazine_of(top)));
-}
-
-/* What the object in a slot is for a caller: used. */
-static void *magazine_use(const struct mm_slot *slot)
-{
-#if MM_CHECKS >= 1
-	mm_atomic_store_relaxed(slot->state, (uint8_t)MM_OBJECT_USED);
-#endif
-	return slot->p;
 }
 
 /* Slot 0 of a magazine links those that nobody uses, or the depot's; slot 1 of the first one of a page
@@ -98,8 +83,7 @@ static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page)
 	}
 }
 
-/* An empty magazine for this cache, as its top; NULL if there is no memory. */
-static struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
+struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
 {
 	struct mm_heap *heap = cache->heap;
 	const struct mm_port *port = heap->pmm->port;
@@ -125,8 +109,7 @@ static struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
 	return first;
 }
 
-/* An empty magazine that is not needed. */
-static void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
+void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
 {
 	const struct mm_port *port = heap->pmm->port;
 	uintptr_t irq;

@@ -63,13 +63,22 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 	return MM_OK;
 }
 
-enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state)
+enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state)
 {
 	uint32_t i;
 
 	if (!mm_object_index(slab, p, &i) || i >= slab->cache->nobjects)
 		return MM_E_ALIGN;
 	*state = &slab->states[i];
+	return MM_OK;
+}
+
+enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state)
+{
+	enum mm_status st = slab_state(slab, p, state);
+
+	if (st != MM_OK)
+		return st;
 	return MM_CHECKS == 0 || mm_object_retire(*state) ? MM_OK : MM_E_DOUBLE_FREE;
 }
 

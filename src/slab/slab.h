@@ -6,6 +6,8 @@
  *   heap.c       set up, CPUs, drain, shrink
  *   magazine.c   the fast paths; magazines of CPUs, the depot
  *   slab.c       slabs: pages cut into objects, which are home and which are out
+ *   bulk.c       many objects at once
+ *   prefill.c mempool.c   objects in reserve (parked.h)
  *
  * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
  * called with none of the locks held. */
@@ -57,6 +59,8 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 	MM_TAGGED(mm_priv_slab_find);
 /* Make the object at p idle, which is in this slab; where its state is, or why it is none that is used. */
 enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state);
+/* Where the state of the object at p is, whatever it is. MM_E_ALIGN: no object starts there. */
+enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
 enum mm_status slab_look(const struct mm_slab *slab, const void *p);
 /* Move up to n objects out of slabs into out[]; new slabs are made as long as half is missing: what slabs
@@ -78,6 +82,25 @@ static inline struct mm_slot *magazine_none(void)
 	return (struct mm_slot *)(uintptr_t)&heap_no_magazine[MM_MAGAZINE_SLOTS];
 }
 
+/* The magazine of a top. */
+static inline struct mm_slot *magazine_of(struct mm_slot *top)
+{
+	return (struct mm_slot *)(((uintptr_t)top - 1) & ~(uintptr_t)(MM_MAGAZINE_BYTES - 1));
+}
+
+/* What the object in a slot is for a caller: used. */
+static inline void *magazine_use(const struct mm_slot *slot)
+{
+#if MM_CHECKS >= 1
+	mm_atomic_store_relaxed(slot->state, (uint8_t)MM_OBJECT_USED);
+#endif
+	return slot->p;
+}
+
+/* An empty magazine for this cache, as its top; NULL if there is no memory. */
+struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags);
+/* A magazine that is not needed, with its objects gone. */
+void magazine_drop(struct mm_heap *heap, struct mm_slot *top);
 /* An object, used from now on; NULL: why not. */
 void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 	MM_TAGGED(mm_priv_magazine_alloc);

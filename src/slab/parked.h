@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects that were allocated and wait, outside of magazines, for who will have them: their state is idle, so
+ * that a free of one is answered. They count as used. */
+#ifndef MM_SRC_SLAB_PARKED_H
+#define MM_SRC_SLAB_PARKED_H
+#include "slab.h"
+
+/* State of an object of a cache; or why it is none. With MM_CHECKS 0 there is none to look at. */
+static inline enum mm_status parked_state(const struct mm_cache *cache, const void *p, uint8_t **state)
+{
+	struct mm_slab *slab;
+	enum mm_status st = slab_find(cache->heap, p, &slab);
+
+	if (st != MM_OK)
+		return st;
+	return slab->cache == cache ? slab_state(slab, p, state) : MM_E_OWNER;
+}
+
+/* A used object waits, or one that waits is used. */
+static inline void parked_mark(const struct mm_cache *cache, const void *p, uint8_t mark)
+{
+	uint8_t *state = NULL;
+	enum mm_status st = parked_state(cache, p, &state);
+
+	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+	if (MM_CHECKS >= 1)
+		mm_atomic_store_relaxed(state, mark);
+}
+
+/* One that waits goes back to the cache, by the way of all frees. */
+static inline void parked_free(struct mm_cache *cache, void *p)
+{
+	enum mm_status st;
+
+	parked_mark(cache, p, MM_OBJECT_USED);
+	st = mm_cache_free(cache, p);
+	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+}
+#endif

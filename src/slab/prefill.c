@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: prefilled handles
+ * Problem      a path that cannot fail, nor wait, needs some objects, and does not know how many of them.
+ * Structure    a magazine of the heap's that no CPU has: an object and where its state is, so that taking
+ *              one out is a load and a store, in any context. It is not the cache's depot's either.
+ * Invariants   H1 slots[0] to slots[n - 1] are objects that wait (parked.h).
+ *              H2 a handle without a cache has no magazine.
+ * Concurrency  one context at a time, which may be an NMI. */
+#include <mmlib/reserve.h>
+#include "parked.h"
+
+_Static_assert(MM_MAGAZINE_SLOTS - 3 >= MM_PREFILL_MAX, "slots 0 to 2 of a magazine are links");
+
+/* Give objects back until n are left, and the magazine with the last one. */
+static void prefill_trim(struct mm_prefill *h, uint32_t n)
+{
+	while (h->n > n)
+		parked_free(h->cache, h->slots[--h->n].p);
+	if (n == 0) {
+		magazine_drop(h->cache->heap, h->slots);
+		*h = (struct mm_prefill){ 0 };
+	}
+}
+
+static enum mm_status prefill_add(struct mm_prefill *h, uint32_t flags)
+{
+	struct mm_slot *slot = &h->slots[h->n];
+	enum mm_status st = mm_cache_alloc_st(h->cache, flags, &slot->p);
+
+	if (st != MM_OK)
+		return st;
+#if MM_CHECKS >= 1
+	st = parked_state(h->cache, slot->p, &slot->state);
+	MM_CHECK(h->cache->heap->pmm->port, st == MM_OK);
+	mm_atomic_store_relaxed(slot->state, (uint8_t)MM_OBJECT_IDLE);
+#endif
+	h->n++;
+	return MM_OK;
+}
+
+enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uint32_t n, uint32_t flags)
+{
+	enum mm_status st = MM_OK;
+	uint32_t had;
+
+	if (!h || !cache || n == 0 || n > MM_PREFILL_MAX || flags & ~(uint32_t)MM_ALLOC_ATOMIC ||
+	    (h->cache && h->cache != cache))
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	had = h->n;
+	if (!h->cache) {
+		struct mm_slot *first = magazine_new(cache, flags);
+
+		if (!first)
+			return MM_E_NOMEM;
+		h->cache = cache; /* H2 */
+		h->slots = magazine_of(first) + 3;
+	}
+	while (h->n < n && st == MM_OK)
+		st = prefill_add(h, flags);
+	if (st != MM_OK)
+		prefill_trim(h, had);
+	return st;
+}
+
+void *mm_prefill_alloc(struct mm_prefill *h)
+{
+	return h && h->n ? magazine_use(&h->slots[--h->n]) : NULL;
+}
+
+void mm_prefill_return(struct mm_prefill *h)
+{
+	if (h && h->cache)
+		prefill_trim(h, 0);
+}
