@@ -4,7 +4,8 @@
  * The shadow knows every live object: its address, its size, who it came from, and a pattern that
  * fills it. After each operation no two live objects overlap, the object is aligned and in managed
  * memory, patterns are whole, counts are exact, and from time to time everything is verified. Wrong
- * frees must get their documented error. At the end all is freed, shrunk and destroyed, and the
+ * frees must get their documented error. Hardened objects come zeroed, whoever had them before, and a byte
+ * written behind one is told to who frees it. At the end all is freed, shrunk and destroyed, and the
  * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
@@ -79,11 +80,13 @@ static void shadow_check(const struct object *o)
 		MUST(o->p[i] == (unsigned char)(o->tag + i));
 }
 
-static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cache, uint8_t tag)
+static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cache, uint8_t tag, bool fresh)
 {
 	struct object *o = &s->live[s->n++];
 
 	MUST(p >= sim.host && p + size <= sim.host + sim.bytes);
+	for (size_t i = 0; fresh && MM_HARDEN & MM_HARDEN_ZERO && i < size; i++)
+		MUST(p[i] == 0);
 	for (unsigned i = 0; i + 1 < s->n; i++)
 		MUST(p + size <= s->live[i].p || s->live[i].p + s->live[i].size <= p);
 	*o = (struct object){ p, size, tag, (int8_t)cache };
@@ -124,7 +127,7 @@ static void op_kmalloc(struct shadow *s, unsigned a, unsigned b)
 	MUST((uintptr_t)p % 16 == 0 && mm_ksize(&heap, p) >= size);
 	for (size_t i = 0; b & 1 && i < size; i++)
 		MUST(((unsigned char *)p)[i] == 0);
-	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b);
+	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, size <= MM_KMALLOC_MAX_CLASS / 2);
 }
 
 static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
@@ -138,7 +141,7 @@ static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
 	if (!p)
 		return;
 	MUST(!s->cache[c]->hooks || *(unsigned char *)p == 0xC7);
-	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
+	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b, !s->cache[c]->flags && !s->cache[c]->hooks);
 }
 
 static void op_free(struct shadow *s, unsigned a, unsigned b)
@@ -155,6 +158,23 @@ static void op_free(struct shadow *s, unsigned a, unsigned b)
 		MUST(mm_kfree(&heap, o.p) == MM_OK);
 	if (b & 2)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
+}
+
+/* Somebody writes a byte too far. */
+static void op_overflow(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned char *p, was;
+	size_t n;
+
+	if (!s->n || !(MM_HARDEN & MM_HARDEN_CANARY))
+		return;
+	p = s->live[a % s->n].p;
+	n = mm_ksize(&heap, p);
+	was = p[n];
+	p[n] = b & 1 ? 0 : (unsigned char)(was ^ (b | 2)); /* no canary has a zero byte */
+	MUST(mm_kfree(&heap, p) == MM_E_CORRUPT);
+	p[n] = was;
+	shadow_check(&s->live[a % s->n]);
 }
 
 /* Frees that must be refused, and change nothing that a later check would miss. */
@@ -263,7 +283,7 @@ static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 	for (size_t i = 0; i < keep; i++)
 		MUST(((unsigned char *)p)[i] == (unsigned char)(o.tag + i));
 	s->live[a % s->n] = s->live[--s->n];
-	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1));
+	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1), false);
 }
 
 static void op_cache(struct shadow *s, unsigned a, unsigned b)
@@ -339,6 +359,7 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		break;
 	case 7:
 		op_wrong_free(s, a, b);
+		op_overflow(s, a, b);
 		break;
 	case 8:
 		op_realloc(s, a, b);
@@ -369,6 +390,14 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 	}
 }
 
+static uint64_t random_bits(void *ctx)
+{
+	static uint64_t x;
+
+	(void)ctx;
+	return x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+}
+
 static void start(struct mm_pmm *pmm)
 {
 	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
@@ -379,6 +408,7 @@ static void start(struct mm_pmm *pmm)
 	if (!sim.host) {
 		sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
 		sim_add_cpus(&sim, true);
+		sim.port.random = random_bits;
 	}
 	sim_cpu = 0;
 	cfg.reach = sim.base + sim.bytes - 1;

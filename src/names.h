@@ -20,6 +20,13 @@
 #define cache_init           mm_priv_cache_init
 #define cma_find             mm_priv_cma_find
 #define cma_take             mm_priv_cma_take
+#define dump_tell            mm_priv_dump_tell
+#define harden_clear         mm_priv_harden_clear
+#define harden_free_large    mm_priv_harden_free_large
+#define harden_large         mm_priv_harden_large
+#define harden_retire        mm_priv_harden_retire
+#define harden_slab          mm_priv_harden_slab
+#define harden_tell          mm_priv_harden_tell
 #define heap_free_page       mm_priv_heap_free_page
 #define heap_no_magazine     mm_priv_heap_no_magazine
 #define isolate_begin        mm_priv_isolate_begin
@@ -88,7 +95,6 @@
 #define poison_check         mm_priv_poison_check
 #define poison_fill          mm_priv_poison_fill
 #define poison_forget        mm_priv_poison_forget
-#define poison_tell          mm_priv_poison_tell
 #define slab_find            mm_priv_slab_find
 #define slab_look            mm_priv_slab_look
 #define slab_put             mm_priv_slab_put

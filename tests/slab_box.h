@@ -19,6 +19,8 @@
 #define MAX_LIVE   6000u
 #define LARGE      ((size_t)MM_FRAME_SIZE * 4 - 2000) /* a block of order 2 */
 
+#define HALF_KIB   (512 - (MM_HARDEN & MM_HARDEN_CANARY ? sizeof(void *) : 0)) /* eight in 4 KiB */
+
 static struct sim sim;
 static struct mm_pmm pmm;
 static struct mm_heap heap;

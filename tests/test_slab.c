@@ -121,23 +121,25 @@ static void a_cache_is_not_destroyed_under_a_magazine_of_another_cpu(void **stat
 static void an_unplugged_cpu_leaves_nothing_behind(void **state)
 {
 	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
 	void *p;
 
 	sim_cpu = 1;
-	assert_non_null(p = mm_kmalloc(&heap, 64, 0));
-	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_non_null(p = mm_cache_alloc(cache, 0));
+	assert_int_equal(mm_cache_free(cache, p), MM_OK);
 	sim_cpu = 0;
 	assert_int_equal(mm_heap_cpu_offline(&heap, 1), MM_OK);
-	assert_int_equal(stats(&heap.caches[3]).cached, 0);
+	assert_int_equal(stats(cache).cached, 0);
 	sim_cpu = 1; /* it may still call */
-	assert_non_null(p = mm_kmalloc(&heap, 64, 0));
-	assert_int_equal(mm_kfree(&heap, p), MM_OK);
-	assert_int_equal(stats(&heap.caches[3]).cached, 0);
+	assert_non_null(p = mm_cache_alloc(cache, 0));
+	assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	assert_int_equal(stats(cache).cached, 0);
 	sim_cpu = 0;
 	assert_int_equal(mm_heap_cpu_online(&heap, NCPUS), MM_E_INVAL);
 	assert_int_equal(mm_heap_cpu_offline(&heap, NCPUS), MM_E_INVAL);
 	assert_int_equal(mm_heap_cpu_online(NULL, 0), MM_E_INVAL);
 	mm_heap_cpu_idle(NULL);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
 static void exhaustion_is_an_error_and_everything_comes_back(void **state)

@@ -103,7 +103,7 @@ static void too_many_and_none_is_allocated(void **state)
 {
 	(void)state;
 	struct mm_cache *cache = NULL;
-	struct mm_cache_cfg cfg = { .name = "few", .size = 512, .quota = 4 * MM_FRAME_SIZE };
+	struct mm_cache_cfg cfg = { .name = "few", .size = HALF_KIB, .quota = 4 * MM_FRAME_SIZE };
 	size_t room;
 
 	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);

@@ -70,7 +70,7 @@ static void what_a_handle_cannot_have_is_answered(void **state)
 {
 	(void)state;
 	struct mm_cache *cache = make_cache(128, 0), *other = make_cache(64, 0), *few = NULL;
-	struct mm_cache_cfg cfg = { .name = "few", .size = 512, .quota = MM_FRAME_SIZE };
+	struct mm_cache_cfg cfg = { .name = "few", .size = HALF_KIB, .quota = MM_FRAME_SIZE };
 	struct mm_prefill h = { 0 };
 	uint32_t room = (uint32_t)MM_FRAME_SIZE / 512;
 
@@ -140,7 +140,7 @@ static void wrong_arguments_of_a_pool_are_answered(void **state)
 {
 	(void)state;
 	struct mm_cache *cache = make_cache(256, 0), *few = NULL;
-	struct mm_cache_cfg cfg = { .name = "few", .size = 512, .quota = MM_FRAME_SIZE };
+	struct mm_cache_cfg cfg = { .name = "few", .size = HALF_KIB, .quota = MM_FRAME_SIZE };
 	struct mm_mempool pool = { 0 };
 	void *places[200];
 
@@ -181,6 +181,7 @@ static void what_waits_is_not_freed(void **state)
 		assert_non_null(was[i] = mm_cache_alloc(cache, 0));
 	for (unsigned i = 3; i-- > 0;)
 		assert_int_equal(mm_cache_free(cache, was[i]), MM_OK);
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
 	assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK); /* was[0] again */
 	assert_int_equal(mm_mempool_init(&pool, cache, places, 2, 0), MM_OK);
 	for (unsigned i = 0; i < 3; i++) {

@@ -135,7 +135,7 @@ static void slabs_begin_with_colours_in_turn(void **state)
 		assert_non_null(p[i] = mm_cache_alloc(cache, 0));
 		assert_int_equal((uintptr_t)p[i] % 16, 0);
 		memset(p[i], 0xcc, 1200);
-		at = (size_t)(p[i] - sim.host) % bytes % cfg.size;
+		at = (size_t)(p[i] - sim.host) % bytes % cache->size;
 		assert_true(at % 48 == 0 && at <= rest);
 		colours += of[at / 48]++ == 0;
 	}
@@ -143,7 +143,7 @@ static void slabs_begin_with_colours_in_turn(void **state)
 #if MM_CHECKS >= 1
 	for (unsigned i = 0; i < 200; i++) { /* what is before the first object, and behind the last, is none */
 		unsigned char *slab = p[i] - (size_t)(p[i] - sim.host) % bytes;
-		size_t gap = (size_t)(p[i] - slab) % cfg.size;
+		size_t gap = (size_t)(p[i] - slab) % cache->size;
 
 		for (size_t k = 0; k < gap; k++)
 			assert_int_equal(mm_kfree(&heap, slab + k), MM_E_ALIGN);
@@ -173,7 +173,7 @@ static void a_quota_is_kept_to_the_slab(void **state)
 		cache = make(&cfg);
 		for (unsigned round = 0; round < 2; round++) {
 			n = take_all(cache, p, MAX_LIVE, &why);
-			assert_int_equal(n, slabs * (slab / 512));
+			assert_int_equal(n, slabs * (slab / cache->size));
 			assert_int_equal(why, MM_E_NOSPC);
 			assert_int_equal(stats(cache).slabs, slabs);
 			give_all(cache, p, 1);

@@ -23,7 +23,7 @@ MM_NODISCARD enum mm_status mm_cache_alloc_bulk(struct mm_cache *cache, uint32_t
  *  @param cache the cache all of them came from @param p pointers to them; NULL among them does nothing
  *  @param n how many pointers
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE the cache is destroyed
- *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN some pointer, as mm_cache_free()
+ *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_CORRUPT some pointer, as mm_cache_free()
  *  @retval MM_E_DOUBLE_FREE some object is free, or is there twice
  *  With MM_CHECKS 0, and for racing frees: as mm_cache_free().
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in some sixty objects; cost: O(n)\, pinned

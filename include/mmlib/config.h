@@ -19,8 +19,8 @@
 
 /** How much caller mistakes are checked.
  *  0 measuring only: callers must be right. 1 release (default): everything that one or two loads
- *  can tell. 2 hardened: racing mistakes as well, about twice the cost. 3 debug: writes to free page
- *  frames too (#MM_PAGE_POISON). */
+ *  can tell. 2 hardened: racing mistakes as well, and objects are hardened (#MM_HARDEN). 3 debug: writes to
+ *  free page frames too (#MM_PAGE_POISON). */
 #ifndef MM_CHECKS
 #define MM_CHECKS 1
 #endif
@@ -157,6 +157,36 @@
 #define MM_PAGE_POISON (MM_CHECKS >= 3)
 #endif
 
+/** @name Hardening of objects
+ * What #MM_HARDEN is the sum of.
+ * @{ */
+#define MM_HARDEN_RANDOM     1 /**< objects of a magazine are handed out in random order (port: `random`) */
+#define MM_HARDEN_CANARY     2 /**< what lies behind an object is looked at when it is freed: who wrote over
+                                    its end is told #MM_E_CORRUPT */
+#define MM_HARDEN_ZERO       4 /**< an object is zeroed when it is freed, and must be zero when it is allocated:
+                                    who wrote to it meanwhile is found (port: `log`, then `panic`). Not in
+                                    caches with a constructor or #MM_CACHE_KEEP */
+#define MM_HARDEN_QUARANTINE 8 /**< what is freed is handed out again late, oldest first */
+/** @} */
+
+/** Hardening of the objects of all heaps. Default: all of it if MM_CHECKS is 2 or more, else 0. The canary
+ *  is a pointer's size for each object, and doubles kmalloc() of sizes that are powers of two, which stay
+ *  aligned to themselves; zeroing touches each object twice, from end to end; bench/README.md has figures.
+ *  A plain number, as it is part of a name (#MM_TAGGED). Needs MM_CHECKS 1 or more. */
+#ifndef MM_HARDEN
+#if MM_CHECKS >= 2
+#define MM_HARDEN 15
+#else
+#define MM_HARDEN 0
+#endif
+#endif
+
+/** Magazines of freed objects that a cache holds back with #MM_HARDEN_QUARANTINE, beside the one of each CPU
+ *  that is being filled. They are used when there is no other memory. Range 1 to 64. */
+#ifndef MM_QUARANTINE
+#define MM_QUARANTINE 2
+#endif
+
 /** log2 of the frames of a pageblock: the unit that has a mobility class (mmlib/mobility.h) and that is
  *  isolated. Four bits for each, where classes are used. Range 2 to 18; default 9, a large page where a
  *  frame is 4 KiB. */
@@ -202,6 +232,15 @@
 #endif
 #if MM_PAGE_POISON != 0 && MM_PAGE_POISON != 1
 #error "MM_PAGE_POISON: 0 or 1"
+#endif
+#if MM_HARDEN < 0 || MM_HARDEN > 15
+#error "MM_HARDEN: 0 to 15"
+#endif
+#if MM_HARDEN != 0 && MM_CHECKS < 1
+#error "MM_HARDEN needs MM_CHECKS 1 or more"
+#endif
+#if MM_QUARANTINE < 1 || MM_QUARANTINE > 64
+#error "MM_QUARANTINE: 1 to 64"
 #endif
 #if MM_BLOCK_ORDER < 2 || MM_BLOCK_ORDER > 18
 #error "MM_BLOCK_ORDER: 2 to 18"

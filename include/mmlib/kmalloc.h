@@ -57,7 +57,7 @@ MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t s
  *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL, size 0, or another flag
- *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE @p p, as mm_kfree()
+ *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT @p p, as mm_kfree()
  *  @return or as mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(size)} */
@@ -83,6 +83,7 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap. Blocks of more
  *          than #MM_KMALLOC_MAX_CLASS bytes are not told apart by heap.
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
+ *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY); it stays allocated
  *  Racing frees and MM_CHECKS 0: as mm_cache_free().
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);

@@ -80,7 +80,7 @@ MM_NODISCARD void *mm_mempool_take(struct mm_mempool *pool);
 /** Free an object: to the reserve if that is not full, else to the cache.
  *  @param pool pool @param p an object of its cache, from wherever; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL pool @retval MM_E_STATE not set up
- *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE as mm_cache_free()
+ *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_cache_free()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(n)} */
 MM_NODISCARD enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p);
 MM_END_DECLS

@@ -88,6 +88,7 @@ struct mm_cache {
 	uint16_t depot_most;     /**< @private and at most */
 	uint8_t order;           /**< @private of a slab */
 	uint8_t capacity;        /**< @private objects of a magazine */
+	uint16_t redzone;        /**< @private bytes of `size` that are not for the caller */
 	uintptr_t lock;          /**< @private guards all below */
 	struct mm_slot *full;    /**< @private depot: full magazines, linked */
 	uint32_t nfull;          /**< @private */
@@ -126,6 +127,7 @@ struct mm_heap {
 	void **window_side;       /**< @private their tables */
 	uint8_t *window_bytes;    /**< @private their frame bytes */
 	mm_paddr_t cpus_pa;       /**< @private the pages of `cpus` */
+	uintptr_t secret;         /**< @private of canaries */
 	uintptr_t nlarge;         /**< @private large blocks that are allocated, an atomic counter */
 	uintptr_t lock;           /**< @private guards caches[] and all below */
 	struct mm_slot *magazines;      /**< @private magazines that nobody uses, linked */
@@ -255,6 +257,7 @@ MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags) MM_TAG
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages
  *  @retval MM_E_OWNER of another cache, or no object at all
  *  @retval MM_E_ALIGN inside an object @retval MM_E_DOUBLE_FREE it is free
+ *  @retval MM_E_CORRUPT somebody wrote over the object's end (#MM_HARDEN_CANARY); it stays allocated
  *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time,
  *  both may be told #MM_OK unless MM_CHECKS is 2 or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */

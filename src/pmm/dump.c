@@ -143,14 +143,14 @@ void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *t
 	dump_map(pmm, &d);
 }
 
-#if MM_PAGE_POISON
-void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa)
+#if MM_PAGE_POISON || MM_HARDEN
+void dump_tell(const struct mm_pmm *pmm, const char *what, mm_paddr_t pa)
 {
 	struct dump d = { .line = pmm->port->log, .ctx = pmm->port->ctx };
 
 	if (!d.line)
 		return;
-	dump_text(&d, "free memory was written: ");
+	dump_text(&d, what);
 	dump_hex(&d, pa, sizeof(pa) * 2);
 	dump_send(&d);
 }

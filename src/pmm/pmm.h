@@ -42,6 +42,8 @@ enum mm_status pmm_check_flags(const struct mm_pmm *pmm, unsigned order, uint32_
 enum mm_status pmm_check_at(const struct mm_pmm *pmm, unsigned order, uint32_t flags);
 /* Byte of the head of a block that flags ask for. */
 unsigned pmm_byte(unsigned order, uint32_t flags);
+/* Tell the port's log of a place in memory. (dump.c) */
+void dump_tell(const struct mm_pmm *pmm, const char *what, mm_paddr_t pa);
 /* Contents of a block are zero. */
 void pmm_zero(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned order);
 

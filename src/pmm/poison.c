@@ -68,7 +68,7 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 			frame++;
 		}
 		if (!intact)
-			poison_tell(pmm, frame);
+			dump_tell(pmm, "free memory was written: ", frame);
 		MM_CHECK(pmm->port, intact);
 	}
 }

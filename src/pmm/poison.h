@@ -13,8 +13,6 @@ void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);
 void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);
 /* A frame is the caller's, and nobody knows what will be in it when it comes back. */
 void poison_forget(const struct mm_range *r, mm_pfn_t pfn);
-/* Tell the port's log which byte of a free frame was written. */
-void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa);
 MM_END_DECLS
 #else
 static inline void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)

@@ -26,6 +26,8 @@ static size_t bulk_pop(struct mm_cache *cache, void **out, size_t n)
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(cache->heap->pmm->port, saved);
+	for (size_t i = 0; i < got; i++)
+		(void)mm_object_hand_out(cache, out[i]);
 	return got;
 }
 
@@ -84,7 +86,7 @@ static enum mm_status bulk_retire(const struct mm_cache *cache, const void *p)
 	st = bulk_state(cache, p, &state);
 	if (st != MM_OK)
 		return st;
-	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+	return harden_retire(cache, p, state);
 }
 
 /* Where the state of one that was retired is. */
@@ -106,13 +108,13 @@ static size_t bulk_push(struct mm_cache *cache, void *const *p, size_t n)
 	size_t done = 0;
 
 	if (cpu) {
-		struct mm_slot *top = cpu->top[cache->id];
+		struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
 		for (; done < n && (uintptr_t)top & (MM_MAGAZINE_BYTES - 1); done++)
 			if (p[done])
 				mm_object_slot(top++, p[done], bulk_retired(cache, p[done]));
 		if (done)
-			mm_atomic_store_relaxed(&cpu->top[cache->id], top);
+			mm_atomic_store_relaxed(place, top);
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(cache->heap->pmm->port, saved);
@@ -136,6 +138,9 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 				mm_atomic_store_relaxed(bulk_retired(cache, p[i]), (uint8_t)MM_OBJECT_USED);
 		return st;
 	}
+	for (i = 0; i < n; i++)
+		if (p[i])
+			harden_clear(cache, p[i]);
 	for (i = 0; i < n; i++) {
 		i += bulk_push(cache, p + i, n - i);
 		if (i < n && p[i])

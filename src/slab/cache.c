@@ -77,7 +77,8 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	size_t align = cfg->align > sizeof(void *) ? cfg->align : sizeof(void *);
 	uint32_t magazine;
 
-	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + align - 1, align);
+	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + MM_OBJECT_REDZONE + align - 1, align);
+	cache->redzone = MM_OBJECT_REDZONE ? (uint16_t)(cache->size - cfg->size) : 0;
 	cache->order = cache_order(cache->size, heap->pmm->max_order);
 	cache->nobjects = ((uint32_t)MM_FRAME_SIZE << cache->order) / cache->size;
 	if (cache->nobjects == 0)
@@ -94,8 +95,8 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 		return MM_E_NOTSUP;
 	cache->capacity = (uint8_t)cache_clamp(CACHE_HOLD_BYTES / cache->size, 4, MAGAZINE_MAX);
 	magazine = cache->capacity * cache->size;
-	cache->depot_least = (uint16_t)cache_clamp(CACHE_DEPOT_LEAST / magazine, 2, 64);
-	cache->depot_most = (uint16_t)cache_clamp(CACHE_DEPOT_MOST / magazine, 4, 0xffffu);
+	cache->depot_least = (uint16_t)(MAGAZINES_HELD + cache_clamp(CACHE_DEPOT_LEAST / magazine, 2, 64));
+	cache->depot_most = (uint16_t)cache_clamp(CACHE_DEPOT_MOST / magazine, MAGAZINES_HELD + 4, 0xffffu);
 	cache->depot_max = cache->depot_least;
 	return MM_OK;
 }
@@ -178,11 +179,11 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags,
 		return MM_E_STATE;
 	if (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor)
 		return MM_E_INVAL;
-	p = magazine_alloc(cache, flags, &why);
+	p = mm_object_hand_out(cache, magazine_alloc(cache, flags, &why));
 	if (!p)
 		return why;
 	if (flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, cache->size);
+		__builtin_memset(p, 0, cache_room(cache));
 	*out = p;
 	return MM_OK;
 }
@@ -320,7 +321,7 @@ enum mm_status mm_cache_verify(const struct mm_cache *cache)
 	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
 	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
 		return MM_E_CORRUPT;
-	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p)
+	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
 		full++;
 	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
 	    full != cache->nfull || cache->nslabs * cache->nobjects - home < magazine_count(cache))

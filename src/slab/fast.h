@@ -77,11 +77,25 @@ struct mm_slab {
 	uint8_t states[];    /* one for each object, one more for the end, then bits: is it home? */
 };
 
+/* Bytes behind each object that nobody may write. */
+#if MM_HARDEN & MM_HARDEN_CANARY
+#define MM_OBJECT_REDZONE sizeof(uintptr_t)
+#else
+#define MM_OBJECT_REDZONE 0u
+#endif
+/* Largest size that kmalloc() has a class for. */
+#define MM_OBJECT_MAX (MM_KMALLOC_MAX_CLASS - MM_OBJECT_REDZONE)
+
 enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1 };
 #define MM_OBJECT_FRAME_BYTE 0x70u /* + cache's id: FRAME_SLAB of the frame byte */
 
 /* Keep an idle object of a cache, without the fast path. (magazine.c) */
-void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state);
+void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
+	__asm__("mm_object_keep.checks" MM_TEXT(MM_CHECKS) ".harden" MM_TEXT(MM_HARDEN)); /* as who inlines it */
+/* Make a hardened object idle. (harden.c) */
+enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *state);
+/* Stop the machine if somebody wrote to a hardened object that was free. (harden.c) */
+void mm_object_prove(const struct mm_cache *cache, const void *p);
 
 /* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
 MM_OBJECT_FN uint32_t mm_object_class(size_t size)
@@ -92,6 +106,19 @@ MM_OBJECT_FN uint32_t mm_object_class(size_t size)
 		return n / 16;
 	k = mm_highest_bit32(n);
 	return (k - 6) * 8 + ((n - (1u << k)) >> (k - 3));
+}
+
+/* The same where there is something behind each object. */
+MM_OBJECT_FN uint32_t mm_object_class_of(const struct mm_heap *heap, size_t size)
+{
+#if MM_HARDEN & MM_HARDEN_CANARY
+	bool keeps_alignment = size <= 16 || (size & (size - 1));
+
+	(void)heap;
+	return mm_object_class(keeps_alignment ? size + MM_OBJECT_REDZONE : 2 * size);
+#else
+	return __builtin_constant_p(size) ? mm_object_class(size) : heap->classes[(size + 15) / 16];
+#endif
 }
 
 /* Enter this CPU's part of a heap. False: it has none, or somebody below us is inside. Pinned in every
@@ -140,6 +167,16 @@ MM_OBJECT_FN void *mm_object_pop(const struct mm_heap *heap, size_t id)
 	return NULL;
 }
 
+/* The magazine that freed objects go to: another than they come from if they are to stay away. */
+MM_OBJECT_FN struct mm_slot **mm_object_freed(struct mm_heap_cpu *cpu, size_t id)
+{
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+	return &cpu->spare[id];
+#else
+	return &cpu->top[id];
+#endif
+}
+
 /* Push an idle object; false: the magazine is full, or this CPU has other things to do. */
 MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p, uint8_t *state)
 {
@@ -147,11 +184,11 @@ MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p,
 	uintptr_t saved;
 
 	if (mm_object_enter(heap, &cpu, &saved)) {
-		struct mm_slot *top = cpu->top[id];
+		struct mm_slot **place = mm_object_freed(cpu, id), *top = *place;
 
 		if (((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) && !mm_atomic_load_relaxed(&cpu->drain)) {
 			mm_object_slot(top, p, state);
-			mm_atomic_store_relaxed(&cpu->top[id], top + 1);
+			mm_atomic_store_relaxed(place, top + 1);
 			mm_local_leave(&cpu->busy);
 			mm_local_unpin(heap->pmm->port, saved);
 			return true;
@@ -199,14 +236,29 @@ MM_OBJECT_FN bool mm_object_retire(uint8_t *state)
 }
 
 /* The same for the object that starts at p, if one does; and where its state is. */
-MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, const void *p, uint8_t **state)
+MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, void *p, uint8_t **state)
 {
 	uint32_t i;
 
 	if (!mm_object_index(slab, p, &i))
 		return false;
 	*state = &slab->states[i];
+#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+	return mm_object_release(slab, p, *state) == MM_OK;
+#else
 	return mm_object_retire(*state);
+#endif
+}
+
+/* What the caller of an allocation gets. */
+MM_OBJECT_FN void *mm_object_hand_out(const struct mm_cache *cache, void *p)
+{
+	(void)cache;
+#if MM_HARDEN & MM_HARDEN_ZERO
+	if (p)
+		mm_object_prove(cache, p);
+#endif
+	return p;
 }
 
 /* Is it a cache at all? */
@@ -220,23 +272,24 @@ MM_OBJECT_FN bool mm_object_of_cache(const struct mm_cache *cache, uint32_t flag
 {
 	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC)
 		return false;
-	*out = mm_object_pop(cache->heap, cache->id);
+	*out = mm_object_hand_out(cache, mm_object_pop(cache->heap, cache->id));
 	return *out != NULL;
 }
 
 /* The same for kmalloc. */
 MM_OBJECT_FN bool mm_object_of_size(const struct mm_heap *heap, size_t size, uint32_t flags, void **out)
 {
-	if (!heap || size - 1 >= MM_KMALLOC_MAX_CLASS || flags & ~(uint32_t)MM_ALLOC_ATOMIC ||
-	    !heap->pmm)
+	uint32_t id;
+
+	if (!heap || size - 1 >= MM_OBJECT_MAX || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !heap->pmm)
 		return false;
-	*out = mm_object_pop(heap, __builtin_constant_p(size) ? mm_object_class(size) :
-								heap->classes[(size + 15) / 16]);
+	id = mm_object_class_of(heap, size);
+	*out = mm_object_hand_out(&heap->caches[id], mm_object_pop(heap, id));
 	return *out != NULL;
 }
 
 /* An object that is used becomes idle, but is not in a magazine yet; false: nothing has changed. */
-MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, const void *p, uint8_t **state)
+MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, void *p, uint8_t **state)
 {
 #if MM_CHECKS == 0
 	(void)cache;
@@ -250,7 +303,7 @@ MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, const void
 }
 
 /* The same for kmalloc; tells the cache's id too. */
-MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, const void *p, size_t *id, uint8_t **state)
+MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *id, uint8_t **state)
 {
 #if MM_CHECKS == 0
 	uintptr_t frame;

@@ -63,7 +63,9 @@ static enum mm_status heap_init_classes(struct mm_heap *heap)
 		heap->caches[id].id = id;
 
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++) {
-		struct mm_cache_cfg cfg = { .name = heap_class_name(), .size = kmalloc_class_size(c), .align = 16 };
+		struct mm_cache_cfg cfg = { .name = heap_class_name(),
+					    .size = kmalloc_class_size(c) - MM_OBJECT_REDZONE,
+					    .align = 16 };
 
 		st = cache_init(heap, c, &cfg);
 	}
@@ -98,6 +100,8 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	heap->cpus_pa = pa;
 	heap->cpus_order = order;
 	heap->ncpus = ncpus;
+	if ((MM_HARDEN & MM_HARDEN_CANARY) && pmm->port->random)
+		heap->secret = (uintptr_t)pmm->port->random(pmm->port->ctx);
 	__builtin_memset(heap->cpus, 0, ncpus * sizeof(struct mm_heap_cpu));
 	for (uint32_t i = 0; i < ncpus;
 	     i++) /* caches may come while others drain: G1 from the start */

@@ -45,6 +45,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 
 	if (size > SIZE_MAX - (size_t)MM_FRAME_SIZE + 1)
 		return MM_E_OVERFLOW;
+	size += MM_OBJECT_REDZONE;
 	while (order <= heap->pmm->max_order && (size - 1) >> MM_FRAME_SHIFT >> order)
 		order++;
 	if (order > heap->pmm->max_order || mm_hook_fail())
@@ -54,6 +55,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 		return st;
 	mm_atomic_add(&heap->nlarge, (uintptr_t)1);
 	*out = mm_port_to_virt(heap->pmm->port, pa);
+	harden_large(heap, *out, (size_t)MM_FRAME_SIZE << order);
 	return MM_OK;
 }
 
@@ -64,9 +66,9 @@ static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, u
 
 	if (st != MM_OK)
 		return st;
-	if (size > MM_KMALLOC_MAX_CLASS)
+	if (size > MM_OBJECT_MAX)
 		return kmalloc_large(heap, size, flags, out);
-	return cache_alloc_slow(&heap->caches[mm_object_class(size)], flags, out);
+	return cache_alloc_slow(&heap->caches[mm_object_class_of(heap, size)], flags, out);
 }
 
 /* What this CPU's magazine does not have goes round: all checks are there. */
@@ -140,13 +142,16 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 	       frame_load(r, head) >= FRAME_LARGE;
 }
 
-static enum mm_status kmalloc_free_large(struct mm_heap *heap, const void *p, mm_pfn_t pfn,
+static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,
 					 unsigned order)
 {
 	enum mm_status st;
 
 	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
+	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	if (st != MM_OK)
+		return st;
 	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, FRAME_LARGE + order);
 	if (st == MM_OK)
 		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
@@ -193,11 +198,11 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	unsigned order;
 
 	if (st == MM_OK) {
-		*size = slab->cache->size;
+		*size = cache_room(slab->cache);
 		return slab_look(slab, p);
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order)) {
-		*size = (size_t)MM_FRAME_SIZE << order;
+		*size = ((size_t)MM_FRAME_SIZE << order) - MM_OBJECT_REDZONE;
 		return (uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1) ? MM_E_ALIGN : MM_OK;
 	}
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;

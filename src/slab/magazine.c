@@ -23,6 +23,9 @@
  * Depot        bounded by bytes. Each magazine that had to be filled from the slabs raises the bound by
  *              one, up to 2 MiB: what came out in one burst comes back in one, and is wanted again.
  *              Emptying the depot puts the bound back.
+ * Quarantine   (MM_HARDEN) what is freed goes to spare, never to top, so it does not come back at once; the
+ *              depot is a queue, and gives its oldest magazine only if it has more than are held back. When
+ *              there is no memory they are brought home, one after the other, and spare is used.
  * Interrupts   one that finds its CPU busy allocates from the slabs and frees into them, under the
  *              cache's lock, which is taken with interrupts off.
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
@@ -135,36 +138,78 @@ static void depot_unlock(struct mm_cache *cache, uintptr_t irq)
 		mm_unlock(cache->heap->pmm->port, &cache->lock, irq);
 }
 
-/* A full magazine from the depot, as its top, or NULL: then slabs fill one, and the depot's bound rises. */
-static struct mm_slot *depot_get(struct mm_cache *cache)
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+/* A queue: `full` is the newest magazine, which links the oldest one. */
+static struct mm_slot *depot_pop(struct mm_cache *cache, struct mm_slot *newest)
+{
+	struct mm_slot *oldest = newest->p;
+
+	if (MM_PLANTED(MM_PLANT_DEPOT))
+		mm_hook_step();
+	newest->p = oldest->p;
+	if (oldest == newest)
+		cache->full = NULL;
+	return oldest;
+}
+
+static void depot_push(struct mm_cache *cache, struct mm_slot *magazine)
+{
+	struct mm_slot *newest = cache->full;
+
+	magazine->p = newest ? newest->p : magazine;
+	if (newest)
+		newest->p = magazine;
+	cache->full = magazine;
+}
+#else
+static struct mm_slot *depot_pop(struct mm_cache *cache, struct mm_slot *magazine)
+{
+	if (MM_PLANTED(MM_PLANT_DEPOT))
+		mm_hook_step();
+	cache->full = magazine->p;
+	return magazine;
+}
+
+static void depot_push(struct mm_cache *cache, struct mm_slot *magazine)
+{
+	magazine_link(&cache->full, magazine);
+}
+#endif
+
+/* A full magazine from the depot if it has more than `held`, as its top, or NULL: then slabs fill one, and the
+ * depot's bound rises. */
+static struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
 {
 	uintptr_t irq = depot_lock(cache);
 	struct mm_slot *magazine = cache->full;
 
-	if (MM_PLANTED(MM_PLANT_DEPOT))
-		mm_hook_step();
-	if (magazine) {
-		cache->full = magazine->p;
+	if (magazine && cache->nfull > held) {
+		magazine = depot_pop(cache, magazine);
 		cache->nfull--;
-	} else if (cache->depot_max < cache->depot_most) {
-		cache->depot_max++;
+	} else {
+		magazine = NULL;
+		if (cache->depot_max < cache->depot_most)
+			cache->depot_max++;
 	}
 	depot_unlock(cache, irq);
 	return magazine ? magazine + MM_MAGAZINE_SLOTS : NULL;
 }
 
-/* Leave a full magazine with the depot; false if it has enough. */
-static bool depot_put(struct mm_cache *cache, struct mm_slot *top)
+/* Leave a full magazine with the depot. Returns one that is too many there, or NULL. */
+static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top)
 {
 	uintptr_t irq = depot_lock(cache);
-	bool room = cache->nfull < cache->depot_max;
 
-	if (room) {
-		magazine_link(&cache->full, magazine_of(top));
+	if (cache->nfull < cache->depot_max) {
+		depot_push(cache, magazine_of(top));
 		cache->nfull++;
+		top = NULL;
+	} else if (MAGAZINES_HELD) {
+		depot_push(cache, magazine_of(top));
+		top = depot_pop(cache, cache->full) + MM_MAGAZINE_SLOTS;
 	}
 	depot_unlock(cache, irq);
-	return room;
+	return top;
 }
 
 /* Bring the objects of a magazine home and drop it. */
@@ -177,15 +222,63 @@ static void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t
 	magazine_drop(cache->heap, top);
 }
 
+#if MM_HARDEN & MM_HARDEN_RANDOM
+/* Objects of a magazine, n below its top, in random order. */
+static void magazine_shuffle(const struct mm_cache *cache, struct mm_slot *top, uint32_t n)
+{
+	const struct mm_port *port = cache->heap->pmm->port;
+	uint32_t x;
+
+	if (!port->random)
+		return;
+	x = (uint32_t)port->random(port->ctx) | 1u;
+	for (struct mm_slot *first = top - n; n > 1; n--) {
+		struct mm_slot last = first[n - 1];
+		uint32_t i;
+
+		x ^= x << 13;
+		x ^= x >> 17;
+		x ^= x << 5;
+		i = (uint32_t)((uint64_t)x * n >> 32);
+		first[n - 1] = first[i];
+		first[i] = last;
+	}
+}
+#else
+static void magazine_shuffle(const struct mm_cache *cache, struct mm_slot *top, uint32_t n)
+{
+	(void)cache;
+	(void)top;
+	(void)n;
+}
+#endif
+
+/* Objects from slabs into out[]; if there is no memory, quarantine ends. */
+static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
+			      enum mm_status *why)
+{
+	struct mm_slot *oldest;
+	uint32_t got;
+
+	while (!(got = slab_take(cache, out, n, flags, why)) && MAGAZINES_HELD > 0) {
+		oldest = depot_get(cache, 0);
+		if (!oldest)
+			break;
+		magazine_flush(cache, oldest, SLAB_KEEP);
+	}
+	return got;
+}
+
 /* The magazine at top has nothing, nor has spare: get objects. Returns the new top, or NULL. */
 static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				       enum mm_status *why)
 {
-	struct mm_slot *top = cpu->top[cache->id], *full = depot_get(cache);
+	struct mm_slot *top = cpu->top[cache->id], *full = depot_get(cache, MAGAZINES_HELD);
 	uint32_t n;
 
 	if (full) {
 		magazine_drop(cache->heap, top);
+		magazine_shuffle(cache, full, cache->capacity);
 		return full;
 	}
 	if (!magazine_is_real(top)) {
@@ -194,7 +287,8 @@ static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cp
 			return NULL;
 		magazine_set(&cpu->top[cache->id], top);
 	}
-	n = slab_take(cache, top, cache->capacity, flags, why);
+	n = magazine_fill(cache, top, cache->capacity, flags, why);
+	magazine_shuffle(cache, top + n, n);
 	return n ? top + n : NULL;
 }
 
@@ -203,18 +297,20 @@ static void *magazine_bypass(struct mm_cache *cache, uint32_t flags, enum mm_sta
 {
 	struct mm_slot slot;
 
-	return slab_take(cache, &slot, 1, flags, why) ? magazine_use(&slot) : NULL;
+	return magazine_fill(cache, &slot, 1, flags, why) ? magazine_use(&slot) : NULL;
 }
 
 static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				 enum mm_status *why)
 {
-	struct mm_slot *top = cpu->spare[cache->id];
+	struct mm_slot *top = NULL;
 
-	if (!magazine_is_empty(top))
-		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
-	else
+	if (MAGAZINES_HELD || magazine_is_empty(cpu->spare[cache->id]))
 		top = magazine_refill(cache, cpu, flags | MM_ALLOC_ATOMIC, why); /* G6 */
+	if (!top && !magazine_is_empty(cpu->spare[cache->id])) {
+		top = cpu->spare[cache->id];
+		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
+	}
 	if (!top)
 		return NULL;
 	magazine_set(&cpu->top[cache->id], top - 1);
@@ -244,18 +340,31 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	return p ? p : magazine_bypass(cache, flags, why);
 }
 
-/* Make room: top and spare are full. Returns an empty top, or NULL. */
+/* A CPU's spare magazine is full: it has none then. */
+static void magazine_put_away(struct mm_cache *cache, struct mm_heap_cpu *cpu)
+{
+	struct mm_slot *spare = cpu->spare[cache->id];
+
+	if (!magazine_is_real(spare))
+		return;
+	spare = depot_put(cache, spare);
+	if (spare)
+		magazine_flush(cache, spare, SLAB_KEEP);
+	magazine_set(&cpu->spare[cache->id], magazine_none());
+}
+
+/* Make room: what objects are freed to is full. Returns what they can be freed to, or NULL. */
 static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap_cpu *cpu)
 {
-	struct mm_slot *spare = cpu->spare[cache->id], *empty;
+	struct mm_slot *empty = cpu->spare[cache->id];
 
-	if (magazine_is_real(spare)) {
-		if (!depot_put(cache, spare))
-			magazine_flush(cache, spare, SLAB_KEEP);
-		magazine_set(&cpu->spare[cache->id], magazine_none());
+	if (!MAGAZINES_HELD && !magazine_is_full(empty)) {
+		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
+		return empty;
 	}
+	magazine_put_away(cache, cpu);
 	empty = magazine_new(cache, MM_ALLOC_ATOMIC);
-	if (empty)
+	if (empty && !MAGAZINES_HELD)
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	return empty;
 }
@@ -263,21 +372,16 @@ static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap
 /* Put an object, which is at this slot, into the magazines of a CPU. */
 static void magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, const struct mm_slot *slot)
 {
-	struct mm_slot *top = cpu->top[cache->id];
+	struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
-	if (magazine_is_full(top)) {
-		top = cpu->spare[cache->id];
-		if (!magazine_is_full(top))
-			magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
-		else
-			top = magazine_make_room(cache, cpu);
-	}
+	if (magazine_is_full(top))
+		top = magazine_make_room(cache, cpu);
 	if (!top) {
 		slab_put(cache, slot, 1, SLAB_KEEP);
 		return;
 	}
 	*top = *slot;
-	magazine_set(&cpu->top[cache->id], top + 1);
+	magazine_set(place, top + 1);
 }
 
 void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
@@ -319,7 +423,7 @@ void magazine_flush_depot(struct mm_cache *cache)
 	struct mm_slot *top;
 	uintptr_t irq;
 
-	while ((top = depot_get(cache)) != NULL)
+	while ((top = depot_get(cache, 0)) != NULL)
 		magazine_flush(cache, top, SLAB_KEEP);
 	irq = depot_lock(cache);
 	cache->depot_max = cache->depot_least;

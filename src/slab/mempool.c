@@ -51,7 +51,7 @@ void *mm_mempool_take(struct mm_mempool *pool)
 
 		if (p && mm_atomic_cas(&pool->places[i], &p, NULL)) {
 			parked_mark(pool->cache, p, MM_OBJECT_USED);
-			return p;
+			return mm_object_hand_out(pool->cache, p);
 		}
 	}
 	return NULL;
@@ -69,7 +69,7 @@ void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
 		return p;
 	p = mm_mempool_take(pool);
 	if (p && flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, pool->cache->size);
+		__builtin_memset(p, 0, cache_room(pool->cache));
 	return p;
 }
 
@@ -97,10 +97,11 @@ enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p)
 	if (!p)
 		return MM_OK;
 	st = parked_state(pool->cache, p, &state);
+	if (st == MM_OK && MM_CHECKS >= 1)
+		st = harden_retire(pool->cache, p, state);
 	if (st != MM_OK)
 		return st;
-	if (MM_CHECKS >= 1 && !mm_object_retire(state))
-		return MM_E_DOUBLE_FREE;
+	harden_clear(pool->cache, p);
 	if (!MM_PLANTED(MM_PLANT_MEMPOOL) && mempool_put(pool, p)) /* P2 */
 		return MM_OK;
 	parked_free(pool->cache, p);

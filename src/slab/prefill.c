@@ -66,7 +66,7 @@ enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uin
 
 void *mm_prefill_alloc(struct mm_prefill *h)
 {
-	return h && h->n ? magazine_use(&h->slots[--h->n]) : NULL;
+	return h && h->n ? mm_object_hand_out(h->cache, magazine_use(&h->slots[--h->n])) : NULL;
 }
 
 void mm_prefill_return(struct mm_prefill *h)

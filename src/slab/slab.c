@@ -73,13 +73,21 @@ enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state)
 	return MM_OK;
 }
 
-enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state)
+enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state)
 {
 	enum mm_status st = slab_state(slab, p, state);
 
 	if (st != MM_OK)
 		return st;
+#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+	st = mm_object_release(slab, p, *state);
+	if (st == MM_E_CORRUPT)
+		harden_tell(slab->heap, "memory behind an object was written: ",
+			    (unsigned char *)p + cache_room(slab->cache));
+	return st;
+#else
 	return MM_CHECKS == 0 || mm_object_retire(*state) ? MM_OK : MM_E_DOUBLE_FREE;
+#endif
 }
 
 enum mm_status slab_look(const struct mm_slab *slab, const void *p)
@@ -295,6 +303,7 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 		}
 	slab->base = (unsigned char *)mm_port_to_virt(heap->pmm->port, slab->pa) + slab_colour(cache);
 	slab_format(cache, slab);
+	harden_slab(cache, slab->base);
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->ctor); /* S6 */
 	slab_note(r, first, cache->order, slab);

@@ -5,6 +5,7 @@
  *   cache.c      create, destroy, statistics, verify
  *   heap.c       set up, CPUs, drain, shrink
  *   magazine.c   the fast paths; magazines of CPUs, the depot
+ *   harden.c     canaries, zeroing
  *   slab.c       slabs: pages cut into objects, which are home and which are out
  *   bulk.c       many objects at once
  *   prefill.c mempool.c   objects in reserve (parked.h)
@@ -26,6 +27,9 @@ _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) =
 /* Frames of fewer bytes hold no useful slab, nor magazines. */
 #define MM_HEAP_MIN_FRAME 4096u
 
+/* Full magazines that a depot does not give out as long as there is other memory. */
+#define MAGAZINES_HELD ((MM_HARDEN & MM_HARDEN_QUARANTINE) ? MM_QUARANTINE : 0)
+
 #define SLAB_WORD_BITS (8u * (uint32_t)sizeof(uintptr_t))
 
 static inline uint32_t slab_words(const struct mm_cache *cache)
@@ -38,6 +42,63 @@ static inline uintptr_t *slab_homes(const struct mm_cache *cache, struct mm_slab
 {
 	return (uintptr_t *)(void *)((unsigned char *)slab + cache->homes);
 }
+
+/* Bytes of an object that are the caller's. */
+static inline size_t cache_room(const struct mm_cache *cache)
+{
+	return cache->size - cache->redzone;
+}
+
+/* harden.c; where MM_HARDEN does not ask for it, nothing. */
+#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+/* The objects of a new slab are as free ones are. */
+void harden_slab(const struct mm_cache *cache, unsigned char *base);
+/* A large block is about to be freed: MM_OK, or why it must not. */
+enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes);
+/* Make an object idle, or say why not; then, when nothing can go wrong any more, clear it. */
+enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state);
+void harden_clear(const struct mm_cache *cache, void *p);
+/* Tell the port's log where something was written. */
+void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p);
+#else
+static inline void harden_slab(const struct mm_cache *cache, unsigned char *base)
+{
+	(void)cache;
+	(void)base;
+}
+
+static inline enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)
+{
+	(void)cache;
+	(void)p;
+	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+static inline void harden_clear(const struct mm_cache *cache, void *p)
+{
+	(void)cache;
+	(void)p;
+}
+
+static inline enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	(void)heap;
+	(void)p;
+	(void)bytes;
+	return MM_OK;
+}
+#endif
+#if MM_HARDEN & MM_HARDEN_CANARY
+/* Write the canary of a large block. */
+void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes);
+#else
+static inline void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	(void)heap;
+	(void)p;
+	(void)bytes;
+}
+#endif
 
 /* slab.c */
 /* The place of the table that tells the slabs of this frame and its neighbours. */
@@ -58,7 +119,7 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out)
 	MM_TAGGED(mm_priv_slab_find);
 /* Make the object at p idle, which is in this slab; where its state is, or why it is none that is used. */
-enum mm_status slab_retire(struct mm_slab *slab, const void *p, uint8_t **state);
+enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state);
 /* Where the state of the object at p is, whatever it is. MM_E_ALIGN: no object starts there. */
 enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
@@ -106,7 +167,7 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	MM_TAGGED(mm_priv_magazine_alloc);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
-/* Bring the depot's objects home. */
+/* Bring the depot's objects home, those in quarantine too. */
 void magazine_flush_depot(struct mm_cache *cache);
 /* Objects of a cache in all magazines. */
 size_t magazine_count(const struct mm_cache *cache);

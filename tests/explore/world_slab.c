@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OBJECT (2048 - MM_OBJECT_REDZONE)
+
 static struct mm_heap *heap;
 static struct mm_cache *cache;
 
@@ -14,7 +16,7 @@ static void run(const struct op *op, struct record *r);
 
 static void setup(const struct scenario *s)
 {
-	struct mm_cache_cfg cfg = { .name = "two", .size = 2048 };
+	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT };
 
 	world_pmm_make(s, s->flags & SCN_HANDS ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
@@ -25,7 +27,7 @@ static void setup(const struct scenario *s)
 	cache->nobjects = 2;
 	cache->span = 2 * 2048;
 	cache->capacity = 2;
-	cache->depot_max = cache->depot_least = cache->depot_most = 1;
+	cache->depot_max = cache->depot_least = cache->depot_most = MAGAZINES_HELD + 1;
 	world_pre(s, run);
 }
 
@@ -62,7 +64,7 @@ static void run(const struct op *op, struct record *r)
 	switch (op->kind) {
 	case OP_ALLOC:
 		r->st = mm_cache_alloc_st(cache, op->flags, &p);
-		got(r, r->st, p, 2048);
+		got(r, r->st, p, OBJECT);
 		break;
 	case OP_KMALLOC:
 		r->st = mm_kmalloc_st(heap, (size_t)op->count, op->flags, &p);

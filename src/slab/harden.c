@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: hardened objects
+ * Problem      find who writes over the end of an object, or to one that he freed; keep what was in an
+ *              object from who gets it next; and make it hard to tell which object comes next.
+ * Structure    behind each object there is a canary: a secret of the heap mixed with the address, no byte of
+ *              which is zero, so that a NUL too far is seen too. It is written when a slab is made, and looked
+ *              at when an object is freed. Objects are zero from their free, or from the making of their
+ *              slab, to their allocation. Order and quarantine are in magazine.c.
+ *
+ *                |<------------------ size ------------------>|
+ *                |  the caller's   | redzone: canary, padding |
+ *
+ * Large blocks of pages have the canary in their last word. They are zeroed when they are freed, but whether
+ * they still are is for MM_PAGE_POISON to see: they are anybody's frames then.
+ * Damage       to a canary is told to who frees: he knows whose object it is, it stays allocated, and nobody
+ *              else gets it. A write to a free object is told to the port's log, then panic: whose mistake it
+ *              was is not known any more.
+ * Invariants   H1 the canary of an object is whole from the making of its slab to the free of its pages.
+ *              H2 an object that is not used is zero, but for its canary; not in caches that construct their
+ *                 objects or keep their memory, whose readers may look at objects that are free.
+ * Concurrency  who frees an object, or has just got it, is alone with it. */
+#include "slab.h"
+
+#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+#define WORD sizeof(uintptr_t)
+
+#if MM_HARDEN & MM_HARDEN_CANARY
+static uintptr_t harden_canary(const struct mm_heap *heap, uintptr_t at)
+{
+	return (heap->secret ^ at * 0x9e3779b1u) | UINTPTR_MAX / 0xffu;
+}
+
+/* Canary of the part of a word from p to the word's end: its bytes. */
+static size_t harden_part(const struct mm_heap *heap, const unsigned char *p, unsigned char *out)
+{
+	uintptr_t skip = (uintptr_t)p % WORD, word = harden_canary(heap, (uintptr_t)p - skip);
+
+	__builtin_memcpy(out, (unsigned char *)&word + skip, WORD - skip);
+	return WORD - skip;
+}
+
+/* The canary fills the word that the redzone begins in and, if it is not all of that, the next one. */
+static void harden_write(const struct mm_heap *heap, unsigned char *p)
+{
+	unsigned char part[WORD];
+	size_t n = 0;
+
+	if ((uintptr_t)p % WORD) {
+		n = harden_part(heap, p, part);
+		__builtin_memcpy(p, part, n);
+	}
+	*(uintptr_t *)(void *)(p + n) = harden_canary(heap, (uintptr_t)(p + n));
+}
+
+static bool harden_whole(const struct mm_heap *heap, const unsigned char *p)
+{
+	unsigned char part[WORD];
+	size_t n = 0;
+
+	if ((uintptr_t)p % WORD) {
+		n = harden_part(heap, p, part);
+		if (__builtin_memcmp(p, part, n) != 0)
+			return false;
+	}
+	if (MM_PLANTED(MM_PLANT_CANARY))
+		return true;
+	return *(const uintptr_t *)(const void *)(p + n) == harden_canary(heap, (uintptr_t)(p + n));
+}
+#endif
+
+#if MM_HARDEN & MM_HARDEN_ZERO
+/* Not what stays constructed, nor what may be looked at after its free. */
+static bool harden_zeroes(const struct mm_cache *cache)
+{
+	return !(cache->flags & MM_CACHE_KEEP) && !(cache->hooks && cache->hooks->ctor);
+}
+
+static bool harden_is_zero(const unsigned char *p, size_t n)
+{
+	const uintptr_t *w = (const uintptr_t *)(const void *)p;
+	uintptr_t any = 0;
+
+	for (; n >= 8 * WORD; w += 8, n -= 8 * WORD) {
+		any = w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7];
+		if (any)
+			return false;
+	}
+	for (; n >= WORD; n -= WORD)
+		any |= *w++;
+	for (p = (const unsigned char *)w; n; n--)
+		any |= *p++;
+	return any == 0;
+}
+#endif
+
+void harden_slab(const struct mm_cache *cache, unsigned char *base)
+{
+#if MM_HARDEN & MM_HARDEN_ZERO
+	__builtin_memset(base, 0, cache->span); /* H2 */
+#endif
+#if MM_HARDEN & MM_HARDEN_CANARY
+	for (uint32_t i = 0; i < cache->nobjects; i++, base += cache->size)
+		harden_write(cache->heap, base + cache_room(cache)); /* H1 */
+#endif
+}
+
+enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)
+{
+	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
+		return MM_E_DOUBLE_FREE;
+#if MM_HARDEN & MM_HARDEN_CANARY
+	if (!harden_whole(cache->heap, (const unsigned char *)p + cache_room(cache)))
+		return MM_E_CORRUPT;
+#else
+	(void)cache;
+	(void)p;
+#endif
+	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+void harden_clear(const struct mm_cache *cache, void *p)
+{
+#if MM_HARDEN & MM_HARDEN_ZERO
+	if (harden_zeroes(cache))
+		__builtin_memset(p, 0, cache_room(cache)); /* H2 */
+#else
+	(void)cache;
+	(void)p;
+#endif
+}
+
+enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *state)
+{
+	enum mm_status st = harden_retire(slab->cache, p, state);
+
+	if (st == MM_OK)
+		harden_clear(slab->cache, p);
+	return st;
+}
+
+#if MM_HARDEN & MM_HARDEN_ZERO
+void mm_object_prove(const struct mm_cache *cache, const void *p)
+{
+	size_t room = cache_room(cache), at = 0;
+	bool zero = !harden_zeroes(cache) ||
+		    (MM_PLANTED(MM_PLANT_HARDEN) ? *(const unsigned char *)p == 0 : harden_is_zero(p, room));
+
+	while (!zero && ((const unsigned char *)p)[at] == 0)
+		at++;
+	if (!zero)
+		harden_tell(cache->heap, "free memory was written: ", (const unsigned char *)p + at);
+	MM_CHECK(cache->heap->pmm->port, zero);
+}
+#endif
+
+void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p)
+{
+	mm_pfn_t pfn = 0;
+
+	(void)pmm_find_virt(heap->pmm, p, &pfn);
+	dump_tell(heap->pmm, what, mm_pfn_to_pa(pfn) + ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1)));
+}
+
+#if MM_HARDEN & MM_HARDEN_CANARY
+void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	harden_write(heap, p + bytes - MM_OBJECT_REDZONE);
+}
+#endif
+
+enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	(void)heap;
+#if MM_HARDEN & MM_HARDEN_CANARY
+	if (!harden_whole(heap, p + bytes - MM_OBJECT_REDZONE)) {
+		harden_tell(heap, "memory behind an object was written: ", p + bytes - MM_OBJECT_REDZONE);
+		return MM_E_CORRUPT;
+	}
+#endif
+#if MM_HARDEN & MM_HARDEN_ZERO
+	__builtin_memset(p, 0, bytes);
+#endif
+	return MM_OK;
+}
+#undef WORD
+#endif

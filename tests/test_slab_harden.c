@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Hardened objects: who writes over an end is told when he frees, who writes to a free object is found, what
+ * was in an object is gone, and what comes next is not what was freed last. Without it, free objects are not
+ * touched. */
+#include "slab_box.h"
+#include <stdio.h>
+
+static jmp_buf stopped;
+static char told[80];
+static unsigned lines;
+
+static void panic(void *ctx, const char *file, int line)
+{
+	(void)ctx;
+	(void)file;
+	(void)line;
+	longjmp(stopped, 1);
+}
+
+static void listen(void *ctx, const char *line)
+{
+	(void)ctx;
+	strncpy(told, line, sizeof(told) - 1);
+	lines++;
+}
+
+static int start_listening(void **state)
+{
+	int st = start(state);
+
+	sim.port.panic = panic;
+	sim.port.log = listen;
+	memset(told, 0, sizeof(told));
+	lines = 0;
+	return st;
+}
+
+static inline mm_paddr_t to_pa(const unsigned char *p)
+{
+	return sim.base + (mm_paddr_t)(p - sim.host);
+}
+
+static void what_was_in_an_object_is_gone_if_asked(void **state)
+{
+	(void)state;
+	for (size_t s = 8; s < 40000; s = s * 3 + 1) {
+		unsigned char *p = mm_kmalloc(&heap, s, 0);
+
+		assert_non_null(p);
+		memset(p, 0x5a, s);
+		assert_int_equal(mm_kfree(&heap, p), MM_OK);
+		for (size_t i = 0; i < s; i++)
+			assert_true((p[i] != 0x5a) == !!(MM_HARDEN & MM_HARDEN_ZERO));
+	}
+}
+
+#if MM_HARDEN & MM_HARDEN_CANARY
+/* A byte behind p's n bytes gets a value: it is seen by each way to free, and the object stays. */
+static void overflow(struct mm_cache *cache, unsigned char *p, size_t n, unsigned char value)
+{
+	unsigned char was = p[n];
+	unsigned long long where;
+
+	p[n] = value;
+	if (cache)
+		assert_int_equal(mm_cache_free(cache, p), MM_E_CORRUPT);
+	lines = 0;
+	assert_int_equal(mm_kfree(&heap, p), MM_E_CORRUPT);
+	assert_int_equal(lines, 1);
+	assert_int_equal(sscanf(told, "memory behind an object was written: %llx", &where), 1);
+	assert_true(where - to_pa(p) <= n);
+	assert_true(mm_ksize(&heap, p) > 0);
+	p[n] = was;
+}
+
+static void a_nul_too_far_is_told_to_who_frees(void **state)
+{
+	(void)state;
+	for (size_t s = 1; s < 40000; s = s * 5 / 4 + 1) {
+		unsigned char *p = mm_kmalloc(&heap, s, 0);
+
+		assert_non_null(p);
+		overflow(NULL, p, mm_ksize(&heap, p), 0);
+		assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	}
+	for (size_t s = 1; s < 32768; s = s * 4 / 3 + 1) { /* caches know the size to the byte */
+		struct mm_cache *cache = make_cache(s, s % 3 ? 0 : 64);
+		unsigned char *p = mm_cache_alloc(cache, 0);
+
+		assert_int_equal(mm_ksize(&heap, p), s);
+		for (size_t i = 0; i < sizeof(uintptr_t); i++)
+			overflow(cache, p, s + i, 0);
+		overflow(cache, p, s, (unsigned char)~p[s]);
+		assert_int_equal(mm_cache_free(cache, p), MM_OK);
+		assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	}
+}
+
+static void an_object_with_a_damaged_end_does_not_move(void **state)
+{
+	unsigned char *p = mm_kmalloc(&heap, 100, 0), was;
+	size_t n = mm_ksize(&heap, p);
+	void *out = &out;
+
+	(void)state;
+	was = p[n];
+	p[n] = 0;
+	assert_int_equal(mm_krealloc_st(&heap, p, 3000, 0, &out), MM_E_CORRUPT);
+	assert_ptr_equal(out, &out);
+	p[n] = was;
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+}
+
+static uint64_t bits;
+
+static uint64_t random_bits(void *ctx)
+{
+	(void)ctx;
+	return bits = bits * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+}
+
+static void canaries_are_secret(void **state)
+{
+	struct mm_heap other = { 0 };
+	unsigned char *p, *q, *r;
+
+	(void)state;
+	sim.port.random = random_bits;
+	assert_int_equal(mm_heap_init(&other, &pmm, 1), MM_OK);
+	assert_non_null(p = mm_kmalloc(&heap, 40, 0));
+	assert_non_null(q = mm_kmalloc(&other, 40, 0));
+	assert_non_null(r = mm_kmalloc(&other, 40, 0));
+	assert_memory_not_equal(p + mm_ksize(&heap, p), q + mm_ksize(&other, q), sizeof(uintptr_t));
+	assert_memory_not_equal(q + mm_ksize(&other, q), r + mm_ksize(&other, r), sizeof(uintptr_t));
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_int_equal(mm_kfree(&other, q), MM_OK);
+	assert_int_equal(mm_kfree(&other, r), MM_OK);
+	assert_int_equal(mm_heap_destroy(&other), MM_OK);
+}
+#endif
+
+#if MM_HARDEN & MM_HARDEN_ZERO
+/* Allocate until p, which came home, comes again; false: the machine was stopped before. */
+static bool comes_again(struct mm_cache *cache, const unsigned char *p)
+{
+	static void *got[20000]; /* lost, as the machine is */
+	static unsigned n;
+
+	n = 0;
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
+	if (setjmp(stopped))
+		return false;
+	do {
+		got[n] = mm_cache_alloc(cache, 0);
+		assert_non_null(got[n]);
+	} while (got[n] != p && ++n < 20000);
+	assert_ptr_equal(got[n], p);
+	return true;
+}
+
+static void a_write_after_free_is_found(void **state)
+{
+	static const size_t sizes[] = { 1, 7, 8, 9, 63, 64, 200, 1000, 4096 };
+	unsigned long long where;
+
+	(void)state;
+	for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+		for (size_t at = 0; at < sizes[s]; at += at < 70 ? 1 : 97) {
+			struct mm_cache *cache;
+			unsigned char *p;
+
+			start_listening(NULL);
+			cache = make_cache(sizes[s], 0);
+			p = mm_cache_alloc(cache, 0);
+			assert_non_null(p);
+			assert_non_null(mm_cache_alloc(cache, 0)); /* its neighbour: the slab stays */
+			assert_int_equal(mm_cache_free(cache, p), MM_OK);
+			p[at] = 0x40;
+			assert_false(comes_again(cache, p));
+			assert_int_equal(sscanf(told, "free memory was written: %llx", &where), 1);
+			assert_true(where == to_pa(p + at));
+			sim_destroy(&sim);
+		}
+}
+
+static void a_free_that_is_refused_clears_nothing(void **state)
+{
+	unsigned char *p = mm_kmalloc(&heap, 100, 0), *large = mm_kmalloc(&heap, LARGE, 0);
+	struct mm_cache *cache = make_cache(100, 0);
+
+	(void)state;
+	fill(p, 100, 3);
+	fill(large, LARGE, 4);
+	assert_int_equal(mm_kfree(&heap, p + 16), MM_E_ALIGN);
+	assert_int_equal(mm_cache_free(cache, p), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&heap, large + 16), MM_E_ALIGN);
+	assert_int_equal(mm_cache_free(cache, large), MM_E_OWNER);
+	check(p, 100, 3);
+	check(large, LARGE, 4);
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_int_equal(mm_kfree(&heap, large), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+#endif
+
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+/* So many other objects are freed before one comes again. */
+static void what_is_freed_comes_again_late(void **state)
+{
+	struct mm_cache *cache = make_cache(64, 0);
+	unsigned held = MM_QUARANTINE * cache->capacity;
+	void *first = mm_cache_alloc(cache, 0), *p = NULL;
+
+	(void)state;
+	assert_int_equal(mm_cache_free(cache, first), MM_OK);
+	for (unsigned i = 0; i < held; i++) {
+		assert_non_null(p = mm_cache_alloc(cache, 0));
+		assert_ptr_not_equal(p, first);
+		assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	}
+	for (unsigned i = 0; p != first; i++) { /* but it comes */
+		assert_true(i < 100 * held);
+		assert_non_null(p = mm_cache_alloc(cache, 0));
+		assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	}
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
+static void quarantine_ends_when_there_is_no_other_memory(void **state)
+{
+	struct mm_cache *cache = make_cache(1000, 0);
+	static void *p[20000];
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (n = 0; mm_cache_alloc_st(cache, 0, &p[n]) == MM_OK; n++)
+			;
+		assert_int_equal(stats(cache).used, n);
+		assert_int_equal(stats(cache).objects, n); /* none is held back */
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+	}
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+#endif
+
+#if MM_HARDEN & MM_HARDEN_RANDOM
+static unsigned neighbours(void)
+{
+	struct mm_cache *cache = make_cache(64, 0);
+	unsigned char *p[300];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 300; i++) {
+		assert_non_null(p[i] = mm_cache_alloc(cache, 0));
+		n += i && p[i] == p[i - 1] + cache->size;
+		fill(p[i], 64, i);
+	}
+	for (unsigned i = 0; i < 300; i++)
+		check(p[i], 64, i);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	return n;
+}
+
+static void the_next_object_is_not_the_neighbour(void **state)
+{
+	(void)state;
+	assert_true(neighbours() > 200); /* without random bits */
+	sim.port.random = random_bits;
+	assert_true(neighbours() < 30);
+}
+#endif
+
+#define LISTENING(f) cmocka_unit_test_setup_teardown(f, start_listening, stop)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LISTENING(what_was_in_an_object_is_gone_if_asked),
+#if MM_HARDEN & MM_HARDEN_CANARY
+		LISTENING(a_nul_too_far_is_told_to_who_frees),
+		LISTENING(an_object_with_a_damaged_end_does_not_move),
+		LISTENING(canaries_are_secret),
+#endif
+#if MM_HARDEN & MM_HARDEN_ZERO
+		cmocka_unit_test(a_write_after_free_is_found),
+		LISTENING(a_free_that_is_refused_clears_nothing),
+#endif
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+		LISTENING(what_is_freed_comes_again_late),
+		LISTENING(quarantine_ends_when_there_is_no_other_memory),
+#endif
+#if MM_HARDEN & MM_HARDEN_RANDOM
+		LISTENING(the_next_object_is_not_the_neighbour),
+#endif
+	};
+	return cmocka_run_group_tests_name("slab hardened", tests, NULL, NULL);
+}
