@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Any sequence of calls of one buddy, right or wrong, against the plain model of
- * tests/buddy_model.h. Statuses and addresses must be exactly the model's; after each operation,
- * all invariants, the count, the free blocks and the words are compared. At the end all is freed: the
- * first state.
+ * tests/buddy_model.h.
+ *
+ * After each operation: its status and its frames are exactly the model's; so are all words of all levels,
+ * bit for bit, and the count (an operation that changes frames far away is found at once); and what is
+ * told of the frames of the operation and of their neighbours. Each 32nd time, before the first operation
+ * and after the last one: all that is told of every frame, all invariants and summaries, and the metadata
+ * built anew. At the end all is freed: the first state.
  *
  * Input: byte 0 base, 1 and 2 length, then 4 bytes an operation: what, order, and a frame, 2 bytes.
  */
 #include "../tests/buddy_model.h"
 #include "operations.h"
 #include <stdio.h>
-#include "buddy/buddy.h"
+#include "../tests/buddy_expect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 
 #define FRAMES_MAX (MM_WORD_BITS == 8 ? 96 : 200)
+#define WHOLE      32u /* operations between two looks at everything */
 
 static void must(const char *wrong)
 {
@@ -21,6 +26,31 @@ static void must(const char *wrong)
 		fprintf(stderr, "buddy: %s\n", wrong);
 		abort();
 	}
+}
+
+/* All state but summaries. */
+static void check_state(const struct model *m)
+{
+	if (!buddy_expect(&m->b, m->free))
+		must("words");
+	if (mm_buddy_count_free(&m->b) != m->nfree)
+		must("count_free");
+	must(model_check_guard(m));
+}
+
+/* What is told of frames that an operation may have touched, and of their neighbours. */
+static void check_near(const struct model *m, mm_pfn_t pfn, mm_pfn_t count)
+{
+	mm_pfn_t first;
+	unsigned order;
+
+	for (unsigned i = 0; i < 4; i++) {
+		mm_pfn_t at = pfn + (i & 1) - 1 + (i & 2 ? count : 0);
+
+		if (mm_buddy_is_free(&m->b, at) != (model_inside(m, at, 1) && m->free[at - m->base]))
+			must("is_free");
+	}
+	must(model_check_next(m, pfn < m->base ? m->base : pfn, &first, &order));
 }
 
 static mm_pfn_t choose_base(uint8_t how, mm_pfn_t frames)
@@ -122,25 +152,31 @@ static void run_op(struct model *m, const uint8_t *op)
 		must(op[1] & 1 ? model_free(m, at << 40, order)
 			       : model_free_range(m, near_pfn, ~(mm_pfn_t)op[2]));
 	}
-	must(model_check(m));
+	check_state(m);
+	check_near(m, m->at, m->count);
+	check_near(m, near_pfn, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
+	uint8_t range[3] = { 0 };
 	struct model m;
+	unsigned done = 0;
 	uint8_t *first;
 
-	if (n < 7)
-		return 0;
-	mm_pfn_t frames = 1 + (in[1] | (mm_pfn_t)in[2] << 8) % FRAMES_MAX;
+	for (unsigned i = 0; i < 3 && n; i++, n--)
+		range[i] = *in++;
+	mm_pfn_t frames = 1 + (range[1] | (mm_pfn_t)range[2] << 8) % FRAMES_MAX;
 
-	must(model_init(&m, choose_base(in[0], frames), frames));
+	must(model_init(&m, choose_base(range[0], frames), frames));
 	must(model_free_rest(&m));
 	must(model_check(&m));
 	first = malloc(m.size);
 	memcpy(first, m.meta, m.size);
-	for (in += 3, n -= 3; n >= 4; in += 4, n -= 4) {
+	for (; n >= 4; in += 4, n -= 4) {
 		run_op(&m, in);
+		if (++done % WHOLE == 0)
+			must(model_check(&m));
 		operations_count();
 	}
 	must(model_free_rest(&m));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine of fuzz_pmm.c, four of them: with one node or two, whose memory interleaves, and with or
- * without named zones, memory that to_virt does not reach, and watermarks. What a request may take is
+ * without named zones, memory that to_virt does not reach, and watermarks; each with and without faults. What a request may take is
  * computed here in another way than by the library: all zones are ranked, and the best one counts. */
 #ifndef PMM_ZONES_H
 #define PMM_ZONES_H
@@ -47,6 +47,8 @@ struct machine {
 	const struct mm_zone_cfg *cfg;
 	uint32_t ncfg, nlimits, nodes, nzones;
 	mm_paddr_t reach;
+	bool busy;    /* the CPU's hands are in use by somebody below, for ever */
+	bool damages; /* somebody writes to free frames */
 	struct mm_numa numa;
 	struct mm_numa_range node_ranges[4];
 	uint8_t distances[4];
@@ -96,6 +98,8 @@ static void machine_set_up(unsigned kind)
 	machine.cfg = kind & 2 ? rich_zones : plain_zones;
 	machine.ncfg = kind & 2 ? 6 : 3;
 	machine.nlimits = 3;
+	machine.busy = kind & 4;
+	machine.damages = kind & 8;
 	machine.nzones = machine.nodes * machine.nlimits + machine.ncfg - machine.nlimits;
 	machine.reach = AT(kind & 2 ? 232 : FRAMES) - 1;
 	MUST(mm_numa_init(&machine.numa, machine.node_ranges, 4, machine.distances, 2) == MM_OK);
@@ -116,6 +120,7 @@ static struct mm_pmm_cfg machine_cfg(void)
 				    .nzones = machine.ncfg,
 				    .numa = machine.nodes > 1 ? &machine.numa : NULL,
 				    .spare_ranges = 2,
+				    .ncpus = machine.busy,
 				    .reach = machine.reach };
 }
 

@@ -54,11 +54,18 @@ mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
 [ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
+options=()
+if grep -q operations_count "fuzz/fuzz_${target%64}.c"; then # lists of operations: long ones from the beginning
+  options=(-len_control=0 -entropic=0)
+  for i in {1..16}; do
+    [ -e "$work/corpus/long-$i" ] || head -c 4096 /dev/urandom >"$work/corpus/long-$i"
+  done
+fi
 echo "fuzz_$target: $long, corpus and findings in $work"
 sum=0
 while
   set +e
-  "$dir/fuzz/fuzz_$target" "$limit" -max_len=4096 -timeout=10 -print_final_stats=1 \
+  "$dir/fuzz/fuzz_$target" "$limit" "${options[@]}" -max_len=4096 -timeout=10 -print_final_stats=1 \
     -artifact_prefix="$work/findings/" "${corpus[@]}" >"$work/log" 2>&1
   status=$?
   set -e

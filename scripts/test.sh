@@ -151,7 +151,7 @@ if step fuzz; then
   for t in $targets; do
     beside check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
   done
-  for plant in $plants 19:pmm 25:pmm 28:mobility 30:pmm 81:slab; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 28:mobility 30:pmm 36:buddy 36:pmm 81:slab; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh "${plant#*:}" 60
   done

@@ -42,6 +42,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_ACPI         8 /* ACPI: an entry may reach past the end of its table */
 #define MM_PLANT_LIMINE       9 /* Limine: memory of an unknown kernel can be given back */
 #define MM_PLANT_ZONE         30 /* zones: the frames of an emergency are for all */
+#define MM_PLANT_FAR          36 /* buddy: a free sets a hint behind the last word, where no search looks */
 #define MM_PLANT_INLINE 60 /* page frames, inline: an address on no frame border is believed */
 #define MM_PLANT_HARDEN 80 /* hardened objects: only the first byte of a free one is looked at */
 #define MM_PLANT_CANARY 81 /* hardened objects: a canary is looked at only where it is no whole word */

@@ -121,4 +121,5 @@
 #define zone_walk_start      mm_priv_zone_walk_start
 #define zone_want            mm_priv_zone_want
 #define zone_watch           mm_priv_zone_watch
+#define zone_watch_all       mm_priv_zone_watch_all
 #endif

@@ -12,6 +12,7 @@
 
 #define MODEL_F     (MM_WORD_BITS == 64 ? 6u : MM_WORD_BITS == 32 ? 5u : MM_WORD_BITS == 16 ? 4u : 3u)
 #define MODEL_GUARD 16 /* bytes after the metadata that must stay */
+#define MODEL_NOTHING 99u /* no order */
 
 struct model {
 	struct mm_buddy b;
@@ -20,6 +21,7 @@ struct model {
 	unsigned char *meta, *again; /* metadata; the same built anew */
 	unsigned char *free;         /* one byte a frame */
 	mm_pfn_t nfree;
+	mm_pfn_t at, count;          /* what was taken or freed last */
 };
 
 static inline const char *model_init(struct model *m, mm_pfn_t base, mm_pfn_t frames)
@@ -27,6 +29,8 @@ static inline const char *model_init(struct model *m, mm_pfn_t base, mm_pfn_t fr
 	m->base = base;
 	m->frames = frames;
 	m->nfree = 0;
+	m->at = base;
+	m->count = 1;
 	m->size = mm_buddy_size(base, frames);
 	if (!m->size)
 		return "no size";
@@ -66,6 +70,8 @@ static inline void model_mark(struct model *m, mm_pfn_t pfn, mm_pfn_t count, boo
 	for (mm_pfn_t i = 0; i < count; i++)
 		m->free[pfn - m->base + i] = is_free;
 	m->nfree = is_free ? m->nfree + count : m->nfree - count;
+	m->at = pfn;
+	m->count = count;
 }
 
 static inline bool model_all_free(const struct model *m, mm_pfn_t pfn, unsigned order)
@@ -90,35 +96,53 @@ static inline bool model_lowest(const struct model *m, unsigned order, mm_pfn_t 
 	return false;
 }
 
-/* Blocks by brute force: the merge rule without levels. */
+/* The largest free block around the first free frame at pfn or above, by brute force: the merge rule
+ * without levels. */
+static inline bool model_next(const struct model *m, mm_pfn_t pfn, mm_pfn_t *first, unsigned *order)
+{
+	mm_pfn_t i = pfn - m->base; /* behind the last frame, however that wraps */
+	unsigned k = 0;
+
+	while (i < m->frames && !m->free[i])
+		i++;
+	if (i >= m->frames)
+		return false;
+	pfn = m->base + i;
+	while (k < mm_buddy_max_order(&m->b) &&
+	       model_all_free(m, pfn & ~(((mm_pfn_t)2 << k) - 1), k + 1))
+		k++;
+	*first = pfn & ~(((mm_pfn_t)1 << k) - 1);
+	*order = k;
+	return true;
+}
+
+/* Is the first free block at pfn or above the right one? It is put to *first and *order. */
+static inline const char *model_check_next(const struct model *m, mm_pfn_t pfn, mm_pfn_t *first,
+					   unsigned *order)
+{
+	mm_pfn_t want = 0;
+	unsigned k = 0;
+	bool any = model_next(m, pfn, &want, &k);
+
+	if (mm_buddy_next_free(&m->b, pfn, 0, first, order) != any)
+		return any ? "next_free: too few" : "next_free: too many";
+	return any && (*first != want || *order != k) ? "next_free: another block" : NULL;
+}
+
 static inline const char *model_check_blocks(const struct model *m)
 {
 	mm_pfn_t last = m->base + (m->frames - 1), pfn = m->base, first = 0;
-	unsigned order = 0;
+	const char *wrong;
 
-	for (;;) {
-		mm_pfn_t want = pfn;
-		unsigned k = 0;
+	do {
+		unsigned order = MODEL_NOTHING;
 
-		while (want <= last && want >= pfn && !m->free[want - m->base])
-			want++;
-		if (want > last || want < pfn)
-			return mm_buddy_next_free(&m->b, pfn, 0, &first, &order)
-				       ? "next_free: too many"
-				       : NULL;
-		while (k < mm_buddy_max_order(&m->b) &&
-		       model_all_free(m, want & ~(((mm_pfn_t)2 << k) - 1), k + 1))
-			k++;
-		if (!mm_buddy_next_free(&m->b, pfn, 0, &first, &order))
-			return "next_free: too few";
-		if (first != (want & ~(((mm_pfn_t)1 << k) - 1)) || order != k)
-			return "next_free: another block";
-		pfn = first + ((mm_pfn_t)1 << k);
-		if (pfn - 1 == last)
-			return mm_buddy_next_free(&m->b, pfn, 0, &first, &order)
-				       ? "next_free: past the end"
-				       : NULL;
-	}
+		wrong = model_check_next(m, pfn, &first, &order);
+		if (wrong || order == MODEL_NOTHING)
+			return wrong;
+		pfn = first + ((mm_pfn_t)1 << order);
+	} while (pfn - 1 != last);
+	return model_check_next(m, pfn, &first, &(unsigned){ 0 });
 }
 
 /* Free blocks of an order or more are those of all that have it. */
@@ -163,6 +187,16 @@ static inline const char *model_check_anew(const struct model *m)
 		       : NULL;
 }
 
+static inline const char *model_check_guard(const struct model *m)
+{
+	for (size_t i = 0; i < MODEL_GUARD; i++) {
+		if (m->meta[m->size + i] != 0xA5)
+			return "wrote past the metadata";
+	}
+	return NULL;
+}
+
+/* All there is to see, and all invariants. */
 static inline const char *model_check(const struct model *m)
 {
 	const char *wrong;
@@ -175,11 +209,9 @@ static inline const char *model_check(const struct model *m)
 		if (mm_buddy_is_free(&m->b, m->base + i) != m->free[i])
 			return "is_free";
 	}
-	for (size_t i = 0; i < MODEL_GUARD; i++) {
-		if (m->meta[m->size + i] != 0xA5)
-			return "wrote past the metadata";
-	}
-	wrong = model_check_blocks(m);
+	wrong = model_check_guard(m);
+	if (!wrong)
+		wrong = model_check_blocks(m);
 	for (unsigned k = 1; !wrong && k <= mm_buddy_max_order(&m->b) + 1; k += k < 4 ? 1 : 3)
 		wrong = model_check_least(m, k);
 	return wrong ? wrong : model_check_anew(m);

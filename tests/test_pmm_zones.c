@@ -407,6 +407,24 @@ static void pressure_may_jump(void **state)
 	assert_told(2, MM_PRESSURE_NONE);
 }
 
+static void memory_of_boot_ends_pressure(void **state)
+{
+	mm_pfn_t frames = 0;
+
+	(void)state;
+	zones[TCM].min = 4, zones[TCM].low = 8, zones[TCM].high = 12;
+	assert_int_equal(mm_memmap_add(&map, tcm_frame(16), AT(16), MM_MEM_LOADER, NULL), MM_OK);
+	start();
+	assert_int_equal(left_by(MM_ALLOC_ZONE(TCM), NAMED + TCM), 4);
+	assert_told(2, MM_PRESSURE_MIN);
+	assert_int_equal(mm_pmm_release(&pmm, &map, MM_MEM_LOADER, 0, tcm_frame(20) - 1, &frames), MM_OK);
+	assert_int_equal(frames, 4);
+	assert_told(3, MM_PRESSURE_LOW); /* 8 are free */
+	assert_int_equal(mm_pmm_release_range(&pmm, 0, MM_PADDR_MAX, &frames), MM_OK);
+	assert_int_equal(frames, 12);
+	assert_told(4, MM_PRESSURE_NONE);
+}
+
 static void nobody_need_listen(void **state)
 {
 	(void)state;
@@ -589,6 +607,7 @@ int main(void)
 		TEST(a_particular_block_is_not_held_back),
 		TEST(pressure_is_told_once_for_each_change),
 		TEST(pressure_may_jump),
+		TEST(memory_of_boot_ends_pressure),
 		TEST(nobody_need_listen),
 		TEST(wrong_requests_change_nothing),
 		TEST(wrong_configurations_are_refused),

@@ -95,7 +95,7 @@ MM_NODISCARD enum mm_status mm_page_alloc_bulk(struct mm_pmm *pmm, unsigned orde
  *  @param pmm manager @param order log2 of the frames of each, as allocated
  *  @param pa first byte of each, as allocated @param n how many; 0 does nothing
  *  @retval MM_OK done
- *  @retval MM_E_DOUBLE_FREE the first wrong one is free, or twice in the array
+ *  @retval MM_E_DOUBLE_FREE the first wrong one is free, or of a block that comes before it in the array
  *  @retval MM_E_ORDER allocated with another order; or some with #MM_ALLOC_MOVABLE and some without
  *  @retval MM_E_ALIGN, MM_E_FOREIGN, MM_E_OWNER what is wrong with the first wrong one, as mm_page_free()
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE before mm_pmm_init()

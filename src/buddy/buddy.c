@@ -149,6 +149,8 @@ static inline enum mm_status buddy_give_word(struct mm_buddy *b, unsigned level,
 	if (!MM_PLANTED(MM_PLANT_SUM_INFER) || !was)
 		buddy_mark(b, level, i,
 			   mask & (mask - 1) ? buddy_class(word) : buddy_class_at(word, mask));
+	if (MM_PLANTED(MM_PLANT_FAR))
+		buddy_sum_plant(&b->level[level], buddy_count(b, level));
 	if (buddy_full(word) && level + 1 < b->nlevels)
 		buddy_merge(b, level, buddy_frame(b, level, i, 0), word);
 	buddy_gave(b);

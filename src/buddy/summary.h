@@ -219,6 +219,15 @@ static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, u
 	buddy_sum_settle(lv, i, c);
 }
 
+/* MM_PLANT_FAR: damage that changes nothing else. */
+static inline void buddy_sum_plant(const struct mm_buddy_level *lv, mm_pfn_t count)
+{
+	mm_pfn_t end = buddy_sum_has_row(lv, 0) ? ((count - 1) >> BUDDY_ITEM) + 1 : 0;
+
+	if (end & (BUDDY_W - 1))
+		mm_atomic_or(buddy_sum_group(lv, 0, end), buddy_bit(end));
+}
+
 /* A hint led astray: clear those above the class that the item of word i has. The caller is inside a
  * move. */
 static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)
@@ -299,6 +308,12 @@ static inline void buddy_sum_mark(const struct mm_buddy_level *lv, mm_pfn_t i, u
 	(void)lv;
 	(void)i;
 	(void)c;
+}
+
+static inline void buddy_sum_plant(const struct mm_buddy_level *lv, mm_pfn_t count)
+{
+	(void)lv;
+	(void)count;
 }
 
 static inline void buddy_sum_repair(const struct mm_buddy_level *lv, mm_pfn_t i)

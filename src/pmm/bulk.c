@@ -73,8 +73,7 @@ static void bulk_finish(const struct bulk *b, uint32_t flags)
 		if (flags & MM_ALLOC_ZERO)
 			pmm_zero(b->pmm, b->out[i], b->order);
 	}
-	for (uint32_t z = 0; z < b->pmm->nzones && b->pmm->watched; z++)
-		zone_watch(b->pmm, z);
+	zone_watch_all(b->pmm);
 }
 
 enum mm_status mm_page_alloc_bulk(struct mm_pmm *pmm, unsigned order, uint32_t flags,

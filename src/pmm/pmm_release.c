@@ -25,6 +25,7 @@
 #include "hook.h"
 #include "pmm/memmap.h"
 #include "pmm/mobility.h"
+#include "pmm/zone.h"
 
 /* What is asked for. */
 struct release {
@@ -208,6 +209,7 @@ static enum mm_status release(const struct release *what, mm_pfn_t *frames)
 		return MM_E_2BIG; /* R2 */
 	release_all(what, true, 0, &left);
 	release_all(what, true, MOST, &left);
+	zone_watch_all(what->pmm);
 	if (frames)
 		*frames = all;
 	return MM_OK;
