@@ -167,6 +167,18 @@ void bench_record(struct bench_series *s, double value, double yard)
 	bench_record_if(s, value, yard, bench_calm());
 }
 
+void bench_record_pair(struct bench_series *s, double value, double pair)
+{
+	bench_record_if(s, value, pair, bench_calm() && bench_is_fast(pair));
+}
+
+bool bench_is_fast(double pair)
+{
+	const char *best = getenv("BENCH_PAIR");
+
+	return !best || pair < 1.2 * strtod(best, NULL);
+}
+
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm)
 {
 	unsigned i = s->n;

@@ -10,15 +10,17 @@
  *	static struct bench_series hot0;
  *
  *	while (bench_more(&hot0)) {
- *		double yard = yard_fetch_add();
+ *		double yard = yard_glibc_pair64();
  *
- *		bench_record(&hot0, slice_of_work(), yard);
+ *		bench_record_pair(&hot0, slice_of_work(), yard);
  *	}
- *	bench_report("page.hot0.call", &hot0, "ns", "yard.fetch_add");
+ *	bench_report("page.hot0.call", &hot0, "ns", "yard.glibc_pair64");
  *
  * Times are CPU time of the thread, so time that others had is not in them. A slow clock slows both
  * slices of a couple alike, so their ratio keeps; couples in which the thread was put aside (its
- * caches are cold) are dropped. Reported are means of the middle half: of values, of yardsticks, of
+ * caches are cold) are dropped. So are those in which the CPU is slow, as long as there are others: a
+ * thread of another virtual machine on the same core slows some code by 75 % and other code by 10 %, so
+ * ratios of then and of now differ. Reported are means of the middle half: of values, of yardsticks, of
  * ratios. (Costs have modes, in which a slice or a run stays; a median would be one or the other.)
  * scripts/bench.sh runs every program several times and takes such means of the runs, because where
  * memory lies differs between runs and changes the cost. */
@@ -30,6 +32,7 @@
 #include "bench_config.h"
 
 #define BENCH_RUNS 7
+#define BENCH_SAMPLES_MAX 300
 
 /* Nanoseconds of CPU time of this thread. A call costs about 500 ns. */
 double bench_now(void);
@@ -70,7 +73,7 @@ void bench_shuffle(uint32_t *v, uint32_t n, uint64_t *state);
 
 /* Samples of one figure, one for each run. */
 struct bench_samples {
-	double v[BENCH_RUNS * 2];
+	double v[BENCH_SAMPLES_MAX];
 	unsigned n;
 };
 void bench_sample(struct bench_samples *s, double value);
@@ -100,6 +103,11 @@ struct bench_series {
 void bench_record(struct bench_series *s, double value, double yard);
 /* The same if it is known otherwise whether all was calm. */
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm);
+/* The same beside a slice of yard_glibc_pair64(), counted while bench_is_fast(). */
+void bench_record_pair(struct bench_series *s, double value, double pair);
+/* Is the CPU about as fast as at its best? A pair took so many ns just now, and BENCH_PAIR then, which
+ * is an environment variable. Without it: yes. */
+bool bench_is_fast(double pair);
 /* Are there not enough calm slices yet, and is it less than 15 s since the first? */
 bool bench_more(struct bench_series *s);
 /* Was this thread never put aside since the last call of this or bench_record()? */
@@ -117,6 +125,6 @@ void bench_figure(const char *name, double value, const char *unit, const char *
 		  double yardstick_value);
 
 /* Yardsticks, ns: work that every machine has. A call is a slice of about half a millisecond. */
-double yard_fetch_add(void);    /* an uncontended atomic addition; the steadiest there is */
-double yard_glibc_pair64(void); /* malloc(64), a store, free */
+double yard_fetch_add(void);    /* an uncontended atomic addition */
+double yard_glibc_pair64(void); /* malloc(64), a store, free: how fast plain code is */
 #endif

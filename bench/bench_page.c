@@ -19,7 +19,7 @@
 #define HELD   31u
 #define SLICE  700e3 /* ns */
 
-static uint32_t *frames[2];   /* of each CPU */
+static uint32_t *frames[2]; /* of each CPU */
 /* Has a name, a call and a return that callgrind sees. */
 __attribute__((noinline)) void counted(unsigned order);
 
@@ -58,7 +58,7 @@ static void expect(uint32_t got, uint32_t want)
 
 static void print(const char *name, struct bench_series *s)
 {
-	bench_report(name, s, "ns", "yard.fetch_add");
+	bench_report(name, s, "ns", "yard.glibc_pair64");
 }
 
 /* ---- pairs ---- */
@@ -75,7 +75,6 @@ static double pairs(unsigned order, unsigned parts)
 	return bench_parts(pairs_part, &order, parts) / (parts * CHUNKS * WORK_PAIRS);
 }
 
-/* The pair of order 0 is beside one of malloc, which does the same to a CPU. */
 static void hot(const char *name, unsigned order)
 {
 	struct bench_series s = { .n = 0 };
@@ -86,12 +85,12 @@ static void hot(const char *name, unsigned order)
 	parts = 1 + (unsigned)(SLICE / (CHUNKS * WORK_PAIRS) / pairs(order, 3));
 	bench_calm();
 	while (bench_more(&s)) {
-		double yard = order ? yard_fetch_add() : yard_glibc_pair64();
+		double yard = yard_glibc_pair64();
 
-		bench_record(&s, pairs(order, parts), yard);
+		bench_record_pair(&s, pairs(order, parts), yard);
 	}
 	work_let_go(order);
-	bench_report(name, &s, "ns", order ? "yard.fetch_add" : "yard.glibc_pair64");
+	print(name, &s);
 }
 
 /* ---- bulk: all of memory, in slices ---- */
@@ -102,20 +101,20 @@ static void hot(const char *name, unsigned order)
 static void take_pieces(struct bench_series *s)
 {
 	for (uint32_t i = 0; i < PIECES; i++) {
-		double yard = yard_fetch_add(), t = bench_now();
+		double yard = yard_glibc_pair64(), t = bench_now();
 
 		expect(work_take(frames[0] + i * PIECE, PIECE, 0), PIECE);
-		bench_record(s, (bench_now() - t) / PIECE, yard);
+		bench_record_pair(s, (bench_now() - t) / PIECE, yard);
 	}
 }
 
 static void give_pieces(struct bench_series *s)
 {
 	for (uint32_t i = 0; i < PIECES; i++) {
-		double yard = yard_fetch_add(), t = bench_now();
+		double yard = yard_glibc_pair64(), t = bench_now();
 
 		work_give(frames[0] + i * PIECE, PIECE, 0);
-		bench_record(s, (bench_now() - t) / PIECE, yard);
+		bench_record_pair(s, (bench_now() - t) / PIECE, yard);
 	}
 }
 
@@ -148,7 +147,7 @@ static void big(void)
 
 	bench_calm();
 	while (bench_more(&take)) {
-		double yard = yard_fetch_add(), alloc = 0, free = 0;
+		double yard = yard_glibc_pair64(), alloc = 0, free = 0;
 		bool calm;
 
 		for (uint32_t r = 0; r < again; r++) {
@@ -160,7 +159,7 @@ static void big(void)
 			alloc += b - a;
 			free += bench_wall() - b;
 		}
-		calm = bench_calm();
+		calm = bench_calm() && bench_is_fast(yard);
 		bench_record_if(&take, alloc / (n * again), yard, calm);
 		bench_record_if(&give, free / (n * again), yard, calm);
 	}
@@ -184,12 +183,12 @@ static void churn(const char *name, bool failures)
 	bench_calm();
 	for (unsigned r = 2 * bench_rounds(); r;
 	     r--) { /* so many, whatever is calm: it is counted */
-		double yard = yard_fetch_add(), t;
+		double yard = yard_glibc_pair64(), t;
 		uint64_t before = c.done;
 
 		t = bench_now();
 		work_churn(&c, STEPS);
-		bench_record(&s, (bench_now() - t) / (double)(c.done - before), yard);
+		bench_record_pair(&s, (bench_now() - t) / (double)(c.done - before), yard);
 	}
 	print(name, &s);
 	if (failures)
@@ -390,11 +389,11 @@ static void init_time(void)
 
 	bench_calm();
 	while (bench_more(&s)) {
-		double yard = yard_fetch_add(), t = 0;
+		double yard = yard_glibc_pair64(), t = 0;
 
 		for (unsigned i = 0; i < 100; i++)
 			t += machine_start(MACHINE_RAM, BYTES, 1);
-		bench_record(&s, t / 100 * FRAMES / (FRAMES + EXTRA), yard);
+		bench_record_pair(&s, t / 100 * FRAMES / (FRAMES + EXTRA), yard);
 	}
 	print("page.init_ns_per_gib", &s);
 }

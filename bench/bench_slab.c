@@ -181,7 +181,7 @@ static void churn_prepare(void)
 	work_churn(&mixed[0], WARM);
 }
 
-/* Some slices, each beside one of the yardstick, and the middle of them. */
+/* Some slices, in churn each beside one of the yardstick, and the middle of them. */
 static struct answer turn_of_one(enum job job)
 {
 	static struct bench_series s;
@@ -193,7 +193,7 @@ static struct answer turn_of_one(enum job job)
 		work_batches(batch_size(job), order, 2);
 	bench_calm();
 	for (unsigned i = quick() ? 2 : 7; i; i--) {
-		double yard = job == CHURN ? touch_slice() : yard_fetch_add();
+		double yard = job == CHURN ? touch_slice() : 1;
 
 		bench_record(&s,
 			     job == PAIR64  ? pair_slice()
