@@ -79,9 +79,11 @@ def version():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--layers', default='', help='these, with what they need; default: all')
-    parser.add_argument('folder', nargs='?', default='dist')
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0],
+                                     epilog='Layers: ' + ' '.join(layers('', 'layers')))
+    parser.add_argument('--layers', default='', metavar='LAYER,LAYER…',
+                        help='these, with what they need; default: all')
+    parser.add_argument('folder', nargs='?', default='dist', help='where they go; default: dist')
     args = parser.parse_args()
     text = {'version': version(), 'layers': 'Layers: ' + ' '.join(layers(args.layers, 'layers'))
             if args.layers else 'The whole library.'}

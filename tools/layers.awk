@@ -2,7 +2,7 @@
 # awk [-v want="LAYER…"] [-v what=layers] -f layers.awk src/layers
 # Prints the files of these layers and of all that they need, lowest first, without the `src/`; of all
 # layers if none is named. what=layers: names instead of files. what=own: files of these layers only.
-# Exit status 1, and a word, if there is no such layer.
+# Exit status 1, and the names that there are, if there is no such layer.
 /^#/ || /^[ \t]*$/ { next }
 /^[ \t]/ {
   files[names, ++count[names]] = $1
@@ -21,12 +21,16 @@ function complain(text) {
   bad = 1
   exit 1
 }
+function list(    k, text) {
+  for (k = 1; k <= names; k++) text = text " " name[k]
+  return text
+}
 END {
   if (bad) exit 1
   n = split(want, word, /[ ,]+/)
   for (i = 1; i <= n; i++) {
     if (word[i] == "") continue
-    if (!(word[i] in number)) complain("there is no layer " word[i])
+    if (!(word[i] in number)) complain("there is no layer " word[i] "; there are" list())
     wanted[number[word[i]]] = any = 1
   }
   for (k = names; k >= 1; k--) # who is needed comes before who needs
