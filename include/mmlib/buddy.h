@@ -57,7 +57,8 @@ size_t mm_buddy_size(mm_pfn_t base, mm_pfn_t frames);
 
 /** Set up a buddy with no free frame: free what is usable with mm_buddy_free_range().
  *  @param[out] b buddy, written only on #MM_OK @param base first frame @param frames how many, not 0
- *  @param meta memory for the bitmaps, aligned to a word; zeroed here @param bytes of that memory
+ *  @param meta memory for the bitmaps, aligned to #mm_word_t; zeroed here
+ *  @param bytes of that memory; with words of 32 or 64 bits, `frames / 7 + 160` are always enough for an array
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL, misaligned memory, empty or wrapping range, or one past #MM_PFN_MAX
  *  @retval MM_E_NOSPC @p bytes is less than mm_buddy_size()

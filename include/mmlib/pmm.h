@@ -53,7 +53,8 @@ struct mm_pmm_cfg {
 	const uint32_t *cpu_nodes; /**< node of each CPU; or NULL: all are of node 0 */
 	uint32_t ncpus;        /**< CPUs that may ever call: each keeps some blocks at hand. 0: none do, all
 	                            go to the buddy */
-	uint32_t spare_ranges; /**< room for ranges beyond those the map has now (hotplug) */
+	uint32_t spare_ranges; /**< room for ranges that mm_pmm_add_range() adds later: one for each piece
+	                            of RAM above `reach` in each zone, and for hotplug. 0: none */
 	mm_paddr_t low;        /**< metadata is placed at or above this address */
 	mm_paddr_t reach;      /**< last byte that `to_virt` reaches now, one less than a multiple of the
 	                            frame size: metadata is placed at or below it, RAM above is left for
@@ -274,7 +275,8 @@ struct mm_frame_run {
  *  @retval MM_E_PORT mm_port_check() failed
  *  @retval MM_E_INVAL NULL, no or too many zones, zones by limit not rising or not ending in
  *          #MM_PADDR_MAX, named ones overlapping or before those by limit, flags that their zone does not
- *          have, `min`, `low` and `high` not rising, limits or reach not on frame borders, low > reach, more nodes than #MM_NODES_MAX, or a
+ *          have, `min`, `low` and `high` not rising, a limit or `reach` (0, say) that is not one less than a
+ *          multiple of the frame size, low > reach, more nodes than #MM_NODES_MAX, or a
  *          CPU of a node that is not there
  *  @retval MM_E_NOMEM no usable memory at or below `reach`, or no room for metadata in it
  *  @retval MM_E_2BIG the map has no room to note the metadata

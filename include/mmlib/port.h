@@ -25,7 +25,8 @@ struct mm_port {
 	 *  stretch of RAM, small holes included, the distance between the two is constant: mmlib
 	 *  asks for the first byte of a block and goes on from there. What is aligned physically
 	 *  is aligned at this address as far as that distance is: a multiple of the frame size, and
-	 *  of the largest alignment that the kernel asks mm_kmalloc() for.
+	 *  of the largest alignment that the kernel asks mm_kmalloc() for. Never NULL: where frame 0
+	 *  would be at address 0, mm_memmap_add() it as #MM_MEM_RESERVED.
 	 *  [irq-ok, nmi-ok, no-sleep] */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** REQUIRED. An invariant of mmlib is broken, or somebody wrote to free memory

@@ -8,7 +8,8 @@ MM_BEGIN_DECLS
 
 /** The format, for mm_pt_init().
  *
- *  Expects EFER.NXE set on every CPU, and PAT entry 4 set to write-combining if #MM_PT_WC is used
+ *  Expects EFER.NXE set on every CPU, CR0.WP too, or the kernel itself may write to what is not
+ *  writable, CR4.PGE if #MM_PT_GLOBAL shall have an effect, and PAT entry 4 set to write-combining if #MM_PT_WC is used
  *  (the reset value has none). Memory types are PAT entries: WB 0, WT 1, UC 2 (the UC- that an MTRR
  *  may make write-combining), DEVICE 3 (always uncached), WC 4.
  *
