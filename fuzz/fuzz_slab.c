@@ -239,6 +239,31 @@ static void op_bulk(struct shadow *s, unsigned a, unsigned b)
 	s->count[c] = 0;
 }
 
+static void op_give_back(struct shadow *s, unsigned a, unsigned b)
+{
+	size_t frames = 0;
+
+	switch (a % 5) {
+	case 0:
+		MUST(mm_heap_drain(&heap) == MM_OK);
+		break;
+	case 1:
+		MUST(mm_heap_shrink(&heap) == MM_OK);
+		break;
+	case 2:
+		MUST(mm_heap_reap(&heap, &frames) == MM_OK);
+		break;
+	case 3:
+		MUST(mm_heap_reclaim(&heap, b, &frames) == MM_OK);
+		break;
+	default:
+		if (s->cache[b % CACHES])
+			MUST(mm_cache_shrink(s->cache[b % CACHES]) == MM_OK);
+		break;
+	}
+	MUST(frames <= RAM_FRAMES);
+}
+
 /* Objects that wait come out when they are wanted, and whole; what is left goes back. */
 static void op_reserve(struct shadow *s, unsigned a, unsigned b)
 {
@@ -368,7 +393,7 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		op_cache(s, a, b);
 		break;
 	case 10:
-		MUST((a & 1 ? mm_heap_drain(&heap) : mm_heap_shrink(&heap)) == MM_OK);
+		op_give_back(s, a, b);
 		break;
 	case 11: /* many at once, so that magazines and slabs turn over */
 		for (unsigned i = 0; i < b % 32; i++)

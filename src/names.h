@@ -20,6 +20,7 @@
 #define cache_init           mm_priv_cache_init
 #define cma_find             mm_priv_cma_find
 #define cma_take             mm_priv_cma_take
+#define depot_get            mm_priv_depot_get
 #define dump_tell            mm_priv_dump_tell
 #define harden_clear         mm_priv_harden_clear
 #define harden_free_large    mm_priv_harden_free_large
@@ -27,6 +28,7 @@
 #define harden_retire        mm_priv_harden_retire
 #define harden_slab          mm_priv_harden_slab
 #define harden_tell          mm_priv_harden_tell
+#define heap_drain_here      mm_priv_heap_drain_here
 #define heap_free_page       mm_priv_heap_free_page
 #define heap_no_magazine     mm_priv_heap_no_magazine
 #define isolate_begin        mm_priv_isolate_begin
@@ -34,9 +36,11 @@
 #define isolate_end          mm_priv_isolate_end
 #define isolate_frames       mm_priv_isolate_frames
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
+#define kmalloc_large_at     mm_priv_kmalloc_large_at
 #define magazine_alloc       mm_priv_magazine_alloc
 #define magazine_count       mm_priv_magazine_count
 #define magazine_drop        mm_priv_magazine_drop
+#define magazine_flush       mm_priv_magazine_flush
 #define magazine_flush_cpu   mm_priv_magazine_flush_cpu
 #define magazine_flush_depot mm_priv_magazine_flush_depot
 #define magazine_new         mm_priv_magazine_new
@@ -102,6 +106,7 @@
 #define slab_retire          mm_priv_slab_retire
 #define slab_state           mm_priv_slab_state
 #define slab_take            mm_priv_slab_take
+#define slab_trim            mm_priv_slab_trim
 #define withdraw_freed       mm_priv_withdraw_freed
 #define zone_admits          mm_priv_zone_admits
 #define zone_allows          mm_priv_zone_allows

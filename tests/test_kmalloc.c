@@ -84,6 +84,49 @@ static void wrong_sizes_have_their_errors(void **state)
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
 }
 
+static void a_free_that_tells_the_size_is_checked(void **state)
+{
+	(void)state;
+	for (size_t s = 1; s < 60000; s = s * 5 / 4 + 1) {
+		void *p = mm_kmalloc(&heap, s, 0);
+
+		assert_non_null(p);
+#if MM_CHECKS >= 1
+		assert_int_equal(mm_kfree_sized(&heap, p, mm_ksize(&heap, p) + 1, 0), MM_E_ORDER);
+		assert_int_equal(mm_kfree_sized(&heap, p, SIZE_MAX, 0), MM_E_ORDER);
+		if (s > 64 && (s < 8000 || mm_ksize(&heap, p) > MM_FRAME_SIZE))
+			assert_int_equal(mm_kfree_sized(&heap, p, mm_ksize(&heap, p) / 2, 0), MM_E_ORDER);
+		assert_int_equal(mm_kfree_sized(&heap, (char *)p + 1, s, 0), MM_E_ALIGN);
+		assert_int_equal(mm_kfree_sized(&heap, &p, s, 0), MM_E_FOREIGN);
+#endif
+		assert_int_equal(mm_kfree_sized(&heap, p, 0, 0), MM_E_INVAL);
+		assert_int_equal(mm_kfree_sized(&heap, p, s, 3), MM_E_INVAL);
+		assert_int_equal(mm_kfree_sized(NULL, p, s, 0), MM_E_INVAL);
+		assert_int_equal(mm_kfree_sized(&heap, p, s, 16), MM_OK);
+#if MM_CHECKS >= 1
+		assert_int_equal(mm_kfree_sized(&heap, p, s, 0), MM_E_DOUBLE_FREE);
+#endif
+	}
+	for (size_t align = 1; align <= 8192; align *= 4) {
+		void *p = NULL;
+
+		assert_int_equal(mm_kmalloc_aligned_st(&heap, 100, align, 0, &p), MM_OK);
+#if MM_CHECKS >= 1
+		if (align > 128)
+			assert_int_equal(mm_kfree_sized(&heap, p, 100, 0), MM_E_ORDER);
+#endif
+		assert_int_equal(mm_kfree_sized(&heap, p, 100, align), MM_OK);
+	}
+	for (size_t s = 8000; s > 10; s = s * 3 / 4) { /* in place or not, the last size is the one */
+		void *p = mm_kmalloc(&heap, 8000, 0);
+
+		assert_non_null(p = mm_krealloc(&heap, p, s, 0));
+		assert_int_equal(mm_kfree_sized(&heap, p, s, 0), MM_OK);
+	}
+	assert_int_equal(mm_kfree_sized(&heap, NULL, 5, 0), MM_OK);
+	assert_int_equal(mm_kfree_sized(&(struct mm_heap){ 0 }, &heap, 5, 0), MM_E_STATE);
+}
+
 static void zero_means_zero(void **state)
 {
 	(void)state;
@@ -201,6 +244,7 @@ int main(void)
 		HEAP_TEST(an_alignment_of_its_own_is_kept),
 		HEAP_TEST(wrong_sizes_have_their_errors),
 		HEAP_TEST(zero_means_zero),
+		HEAP_TEST(a_free_that_tells_the_size_is_checked),
 		HEAP_TEST(realloc_keeps_what_was_there),
 		HEAP_TEST(what_realloc_adds_is_zero_if_asked),
 		HEAP_TEST(what_realloc_adds_is_zero_after_a_shrink_too),

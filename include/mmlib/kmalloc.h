@@ -88,6 +88,16 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);
 
+/** Free memory of which the size is known: that it is the right one is checked.
+ *  @param heap heap @param p memory of mm_kmalloc() or one of its kind; NULL does nothing
+ *  @param size bytes, as asked for last @param align bytes, as asked of mm_kmalloc_aligned_st(), else 0
+ *  @retval MM_OK done @retval MM_E_INVAL NULL heap, size 0, or an alignment that is no power of two
+ *  @retval MM_E_ORDER memory at @p p does not come from a request for so much
+ *  @retval MM_E_STATE, MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE as mm_kfree()
+ *  With MM_CHECKS 0 the size is believed.
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t align);
+
 /** Bytes that may be used at @p p: the size asked for, rounded up to its class or to pages.
  *  @param heap heap @param p memory of mm_kmalloc() @return bytes; 0 if it is not allocated memory
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */

@@ -94,6 +94,8 @@ struct mm_cache {
 	uint32_t nfull;          /**< @private */
 	uint32_t depot_max;      /**< @private full magazines that the depot keeps now */
 	uint32_t nempty;         /**< @private slabs on the list of empty ones */
+	uint32_t low;            /**< @private the fewest that nfull was since the last tick */
+	uint32_t low_empty;      /**< @private the same of nempty */
 	uint32_t next_colour;    /**< @private bytes that the next slab begins later */
 	struct mm_slab *partial; /**< @private slabs with some objects home, some out */
 	struct mm_slab *empty;   /**< @private slabs with all objects home */
@@ -207,6 +209,29 @@ void mm_heap_cpu_idle(struct mm_heap *heap);
  *  cost: O(memory)} */
 MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
 
+/** A tick: give back what has not been needed since the last one. Of each cache as many full magazines go home
+ *  as the depot had too many all the time, and empty slabs likewise; what CPUs have at hand stays. For a
+ *  timer, every few seconds, or the idle loop of one CPU.
+ *  @param heap heap @param[out] frames NULL, or frames that went back to the page layer
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots; cost: O(caches)\, and what goes} */
+MM_NODISCARD enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames);
+
+/** Memory is short: give back what nobody uses, until it is enough. What other CPUs have at hand stays:
+ *  mm_heap_shrink() takes that too, and costs more.
+ *  @param heap heap @param want frames that are wanted @param[out] got frames that went back to the page layer
+ *  @retval MM_OK done, be it with fewer @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots; cost: O(caches)\, and what goes} */
+MM_NODISCARD enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, size_t *got);
+
+/** Where an object is for a device. An object is contiguous there too.
+ *  @param heap heap @param p an address inside memory of the heap @param[out] out its physical address, only on
+ *  #MM_OK
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @retval MM_E_FOREIGN outside the memory that mmlib manages; inside it, what is there is not asked
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_heap_paddr(struct mm_heap *heap, const void *p, mm_paddr_t *out);
+
 /** Make a cache.
  *  @param heap heap @param cfg what its objects are; need not outlive the call
  *  @param[out] out the cache, written only on #MM_OK
@@ -245,6 +270,16 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
 MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
 	MM_TAGGED(mm_cache_alloc_st);
 
+/** Allocate an object and tell where it is for a device. With mm_cache_cfg::quota and a mempool these are the
+ *  blocks of a zone as some kernels have them.
+ *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param[out] out the object, only on #MM_OK @param[out] pa its physical address, only on #MM_OK
+ *  @return as mm_cache_alloc_st()
+ *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
+ *  cost: O(1)\, or a new slab} */
+MM_NODISCARD enum mm_status mm_cache_alloc_paddr(struct mm_cache *cache, uint32_t flags, void **out,
+						 mm_paddr_t *pa);
+
 /** Allocate an object.
  *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
  *  @return the object, or NULL for any error of mm_cache_alloc_st()
@@ -263,6 +298,13 @@ MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags) MM_TAG
  *  both may be told #MM_OK unless MM_CHECKS is 2 or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_cache_free(struct mm_cache *cache, void *p) MM_TAGGED(mm_cache_free);
+
+/** Bring the objects that CPUs have at hand home, of all caches, and give the empty slabs of this one back.
+ *  @param cache cache @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained now
+ *  @retval MM_E_INVAL NULL @retval MM_E_STATE the cache is destroyed
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
+ *  cost: O(its memory + CPUs * caches)} */
+MM_NODISCARD enum mm_status mm_cache_shrink(struct mm_cache *cache);
 
 /** Counts of a cache.
  *  @param cache cache @param[out] out counts

@@ -324,7 +324,8 @@ enum mm_status mm_cache_verify(const struct mm_cache *cache)
 	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
 		full++;
 	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
-	    full != cache->nfull || cache->nslabs * cache->nobjects - home < magazine_count(cache))
+	    full != cache->nfull || cache->low > full || cache->low_empty > empty ||
+	    cache->nslabs * cache->nobjects - home < magazine_count(cache))
 		return MM_E_CORRUPT;
 	return MM_OK;
 }

@@ -170,7 +170,7 @@ static bool heap_cpu_holds(const struct mm_heap *heap, const struct mm_heap_cpu 
 	return false;
 }
 
-static void heap_drain_here(void *arg)
+void heap_drain_here(void *arg)
 {
 	struct mm_heap *heap = arg;
 	uintptr_t saved;

@@ -106,19 +106,25 @@ enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, 
 	return mm_kmalloc_st(heap, bytes, flags, out);
 }
 
-enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align,
-				     uint32_t flags, void **out)
+/* Bytes to ask for, so that they are aligned. */
+static size_t kmalloc_aligned_size(size_t size, size_t align)
 {
 	size_t bytes = align;
 
-	if (!mm_is_pow2(align))
-		return MM_E_INVAL;
-	if (align <= 16)
-		return mm_kmalloc_st(heap, size, flags, out);
+	if (align <= 16 || size == 0)
+		return size;
 	while (bytes < size &&
 	       bytes <= SIZE_MAX / 2) /* K1, K2: a power of two is aligned to itself */
 		bytes *= 2;
-	return mm_kmalloc_st(heap, size > bytes ? size : size ? bytes : 0, flags, out);
+	return size > bytes ? size : bytes;
+}
+
+enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t align,
+				     uint32_t flags, void **out)
+{
+	if (!mm_is_pow2(align))
+		return MM_E_INVAL;
+	return mm_kmalloc_st(heap, kmalloc_aligned_size(size, align), flags, out);
 }
 
 /* Large blocks: the range, frame and order of one that starts at p. */
@@ -208,6 +214,13 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }
 
+enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
+{
+	size_t size;
+
+	return kmalloc_size(heap, p, &size);
+}
+
 size_t mm_ksize(struct mm_heap *heap, const void *p)
 {
 	size_t size;
@@ -217,10 +230,29 @@ size_t mm_ksize(struct mm_heap *heap, const void *p)
 	return size;
 }
 
-/* Does memory of `now` bytes serve for `size`, without wasting more than half? */
+/* Does memory of `now` bytes serve for `size`, without wasting more than half of what could be saved? */
 static bool kmalloc_fits(size_t now, size_t size)
 {
-	return size <= now && (size > now / 2 || now <= 64);
+	bool least = now <= 64 || (now + MM_OBJECT_REDZONE == (size_t)MM_FRAME_SIZE && size > MM_OBJECT_MAX);
+
+	return size <= now && (size > now / 2 || least);
+}
+
+enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t align)
+{
+	enum mm_status st;
+	size_t now;
+
+	if (!heap || size == 0 || (align && !mm_is_pow2(align)))
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	if (!p || MM_CHECKS == 0)
+		return mm_kfree(heap, p);
+	st = kmalloc_size(heap, p, &now);
+	if (st != MM_OK)
+		return st;
+	return kmalloc_fits(now, kmalloc_aligned_size(size, align)) ? mm_kfree(heap, p) : MM_E_ORDER;
 }
 
 /* The memory stays where it is. Bytes beyond the size are zero, if that is asked for at every step (K3). */

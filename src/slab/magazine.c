@@ -176,16 +176,15 @@ static void depot_push(struct mm_cache *cache, struct mm_slot *magazine)
 }
 #endif
 
-/* A full magazine from the depot if it has more than `held`, as its top, or NULL: then slabs fill one, and the
- * depot's bound rises. */
-static struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
+struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
 {
 	uintptr_t irq = depot_lock(cache);
 	struct mm_slot *magazine = cache->full;
 
 	if (magazine && cache->nfull > held) {
 		magazine = depot_pop(cache, magazine);
-		cache->nfull--;
+		if (--cache->nfull < cache->low)
+			cache->low = cache->nfull;
 	} else {
 		magazine = NULL;
 		if (cache->depot_max < cache->depot_most)
@@ -212,8 +211,7 @@ static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top)
 	return top;
 }
 
-/* Bring the objects of a magazine home and drop it. */
-static void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
+void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
 {
 	uint32_t n = magazine_objects(cache, top);
 

@@ -414,6 +414,13 @@ static void slab_take_some(struct mm_cache *cache, struct mm_slab *slab, struct 
 	cache->home -= n;
 }
 
+/* One slab less is empty. */
+static void slab_count_empty(struct mm_cache *cache)
+{
+	if (--cache->nempty < cache->low_empty)
+		cache->low_empty = cache->nempty;
+}
+
 /* Move objects out of the slabs that are there. The lock is held; keeps S2. */
 static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, uint32_t n)
 {
@@ -426,7 +433,7 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 		if (!slab) {
 			slab = cache->empty;
 			slab_unhook(&cache->empty, slab);
-			cache->nempty--;
+			slab_count_empty(cache);
 			slab_hook(&cache->partial, slab);
 		}
 		some = slab->nhome < n - got ? slab->nhome : n - got;
@@ -515,15 +522,14 @@ static struct mm_slab *slab_surplus(struct mm_cache *cache, uint32_t keep)
 
 	if (slab) {
 		slab_unhook(&cache->empty, slab);
-		cache->nempty--;
+		slab_count_empty(cache);
 		cache->nslabs--;
 		cache->home -= cache->nobjects;
 	}
 	return slab;
 }
 
-/* Give empty slabs back until `keep` are left. */
-static void slab_trim(struct mm_cache *cache, uint32_t keep)
+void slab_trim(struct mm_cache *cache, uint32_t keep)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
 

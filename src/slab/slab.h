@@ -9,6 +9,9 @@
  *   slab.c       slabs: pages cut into objects, which are home and which are out
  *   bulk.c       many objects at once
  *   prefill.c mempool.c   objects in reserve (parked.h)
+ *   deferred.c   frees that wait for readers
+ *   reap.c       ticks, memory pressure
+ *   physical.c   where an object is for a device
  *
  * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
  * called with none of the locks held. */
@@ -131,6 +134,8 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 #define SLAB_KEEP 1u /* empty slabs that a cache keeps for the next burst */
 /* Bring n objects home. Empty slabs beyond `keep` go back to the page layer. */
 void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep);
+/* Give empty slabs back until `keep` are left. */
+void slab_trim(struct mm_cache *cache, uint32_t keep);
 /* Give all empty slabs back, and the descriptors if no slab is left. */
 void slab_release(struct mm_cache *cache);
 
@@ -167,6 +172,11 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	MM_TAGGED(mm_priv_magazine_alloc);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
+/* A full magazine from the depot if it has more than `held`, as its top, or NULL: then slabs fill one, and the
+ * depot's bound rises. */
+struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held);
+/* Bring the objects of a magazine home, all but `keep` empty slabs to the page layer, and drop it. */
+void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep);
 /* Bring the depot's objects home, those in quarantine too. */
 void magazine_flush_depot(struct mm_cache *cache);
 /* Objects of a cache in all magazines. */
@@ -181,6 +191,12 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 
 /* kmalloc.c */
 size_t kmalloc_class_size(uint32_t c);
+/* Is p, which is in no slab, a large block? Why not. */
+enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
+
+/* heap.c */
+/* Bring home what this CPU has at hand. The argument is the heap. */
+void heap_drain_here(void *arg);
 
 /* Enter this CPU's magazines, or NULL. mm_local_unpin() in every case. */
 static inline struct mm_heap_cpu *heap_enter(const struct mm_heap *heap, uintptr_t *saved)

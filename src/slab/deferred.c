@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: deferred frees
+ * Problem      readers without locks may still look at an object that was unlinked; it must stay as it is
+ *              until they have left, and there is no room in it for a list.
+ * Structure    batches of pointers. One is filled; when it is full, or somebody polls, it gets the time of
+ *              the host and waits in a queue. A poll frees the batches whose time has passed.
+ * Invariants   D1 the time of a batch was asked for after its last pointer was put in.
+ *              D2 an object that waits is idle (parked.h): neither a free nor a second deferred one believes
+ *                 it. Large blocks have no such state.
+ *              D3 a batch is in `filling`, in the queue, or belongs to one poll.
+ * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
+ *              without it. */
+#include <mmlib/deferred.h>
+#include "parked.h"
+
+#define BATCH_BYTES 512u
+
+struct mm_deferred_batch {
+	struct mm_deferred_batch *next;
+	uint64_t time;
+	size_t n;
+	void *p[];
+};
+#define BATCH_MOST ((BATCH_BYTES - sizeof(struct mm_deferred_batch)) / sizeof(void *))
+
+enum mm_status mm_deferred_init(struct mm_deferred *d, struct mm_heap *heap, const struct mm_epoch_hooks *hooks)
+{
+	if (!d || !heap || !hooks || !hooks->now || !hooks->passed)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	*d = (struct mm_deferred){ .heap = heap, .hooks = hooks };
+	d->end = &d->first;
+	return MM_OK;
+}
+
+static uintptr_t deferred_lock(struct mm_deferred *d)
+{
+	return mm_lock(d->heap->pmm->port, &d->lock);
+}
+
+static void deferred_unlock(struct mm_deferred *d, uintptr_t irq)
+{
+	mm_unlock(d->heap->pmm->port, &d->lock, irq);
+}
+
+/* Make an object wait, if it is one that is used. (D2) */
+static enum mm_status deferred_hold(struct mm_heap *heap, const void *p)
+{
+	struct mm_slab *slab;
+	uint8_t *state;
+
+	enum mm_status st;
+
+	if (slab_find(heap, p, &slab) != MM_OK)
+		return kmalloc_large_at(heap, p);
+	st = slab_state(slab, p, &state);
+	if (st != MM_OK)
+		return st;
+	return MM_CHECKS == 0 || mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+/* It waits no more, and is used. */
+static void deferred_unhold(struct mm_heap *heap, const void *p)
+{
+	struct mm_slab *slab;
+
+	if (slab_find(heap, p, &slab) == MM_OK)
+		parked_mark(slab->cache, p, MM_OBJECT_USED);
+}
+
+/* The batch that is filled waits from now on, with this time. The lock is held. */
+static void deferred_queue(struct mm_deferred *d, struct mm_deferred_batch *b, uint64_t time)
+{
+	b->time = time;
+	b->next = NULL;
+	*d->end = b;
+	d->end = &b->next;
+}
+
+/* Put p into the batch that is filled, which is *fresh if there is none. Tells the one that has no room. */
+static bool deferred_put(struct mm_deferred *d, void *p, struct mm_deferred_batch **fresh,
+			 struct mm_deferred_batch **full)
+{
+	uintptr_t irq = deferred_lock(d);
+	struct mm_deferred_batch *b = d->filling;
+	bool room;
+
+	if (!b) {
+		b = d->filling = *fresh;
+		*fresh = NULL;
+	}
+	room = b && b->n < BATCH_MOST;
+	if (room) {
+		b->p[b->n++] = p;
+		d->waiting++;
+	}
+	deferred_unlock(d, irq);
+	*full = b;
+	return room;
+}
+
+/* A batch is full, if it is still the one that is filled: its time is now. */
+static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full)
+{
+	uint64_t time = d->hooks->now(d->hooks->ctx); /* D1 */
+	uintptr_t irq = deferred_lock(d);
+
+	if (full && d->filling == full) {
+		d->filling = NULL;
+		deferred_queue(d, full, time);
+	}
+	deferred_unlock(d, irq);
+}
+
+static enum mm_status deferred_add(struct mm_deferred *d, void *p)
+{
+	struct mm_deferred_batch *fresh = NULL, *full = NULL;
+	enum mm_status st = MM_OK;
+
+	while (!deferred_put(d, p, &fresh, &full)) {
+		if (!fresh) {
+			void *room;
+
+			st = mm_kmalloc_st(d->heap, BATCH_BYTES, MM_ALLOC_ATOMIC, &room);
+			if (st != MM_OK)
+				return st;
+			fresh = room;
+			fresh->n = 0;
+		}
+		if (full)
+			deferred_close(d, full);
+	}
+	if (fresh)
+		st = mm_kfree(d->heap, fresh); /* others were faster */
+	MM_CHECK(d->heap->pmm->port, st == MM_OK);
+	return st;
+}
+
+enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
+{
+	enum mm_status st;
+
+	if (!d)
+		return MM_E_INVAL;
+	if (!d->heap)
+		return MM_E_STATE;
+	if (!p)
+		return MM_OK;
+	st = deferred_hold(d->heap, p);
+	if (st != MM_OK)
+		return st;
+	st = deferred_add(d, p);
+	if (st != MM_OK)
+		deferred_unhold(d->heap, p);
+	return st;
+}
+
+/* The batch that is filled, if it has something, and then all that wait: they belong to the caller (D3). */
+static struct mm_deferred_batch *deferred_take(struct mm_deferred *d)
+{
+	struct mm_deferred_batch *b;
+	uintptr_t irq = deferred_lock(d);
+	bool some = d->filling && d->filling->n;
+
+	b = some ? d->filling : NULL;
+	if (some)
+		d->filling = NULL;
+	deferred_unlock(d, irq);
+	if (b) {
+		uint64_t time = d->hooks->now(d->hooks->ctx); /* D1 */
+
+		if (MM_PLANTED(MM_PLANT_DEFERRED))
+			time = 0;
+		irq = deferred_lock(d);
+		deferred_queue(d, b, time);
+	} else {
+		irq = deferred_lock(d);
+	}
+	b = d->first;
+	d->first = NULL;
+	d->end = &d->first;
+	deferred_unlock(d, irq);
+	return b;
+}
+
+/* Free what is in a batch, and the batch. */
+static void deferred_free(struct mm_deferred *d, struct mm_deferred_batch *b)
+{
+	size_t n = b->n, refused = 0;
+	enum mm_status st;
+	uintptr_t irq;
+
+	for (size_t i = 0; i < n; i++) {
+		deferred_unhold(d->heap, b->p[i]);
+		refused += mm_kfree(d->heap, b->p[i]) != MM_OK;
+	}
+	st = mm_kfree(d->heap, b);
+	MM_CHECK(d->heap->pmm->port, st == MM_OK);
+	irq = deferred_lock(d);
+	d->waiting -= n;
+	d->refused += refused;
+	deferred_unlock(d, irq);
+}
+
+/* What cannot be freed yet waits before all others. */
+static void deferred_put_back(struct mm_deferred *d, struct mm_deferred_batch *first,
+			      struct mm_deferred_batch **end)
+{
+	uintptr_t irq = deferred_lock(d);
+
+	if (!d->first)
+		d->end = end;
+	*end = d->first;
+	d->first = first;
+	deferred_unlock(d, irq);
+}
+
+enum mm_status mm_deferred_poll(struct mm_deferred *d)
+{
+	struct mm_deferred_batch *b, *next, *early = NULL, **end = &early;
+
+	if (!d)
+		return MM_E_INVAL;
+	if (!d->heap)
+		return MM_E_STATE;
+	for (b = deferred_take(d); b; b = next) {
+		next = b->next;
+		if (d->hooks->passed(d->hooks->ctx, b->time)) {
+			deferred_free(d, b);
+			continue;
+		}
+		*end = b;
+		end = &b->next;
+		b->next = NULL;
+	}
+	if (early)
+		deferred_put_back(d, early, end);
+	return mm_atomic_load_relaxed(&d->waiting) ? MM_E_AGAIN : MM_OK;
+}
+
+enum mm_status mm_deferred_destroy(struct mm_deferred *d, size_t *refused)
+{
+	enum mm_status st;
+
+	if (!d)
+		return MM_E_INVAL;
+	if (!d->heap)
+		return MM_E_STATE;
+	if (d->waiting)
+		return MM_E_BUSY;
+	st = mm_kfree(d->heap, d->filling); /* NULL is fine */
+	MM_CHECK(d->heap->pmm->port, st == MM_OK);
+	if (refused)
+		*refused = d->refused;
+	*d = (struct mm_deferred){ 0 };
+	return MM_OK;
+}
