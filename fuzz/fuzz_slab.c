@@ -207,7 +207,8 @@ static void op_bulk(struct shadow *s, unsigned a, unsigned b)
 	if (s->n + n <= LIVE && !(a & 64)) {
 		if (mm_cache_alloc_bulk(s->cache[c], 0, p, n) == MM_OK)
 			for (unsigned i = 0; i < n; i++)
-				shadow_add(s, p[i], s->object_size[c], (int)c, (uint8_t)(b + i));
+				shadow_add(s, p[i], s->object_size[c], (int)c, (uint8_t)(b + i),
+					   !s->cache[c]->flags && !s->cache[c]->hooks);
 		else
 			MUST(mm_cache_stats(s->cache[c], &after) == MM_OK && after.used == before.used);
 		return;
@@ -279,7 +280,8 @@ static void op_reserve(struct shadow *s, unsigned a, unsigned b)
 			void *p = mm_prefill_alloc(&h);
 
 			if (p)
-				shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b);
+				shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b,
+					   !s->cache[c]->flags && !s->cache[c]->hooks);
 		}
 	for (unsigned i = 0; i < a % 7; i++) {
 		void *p = b & 1 ? mm_mempool_take(&pool) : mm_mempool_alloc(&pool, 0);
