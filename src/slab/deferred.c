@@ -57,7 +57,7 @@ static enum mm_status deferred_hold(struct mm_heap *heap, const void *p)
 	st = slab_state(slab, p, &state);
 	if (st != MM_OK)
 		return st;
-	return MM_CHECKS == 0 || mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+	return MM_CHECKS == 0 ? MM_OK : harden_retire(slab->cache, p, state);
 }
 
 /* It waits no more, and is used. */
