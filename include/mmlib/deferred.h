@@ -51,6 +51,7 @@ MM_NODISCARD enum mm_status mm_deferred_init(struct mm_deferred *d, struct mm_he
  *  @retval MM_OK it waits
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN as mm_kfree()
+ *  @retval MM_E_CORRUPT as mm_kfree()
  *  @retval MM_E_DOUBLE_FREE it is free, or waits already (with MM_CHECKS 0, and of blocks above
  *          #MM_KMALLOC_MAX_CLASS, that it waits is not seen here)
  *  @retval MM_E_NOMEM, MM_E_AGAIN there is no room to note it; nothing changed: wait for the readers, then call
