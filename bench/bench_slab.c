@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -157,6 +158,18 @@ static void batch_prepare(enum job job)
 #define RUN_IN (quick() ? 10000u : 300000u)
 #define STEPS  20000u
 
+/* Pauses in between: no thread holds a CPU for seconds. */
+static void churn_for(uint32_t steps)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (; steps > STEPS; steps -= STEPS) {
+		work_churn(&mixed[0], STEPS);
+		nanosleep(&pause, NULL);
+	}
+	work_churn(&mixed[0], steps);
+}
+
 static double churn_slice(void)
 {
 	double t = bench_now();
@@ -178,7 +191,7 @@ static void churn_prepare(void)
 {
 	make_churn(&mixed[0], 1);
 	work_fill(&mixed[0]);
-	work_churn(&mixed[0], WARM);
+	churn_for(WARM);
 }
 
 /* Some slices, in churn each beside one of the yardstick, and the middle of them. */
@@ -188,7 +201,7 @@ static struct answer turn_of_one(enum job job)
 
 	s.n = s.calm = 0;
 	if (job == CHURN)
-		work_churn(&mixed[0], RUN_IN);
+		churn_for(RUN_IN);
 	else if (job != PAIR64)
 		work_batches(batch_size(job), order, 2);
 	bench_calm();
