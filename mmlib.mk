@@ -9,6 +9,8 @@
 #
 # It sets MMLIB_SOURCES, MMLIB_CFLAGS (include paths), and MMLIB_OBJECTS with a rule that makes them in
 # MMLIB_BUILD, default build/mmlib, by $(CC) $(CPPFLAGS) $(CFLAGS).
+# The goal is the kernel's first rule, not one of those below. It may be none yet.
+MMLIB_GOAL := $(.DEFAULT_GOAL)
 MMLIB_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 MMLIB_BUILD ?= build/mmlib
 MMLIB_FILES := $(shell awk -v want="$(MMLIB_LAYERS)" -f $(MMLIB_DIR)/tools/layers.awk $(MMLIB_DIR)/src/layers)
@@ -24,3 +26,4 @@ $(MMLIB_OBJECTS): $(MMLIB_BUILD)/%.o: $(MMLIB_DIR)/src/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(MMLIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(MMLIB_OBJECTS:.o=.d)
+.DEFAULT_GOAL := $(MMLIB_GOAL)

@@ -91,14 +91,14 @@ MMLIB_LAYERS := $layers
 include $out/tree/mmlib.mk
 hosted: $main \$(MMLIB_OBJECTS)
 	\$(CC) \$(MMLIB_CFLAGS) -o \$@ \$^
-.DEFAULT_GOAL := hosted
 END
   make
 }
 amalgamation() {
   "$out/tree/tools/amalgamate.py" --layers "${layers// /,}" .
   sed 's|<mmlib/kmalloc.h>|"mmlib.h"|' "$main" >main.c
-  gcc -o hosted main.c mmlib.c
+  clang -std=c11 -Wall -Wextra -Werror -c mmlib.c
+  gcc -std=c11 -Wall -Wextra -Werror -o hosted main.c mmlib.c
 }
 
 kernel() { # ./hosted is what boots it

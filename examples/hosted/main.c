@@ -38,7 +38,7 @@ int main(void)
 	static struct mm_memmap map;
 	static struct mm_pmm pmm;
 	static struct mm_heap heap;
-	const struct mm_zone_cfg all = { "ALL", MM_PADDR_MAX };
+	const struct mm_zone_cfg all = { .name = "ALL", .last = MM_PADDR_MAX };
 	const struct mm_pmm_cfg cfg = { .zones = &all, .nzones = 1, .reach = RAM_AT + sizeof(ram) - 1 };
 	struct mm_frame_run run;
 	mm_pfn_t it = 0;
