@@ -60,7 +60,8 @@ struct mm_fdt_info {
  *
  * @param map map; unchanged on any error but #MM_E_2BIG
  * @param blob the blob, at any alignment
- * @param bytes how many bytes can be read there, at least the blob's
+ * @param bytes how many bytes can be read there, at least the blob's; what is beyond it is not read, so who
+ *        does not know its length says how much is mapped
  * @param blob_pa physical address of the blob
  * @param[out] info the rest, or NULL; written only on #MM_OK
  * @param numa nodes as mm_numa_init() left them, or NULL; as they were on any error

@@ -5,7 +5,8 @@
  * Each half of the address space is a tree of its own: mm_pt_aarch64_port() for the low one (TTBR0_EL1),
  * mm_pt_aarch64_high_port() for the high one (TTBR1_EL1, from 0xffff000000000000 on).
  *
- * Expects TCR_EL1 to say 4 KiB granule, 48 bits, inner shareable; MAIR_EL1 to be #MM_PT_AARCH64_MAIR.
+ * Expects TCR_EL1 to say 4 KiB granule, 48 bits, inner shareable, write-back walks (IRGN, ORGN), and IPS as
+ * ID_AA64MMFR0_EL1.PARange has it, or RAM above 4 GiB faults; MAIR_EL1 to be #MM_PT_AARCH64_MAIR.
  * Moving to another address, type or size needs break-before-make, which the walker does: do not change
  * what maps the code that is running, its stack or the tables themselves that way. */
 #ifndef MMLIB_PT_AARCH64_H
