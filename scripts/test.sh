@@ -197,6 +197,8 @@ test_bench() {
     scripts/bench.sh --quick --expect page.planted page
 }
 test_ways() {
+  check "what recipes need" need_packages make gcc g++ rustc
+  check "recipes: C++ new and Rust's GlobalAlloc, run" make -s -C examples/recipes check
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
 }
