@@ -188,8 +188,7 @@ static bool op_release(struct mm_pmm *pmm, struct mm_memmap *map, struct model *
 			model_put(m, f, FREE, FRAME_FREE);
 			m->type[f] = type ? MM_MEM_USABLE : m->type[f];
 		}
-	for (unsigned z = 0; z < machine.nzones; z++)
-		machine_watch(z, m->nfree[z]);
+	model_watch_all(m);
 	m->at = first;
 	return true;
 }

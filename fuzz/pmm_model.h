@@ -212,6 +212,14 @@ static void model_watch(const struct model *m, unsigned frame)
 	machine_watch(zone_of(frame), m->nfree[zone_of(frame)]);
 }
 
+/* Of any zones; who has no memory is never short of it. */
+static void model_watch_all(const struct model *m)
+{
+	for (unsigned z = 0; z < machine.nzones; z++)
+		if (m->total[z])
+			machine_watch(z, m->nfree[z]);
+}
+
 static enum mm_status expect_free(const struct model *m, unsigned frame, unsigned order)
 {
 	if (frame >= FRAMES)

@@ -154,8 +154,7 @@ static void op_alloc_bulk(struct mm_pmm *pmm, struct model *m, unsigned order, u
 	}
 	run = block_wanted(order);
 	MUST((st == MM_OK && got == n) || model_best(m, &r, &run) == FRAMES);
-	for (unsigned z = 0; z < machine.nzones; z++)
-		machine_watch(z, m->nfree[z]);
+	model_watch_all(m);
 }
 
 /* What one of several blocks says, those before it are free by then. */

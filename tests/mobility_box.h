@@ -40,12 +40,14 @@ static inline mm_paddr_t bytes_of(mm_pfn_t frames)
 	return mm_pfn_to_pa(frames);
 }
 
+/* Its zone; what a test changes here it puts back. */
+static struct mm_zone_cfg box_zone = { .name = "ALL", .last = MM_PADDR_MAX };
+
 /* 16 pageblocks of RAM; held: frames that boot holds back. */
 static inline struct box *box_bare(mm_pfn_t held_first, mm_pfn_t held, uint32_t ncpus)
 {
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	struct box *b = calloc(1, sizeof(*b));
-	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = ncpus };
+	struct mm_pmm_cfg cfg = { .zones = &box_zone, .nzones = 1, .ncpus = ncpus };
 
 	assert_non_null(b);
 	sim_init(&b->sim, frame_pa(0), (size_t)RAM_FRAMES << MM_FRAME_SHIFT);

@@ -186,6 +186,56 @@ static void without_hands_it_is_the_same(void **state)
 	box_free(b);
 }
 
+static uint32_t pressure_calls, pressure_level;
+
+static void pressure(void *ctx, uint32_t zone, uint32_t level)
+{
+	(void)ctx;
+	(void)zone;
+	pressure_calls++;
+	pressure_level = level;
+}
+
+/* It was told again, and this last. */
+static void assert_pressure(enum mm_pressure level)
+{
+	assert_true(pressure_calls > 0);
+	assert_int_equal(pressure_level, level);
+	pressure_calls = 0;
+}
+
+/* So few frames are free then that the port is told, and so many again. */
+static void frames_that_go_and_come_back_are_pressure(void **state)
+{
+	static struct mm_cma cma;
+	const struct mm_zone_cfg plain = box_zone;
+	mm_pfn_t back;
+	mm_paddr_t pa;
+	struct box *b;
+
+	(void)state;
+	box_zone.min = 1;
+	box_zone.low = box_zone.high = RAM_FRAMES - 2 * MM_BLOCK_FRAMES;
+	b = box_made();
+	b->sim.port.pressure = pressure;
+	assert_int_equal(mm_pmm_isolate(&b->pmm, AT, 4 * BLOCK), MM_OK);
+	assert_pressure(MM_PRESSURE_LOW);
+	assert_int_equal(mm_pmm_unisolate(&b->pmm, AT, 4 * BLOCK), MM_OK);
+	assert_pressure(MM_PRESSURE_NONE);
+	assert_int_equal(mm_pmm_offline(&b->pmm, AT, 4 * BLOCK, NULL, NULL), MM_OK);
+	assert_pressure(MM_PRESSURE_LOW);
+	assert_int_equal(mm_pmm_online(&b->pmm, AT, 4 * BLOCK, &back), MM_OK);
+	assert_pressure(MM_PRESSURE_NONE);
+	assert_int_equal(mm_cma_create(&cma, &b->pmm, "area", AT, 4 * BLOCK, NULL, NULL), MM_OK);
+	assert_pressure(MM_PRESSURE_NONE); /* the area was isolated meanwhile */
+	assert_int_equal(mm_cma_claim(&cma, 3 * MM_BLOCK_FRAMES, 1, NULL, &pa, NULL), MM_OK);
+	assert_pressure(MM_PRESSURE_LOW);
+	assert_int_equal(mm_cma_release(&cma, pa, 3 * MM_BLOCK_FRAMES), MM_OK);
+	assert_pressure(MM_PRESSURE_NONE);
+	box_free(b);
+	box_zone = plain;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +245,7 @@ int main(void)
 		cmocka_unit_test(frames_at_hand_elsewhere_are_fetched),
 		cmocka_unit_test(wrong_calls_are_answered),
 		cmocka_unit_test(without_hands_it_is_the_same),
+		cmocka_unit_test(frames_that_go_and_come_back_are_pressure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -425,6 +425,24 @@ static void memory_of_boot_ends_pressure(void **state)
 	assert_told(4, MM_PRESSURE_NONE);
 }
 
+static void memory_that_is_added_ends_pressure(void **state)
+{
+	const uint32_t flags = MM_ALLOC_NODE(1) | MM_ALLOC_NODE_EXACT | MM_ALLOC_ZONE(NORMAL);
+	const uint32_t zone = LIMITS + NORMAL;
+	mm_paddr_t pa;
+
+	(void)state;
+	zones[NORMAL].min = 4, zones[NORMAL].low = 8, zones[NORMAL].high = 12;
+	cfg.reach = AT(0x380) - 1;
+	start();
+	while (mm_page_alloc(&pmm, 0, flags, &pa) == MM_OK) {
+	}
+	assert_int_equal(stats(zone).pressure, MM_PRESSURE_MIN);
+	assert_int_equal(mm_pmm_add_range(&pmm, AT(0x380), AT(0x80)), MM_OK);
+	assert_int_equal(stats(zone).pressure, MM_PRESSURE_NONE);
+	assert_true(told.zone == zone && told.level == MM_PRESSURE_NONE);
+}
+
 static void nobody_need_listen(void **state)
 {
 	(void)state;
@@ -608,6 +626,7 @@ int main(void)
 		TEST(pressure_is_told_once_for_each_change),
 		TEST(pressure_may_jump),
 		TEST(memory_of_boot_ends_pressure),
+		TEST(memory_that_is_added_ends_pressure),
 		TEST(nobody_need_listen),
 		TEST(wrong_requests_change_nothing),
 		TEST(wrong_configurations_are_refused),

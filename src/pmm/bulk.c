@@ -142,8 +142,7 @@ static size_t bulk_give(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa
 	pmm_count(pmm, r->zone, (uintptr_t)k << order); /* M3 */
 	st = buddy_give_bulk(&r->buddy, order, at, k);
 	MM_CHECK(pmm->port, st == MM_OK); /* K1, M2 */
-	if (pmm->watched)
-		zone_watch(pmm, r->zone);
+	zone_watch_range(pmm, r);
 	return k;
 }
 

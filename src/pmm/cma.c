@@ -12,6 +12,7 @@
  * Concurrency  one claim of an area at a time (`busy`); who comes meanwhile is told so. All else as
  *              mobility.c. */
 #include "mobility.h"
+#include "zone.h"
 
 struct mm_cma *cma_find(const struct mm_pmm *pmm, mm_pfn_t pfn)
 {
@@ -312,6 +313,7 @@ enum mm_status mm_cma_release(struct mm_cma *cma, mm_paddr_t pa, mm_pfn_t frames
 		frame_store(r, first + i, FRAME_FREE);
 	poison_fill(cma->pmm, pa, frames);
 	mobility_free_run(cma->pmm, r, first, frames);
+	zone_watch_range(cma->pmm, r);
 	return MM_OK;
 }
 

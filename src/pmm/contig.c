@@ -40,20 +40,13 @@ static void contig_mark(const struct mm_range *r, mm_pfn_t first, mm_pfn_t count
 	}
 }
 
-/* Frames of a range were taken or freed. */
-static void contig_watch(struct mm_pmm *pmm, const struct mm_range *r)
-{
-	if (pmm->watched)
-		zone_watch(pmm, r->zone);
-}
-
 /* Frames that were taken become the caller's. */
 static void contig_own(struct mm_pmm *pmm, const struct mm_range *r, mm_pfn_t first, mm_pfn_t count,
 		       uint32_t flags)
 {
 	contig_mark(r, first, count, pmm_byte(0, flags));
 	poison_check(pmm, mm_pfn_to_pa(first), count);
-	contig_watch(pmm, r);
+	zone_watch_range(pmm, r);
 	while (flags & MM_ALLOC_ZERO && count) {
 		unsigned order = contig_part(r, first, count);
 
@@ -270,6 +263,6 @@ enum mm_status mm_page_free_range(struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t fr
 		contig_mark(r, end, high.end - end, contig_head(&high));
 	poison_fill(pmm, pa, frames);
 	pmm_to_buddy_range(pmm, r, first, frames);
-	contig_watch(pmm, r);
+	zone_watch_range(pmm, r);
 	return MM_OK;
 }

@@ -20,6 +20,7 @@
  *              what it likes. */
 #include <mmlib/note.h>
 #include "mobility.h"
+#include "zone.h"
 
 #ifndef ISOLATE_TRIES /* tests that explore every schedule make it small */
 #define ISOLATE_TRIES 64
@@ -88,6 +89,7 @@ static void isolate_undo(const struct isolate *what, mm_pfn_t end)
 void isolate_end(const struct isolate *what)
 {
 	isolate_undo(what, what->last + 1);
+	zone_watch_range(what->pmm, what->r);
 }
 
 enum mm_status isolate_begin(struct isolate *what)
@@ -224,8 +226,10 @@ enum mm_status mm_pmm_isolate(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t le
 	for (unsigned tries = 0; tries < ISOLATE_TRIES; tries++) {
 		st = isolate_settle(&what);
 		at = what.first;
-		if (st == MM_OK && !isolate_find_moving(&what, &at))
+		if (st == MM_OK && !isolate_find_moving(&what, &at)) {
+			zone_watch_range(pmm, what.r);
 			return MM_OK;
+		}
 	}
 	isolate_end(&what);
 	return MM_E_AGAIN;

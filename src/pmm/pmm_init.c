@@ -469,6 +469,7 @@ enum mm_status mm_pmm_add_range(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t 
 	}
 	zone_link(pmm);
 	pmm_sort_virt(pmm);
+	zone_watch_all(pmm);
 	return MM_OK;
 }
 

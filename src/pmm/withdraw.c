@@ -14,6 +14,7 @@
  * Concurrency  as isolate.c. A note is on the list before the frame is looked at again, and a
  *              freed frame is looked up after its byte was cleared: one of the two sees the other. */
 #include "mobility.h"
+#include "zone.h"
 
 /* Frames first to last that are withheld become something that is no RAM. */
 static void withdraw(const struct isolate *what, unsigned byte)
@@ -75,6 +76,8 @@ enum mm_status mm_pmm_online(struct mm_pmm *pmm, mm_paddr_t base, mm_paddr_t len
 			mobility_put(pmm, what.r, pfn, 0);
 			back++;
 		}
+	if (back)
+		zone_watch_range(pmm, what.r);
 	if (back && frames)
 		*frames = back;
 	return back ? MM_OK : MM_E_NOENT;

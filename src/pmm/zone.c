@@ -523,7 +523,8 @@ void zone_watch(struct mm_pmm *pmm, uint32_t zone)
 void zone_watch_all(struct mm_pmm *pmm)
 {
 	for (uint32_t z = 0; z < pmm->nzones && pmm->watched; z++)
-		zone_watch(pmm, z);
+		if (mm_atomic_load_relaxed(&pmm->zones[z].total))
+			zone_watch(pmm, z);
 }
 
 #undef ZONE_NO_NODE

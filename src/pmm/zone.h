@@ -103,6 +103,13 @@ bool zone_admits(const struct mm_pmm *pmm, const struct zone_want *want, uint32_
 uintptr_t zone_surplus(const struct mm_pmm *pmm, uint32_t zone);
 /* Frames were taken or freed in the slow way: tell if that changed the pressure. Not from inside hands. */
 void zone_watch(struct mm_pmm *pmm, uint32_t zone);
-/* The same of all zones. */
+/* The same of all zones that have memory. */
 void zone_watch_all(struct mm_pmm *pmm);
+
+/* The same of the zone of a range. */
+static inline void zone_watch_range(struct mm_pmm *pmm, const struct mm_range *r)
+{
+	if (pmm->watched)
+		zone_watch(pmm, r->zone);
+}
 #endif
