@@ -118,7 +118,7 @@ struct mm_cache_stats {
 	size_t bytes;     /**< bytes of the slabs' pages */
 };
 
-/** A kernel heap: 15 KiB (32-bit) or 21 KiB (64-bit), so not on a stack. All-zero is a valid one that is
+/** A kernel heap: some 20 KiB, so not on a stack. All-zero is a valid one that is
  *  not set up: allocation answers #MM_E_STATE. */
 struct mm_heap {
 	struct mm_pmm *pmm;       /**< @private */
