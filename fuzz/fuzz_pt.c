@@ -4,258 +4,8 @@
  * list of what is mapped, an independent walker, and a TLB that forgets nothing until it is told and
  * notices where break-before-make or an order of stores is missing. Everything is compared after
  * each operation, and at the end all tables must have come back. */
-#include <mmlib/pt_aarch64.h>
-#include <mmlib/pt_riscv64.h>
-#include <mmlib/pt_tree.h>
-#include <mmlib/pt_x86_64.h>
-#include "../tests/pt_oracle.h"
 #include "operations.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define TABLES  40u
-#define MAX_OPS 40
-#define LIST    700u /* most frames in a list: more than a table takes */
-#define GIB     (UINT64_C(1) << 30)
-#define MIB2    (UINT64_C(2) << 20)
-
-struct op {
-	uint8_t kind, where, scale, flags, attr_lo, attr_hi, skew, fail;
-	uint16_t offset, length;
-};
-
-/* One format: its folded instance, and what the manual says of its addresses and attributes. */
-struct format {
-	const struct mm_pt_port *(*port)(void);
-	const struct ora_arch *arch;
-	enum mm_status (*map)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint64_t, uint32_t, uint32_t,
-			      struct mm_tlb_gather *);
-	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t,
-				struct mm_tlb_gather *);
-	enum mm_status (*protect)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, uint32_t,
-				  struct mm_tlb_gather *);
-	enum mm_status (*query)(const struct mm_pt *, mm_vaddr_t, struct mm_pt_run *);
-	bool (*next)(struct mm_pt_cur *, struct mm_pt_run *);
-	enum mm_status (*unmap_next)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
-				     struct mm_pt_run *);
-	enum mm_status (*map_list)(struct mm_pt *, mm_vaddr_t, const mm_paddr_t *, size_t, uint32_t,
-				   uint32_t, struct mm_tlb_gather *);
-	enum mm_status (*translate)(const struct mm_pt *, mm_vaddr_t, mm_paddr_t *);
-	bool (*leaves)(struct mm_pt_cur *, struct mm_pt_leaves *);
-	enum mm_status (*unmap_leaves)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
-				       struct mm_pt_leaves *);
-	uint64_t low_end,
-		high;     /* last address of the low half, first of the high; 0: it has none */
-	bool riscv;       /* can execute without reading; types only with Svpbmt */
-	uint64_t base[8]; /* where operations happen */
-};
-
-#define FOLDED(name)                                                                               \
-	name##_map, name##_unmap, name##_protect, name##_query, name##_cur_next,                   \
-		name##_unmap_next, name##_map_list, name##_translate, name##_cur_leaves,           \
-		name##_unmap_leaves
-#define HEX(x) UINT64_C(0x##x)
-
-static const struct format formats[] = {
-	{ mm_pt_x86_64_port,
-	  &ora_x86_64,
-	  FOLDED(mm_pt_x86_64),
-	  HEX(00007fffffffffff),
-	  HEX(ffff800000000000),
-	  false,
-	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(7fffff800000), HEX(ffff800000000000),
-	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
-	{ mm_pt_aarch64_port,
-	  &ora_aarch64,
-	  FOLDED(mm_pt_aarch64),
-	  HEX(0000ffffffffffff),
-	  0,
-	  false,
-	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(ffffff800000), HEX(800000000000),
-	    HEX(ffffffffff800000), HEX(ffff00000000), HEX(40000000) } },
-	{ mm_pt_aarch64_high_port,
-	  &ora_aarch64_high,
-	  FOLDED(mm_pt_aarch64_high),
-	  0,
-	  HEX(ffff000000000000),
-	  false,
-	  { HEX(ffff000000000000), HEX(ffff00003fc00000), HEX(ffff007fffc00000),
-	    HEX(fffeffffff800000), HEX(ffff800000000000), HEX(ffffffffff800000),
-	    HEX(ffffffff00000000), HEX(ffffffffc0000000) } },
-	{ mm_pt_sv39_port,
-	  &ora_sv39,
-	  FOLDED(mm_pt_sv39),
-	  HEX(0000003fffffffff),
-	  HEX(ffffffc000000000),
-	  true,
-	  { 0, HEX(3fc00000), HEX(1fffc00000), HEX(3fff800000), HEX(ffffffc000000000),
-	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
-	{ mm_pt_sv48_port,
-	  &ora_sv48,
-	  FOLDED(mm_pt_sv48),
-	  HEX(00007fffffffffff),
-	  HEX(ffff800000000000),
-	  true,
-	  { 0, HEX(3fc00000), HEX(7fffc00000), HEX(7fffff800000), HEX(ffff800000000000),
-	    HEX(ffffffffff800000), HEX(ffffffff00000000), HEX(40000000) } },
-};
-
-struct fuzz {
-	const struct format *format;
-	struct mm_pt pt;
-	struct mm_tlb_gather g;
-	bool folded, allow_wx, svpbmt;
-	uint8_t leaf_levels;
-	uint64_t hash; /* of all tables, before the operation */
-	unsigned compared;
-};
-
-static struct ora ora;
-static struct ora_set model, before, part, one;
-static struct fuzz f;
-static mm_paddr_t frames[LIST];
-static uint32_t attrs[LIST];
-
-#define MUST(x) must((x), #x, __LINE__)
-
-static void must(bool ok, const char *what, int line)
-{
-	if (ok && !ora.wrong)
-		return;
-	fprintf(stderr, "fuzz_pt.c:%d: %s; oracle: %s\n", line, what, ora.wrong ? ora.wrong : "-");
-	abort();
-}
-
-/* ---- one source of operations, two instances ---- */
-
-static enum mm_status do_map(uint64_t va, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
-{
-	return f.folded ? f.format->map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
-			: mm_pt_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g);
-}
-
-static enum mm_status do_unmap(uint64_t va, uint64_t len, uint32_t flags)
-{
-	return f.folded ? f.format->unmap(&f.pt, va, len, flags, &f.g)
-			: mm_pt_unmap(&f.pt, va, len, flags, &f.g);
-}
-
-static enum mm_status do_protect(uint64_t va, uint64_t len, uint32_t attr, uint32_t flags)
-{
-	return f.folded ? f.format->protect(&f.pt, va, len, attr, flags, &f.g)
-			: mm_pt_protect(&f.pt, va, len, attr, flags, &f.g);
-}
-
-static enum mm_status do_query(uint64_t va, struct mm_pt_run *run)
-{
-	return f.folded ? f.format->query(&f.pt, va, run) : mm_pt_query(&f.pt, va, run);
-}
-
-static bool do_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
-{
-	return f.folded ? f.format->next(cur, run) : mm_pt_cur_next(cur, run);
-}
-
-static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
-{
-	return f.folded ? f.format->unmap_next(&f.pt, cur, &f.g, run)
-			: mm_pt_unmap_next(&f.pt, cur, &f.g, run);
-}
-
-static enum mm_status do_map_list(uint64_t va, const mm_paddr_t *pa, size_t n, uint32_t attr,
-				  uint32_t flags)
-{
-	return f.folded ? f.format->map_list(&f.pt, va, pa, n, attr, flags, &f.g)
-			: mm_pt_map_list(&f.pt, va, pa, n, attr, flags, &f.g);
-}
-
-static enum mm_status do_translate(uint64_t va, mm_paddr_t *pa)
-{
-	return f.folded ? f.format->translate(&f.pt, va, pa) : mm_pt_translate(&f.pt, va, pa);
-}
-
-static bool do_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
-{
-	return f.folded ? f.format->leaves(cur, leaves) : mm_pt_cur_leaves(cur, leaves);
-}
-
-static enum mm_status do_unmap_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
-{
-	return f.folded ? f.format->unmap_leaves(&f.pt, cur, &f.g, leaves)
-			: mm_pt_unmap_leaves(&f.pt, cur, &f.g, leaves);
-}
-
-/* ---- what the manual and the contract say ---- */
-
-static uint64_t pick_va(const struct op *op)
-{
-	uint64_t off = op->offset % 2048;
-
-	switch (op->scale % 4) {
-	case 2:
-		off = off % 16 * 512 + (off >> 4) % 2;
-		break;
-	case 3:
-		off = off % 4 * 512 * 512 + (off >> 2) % 2 * 512;
-		break;
-	}
-	return f.format->base[op->where % 8] + off * ORA_PAGE;
-}
-
-static uint64_t pick_length(const struct op *op)
-{
-	uint64_t n = op->length;
-
-	switch (op->scale / 4 % 4) {
-	case 0:
-		return n % 16 * ORA_PAGE;
-	case 1:
-		return n % 2048 * ORA_PAGE;
-	case 2:
-		return n % 16 * MIB2 + (n >> 4) % 2 * ORA_PAGE;
-	default:
-		return n % 4 * GIB + (n >> 2) % 2 * MIB2;
-	}
-}
-
-static enum mm_status range_status(uint64_t va, uint64_t len)
-{
-	bool wraps = va + len < va && va + len != 0;
-
-	if (len == 0 || wraps)
-		return MM_E_INVAL;
-	uint64_t last = va + len - 1, low = f.format->low_end, high = f.format->high;
-	return (low && last <= low) || (high && va >= high) ? MM_OK : MM_E_RANGE;
-}
-
-static enum mm_status attr_status(uint32_t attr)
-{
-	if (!(attr & (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC)) ||
-	    (attr & (MM_PT_ACCESSED | MM_PT_DIRTY)) || (attr & MM_PT_TYPE) > MM_PT_DEVICE)
-		return MM_E_INVAL;
-	if ((attr & MM_PT_WRITE) && (attr & MM_PT_EXEC) && !f.allow_wx)
-		return MM_E_PERM;
-	if (!f.format->riscv)
-		return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
-	if ((attr & MM_PT_WRITE) && !(attr & MM_PT_READ))
-		return MM_E_NOTSUP;
-	uint32_t type = attr & MM_PT_TYPE;
-	bool choice = f.svpbmt && (type == MM_PT_WC || type == MM_PT_DEVICE);
-	return type == MM_PT_WB || choice ? MM_OK : MM_E_NOTSUP;
-}
-
-static uint32_t pick_attr(const struct op *op)
-{
-	uint32_t attr = op->attr_lo;
-
-	if (op->attr_hi & 0x80)
-		return attr | (uint32_t)(op->attr_hi & 7) << 8; /* anything */
-	attr = (attr & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY)) | MM_PT_READ;
-	if (attr & MM_PT_WRITE)
-		attr &= ~(uint32_t)MM_PT_EXEC;
-	return attr | (op->attr_hi & 8 ? (uint32_t)(op->attr_hi % 5) << 8 : 0);
-}
+#include "pt_case.h"
 
 /* ---- checks ---- */
 
@@ -294,18 +44,14 @@ static void failed(enum mm_status st, enum mm_status expect)
 
 static void op_map(const struct op *op)
 {
-	uint64_t va = pick_va(op), len = pick_length(op), first = 0;
-	uint64_t pa = (va & (8 * GIB - 1)) + op->skew % 4 * ORA_PAGE + (op->skew & 4 ? MIB2 : 0) +
-		      16 * GIB;
+	uint64_t va = pick_va(op), len = pick_length(op), first = 0, pa = pick_pa(op, va);
 	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
 	enum mm_status expect = range_status(va, len);
 
-	if (op->skew & 0x80)
-		pa += (UINT64_C(1) << 40) - 32 * GIB;
 	if (op->flags & 2)
 		flags |= MM_PT_MAX_LEVEL(op->flags >> 2 & 3);
 	expect = expect ? expect : attr_status(attr);
-	if (!expect && (pa + (len - 1)) >> 40)
+	if (!expect && pa + (len - 1) >= f.limit)
 		expect = MM_E_RANGE;
 	enum mm_status st = do_map(va, pa, len, attr, flags);
 	if (expect) {
@@ -315,12 +61,12 @@ static void op_map(const struct op *op)
 	bool taken = set_overlaps(&model, va, va + len - 1, &first);
 	uint64_t end = va + len;
 	if (st == MM_OK) {
-		MUST(!taken && f.g.pages == len / ORA_PAGE);
+		MUST(!taken && f.g.pages == len / PAGE);
 	} else {
 		MUST((st == MM_E_EXIST && taken && f.g.stop_va == first) || st == MM_E_NOMEM);
 		MUST(f.g.stop_va >= va && f.g.stop_va - va < len);
 		end = flags & MM_PT_PARTIAL ? f.g.stop_va : va;
-		MUST(f.g.pages == (end - va) / ORA_PAGE);
+		MUST(f.g.pages == (end - va) / PAGE);
 	}
 	if (end != va)
 		set_insert(&model,
@@ -339,8 +85,9 @@ static enum mm_status pick_list(const struct op *op, size_t n, size_t *bad)
 
 	for (size_t k = 0; k < n; k++) {
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		frames[k] = (mm_paddr_t)(k && x % 4 ? frames[k - 1] + ORA_PAGE :
-						      x % (1u << 20) * ORA_PAGE + 16 * GIB);
+		frames[k] =
+			(mm_paddr_t)(k && x % 4 ? frames[k - 1] + PAGE
+						: x % (f.limit / 4 / PAGE) * PAGE + f.limit / 4);
 	}
 	*bad = n ? op->attr_lo % n : 0;
 	if (!n || (op->skew & 0xc0) == 0)
@@ -350,7 +97,7 @@ static enum mm_status pick_list(const struct op *op, size_t n, size_t *bad)
 		return MM_E_ALIGN;
 	}
 	if ((op->skew & 0xc0) == 0x80) {
-		frames[*bad] = (mm_paddr_t)(UINT64_C(1) << 40);
+		frames[*bad] = (mm_paddr_t)f.limit;
 		return MM_E_RANGE;
 	}
 	return MM_OK;
@@ -361,26 +108,26 @@ static void op_map_list(const struct op *op)
 	uint64_t va = pick_va(op), first = 0;
 	size_t n = op->length % LIST, bad, done;
 	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
-	enum mm_status expect = range_status(va, n * ORA_PAGE), wrong = pick_list(op, n, &bad);
+	enum mm_status expect = range_status(va, n * PAGE), wrong = pick_list(op, n, &bad);
 
 	expect = expect ? expect : attr_status(attr);
 	enum mm_status st = do_map_list(va, frames, n, attr, flags);
 	if (expect || wrong) {
 		failed(st, expect ? expect : wrong);
-		MUST(expect || f.g.stop_va == va + bad * ORA_PAGE);
+		MUST(expect || f.g.stop_va == va + bad * PAGE);
 		return;
 	}
-	bool taken = set_overlaps(&model, va, va + (n * ORA_PAGE - 1), &first);
+	bool taken = set_overlaps(&model, va, va + (n * PAGE - 1), &first);
 	done = n;
 	if (st != MM_OK) {
 		MUST((st == MM_E_EXIST && taken && f.g.stop_va == first) || st == MM_E_NOMEM);
-		done = flags ? (f.g.stop_va - va) / ORA_PAGE : 0;
+		done = flags ? (f.g.stop_va - va) / PAGE : 0;
 		MUST(done < n);
 	}
 	MUST(f.g.pages == done && (st != MM_OK || !taken));
 	for (size_t k = 0; k < done; k++)
-		set_insert(&model, (struct ora_run){ .va = va + k * ORA_PAGE,
-						     .last = va + (k * ORA_PAGE + ORA_PAGE - 1),
+		set_insert(&model, (struct ora_run){ .va = va + k * PAGE,
+						     .last = va + (k * PAGE + PAGE - 1),
 						     .pa = frames[k],
 						     .attr = ora_told(attr) });
 	if (st != MM_OK && done == 0) {
@@ -393,7 +140,7 @@ static bool exact_hole(uint64_t va, uint64_t len, uint32_t flags)
 {
 	uint64_t pages = set_pages(&model, va, va + len - 1);
 
-	return pages == 0 || ((flags & MM_PT_EXACT) && pages != len / ORA_PAGE);
+	return pages == 0 || ((flags & MM_PT_EXACT) && pages != len / PAGE);
 }
 
 static void op_unmap(const struct op *op)
@@ -432,7 +179,7 @@ static void op_protect(const struct op *op)
 
 static void op_query(const struct op *op)
 {
-	uint64_t va = pick_va(op) + op->length % ORA_PAGE, first;
+	uint64_t va = pick_va(op) + op->length % PAGE, first;
 	struct mm_pt_run run;
 	mm_paddr_t pa = 0;
 	enum mm_status st = do_query(va, &run);
@@ -449,10 +196,22 @@ static void op_query(const struct op *op)
 	MUST(run.level == truth.level && (!there || run.pa == truth.pa + (va - truth.va)));
 }
 
+/* Put a leaf into a set, behind all others. */
+static void append(struct ora_set *set, struct ora_run leaf)
+{
+	struct ora_run *p = set->n ? &set->run[set->n - 1] : NULL;
+
+	if (p && p->last + 1 == leaf.va && p->pa + (p->last - p->va) + 1 == leaf.pa &&
+	    p->attr == leaf.attr)
+		p->last = leaf.last;
+	else
+		set_insert(set, leaf);
+}
+
 /* Put leaves into a set. */
 static void insert_leaves(struct ora_set *set, const struct mm_pt_leaves *leaves)
 {
-	const uint64_t mask = (uint64_t)ORA_PAGE << 9 * leaves->level;
+	const uint64_t mask = ora_size(&ora, leaves->level);
 	uint64_t va = leaves->va;
 
 	MUST(leaves->n > 0 && leaves->n <= leaves->room);
@@ -462,10 +221,10 @@ static void insert_leaves(struct ora_set *set, const struct mm_pt_leaves *leaves
 			MUST(leaves->last <= last && leaves->last >= va);
 			last = leaves->last;
 		}
-		set_insert(set, (struct ora_run){ .va = va,
-						  .last = last,
-						  .pa = leaves->pa[k],
-						  .attr = leaves->attr[k] });
+		append(set, (struct ora_run){ .va = va,
+					      .last = last,
+					      .pa = leaves->pa[k],
+					      .attr = leaves->attr[k] });
 		va = last + 1;
 	}
 }
@@ -615,22 +374,26 @@ static void op_reserve(const struct op *op)
 	enum mm_status expect = pick_range(op, &va, &len, &flags);
 	size_t used = ora.used, n = 0;
 
-	pa = (va & (8 * GIB - 1)) + op->skew % 4 * ORA_PAGE + (op->skew & 4 ? MIB2 : 0) + 16 * GIB;
+	pa = pick_pa(op, va);
+	if (!expect && pa + (len - 1) >= f.limit)
+		expect = MM_E_RANGE;
 	enum mm_status st = mm_pt_reserve(&f.pt, va, (mm_paddr_t)pa, len, flags, &pool);
 	nothing_changed();
 	for (unsigned l = 0; l < 6; l++)
 		n += pool.n[l];
 	MUST(n == ora.used - used);
 	MUST(st == expect || (st == MM_E_NOMEM && !expect));
-	if (st == MM_OK && attr_status(attr) == MM_OK && !set_overlaps(&model, va, va + len - 1, &first)) {
+	if (st == MM_OK && attr_status(attr) == MM_OK &&
+	    !set_overlaps(&model, va, va + len - 1, &first)) {
 		ora_fail(&ora, 1, true);
 		f.g.pool = &pool;
 		MUST(do_map(va, pa, len, attr, flags) == MM_OK);
 		for (unsigned l = 0; l < 6; l++)
 			MUST(pool.n[l] == 0);
-		set_insert(&model,
-			   (struct ora_run){
-				   .va = va, .last = va + len - 1, .pa = pa, .attr = ora_told(attr) });
+		set_insert(&model, (struct ora_run){ .va = va,
+						     .last = va + len - 1,
+						     .pa = pa,
+						     .attr = ora_told(attr) });
 	}
 	f.g.pool = NULL;
 	mm_pt_unreserve(&f.pt, &pool);
@@ -663,18 +426,17 @@ static void op_split(const struct op *op)
 }
 
 /* A large leaf has the accessed and dirty bits of all pages in it. */
-static void share_bits(const struct ora_run *leaves)
+static void share_bits(void)
 {
-	uint64_t size = ora_size(&ora, leaves->level);
-
-	for (uint64_t va = leaves->va; leaves->level > 0; va += size) {
+	for (size_t i = 0; i < model.n; i++) {
+		struct ora_run leaf = ora_walk(&ora, model.run[i].va);
 		uint32_t bits = 0;
-		model_part(va, va + (size - 1));
-		for (size_t i = 0; i < part.n; i++)
-			bits |= part.run[i].attr;
-		set_touch(&model, va, va + (size - 1), bits & (MM_PT_ACCESSED | MM_PT_DIRTY));
-		if (leaves->last - va < size)
-			break;
+		if (leaf.va == model.run[i].va)
+			continue;
+		model_part(leaf.va, leaf.last);
+		for (size_t k = 0; k < part.n; k++)
+			bits |= part.run[k].attr;
+		set_touch(&model, leaf.va, leaf.last, bits & (MM_PT_ACCESSED | MM_PT_DIRTY));
 	}
 }
 
@@ -695,16 +457,16 @@ static void op_collapse(const struct op *op)
 		nothing_changed();
 		return;
 	}
-	for (size_t i = 0; i < ora.live.n; i++)
-		share_bits(&ora.live.run[i]);
+	share_bits();
 }
 
 static void op_age(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
 	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
-	const uint32_t what = op->flags & 1 ? MM_PT_ACCESSED : op->flags & 2 ? MM_PT_DIRTY :
-					      MM_PT_ACCESSED | MM_PT_DIRTY;
+	const uint32_t what = op->flags & 1   ? MM_PT_ACCESSED
+			      : op->flags & 2 ? MM_PT_DIRTY
+					      : MM_PT_ACCESSED | MM_PT_DIRTY;
 	struct mm_pt_cur cur;
 
 	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
@@ -713,8 +475,9 @@ static void op_age(const struct op *op)
 	model_part(va, va + (len - 1));
 	while (mm_pt_age(&f.pt, &cur, what, &f.g, &leaves) == MM_OK) {
 		insert_leaves(&before, &leaves);
-		struct ora_run first = ora_walk(&ora, leaves.va), last = ora_walk(&ora, leaves.last);
-		set_untouch(&model, first.va, last.last, what);
+		struct ora_run first = ora_walk(&ora, leaves.va),
+			       last = ora_walk(&ora, leaves.last);
+		set_untouch(&model, first.va, last.last, what & ~f.arch->fixed);
 	}
 	MUST(set_equal(&before, &part));
 }
@@ -736,7 +499,7 @@ static void op_dump(const struct op *op)
 	uint64_t n = mm_pt_dump(&f.pt, op->flags & 1 ? MM_PT_DUMP_WX : 0, count_line, NULL);
 	for (size_t i = 0; i < model.n; i++)
 		if ((model.run[i].attr & MM_PT_WRITE) && (model.run[i].attr & MM_PT_EXEC))
-			wx += (model.run[i].last - model.run[i].va) / ORA_PAGE + 1;
+			wx += (model.run[i].last - model.run[i].va) / PAGE + 1;
 	MUST(n == wx);
 	MUST(op->flags & 1 ? (dumped != 0) == (wx != 0) : (dumped != 0) == (model.n != 0));
 	nothing_changed();
@@ -754,7 +517,8 @@ static void op_access(const struct op *op)
 		return;
 	MUST(there);
 	struct ora_run leaf = ora_walk(&ora, va);
-	set_touch(&model, leaf.va, leaf.last, MM_PT_ACCESSED | (write ? MM_PT_DIRTY : 0u));
+	set_touch(&model, leaf.va, leaf.last,
+		  (MM_PT_ACCESSED | (write ? MM_PT_DIRTY : 0u)) & ~f.arch->unkept);
 }
 
 static void run_op(const struct op *op)
@@ -820,29 +584,43 @@ static void run_op(const struct op *op)
 		sync_all();
 }
 
+/* Where the encryption bit may be, if this format has one to spare. */
+static uint64_t pick_c_bit(const struct mm_pt_port *port)
+{
+	bool free_bit = port->pa_bits > PA_BITS && !f.arch->pa && f.arch->entry_lg2 == 0;
+
+	return free_bit ? f.arch->address & UINT64_C(1) << 47 : 0;
+}
+
 static void start(uint8_t format, uint8_t how)
 {
 	static bool ready;
-	struct mm_pt_cfg cfg = { .pa_bits = 40 };
+	const unsigned k = format % (NFOLDED + MM_PT_FORMATS);
+	const struct mm_pt_port *port;
 
 	if (!ready)
-		ora_init(&ora, 0x40000000, TABLES);
+		ora_init(&ora, 0x40000000, TABLES * 16); /* the longest has 64 KiB */
 	ready = true;
 	ora_reset(&ora);
 	set_clear(&model);
-	f = (struct fuzz){ .format = &formats[format % (sizeof(formats) / sizeof(formats[0]))],
-			   .folded = how & 1,
-			   .allow_wx = how & 2 };
-	f.svpbmt = f.format->riscv && (how & 32);
+	f = (struct fuzz){ .allow_wx = how & 2, .folded = k < NFOLDED && (how & 1) };
+	f.format = k < NFOLDED ? &folded[k] : NULL;
+	f.arch = k < NFOLDED ? folded[k].arch : ora_formats[k - NFOLDED];
+	port = k < NFOLDED ? folded[k].port() : mm_pt_format((enum mm_pt_format)(k - NFOLDED));
+	f.features = how & 32 ? f.arch->features : 0;
+	ora_set_arch(&ora, f.arch);
+	ora.pages = ora.slot > PAGE_4K ? TABLES / 4 : TABLES; /* long ones take long to look at */
+	pick_bases();
+	struct mm_pt_cfg cfg = { .pa_bits = port->pa_bits < PA_BITS ? port->pa_bits : PA_BITS };
+	f.limit = UINT64_C(1) << cfg.pa_bits;
 	cfg.allow_wx = f.allow_wx;
 	cfg.leaf_levels = how & 4 ? (how & 8 ? 1 : 3) : 0;
-	cfg.set_bits = how & 16 ? UINT64_C(1) << 47 : 0;
-	cfg.features = f.svpbmt ? MM_PT_RISCV64_SVPBMT : 0;
-	ora.arch = f.format->arch;
+	cfg.set_bits = how & 16 ? pick_c_bit(port) : 0;
+	cfg.features = f.features;
 	ora.features = cfg.features;
-	ora.pa_bits = 40;
+	ora.pa_bits = cfg.pa_bits;
 	ora.c_bit = cfg.set_bits;
-	MUST(mm_pt_init(&f.pt, f.format->port(), &ora.env, &cfg) == MM_OK);
+	MUST(mm_pt_init(&f.pt, port, &ora.env, &cfg) == MM_OK);
 	ora.pt = &f.pt;
 	ora_observe(&ora);
 	ora.unordered = ora.new_table = false; /* the root is loaded into a register */

@@ -8,6 +8,8 @@
 #pragma clang attribute push(__attribute__((no_sanitize("coverage", "address", "undefined"))), apply_to = function)
 #endif
 
+unsigned ora_page_shift = 12;
+
 void ora_violation(struct ora *ora, const char *what)
 {
 	if (!ora->wrong)
@@ -88,7 +90,7 @@ static size_t set_slice(struct ora_set *set, uint64_t va, uint64_t last, size_t 
 
 static uint64_t run_pages(const struct ora_run *r)
 {
-	return (r->last - r->va) / ORA_PAGE + 1;
+	return ((r->last - r->va) >> ora_page_shift) + 1;
 }
 
 uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last)
@@ -146,7 +148,7 @@ uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last)
 	for (size_t i = set_find(set, va); i < set->n && set->run[i].va <= last; i++) {
 		uint64_t lo = set->run[i].va > va ? set->run[i].va : va;
 		uint64_t hi = set->run[i].last < last ? set->run[i].last : last;
-		pages += (hi - lo) / ORA_PAGE + 1;
+		pages += ((hi - lo) >> ora_page_shift) + 1;
 	}
 	return pages;
 }
@@ -175,39 +177,106 @@ bool set_equal(const struct ora_set *a, const struct ora_set *b)
 
 /* ---- the MMU ---- */
 
-static uint64_t *table_at(struct ora *ora, uint64_t pa)
+static unsigned shift_of(const struct ora *ora, unsigned level)
 {
-	return ora_virt(ora, (mm_paddr_t)pa);
+	return ora->arch->span_lg2[0] ? ora->arch->span_lg2[level] : 12 + 9 * level;
+}
+
+static unsigned bits_of(const struct ora *ora, unsigned level)
+{
+	return ora->arch->span_lg2[0] ? ora->arch->entries_lg2[level] : 9;
+}
+
+unsigned ora_va_bits(const struct ora_arch *arch)
+{
+	const unsigned top = arch->top;
+
+	return arch->span_lg2[0] ? arch->span_lg2[top] + arch->entries_lg2[top] : 21 + 9 * top;
+}
+
+static size_t entry_bytes(const struct ora *ora)
+{
+	return ora->arch->entry_lg2 == 2 ? 4 : 8;
+}
+
+static uint64_t index_of(const struct ora *ora, uint64_t va, unsigned level)
+{
+	return va >> shift_of(ora, level) & ((UINT64_C(1) << bits_of(ora, level)) - 1);
+}
+
+/* Byte @i of an entry, counted from the lowest, is which in memory? */
+static size_t place(const struct ora *ora, size_t i)
+{
+	const uint16_t one = 1;
+	bool host_is_big = !*(const uint8_t *)&one;
+
+	return ora->arch->big_endian || host_is_big ? entry_bytes(ora) - 1 - i : i;
+}
+
+static uint64_t get(struct ora *ora, uint64_t pa, uint64_t i)
+{
+	const uint8_t *p = (const uint8_t *)ora_virt(ora, (mm_paddr_t)pa) + i * entry_bytes(ora);
+	uint64_t e = 0;
+
+	if (!ora->arch->big_endian && entry_bytes(ora) == 8) /* most of them, and fast */
+		return *(const uint64_t *)(const void *)p;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (entry_bytes(ora) == 8)
+		return __builtin_bswap64(*(const uint64_t *)(const void *)p);
+#endif
+	for (size_t k = 0; k < entry_bytes(ora); k++)
+		e |= (uint64_t)p[place(ora, k)] << 8 * k;
+	return e;
+}
+
+static void put(struct ora *ora, uint64_t pa, uint64_t i, uint64_t e)
+{
+	uint8_t *p = (uint8_t *)ora_virt(ora, (mm_paddr_t)pa) + i * entry_bytes(ora);
+
+	if (!ora->arch->big_endian && entry_bytes(ora) == 8)
+		*(uint64_t *)(void *)p = e;
+	else
+		for (size_t k = 0; k < entry_bytes(ora); k++)
+			p[place(ora, k)] = (uint8_t)(e >> 8 * k);
+}
+
+static bool is_valid(const struct ora *ora, uint64_t e, unsigned level)
+{
+	return ora->arch->valid ? ora->arch->valid(e, level) : e & 1;
+}
+
+static bool is_empty(const struct ora *ora, uint64_t e, unsigned level)
+{
+	return ora->arch->empty ? ora->arch->empty(e, level) : !(e & ~ora->arch->ignored);
 }
 
 #define RIGHTS (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER)
 
-static uint64_t span_of(unsigned level)
+static uint64_t span_of(const struct ora *ora, unsigned level)
 {
-	return UINT64_C(4096) << (9 * level);
+	return UINT64_C(1) << shift_of(ora, level);
 }
 
 uint64_t ora_size(const struct ora *ora, unsigned level)
 {
-	(void)ora;
-	return span_of(level);
+	return span_of(ora, level);
 }
 
-static uint64_t pa_of(const struct ora *ora, uint64_t e)
+static uint64_t pa_of(const struct ora *ora, uint64_t e, unsigned level)
 {
-	return (e & ora->arch->address & ~ora->c_bit) << ora->arch->shift;
+	return ora->arch->pa ? ora->arch->pa(e, level) : (e & ora->arch->address & ~ora->c_bit) << ora->arch->shift;
 }
 
 /* @path: rights that the tables above leave, and MM_PT_GLOBAL if they make it so. */
 static struct ora_run decode_leaf(const struct ora *ora, uint64_t e, unsigned level, uint64_t va,
 				  uint32_t path)
 {
-	uint64_t size = span_of(level);
+	uint64_t size = span_of(ora, level);
 	uint32_t attr = ora->arch->attr(e, level);
 
 	return (struct ora_run){ .va = va,
 				 .last = va + (size - 1),
-				 .pa = pa_of(ora, e) & ~(size - 1),
+				 .pa = pa_of(ora, e, level) & ~(size - 1),
 				 .attr = (attr & (path | ~(uint32_t)RIGHTS)) |
 					 (path & MM_PT_GLOBAL),
 				 .level = (uint8_t)level };
@@ -221,7 +290,7 @@ static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool lea
 
 	if (ora->damaged)
 		return;
-	if (e & beyond & arch->address & ~ora->c_bit)
+	if (arch->pa ? pa_of(ora, e, level) >> ora->pa_bits : e & beyond & arch->address & ~ora->c_bit)
 		ora_violation(ora, "an address beyond the machine's physical bits");
 	const char *wrong = arch->reserved(ora, e, level, leaf);
 	if (wrong)
@@ -233,7 +302,7 @@ static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool lea
 /* The whole address for one that is translated. */
 static uint64_t whole(const struct ora *ora, uint64_t va)
 {
-	unsigned bits = 12 + 9 * (ora->arch->top + 1);
+	unsigned bits = ora_va_bits(ora->arch);
 	uint64_t upper = ~((UINT64_C(1) << bits) - 1);
 
 	if (ora->arch->half == ORA_SIGN)
@@ -260,45 +329,51 @@ static void scan_leaf(struct ora *ora, struct ora_run r)
 /* Does @now differ from @before in nothing but the next frame? */
 static bool goes_on(const struct ora *ora, uint64_t before, uint64_t now, unsigned level)
 {
-	return now == before + (span_of(level) >> ora->arch->shift) &&
+	if (ora->arch->pa) /* if all that differs is in its place */
+		return pa_of(ora, now, level) == pa_of(ora, before, level) + span_of(ora, level) &&
+		       (now ^ before) == (pa_of(ora, now, level) ^ pa_of(ora, before, level));
+	return now == before + (span_of(ora, level) >> ora->arch->shift) &&
 	       !((now ^ before) & ~(ora->arch->address & ~ora->c_bit));
 }
 
 static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint32_t path)
 {
 	const struct ora_arch *arch = ora->arch;
-	const uint64_t *t = table_at(ora, pa);
-	struct ora_page *page = &ora->page[(pa - ora->base) / ORA_PAGE];
+	struct ora_page *page = &ora->page[(pa - ora->base) / ora->slot];
 	bool empty = true, was_leaf = false;
+	uint64_t before = 0, e;
 
 	if (page->now)
 		ora_violation(ora, "a table is reached twice");
 	page->now = true;
 	page->level = level;
 	page->va = whole(ora, base);
-	page->last = page->va + (span_of(level + 1) - 1);
+	page->last = page->va + ((span_of(ora, level) << bits_of(ora, level)) - 1);
+	if (page->bytes != entry_bytes(ora) << bits_of(ora, level))
+		ora_violation(ora, "a table of another level's size");
 	ora->reachable++;
-	for (unsigned i = 0; i < 512; i++) {
-		uint64_t e = t[i], va = whole(ora, base + i * span_of(level));
-		if (was_leaf && goes_on(ora, t[i - 1], e, level)) {
+	for (uint64_t i = 0; i >> bits_of(ora, level) == 0; i++, before = e) {
+		uint64_t va = whole(ora, base + (i << shift_of(ora, level)));
+		e = get(ora, pa, i);
+		if (was_leaf && goes_on(ora, before, e, level)) {
 			struct ora_run *r = &ora->scan.run[ora->scan.n - 1];
-			ora->leaves += UINT64_C(1) << (9 * level);
-			r->last += span_of(level);
+			ora->leaves += span_of(ora, level) >> ora_page_shift;
+			r->last += span_of(ora, level);
 			continue;
 		}
 		was_leaf = false;
-		if (!(e & ~arch->ignored))
+		if (is_empty(ora, e, level))
 			continue;
 		empty = false;
-		if (!(e & 1)) /* present, valid: bit 0 in all of them */
+		if (!is_valid(ora, e, level))
 			continue;
 		was_leaf = arch->is_leaf(e, level);
 		check_reserved(ora, e, level, was_leaf);
 		if (was_leaf)
 			scan_leaf(ora, decode_leaf(ora, e, level, va, path));
 		else if (level > 0 && !ora->wrong)
-			scan_table(ora, pa_of(ora, e), level - 1, base + i * span_of(level),
-				   arch->path(e, path));
+			scan_table(ora, pa_of(ora, e, level), level - 1,
+				   base + (i << shift_of(ora, level)), arch->path(e, path));
 	}
 	ora->empty_table |= empty && level < arch->top;
 }
@@ -309,16 +384,16 @@ struct ora_run ora_walk(struct ora *ora, uint64_t va)
 	uint32_t path = RIGHTS;
 
 	for (unsigned level = ora->arch->top;; level--) {
-		uint64_t e = table_at(ora, pa)[va / span_of(level) & 511];
-		uint64_t mask = span_of(level) - 1;
-		if (!(e & 1))
+		uint64_t e = get(ora, pa, index_of(ora, va, level));
+		uint64_t mask = span_of(ora, level) - 1;
+		if (!is_valid(ora, e, level))
 			return (struct ora_run){ .va = va & ~mask,
 						 .last = va | mask,
 						 .level = (uint8_t)level };
 		if (ora->arch->is_leaf(e, level) || level == 0)
 			return decode_leaf(ora, e, level, va & ~mask, path);
 		path = ora->arch->path(e, path);
-		pa = pa_of(ora, e);
+		pa = pa_of(ora, e, level);
 	}
 }
 
@@ -333,11 +408,12 @@ bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
 	if (fetch && !user && (r.attr & MM_PT_USER) && ora->arch->user_is_not_kernel)
 		return false;
 	for (unsigned level = ora->arch->top;; level--) {
-		uint64_t *e = &table_at(ora, pa)[va / span_of(level) & 511];
-		*e = ora->arch->touched(*e, level == r.level, write);
+		uint64_t i = index_of(ora, va, level), e = get(ora, pa, i);
+		e = ora->arch->touched(e, level == r.level, write);
+		put(ora, pa, i, e);
 		if (level == r.level)
 			return true;
-		pa = pa_of(ora, *e);
+		pa = pa_of(ora, e, level);
 	}
 }
 
@@ -502,7 +578,7 @@ void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 		if (!g->flush || r->va < g->start || r->last > g->last)
 			ora_violation(ora,
 				      "a translation changed and the gather does not cover it");
-		if (span_of(r->level) < UINT64_C(1) << g->min_shift)
+		if (span_of(ora, r->level) < UINT64_C(1) << g->min_shift)
 			ora_violation(ora, "min_shift is larger than a page that changed");
 	}
 	for (size_t i = 0; i < ora->pages; i++) {
@@ -532,7 +608,7 @@ static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
 {
 	for (size_t i = set_find(&ora->stale, va); i < ora->stale.n && ora->stale.run[i].va <= last;
 	     i++)
-		if (span_of(ora->stale.run[i].level) < UINT64_C(1) << ora->flushed.min_shift)
+		if (span_of(ora, ora->stale.run[i].level) < UINT64_C(1) << ora->flushed.min_shift)
 			ora_violation(ora, "a flush steps over a page that changed");
 	set_remove(&ora->stale, va, last);
 	for (size_t i = 0; tables && i < ora->pages; i++)
@@ -544,11 +620,11 @@ static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
 
 void *ora_virt(struct ora *ora, mm_paddr_t pa)
 {
-	if (pa < ora->base || pa - ora->base >= ora->pages * ORA_PAGE || pa % ORA_PAGE) {
+	if (pa < ora->base || pa - ora->base >= ora->pages * ora->slot || (pa - ora->base) % ora->slot) {
 		ora_violation(ora, "an address that is no table");
 		return ora->mem; /* readable, so that the test can tell */
 	}
-	if (!ora->page[(pa - ora->base) / ORA_PAGE].used)
+	if (!ora->page[(pa - ora->base) / ora->slot].used)
 		ora_violation(ora, "a table is used after it was given back");
 	return ora->mem + (pa - ora->base);
 }
@@ -558,13 +634,21 @@ static void *env_virt(void *ctx, mm_paddr_t pa)
 	return ora_virt(ctx, pa);
 }
 
+static bool is_table_size(const struct ora *ora, size_t bytes)
+{
+	for (unsigned l = 0; l <= ora->arch->top; l++)
+		if (bytes == entry_bytes(ora) << bits_of(ora, l))
+			return true;
+	return false;
+}
+
 static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
 	struct ora *ora = ctx;
 
 	ora->allocs++;
 	ora_observe(ora);
-	if (bytes != ORA_PAGE)
+	if (!is_table_size(ora, bytes))
 		ora_violation(ora, "a table of a wrong size");
 	if (ora->fail_at &&
 	    (ora->allocs == ora->fail_at || (ora->fail_sticky && ora->allocs > ora->fail_at)))
@@ -576,10 +660,10 @@ static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 	}
 	for (size_t i = 0; i < ora->pages; i++) {
 		if (!ora->page[i].used) {
-			ora->page[i] = (struct ora_page){ .used = true };
-			memset(ora->mem + i * ORA_PAGE, 0xA5, ORA_PAGE);
+			ora->page[i] = (struct ora_page){ .used = true, .bytes = bytes };
+			memset(ora->mem + i * ora->slot, 0xA5, bytes);
 			ora->used++;
-			*pa = (mm_paddr_t)(ora->base + i * ORA_PAGE);
+			*pa = (mm_paddr_t)(ora->base + i * ora->slot);
 			return MM_OK;
 		}
 	}
@@ -590,21 +674,21 @@ static void env_free(void *ctx, mm_paddr_t pa, size_t bytes)
 {
 	struct ora *ora = ctx;
 
-	if (pa < ora->base || pa - ora->base >= ora->pages * ORA_PAGE || pa % ORA_PAGE) {
+	if (pa < ora->base || pa - ora->base >= ora->pages * ora->slot || (pa - ora->base) % ora->slot) {
 		if (ora->given_back)
 			ora_violation(ora, "a foreign page was given back twice");
 		ora->given_back = pa;
 		return;
 	}
-	struct ora_page *p = &ora->page[(pa - ora->base) / ORA_PAGE];
-	if (!p->used || bytes != ORA_PAGE)
+	struct ora_page *p = &ora->page[(pa - ora->base) / ora->slot];
+	if (!p->used || bytes != p->bytes)
 		ora_violation(ora, "a table is given back twice, or with a wrong size");
 	if (ora->pt && (p->live || p->stale))
 		ora_violation(ora, "a table is given back while a CPU may still walk it");
 	if (p->used)
 		ora->used--;
 	*p = (struct ora_page){ 0 };
-	memset(ora->mem + (pa - ora->base), 0xDB, ORA_PAGE);
+	memset(ora->mem + (pa - ora->base), 0xDB, bytes);
 }
 
 static void env_flush(void *ctx, const struct mm_tlb_gather *g)
@@ -622,16 +706,27 @@ static void env_flush(void *ctx, const struct mm_tlb_gather *g)
 		ora->unordered = ora->new_table = false;
 }
 
+void ora_set_arch(struct ora *ora, const struct ora_arch *arch)
+{
+	ora->arch = arch;
+	ora_page_shift = shift_of(ora, 0);
+	ora->slot = ORA_PAGE;
+	for (unsigned l = 0; l <= arch->top; l++)
+		while (ora->slot < entry_bytes(ora) << bits_of(ora, l))
+			ora->slot *= 2;
+	ora->pages = ora->bytes / ora->slot;
+}
+
 void ora_reset(struct ora *ora)
 {
-	memset(ora->page, 0, ora->pages * sizeof(ora->page[0]));
+	memset(ora->page, 0, ora->bytes / ORA_PAGE * sizeof(ora->page[0]));
 	ora->used = ora->reachable = 0;
 	ora->wrong = NULL;
 	ora->give = ora->given_back = 0;
 	ora->flushes = 0;
 	ora->pt = NULL;
 	ora->damaged = ora->unordered = ora->new_table = false;
-	ora->arch = &ora_x86_64;
+	ora_set_arch(ora, &ora_x86_64);
 	ora->pa_bits = 52;
 	ora->c_bit = 0;
 	ora->features = 0;
@@ -641,9 +736,9 @@ void ora_reset(struct ora *ora)
 
 void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 {
-	ora->pages = pages;
+	ora->bytes = pages * ORA_PAGE;
 	ora->base = base;
-	ora->mem = aligned_alloc(ORA_PAGE, pages * ORA_PAGE);
+	ora->mem = aligned_alloc(ORA_PAGE, ora->bytes);
 	ora->page = calloc(pages, sizeof(ora->page[0]));
 	if (!ora->mem || !ora->page)
 		abort();
@@ -675,8 +770,8 @@ uint64_t ora_hash(struct ora *ora)
 	ora_observe(ora);
 	hash ^= ora->reachable;
 	for (size_t i = 0; i < ora->pages; i++) {
-		const uint64_t *t = (const uint64_t *)(ora->mem + i * ORA_PAGE);
-		for (size_t k = 0; ora->page[i].live && k < 512; k++)
+		const uint32_t *t = (const uint32_t *)(ora->mem + i * ora->slot);
+		for (size_t k = 0; ora->page[i].live && k < ora->page[i].bytes / 4; k++)
 			hash = (hash ^ t[k] ^ i) * 0x100000001b3u;
 	}
 	return hash;

@@ -31,6 +31,7 @@ struct ora_set {
 
 struct ora_page {
 	bool used;         /* given out */
+	size_t bytes;      /* of the table */
 	bool live;         /* reachable when last observed */
 	bool now;          /* scratch: reachable in this scan */
 	bool stale;        /* was reachable, and no flush has covered it since */
@@ -42,11 +43,16 @@ struct ora;
 
 enum ora_half { ORA_SIGN, ORA_ZERO, ORA_ONES };
 
-/* What an architecture's manual says of 8-byte entries in 4 KiB tables of 512. Levels count from
- * the leaf table. */
+/* What an architecture's manual says. Levels count from the leaf table. Without more, entries have 8
+ * bytes, tables are 4 KiB of 512, and bit 0 says that an entry is valid. Here an entry is a
+ * number, as the manual numbers its bits. */
 struct ora_arch {
 	const char *name;
 	unsigned top;            /* level of the root table */
+	uint8_t span_lg2[6];     /* log2 of what an entry covers, by level; 0: 12 + 9 * level */
+	uint8_t entries_lg2[6];  /* log2 of the entries of a table; 0: 9 */
+	uint8_t entry_lg2;       /* log2 of the bytes of an entry; 0: 3 */
+	bool big_endian;         /* whatever the CPU is; else entries are in the CPU's own order */
 	enum ora_half half;      /* address bits above those that are translated */
 	uint64_t address;        /* field of the physical address... */
 	unsigned shift;          /* ...and how far it is shifted right in the entry */
@@ -54,21 +60,34 @@ struct ora_arch {
 	bool must_break;         /* break-before-make */
 	bool must_order;         /* an entry that became valid wants ordered stores */
 	bool user_is_not_kernel; /* the kernel never executes what the user may use */
+	bool (*valid)(uint64_t e, unsigned level);    /* NULL: bit 0 */
+	bool (*empty)(uint64_t e, unsigned level);    /* nothing in it; NULL: no bit but `ignored` */
+	uint64_t (*pa)(uint64_t e, unsigned level);   /* address in an entry; NULL: `address` */
 	bool (*is_leaf)(uint64_t e, unsigned level);  /* of a valid entry */
 	uint32_t (*attr)(uint64_t e, unsigned level); /* of a leaf, in #mm_pt_attr terms */
 	uint32_t (*path)(uint64_t e, uint32_t path);  /* rights that are left below a table */
+	/* Can a leaf express @attr, of which nothing is wrong by itself? @features as mm_pt_cfg::features. */
+	bool (*can)(uint32_t attr, uint32_t features);
+	uint32_t features; /* what there is of those */
+	uint32_t unkept;   /* accessed, dirty: what hardware does not set by itself... */
+	uint32_t fixed;    /* ...and what is not in entries at all, and told as set */
 	/* What is wrong with a valid entry, or NULL. */
 	const char *(*reserved)(const struct ora *ora, uint64_t e, unsigned level, bool leaf);
 	/* What hardware makes of an entry that it used for an access. */
 	uint64_t (*touched)(uint64_t e, bool last, bool write);
 };
 
+extern unsigned ora_page_shift; /* log2 of the smallest page: of the format that is observed */
 extern const struct ora_arch ora_x86_64, ora_aarch64, ora_aarch64_high, ora_sv39, ora_sv48;
+/* Those of mmlib/pt_formats.h, by their number. */
+extern const struct ora_arch *const ora_formats[];
 
 struct ora {
 	struct mm_pt_env env; /* hand this to mm_pt_init() */
 	unsigned char *mem;
-	size_t pages;
+	size_t bytes; /* of `mem` */
+	size_t pages; /* tables that it has room for, of `slot` bytes each */
+	size_t slot;
 	mm_paddr_t base;
 	struct ora_page *page;
 	size_t used;      /* tables given out */
@@ -96,11 +115,13 @@ struct ora {
 	struct ora_set live, stale, scan;
 };
 
-/* Memory for @pages tables from physical @base on. */
+/* Memory for @pages tables of 4 KiB from physical @base on. */
 void ora_init(struct ora *ora, mm_paddr_t base, size_t pages);
 void ora_destroy(struct ora *ora);
 /* Forget everything but the memory itself; all pages are free again. */
 void ora_reset(struct ora *ora);
+/* Another format than x86-64, after a reset. */
+void ora_set_arch(struct ora *ora, const struct ora_arch *arch);
 void ora_fail(struct ora *ora, unsigned at, bool sticky);
 void ora_violation(struct ora *ora, const char *what);
 void *ora_virt(struct ora *ora, mm_paddr_t pa);
@@ -117,8 +138,9 @@ uint64_t ora_hash(struct ora *ora);
 
 /* An access as the MMU does it: checks rights, sets accessed and dirty. */
 bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch);
-/* Bytes of a leaf. */
+/* Bytes of a leaf. Bits of a translated address. */
 uint64_t ora_size(const struct ora *ora, unsigned level);
+unsigned ora_va_bits(const struct ora_arch *arch);
 /* The leaf around @va, straight from the tables; attr 0 if there is none. */
 struct ora_run ora_walk(struct ora *ora, uint64_t va);
 

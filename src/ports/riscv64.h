@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table formats: RISC-V Sv39 and Sv48.
+/* Page-table formats: RISC-V Sv39, Sv48 and Sv57.
  *
  * Theory of operation
  * Problem      say what the RISC-V Privileged Architecture (chapter "Supervisor-Level ISA", Sv39,
- *              Sv48 and the Svpbmt extension) says, as pure functions.
+ *              Sv48, Sv57 and the Svpbmt extension) says, as pure functions.
  * Structure    bit   0 V   1 R   2 W   3 X   4 U   5 G   6 A   7 D   9:8 free for software
  *                   53:10 physical page number   62:61 memory type (Svpbmt)   63 N (Svnapot)
- *              An entry with R, W and X clear points to a table. Sv48 is Sv39 with a level more.
+ *              An entry with R, W and X clear points to a table. Sv48 is Sv39 with a level more, Sv57 with
+ *              two.
  * Invariants   V1 leaf() and attr() are inverse to each other for all that check() lets pass.
  *              V2 a table entry has A, D, U and the bits above 53 clear: they are reserved there.
  *              V3 A and D are preset unless they are tracked: without Svadu a clear A, or D on a
@@ -206,6 +207,14 @@ static const struct mm_pt_port mm_port_sv48 = {
 	.nlevels = 4,
 	.va_bits = 48,
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, true } },
+	RV64_FORMAT,
+};
+
+static const struct mm_pt_port mm_port_sv57 __attribute__((__unused__)) = {
+	.name = "Sv57",
+	.nlevels = 5,
+	.va_bits = 57,
+	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, true }, { 48, 9, true } },
 	RV64_FORMAT,
 };
 #endif

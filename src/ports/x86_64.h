@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table format: x86-64, four levels.
+/* Page-table formats: x86-64, four levels, and five (CR4.LA57).
  *
  * Theory of operation
  * Problem      say what Intel's manual (SDM volume 3A, chapter "Paging") and AMD's (APM volume 2,
  *              "Page Translation and Protection") say, as pure functions.
  * Structure    bit   0 P   1 RW   2 US   3 PWT   4 PCD   5 A   6 D (leaf)
- *                    7 PAT at level 0, PS at levels 1 and 2, reserved at 3
+ *                    7 PAT at level 0, PS at levels 1 and 2, reserved above
  *                    8 G (leaf)   12 PAT at levels 1 and 2 (leaf)
  *                    51:12 address   58 free for software: dirty of a read-only page   63 XD
  *              Tables carry all rights; leaves restrict. Memory type = PAT entry PAT:PCD:PWT.
@@ -180,29 +180,28 @@ X86_FN unsigned x86_64_transition(const struct mm_pt *pt, uint64_t old, uint64_t
 	return x86_64_between_leaves(old, now, level);
 }
 
+/* What both share. */
+#define X86_FORMAT                                                                                 \
+	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_SIGN, .hw_volatile = X86_A | X86_D,   \
+	.hw_final = X86_A | X86_D, .empty_ignore = X86_A | X86_D, .table_mask = X86_P | X86_PS,    \
+	.table_bits = X86_P, .addr_mask = X86_ADDR, .empty = x86_64_empty,                         \
+	.classify = x86_64_classify, .check = x86_64_check, .leaf = x86_64_leaf,                   \
+	.frame = x86_64_frame, .attr = x86_64_attr, .table = x86_64_table, .below = x86_64_below,  \
+	.pa = x86_64_pa, .transition = x86_64_transition
+
 static const struct mm_pt_port mm_port_x86_64 = {
 	.name = "x86-64",
 	.nlevels = 4,
-	.entry_lg2 = 3,
 	.va_bits = 48,
-	.pa_bits = 52,
-	.extension = MM_PT_VA_SIGN,
-	.hw_volatile = X86_A | X86_D,
-	.hw_final = X86_A | X86_D,
-	.empty_ignore = X86_A | X86_D,
-	.table_mask = X86_P | X86_PS,
-	.table_bits = X86_P,
-	.addr_mask = X86_ADDR,
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
-	.empty = x86_64_empty,
-	.classify = x86_64_classify,
-	.check = x86_64_check,
-	.leaf = x86_64_leaf,
-	.frame = x86_64_frame,
-	.attr = x86_64_attr,
-	.table = x86_64_table,
-	.below = x86_64_below,
-	.pa = x86_64_pa,
-	.transition = x86_64_transition,
+	X86_FORMAT,
+};
+
+static const struct mm_pt_port mm_port_x86_64_la57 __attribute__((__unused__)) = {
+	.name = "x86-64 LA57",
+	.nlevels = 5,
+	.va_bits = 57,
+	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false }, { 48, 9, false } },
+	X86_FORMAT,
 };
 #endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Page-table formats that are data: masks and values of bits, and no code of their own.
+ *
+ * Theory of operation
+ * Problem      most formats differ in which bit says what, and in nothing else.
+ * Structure    a struct mm_mask has the bits; the functions below are all that a port has to have, with
+ *              such a structure as a constant, so that they fold to it. MM_MASK_PORT() makes them.
+ *              An attribute is encoded by rules: where attributes `among` are just `attr`, bits `set` are
+ *              set; where bits `mask` of a leaf are just `bits`, it has `attr`. A physical address is in
+ *              one field, shifted, or has its highest bits in a second one.
+ *              Entries are numbers as the manual has them; where the manual's byte order is not this
+ *              CPU's, they are swapped on the way in and out. The walker never calculates with them, so it
+ *              does not notice.
+ * Invariants   M1 what the rules encode they decode: a test goes through all attributes of each format.
+ *              M2 what no rule makes is MM_PT_BAD: reserved bits need not be listed. */
+#ifndef MM_SRC_PORTS_MASK_H
+#define MM_SRC_PORTS_MASK_H
+#include <mmlib/pt_port.h>
+#include "bits.h"
+
+#define MASK_FN static inline __attribute__((__always_inline__))
+
+struct mm_mask_rule {
+	uint32_t among, attr;     /* set if, of these attributes, it has just those */
+	uint64_t set, mask, bits; /* told if, of these bits, just those are set */
+};
+
+/* An attribute is a bit; the lack of one is; encodes only; decodes only. */
+#define MASK_IF(a, b)                                                                              \
+	{                                                                                          \
+		(a), (a), (b), (b), (b)                                                            \
+	}
+#define MASK_UNLESS(a, b)                                                                          \
+	{ (a), 0, (b), 0, 1 },                                                                     \
+	{                                                                                          \
+		0, (a), 0, (b), 0                                                                  \
+	}
+#define MASK_SETS(among, a, b)                                                                     \
+	{                                                                                          \
+		(among), (a), (b), 0, 1                                                            \
+	}
+#define MASK_TELLS(a, mask, bits)                                                                  \
+	{                                                                                          \
+		0, (a), 0, (mask), (bits)                                                          \
+	}
+#define MASK_WD      (MM_PT_WRITE | MM_PT_DIRTY)
+#define MASK_NO_TYPE UINT64_MAX
+#define MASK_RULES   14u
+
+/* Index 0: level 0, 1: above. By level where there are six. */
+struct mm_mask {
+	bool big_endian;
+	bool write_needs_read;
+	bool breaks; /* break-before-make */
+	uint64_t empty[MM_PT_LEVELS_MAX];
+	uint64_t ignored;                      /* bits that an empty entry may have */
+	uint64_t table[MM_PT_LEVELS_MAX];      /* what a table's entry has beside its address... */
+	uint64_t table_mask[MM_PT_LEVELS_MAX]; /* ...and which bits tell that it is one */
+	uint64_t leaf[MM_PT_LEVELS_MAX];       /* what all leaves have */
+	uint64_t addr, table_addr;             /* fields of addresses; 0: the same */
+	uint64_t spare;                        /* what large leaves use otherwise of that field */
+	uint64_t high;             /* field of the highest bits, and how far they are... */
+	uint8_t shift, high_shift; /* ...shifted right */
+	const struct mm_mask_rule *rules[2];
+	uint64_t type[2][5]; /* WB WT WC UC DEVICE, or MASK_NO_TYPE */
+	uint64_t type_mask[2];
+	uint32_t must, never;      /* attributes that all leaves have; that none has */
+	uint32_t told;             /* attributes that are not in entries */
+	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
+	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
+	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
+};
+
+/* On CPUs without such an instruction this must not become a call. */
+MASK_FN uint64_t mask_swap(uint64_t v)
+{
+	v = mm_shl64(v & UINT64_C(0x00000000ffffffff), 32) | mm_shr64(v, 32);
+	v = mm_shl64(v & UINT64_C(0x0000ffff0000ffff), 16) |
+	    (mm_shr64(v, 16) & UINT64_C(0x0000ffff0000ffff));
+	return mm_shl64(v & UINT64_C(0x00ff00ff00ff00ff), 8) |
+	       (mm_shr64(v, 8) & UINT64_C(0x00ff00ff00ff00ff));
+}
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define MASK_BE64(v) (v)
+#define MASK_IS_BIG  true
+#else
+#define MASK_BYTE(v, n) ((((v) >> (n)*8) & UINT64_C(255)) << (56 - (n)*8))
+#define MASK_BE64(v)                                                                               \
+	(MASK_BYTE(v, 0) | MASK_BYTE(v, 1) | MASK_BYTE(v, 2) | MASK_BYTE(v, 3) | MASK_BYTE(v, 4) | \
+	 MASK_BYTE(v, 5) | MASK_BYTE(v, 6) | MASK_BYTE(v, 7))
+#define MASK_IS_BIG false
+#endif
+
+/* Between the manual's order of bytes and this CPU's, which one is the same as the other. */
+MASK_FN uint64_t mask_order(const struct mm_mask *m, uint64_t v)
+{
+	return m->big_endian && !MASK_IS_BIG ? mask_swap(v) : v;
+}
+
+MASK_FN uint64_t mask_field(const struct mm_mask *m, mm_paddr_t pa, uint64_t addr)
+{
+	return (mm_shr64(pa, m->shift) & addr) | (mm_shr64(pa, m->high_shift) & m->high);
+}
+
+/* The address in an entry, as far as @addr has it. */
+MASK_FN mm_paddr_t mask_address(const struct mm_mask *m, const struct mm_pt *pt, uint64_t raw,
+				uint64_t addr)
+{
+	uint64_t entry = mask_order(m, raw & ~pt->cfg.set_bits);
+
+	return (mm_paddr_t)(mm_shl64(entry & addr & ~m->high, m->shift) |
+			    mm_shl64(entry & m->high, m->high_shift));
+}
+
+MASK_FN uint64_t mask_table_addr(const struct mm_mask *m)
+{
+	return m->table_addr ? m->table_addr : m->addr;
+}
+
+/* Address bits that a leaf at a level has clear. */
+MASK_FN uint64_t mask_low(const struct mm_mask *m, const struct mm_pt_port *port, unsigned level)
+{
+	uint64_t low =
+		m->addr & ~m->high & mm_shr64(mm_shl64(1, port->level[level].shift) - 1, m->shift);
+
+	return level ? low & ~m->spare : low;
+}
+
+MASK_FN uint64_t mask_empty(const struct mm_mask *m, unsigned level)
+{
+	return mask_order(m, m->empty[level]);
+}
+
+MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level)
+{
+	const struct mm_mask_rule *rule = m->rules[level > 0];
+	uint64_t entry = mask_order(m, raw);
+	uint32_t attr = m->told | m->must;
+
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < MASK_RULES; i++)
+		attr |= (entry & rule[i].mask) == rule[i].bits ? rule[i].attr : 0u;
+#pragma GCC unroll 5
+	for (uint32_t t = 1; t < 5; t++)
+		attr |= (entry & m->type_mask[level > 0]) == m->type[level > 0][t] ? t << 8 : 0u;
+	return attr;
+}
+
+MASK_FN bool mask_combines(const struct mm_mask *m, uint32_t attr)
+{
+	return (attr & m->must) == m->must && !(attr & m->never) &&
+	       !(m->write_needs_read && (attr & (MM_PT_READ | MM_PT_WRITE)) == MM_PT_WRITE);
+}
+
+MASK_FN enum mm_status mask_check(const struct mm_mask *m, uint32_t attr)
+{
+	unsigned type = (attr & MM_PT_TYPE) >> 8;
+
+	return mask_combines(m, attr) && m->type[0][type] != MASK_NO_TYPE ? MM_OK : MM_E_NOTSUP;
+}
+
+MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
+			   unsigned level, uint32_t attr)
+{
+	const struct mm_mask_rule *rule = m->rules[level > 0];
+	uint64_t entry = m->leaf[level] | mask_field(m, pa, m->addr);
+
+	if (!(attr & MM_PT_TRACK))
+		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < MASK_RULES; i++)
+		entry |= (attr & rule[i].among) == rule[i].attr ? rule[i].set : 0;
+	entry |= m->type[level > 0][(attr & MM_PT_TYPE) >> 8];
+	return mask_order(m, entry) | pt->cfg.set_bits;
+}
+
+MASK_FN uint64_t mask_table(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
+			    unsigned level)
+{
+	return mask_order(m, m->table[level] | mask_field(m, pa, mask_table_addr(m))) |
+	       pt->cfg.set_bits;
+}
+
+MASK_FN mm_paddr_t mask_leaf_pa(const struct mm_mask *m, const struct mm_pt_port *port,
+				const struct mm_pt *pt, uint64_t raw, unsigned level)
+{
+	uint64_t spare = level ? m->spare : 0;
+
+	return mask_address(m, pt, raw, m->addr & ~mask_low(m, port, level) & ~spare);
+}
+
+/* A leaf is what leaf() makes of what the entry says: no other bits, and none missing (M2). */
+MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port,
+			  const struct mm_pt *pt, uint64_t raw, unsigned level)
+{
+	const uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
+	uint32_t attr = mask_attr(m, raw, level);
+	mm_paddr_t pa = mask_leaf_pa(m, port, pt, raw, level);
+
+	return port->level[level].leaf && (pt->cfg.leaf_levels >> level & 1) && (attr & rights) &&
+	       mask_combines(m, attr) && !(raw & pt->reserved) &&
+	       raw == mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK);
+}
+
+MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_pt_port *port,
+				      const struct mm_pt *pt, uint64_t raw, unsigned level)
+{
+	uint64_t entry = mask_order(m, raw);
+
+	if (!((entry ^ m->empty[level]) & ~m->ignored))
+		return MM_PT_EMPTY;
+	if (level > 0 && !(raw & pt->reserved) &&
+	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
+		return MM_PT_TABLE;
+	return mask_is_leaf(m, port, pt, raw, level) ? MM_PT_LEAF : MM_PT_BAD;
+}
+
+MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *port,
+			   const struct mm_pt *pt, uint64_t raw, unsigned level)
+{
+	if (mask_classify(m, port, pt, raw, level) == MM_PT_TABLE)
+		return mask_address(m, pt, raw, mask_table_addr(m));
+	return mask_leaf_pa(m, port, pt, raw, level);
+}
+
+/* From leaf to leaf of the same size. */
+MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t now, unsigned big)
+{
+	uint64_t addr = big ? m->addr & ~m->spare : m->addr;
+	uint64_t any = addr | m->high | m->type_mask[big] | m->exact[big];
+
+	if ((old ^ now) & any)
+		return MM_PT_AFTER_FLUSH | (m->breaks ? (unsigned)MM_PT_AFTER_BBM : 0u);
+	if ((old & ~now & m->lost[big]) | (~old & now & m->gone[big]))
+		return MM_PT_AFTER_FLUSH;
+	return old == now ? (unsigned)MM_PT_AFTER_NONE : m->after_gain;
+}
+
+MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_port *port,
+				 enum mm_pt_kind was, enum mm_pt_kind is, uint64_t old,
+				 uint64_t now, unsigned level)
+{
+	bool top = level + 1u == port->nlevels;
+	unsigned tables =
+		was == MM_PT_TABLE || is == MM_PT_TABLE ? (unsigned)MM_PT_AFTER_TABLES : 0u;
+
+	if (was == MM_PT_EMPTY || was == MM_PT_BAD)
+		return is == MM_PT_EMPTY || is == MM_PT_BAD ? (unsigned)MM_PT_AFTER_NONE
+		       : top                                ? m->after_make_top
+							    : m->after_make;
+	if (is != MM_PT_TABLE && is != MM_PT_LEAF)
+		return MM_PT_AFTER_FLUSH | tables;
+	if (tables)
+		return MM_PT_AFTER_FLUSH | tables | (m->breaks ? (unsigned)MM_PT_AFTER_BBM : 0u);
+	return mask_between(m, mask_order(m, old), mask_order(m, now), level > 0);
+}
+
+/* For an instance of the walker that is folded to one format: functions of its own, of `static const struct
+ * mm_mask id##_mask`, for `static const struct mm_pt_port id##_port`, which uses MM_MASK_CALLS(id). */
+#define MM_MASK_PORT(id)                                                                           \
+	static const struct mm_pt_port id##_port;                                                  \
+	static uint64_t id##_empty(const struct mm_pt *pt, unsigned level)                         \
+	{                                                                                          \
+		(void)pt;                                                                          \
+		return mask_empty(&id##_mask, level);                                              \
+	}                                                                                          \
+	static enum mm_pt_kind id##_classify(const struct mm_pt *pt, uint64_t e, unsigned level)   \
+	{                                                                                          \
+		return mask_classify(&id##_mask, &id##_port, pt, e, level);                        \
+	}                                                                                          \
+	static enum mm_status id##_check(const struct mm_pt *pt, uint32_t attr)                    \
+	{                                                                                          \
+		(void)pt;                                                                          \
+		return mask_check(&id##_mask, attr);                                               \
+	}                                                                                          \
+	static uint64_t id##_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level,           \
+				  uint32_t attr)                                                   \
+	{                                                                                          \
+		return mask_leaf(&id##_mask, pt, pa, level, attr);                                 \
+	}                                                                                          \
+	static uint64_t id##_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
+	{                                                                                          \
+		(void)pt;                                                                          \
+		(void)level;                                                                       \
+		return mask_order(&id##_mask, mask_field(&id##_mask, pa, id##_mask.addr));         \
+	}                                                                                          \
+	static uint32_t id##_attr(const struct mm_pt *pt, uint64_t e, unsigned level)              \
+	{                                                                                          \
+		(void)pt;                                                                          \
+		return mask_attr(&id##_mask, e, level);                                            \
+	}                                                                                          \
+	static uint64_t id##_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
+	{                                                                                          \
+		return mask_table(&id##_mask, pt, pa, level);                                      \
+	}                                                                                          \
+	static mm_paddr_t id##_below(const struct mm_pt *pt, uint64_t e)                           \
+	{                                                                                          \
+		return mask_address(&id##_mask, pt, e, mask_table_addr(&id##_mask));               \
+	}                                                                                          \
+	static mm_paddr_t id##_pa(const struct mm_pt *pt, uint64_t e, unsigned level)              \
+	{                                                                                          \
+		return mask_pa(&id##_mask, &id##_port, pt, e, level);                              \
+	}                                                                                          \
+	static unsigned id##_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,        \
+					unsigned level)                                            \
+	{                                                                                          \
+		return mask_transition(&id##_mask, &id##_port, id##_classify(pt, old, level),      \
+				       id##_classify(pt, now, level), old, now, level);            \
+	}
+
+#define MM_MASK_CALLS(id)                                                                          \
+	.empty = id##_empty, .classify = id##_classify, .check = id##_check, .leaf = id##_leaf,    \
+	.frame = id##_frame, .attr = id##_attr, .table = id##_table, .below = id##_below,          \
+	.pa = id##_pa, .transition = id##_transition
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Formats that are data and selected at run time: the functions that ask the data. See mask.h. */
+#ifndef MM_SRC_PORTS_MASK_ANY_H
+#define MM_SRC_PORTS_MASK_ANY_H
+#include "ports/mask.h"
+
+/* A format that is selected at run time: its functions look here what to do, so that formats are data. */
+struct mm_mask_port {
+	struct mm_pt_port port; /* first: it is what pt->port points to */
+	const struct mm_mask *mask;
+};
+
+static const struct mm_mask *mask_of(const struct mm_pt *pt)
+{
+	return ((const struct mm_mask_port *)pt->port)->mask;
+}
+
+static uint64_t mask_any_empty(const struct mm_pt *pt, unsigned level)
+{
+	return mask_empty(mask_of(pt), level);
+}
+
+static enum mm_pt_kind mask_any_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	return mask_classify(mask_of(pt), pt->port, pt, entry, level);
+}
+
+static enum mm_status mask_any_check(const struct mm_pt *pt, uint32_t attr)
+{
+	return mask_check(mask_of(pt), attr);
+}
+
+static uint64_t mask_any_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
+{
+	return mask_leaf(mask_of(pt), pt, pa, level, attr);
+}
+
+static uint64_t mask_any_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	(void)level;
+	return mask_order(mask_of(pt), mask_field(mask_of(pt), pa, mask_of(pt)->addr));
+}
+
+static uint32_t mask_any_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	return mask_attr(mask_of(pt), entry, level);
+}
+
+static uint64_t mask_any_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	return mask_table(mask_of(pt), pt, pa, level);
+}
+
+static mm_paddr_t mask_any_below(const struct mm_pt *pt, uint64_t entry)
+{
+	return mask_address(mask_of(pt), pt, entry, mask_table_addr(mask_of(pt)));
+}
+
+static mm_paddr_t mask_any_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	return mask_pa(mask_of(pt), pt->port, pt, entry, level);
+}
+
+static unsigned mask_any_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,
+				    unsigned level)
+{
+	return mask_transition(mask_of(pt), pt->port, mask_any_classify(pt, old, level),
+			       mask_any_classify(pt, now, level), old, now, level);
+}
+
+#define MASK_CALLS MM_MASK_CALLS(mask_any)
+#endif

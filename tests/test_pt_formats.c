@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Page-table formats that are selected at run time, each against what its manual says (pt_arch.c): the geometry,
+ * every attribute both ways, every bit that is reserved, and entries written out by hand. Trees of them are the
+ * fuzz target's, which runs here as the test pt_random. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <mmlib/pt_formats.h>
+#include <mmlib/pt_port.h>
+#include "pt_oracle.h"
+
+static struct ora ora;
+static struct mm_pt pt;
+static const struct mm_pt_port *port;
+static const struct ora_arch *arch;
+
+static void start(unsigned k)
+{
+	struct mm_pt_cfg cfg = { 0 };
+
+	if (!ora.mem)
+		ora_init(&ora, 0x40000000, 256);
+	arch = ora_formats[k];
+	port = mm_pt_format((enum mm_pt_format)k);
+	assert_non_null(port);
+	ora_reset(&ora);
+	ora_set_arch(&ora, arch);
+	cfg.allow_wx = true;
+	cfg.features = ora.features = arch->features;
+	ora.pa_bits = port->pa_bits;
+	assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
+	ora.pt = &pt;
+}
+
+static void stop(void)
+{
+	ora.pt = NULL;
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	assert_null(ora.wrong);
+	assert_int_equal(ora.used, 0);
+}
+
+/* An entry as the manual numbers its bits, as the port has it, and back. */
+static uint64_t order(uint64_t e)
+{
+	const uint16_t one = 1;
+	uint64_t swapped = 0;
+
+	if (!arch->big_endian || !*(const uint8_t *)&one)
+		return e;
+	for (unsigned i = 0; i < 8; i++)
+		swapped |= (e >> 8 * i & 0xff) << (56 - 8 * i);
+	return swapped;
+}
+
+static void there_are_as_many_as_are_named(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		assert_non_null(mm_pt_format((enum mm_pt_format)k));
+		assert_non_null(ora_formats[k]);
+	}
+	assert_null(mm_pt_format(MM_PT_FORMATS));
+}
+
+static void geometry_is_the_manuals(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		start(k);
+		assert_int_equal(port->nlevels, arch->top + 1);
+		assert_int_equal(port->va_bits, ora_va_bits(arch));
+		assert_int_equal(port->entry_lg2, arch->entry_lg2 ? arch->entry_lg2 : 3);
+		unsigned bits = port->level[0].shift;
+		for (unsigned l = 0; l <= arch->top; l++) {
+			assert_int_equal(port->level[l].shift, bits);
+			assert_true(ora_size(&ora, l) == UINT64_C(1) << bits);
+			bits += port->level[l].bits;
+		}
+		assert_int_equal(bits, port->va_bits);
+		stop();
+	}
+}
+
+/* The highest frame for a leaf at a level, and some bits of it. */
+static uint64_t some_frame(unsigned level, unsigned i)
+{
+	uint64_t size = ora_size(&ora, level);
+	uint64_t last =
+		port->pa_bits < MM_PADDR_BITS ? (UINT64_C(1) << port->pa_bits) - 1 : MM_PADDR_MAX;
+
+	return (i == 0 ? 0 : i == 1 ? last : last / 3) & ~(size - 1);
+}
+
+static void a_leaf_says_what_was_asked_for(unsigned level, uint32_t attr)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t pa = some_frame(level, i),
+			 raw = port->leaf(&pt, (mm_paddr_t)pa, level, attr);
+		uint64_t e = order(raw);
+		uint32_t told = attr & ~(uint32_t)MM_PT_TRACK;
+		if (!(attr & MM_PT_TRACK))
+			told |= MM_PT_ACCESSED | MM_PT_DIRTY;
+		assert_int_equal(port->classify(&pt, raw, level), MM_PT_LEAF);
+		assert_int_equal(port->attr(&pt, raw, level), told | arch->fixed);
+		assert_true(port->pa(&pt, raw, level) == pa);
+		assert_true(raw == (port->leaf(&pt, 0, level, attr) |
+				    port->frame(&pt, (mm_paddr_t)pa, level)));
+		/* the same, by the manual */
+		assert_true(arch->valid ? arch->valid(e, level) : e & 1);
+		assert_true(arch->is_leaf(e, level));
+		assert_int_equal(arch->attr(e, level), told | arch->fixed);
+		assert_true(((arch->pa ? arch->pa(e, level) : (e & arch->address) << arch->shift) &
+			     ~(ora_size(&ora, level) - 1)) == pa);
+		assert_null(arch->reserved(&ora, e, level, true));
+	}
+}
+
+static void each_attribute_goes_both_ways(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		unsigned n = 0;
+		start(k);
+		for (uint32_t low = 0; low < 256; low++) {
+			for (uint32_t type = 0; type < 5; type++) {
+				uint32_t attr = low | type << 8;
+				if (!(attr & 7) || (!(attr & MM_PT_TRACK) && (attr & 0xc0)))
+					continue;
+				bool can = arch->can(attr, arch->features);
+				assert_int_equal(port->check(&pt, attr), can ? MM_OK : MM_E_NOTSUP);
+				n += can;
+				for (unsigned l = 0; can && l <= arch->top; l++)
+					if (port->level[l].leaf)
+						a_leaf_says_what_was_asked_for(l, attr);
+			}
+		}
+		assert_true(n >= 4);
+		stop();
+	}
+}
+
+/* Turn over each bit: what the manual calls wrong, the port calls bad. x86-64's shadow stacks it takes for
+ * read-only pages. */
+static void each_reserved_bit_is_known(void **state)
+{
+	unsigned found = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		start(k);
+		for (unsigned l = 0; l <= arch->top; l++) {
+			uint64_t leaf = order(port->leaf(&pt, 0, l, MM_PT_READ | MM_PT_EXEC));
+			uint64_t table = order(port->table(&pt, 0x40000000, l));
+			for (unsigned bit = 0; bit < 8u << port->entry_lg2; bit++) {
+				uint64_t e = leaf ^ UINT64_C(1) << bit;
+				bool valid = arch->valid ? arch->valid(e, l) : e & 1;
+				if (port->level[l].leaf && valid && arch->is_leaf(e, l) &&
+				    arch->reserved(&ora, e, l, true)) {
+					enum mm_pt_kind kind = port->classify(&pt, order(e), l);
+					if (kind != MM_PT_BAD && getenv("MM_SHOW"))
+						print_message("%s: level %u, bit %u: %s\n",
+							      arch->name, l, bit,
+							      arch->reserved(&ora, e, l, true));
+					found += kind != MM_PT_BAD &&
+						 !(k == MM_PT_X86_64_LA57 && bit == 6);
+				}
+				e = table ^ UINT64_C(1) << bit;
+				valid = l > 0 && (arch->valid ? arch->valid(e, l) : e & 1);
+				if (valid && arch->is_leaf(e, l))
+					assert_int_not_equal(port->classify(&pt, order(e), l),
+							     MM_PT_TABLE);
+			}
+			if (l > 0) {
+				assert_int_equal(port->classify(&pt, order(table), l), MM_PT_TABLE);
+				assert_true(port->below(&pt, order(table)) == 0x40000000);
+				assert_null(arch->reserved(&ora, table, l, false));
+			}
+			uint64_t empty = port->empty(&pt, l);
+			assert_int_equal(port->classify(&pt, empty, l), MM_PT_EMPTY);
+			assert_false(arch->valid ? arch->valid(order(empty), l) : order(empty) & 1);
+		}
+		stop();
+	}
+	assert_int_equal(found, 0);
+}
+
+/* Entries put together by hand from the manuals' figures. */
+static void entries_are_those_of_the_manuals(void **state)
+{
+	static const struct {
+		enum mm_pt_format format;
+		unsigned level; /* 9: a table's entry at level 1 */
+		uint64_t pa;
+		uint32_t attr;
+		uint64_t entry;
+	} known[] = {
+		{ MM_PT_X86_64_LA57, 0, 0x1000, MM_PT_READ | MM_PT_WRITE,
+		  UINT64_C(0x8000000000001063) },
+		{ MM_PT_SV57, 0, 0x1000, MM_PT_READ | MM_PT_EXEC, 0x4cb },
+		{ MM_PT_SV32, 1, 0x400000, MM_PT_READ | MM_PT_WRITE | MM_PT_USER, 0x1000d7 },
+		{ MM_PT_SV39X4, 0, 0x1000, MM_PT_READ | MM_PT_WRITE, 0x4d7 },
+		{ MM_PT_IA32, 0, 0x1000, MM_PT_READ | MM_PT_EXEC | MM_PT_WRITE | MM_PT_USER,
+		  0x1067 },
+		{ MM_PT_IA32, 1, 0x400000, MM_PT_READ | MM_PT_EXEC | MM_PT_WRITE | MM_PT_WC,
+		  0x4010e3 },
+		{ MM_PT_IA32_PAE, 1, 0x200000, MM_PT_READ | MM_PT_WRITE,
+		  UINT64_C(0x80000000002000e3) },
+		{ MM_PT_EPT, 1, 0x200000, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC, 0x2003b7 },
+		{ MM_PT_EPT, 0, 0x1000, MM_PT_READ | MM_PT_DEVICE, 0x1301 },
+		{ MM_PT_AARCH64_16K, 0, 0x4000, MM_PT_READ | MM_PT_WRITE,
+		  UINT64_C(0x0068000000004f03) },
+		{ MM_PT_AARCH64_64K_LPA, 0, UINT64_C(0x000f000000010000), MM_PT_READ | MM_PT_EXEC,
+		  UINT64_C(0x00c000000001ff83) },
+		{ MM_PT_AARCH64_4K_LPA2, 1, UINT64_C(0x000c000000200000),
+		  MM_PT_READ | MM_PT_USER | MM_PT_WRITE, UINT64_C(0x0068000000200f41) },
+		{ MM_PT_AARCH64_S2, 0, 0x1000, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC,
+		  UINT64_C(0x00080000000017ff) },
+		{ MM_PT_ARMV7, 0, 0x1000, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC, 0x1c92 },
+		{ MM_PT_ARMV7, 1, 0x100000, MM_PT_READ | MM_PT_USER | MM_PT_DEVICE | MM_PT_GLOBAL,
+		  0x11dc12 },
+		{ MM_PT_ARMV7_LPAE, 0, UINT64_C(0xff00001000), MM_PT_READ | MM_PT_EXEC,
+		  UINT64_C(0x010000ff00001f83) },
+		{ MM_PT_S390X, 0, 0x1000, MM_PT_READ, 0x1300 },
+		{ MM_PT_S390X, 1, 0x100000, MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC, 0x100400 },
+		{ MM_PT_PPC64, 0, 0x1000, MM_PT_READ | MM_PT_WRITE | MM_PT_USER,
+		  UINT64_C(0xc000000000001186) },
+		{ MM_PT_X86_64_LA57, 9, 0x1000, 0, 0x1027 },
+		{ MM_PT_SV32, 9, 0x1000, 0, 0x401 },
+		{ MM_PT_EPT, 9, 0x1000, 0, 0x1007 },
+		{ MM_PT_AARCH64_64K, 9, 0x10000, 0, 0x10003 },
+		{ MM_PT_ARMV7, 9, 0x1400, 0, 0x1401 },
+		{ MM_PT_S390X, 9, 0x1800, 0, 0x1800 },
+		{ MM_PT_PPC64, 9, 0x1000, 0, UINT64_C(0x8000000000001009) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		start(known[i].format);
+		uint64_t made = known[i].level == 9 ? port->table(&pt, (mm_paddr_t)known[i].pa, 1)
+						    : port->leaf(&pt, (mm_paddr_t)known[i].pa,
+								 known[i].level, known[i].attr);
+		if (order(made) != known[i].entry)
+			fail_msg("%s, level %u: %#llx, not %#llx", arch->name, known[i].level,
+				 (unsigned long long)order(made),
+				 (unsigned long long)known[i].entry);
+		stop();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(there_are_as_many_as_are_named),
+		cmocka_unit_test(geometry_is_the_manuals),
+		cmocka_unit_test(each_attribute_goes_both_ways),
+		cmocka_unit_test(each_reserved_bit_is_known),
+		cmocka_unit_test(entries_are_those_of_the_manuals),
+	};
+	return cmocka_run_group_tests_name("pt_formats", tests, NULL, NULL);
+}

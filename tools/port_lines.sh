@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Lines of code of each page-table port: what is not blank and no comment. Of those in one file with others,
+# the sum, and how many formats that is.
+#   tools/port_lines.sh
+set -eu
+cd "$(dirname "$0")/.."
+for f in src/ports/*.h; do
+  formats=$(grep -cE '^(static const struct mm_(pt|mask)_port [a-z0-9_]+( __attribute__.*)? =|A64S1_PORTS\()' "$f" || true)
+  grep -qE 'A64S1_PORTS\([a-z]' "$f" && formats=$((formats + $(grep -cE '^A64S1_PORTS\(' "$f"))) # a low and a high half
+  [ "$formats" -gt 0 ] || formats='what they share, 0'
+  awk -v name="${f#src/ports/}" -v formats="$formats" '
+    { gsub(/\/\*([^*]|\*[^\/])*\*\//, "") }
+    /\/\*/ { sub(/\/\*.*/, ""); inside = 1; if ($0 ~ /[^ \t]/) n++; next }
+    inside && /\*\// { inside = 0; sub(/.*\*\//, "") }
+    !inside && /[^ \t]/ { n++ }
+    END { printf "%-16s %4d lines, %s formats\n", name, n, formats }' "$f"
+done
