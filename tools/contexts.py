@@ -85,7 +85,7 @@ def main():
             split = parts(context_of(comment))
             if split:
                 rows.append(row(name, *split))
-            elif 'mm_port_' not in name or 'check' in name: # hooks of a port have no contexts of their own
+            elif not re.match('mm_(port|san)_', name) or 'check' in name: # hooks have no contexts of their own
                 print(f'{os.path.basename(path)}: {name}: no context, locks and cost', file=sys.stderr)
                 bad = 1
             if split and status and '@retval' not in comment and '@return' not in comment:

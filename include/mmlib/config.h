@@ -236,8 +236,8 @@
 #if MM_HARDEN < 0 || MM_HARDEN > 15
 #error "MM_HARDEN: 0 to 15"
 #endif
-#if MM_HARDEN != 0 && MM_CHECKS < 1
-#error "MM_HARDEN needs MM_CHECKS 1 or more"
+#if (MM_HARDEN != 0 || defined(MM_SANITIZER_HEADER)) && MM_CHECKS < 1
+#error "MM_HARDEN and MM_SANITIZER_HEADER need MM_CHECKS 1 or more"
 #endif
 #if MM_QUARANTINE < 1 || MM_QUARANTINE > 64
 #error "MM_QUARANTINE: 1 to 64"

@@ -68,7 +68,7 @@ static void bulk_from_zones(struct bulk *b)
 /* What is due for blocks that came from the buddies. */
 static void bulk_finish(const struct bulk *b, uint32_t flags)
 {
-	for (size_t i = 0; i < b->done && (MM_PAGE_POISON || flags & MM_ALLOC_ZERO); i++) {
+	for (size_t i = 0; i < b->done && (POISON_ACTS || flags & MM_ALLOC_ZERO); i++) {
 		poison_check(b->pmm, b->out[i], (mm_pfn_t)1 << b->order);
 		if (flags & MM_ALLOC_ZERO)
 			pmm_zero(b->pmm, b->out[i], b->order);
@@ -164,7 +164,7 @@ enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order, const mm_pa
 			frame_store(pmm_find_pa(pmm, pa[i]), mm_pa_to_pfn(pa[i]), byte);
 		return st;
 	}
-	for (i = 0; i < n && MM_PAGE_POISON; i++)
+	for (i = 0; i < n && POISON_ACTS; i++)
 		poison_fill(pmm, pa[i], (mm_pfn_t)1 << order);
 	for (i = 0; i < n;)
 		i += bulk_give(pmm, order, pa + i, n - i);

@@ -143,7 +143,7 @@ void mm_pmm_dump(const struct mm_pmm *pmm, void (*line)(void *ctx, const char *t
 	dump_map(pmm, &d);
 }
 
-#if MM_PAGE_POISON || MM_HARDEN
+#if MM_PAGE_POISON || MM_HARDEN || MM_SANITIZER
 void dump_tell(const struct mm_pmm *pmm, const char *what, mm_paddr_t pa)
 {
 	struct dump d = { .line = pmm->port->log, .ctx = pmm->port->ctx };

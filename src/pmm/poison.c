@@ -18,7 +18,7 @@
 #include "hook.h"
 #include "pmm/poison.h"
 
-#if MM_PAGE_POISON
+#if POISON_ACTS
 #define POISON_BYTE 0xdbu
 #define POISON_WORD (UINTPTR_MAX / 0xffu * POISON_BYTE)
 
@@ -36,9 +36,14 @@ void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 
 	if (!r)
 		return;
+#if MM_PAGE_POISON
 	__builtin_memset(mm_port_to_virt(pmm->port, pa), POISON_BYTE, (size_t)frames << MM_FRAME_SHIFT);
 	__builtin_memset(&r->poisoned[mm_pa_to_pfn(pa) - r->first], 1, (size_t)frames); /* P1 */
+#endif
+	mm_san_close(mm_port_to_virt(pmm->port, pa), (size_t)frames << MM_FRAME_SHIFT);
 }
+
+#if MM_PAGE_POISON
 
 /* Is a frame as it was filled? Its first word is, and each equals the one before. */
 static bool poison_intact(const uintptr_t *words)
@@ -49,11 +54,9 @@ static bool poison_intact(const uintptr_t *words)
 	       __builtin_memcmp(words, words + 1, (size_t)MM_FRAME_SIZE - sizeof(*words)) == 0;
 }
 
-void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
+static void poison_look(const struct mm_pmm *pmm, const struct mm_range *r, mm_paddr_t pa, mm_pfn_t frames)
 {
-	const struct mm_range *r = poison_range(pmm, pa);
-
-	for (mm_pfn_t i = 0; r && i < frames; i++) {
+	for (mm_pfn_t i = 0; i < frames; i++) {
 		mm_paddr_t frame = pa + mm_pfn_to_pa(i);
 		const unsigned char *at;
 		bool intact;
@@ -73,9 +76,29 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 	}
 }
 
+#endif
+
+void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
+{
+	const struct mm_range *r = poison_range(pmm, pa);
+
+	if (!r)
+		return;
+#if MM_PAGE_POISON
+	mm_san_open(mm_port_to_virt(pmm->port, pa), (size_t)frames << MM_FRAME_SHIFT);
+	poison_look(pmm, r, pa, frames);
+#endif
+	mm_san_fresh(mm_port_to_virt(pmm->port, pa), (size_t)frames << MM_FRAME_SHIFT);
+}
+
 void poison_forget(const struct mm_range *r, mm_pfn_t pfn)
 {
+#if MM_PAGE_POISON
 	r->poisoned[pfn - r->first] = 0;
+#else
+	(void)r;
+	(void)pfn;
+#endif
 }
 
 #undef POISON_BYTE

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Poison of free frames, where MM_PAGE_POISON is set: see poison.c. Else nothing. */
+/* Poison of free frames, where MM_PAGE_POISON is set, and what a memory checker is told of frames: see
+ * poison.c. Else nothing. */
 #ifndef MM_SRC_PMM_POISON_H
 #define MM_SRC_PMM_POISON_H
 #include <mmlib/pmm.h>
+#include <mmlib/sanitizer.h>
 #include "../names.h"
 
-#if MM_PAGE_POISON
+/* Is there something to do with frames that come and go? */
+#define POISON_ACTS (MM_PAGE_POISON || MM_SANITIZER)
+
+#if POISON_ACTS
 MM_BEGIN_DECLS
 /* Frames are the caller's and become free: fill them. */
 void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames);

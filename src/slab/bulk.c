@@ -27,7 +27,7 @@ static size_t bulk_pop(struct mm_cache *cache, void **out, size_t n)
 	}
 	mm_local_unpin(cache->heap->pmm->port, saved);
 	for (size_t i = 0; i < got; i++)
-		(void)mm_object_hand_out(cache, out[i]);
+		(void)mm_object_give(cache, out[i], cache_room(cache));
 	return got;
 }
 
@@ -139,8 +139,10 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 		return st;
 	}
 	for (i = 0; i < n; i++)
-		if (p[i])
+		if (p[i]) {
 			harden_clear(cache, p[i]);
+			mm_san_free(cache, p[i], cache->size);
+		}
 	for (i = 0; i < n; i++) {
 		i += bulk_push(cache, p + i, n - i);
 		if (i < n && p[i])

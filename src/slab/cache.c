@@ -109,6 +109,7 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 	if (st != MM_OK)
 		return st;
 	heap->caches[id] = fresh;
+	mm_san_pool(&heap->caches[id]);
 	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */
 	return MM_OK;
 }
@@ -164,11 +165,12 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	if (cache_at_hand(cache))
 		return MM_E_AGAIN;
 	slab_release(cache);
+	mm_san_pool_end(cache);
 	mm_atomic_store_release(&cache->heap, (struct mm_heap *)NULL); /* C1 */
 	return MM_OK;
 }
 
-PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags, void **out)
+PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, void **out)
 {
 	enum mm_status why = MM_E_NOMEM;
 	void *p;
@@ -179,11 +181,11 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags,
 		return MM_E_STATE;
 	if (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor)
 		return MM_E_INVAL;
-	p = mm_object_hand_out(cache, magazine_alloc(cache, flags, &why));
+	p = mm_object_give(cache, magazine_alloc(cache, flags, &why), size);
 	if (!p)
 		return why;
 	if (flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, cache_room(cache));
+		__builtin_memset(p, 0, MM_SANITIZER ? size : cache_room(cache));
 	*out = p;
 	return MM_OK;
 }
@@ -194,7 +196,7 @@ enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **
 	void *p;
 
 	if (!out || !mm_object_is_cache(cache) || !mm_object_of_cache(cache, flags, &p))
-		return cache_alloc_slow(cache, flags, out);
+		return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, out);
 	*out = p;
 	return MM_OK;
 }
@@ -203,7 +205,7 @@ static PMM_SLOW void *cache_alloc_plain(struct mm_cache *cache, uint32_t flags)
 {
 	void *p = NULL;
 
-	return cache_alloc_slow(cache, flags, &p) == MM_OK ? p : NULL;
+	return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, &p) == MM_OK ? p : NULL;
 }
 
 void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
@@ -225,7 +227,7 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 	if (!cache)
 		return MM_E_INVAL;
 	if (!cache->heap)
-		return MM_E_STATE;
+		return object_refused(cache, p, MM_E_STATE);
 	if (!p)
 		return MM_OK;
 	st = slab_find(cache->heap, p, &slab);
@@ -233,7 +235,7 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 		st = slab->cache == cache ? slab_retire(slab, p, &state) : MM_E_OWNER;
 	if (st == MM_OK)
 		mm_object_keep(cache, p, state);
-	return st;
+	return object_refused(cache, p, st);
 }
 
 enum mm_status mm_cache_free(struct mm_cache *cache, void *p)

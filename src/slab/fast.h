@@ -13,6 +13,7 @@
 #ifndef MM_SRC_SLAB_FAST_H
 #define MM_SRC_SLAB_FAST_H
 #include <mmlib/kmalloc.h>
+#include <mmlib/sanitizer.h>
 #include "../atomic.h"
 #include "../bits.h"
 #include "../local.h"
@@ -78,11 +79,15 @@ struct mm_slab {
 };
 
 /* Bytes behind each object that nobody may write. */
-#if MM_HARDEN & MM_HARDEN_CANARY
+#if MM_SANITIZER
+#define MM_OBJECT_REDZONE 16u
+#elif MM_HARDEN & MM_HARDEN_CANARY
 #define MM_OBJECT_REDZONE sizeof(uintptr_t)
 #else
 #define MM_OBJECT_REDZONE 0u
 #endif
+/* Is there more to do when an object comes or goes than to move it? */
+#define MM_OBJECT_WATCHED (MM_SANITIZER || (MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)))
 /* Largest size that kmalloc() has a class for. */
 #define MM_OBJECT_MAX (MM_KMALLOC_MAX_CLASS - MM_OBJECT_REDZONE)
 
@@ -91,7 +96,8 @@ enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1 };
 
 /* Keep an idle object of a cache, without the fast path. (magazine.c) */
 void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
-	__asm__("mm_object_keep.checks" MM_TEXT(MM_CHECKS) ".harden" MM_TEXT(MM_HARDEN)); /* as who inlines it */
+	__asm__("mm_object_keep.checks" MM_TEXT(MM_CHECKS) ".harden" MM_TEXT(MM_HARDEN) ".san" MM_TEXT(
+		MM_SANITIZER)); /* as who inlines it */
 /* Make a hardened object idle. (harden.c) */
 enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *state);
 /* Stop the machine if somebody wrote to a hardened object that was free. (harden.c) */
@@ -111,7 +117,7 @@ MM_OBJECT_FN uint32_t mm_object_class(size_t size)
 /* The same where there is something behind each object. */
 MM_OBJECT_FN uint32_t mm_object_class_of(const struct mm_heap *heap, size_t size)
 {
-#if MM_HARDEN & MM_HARDEN_CANARY
+#if MM_SANITIZER || (MM_HARDEN & MM_HARDEN_CANARY)
 	bool keeps_alignment = size <= 16 || (size & (size - 1));
 
 	(void)heap;
@@ -243,20 +249,36 @@ MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, void *p, uint8_t **s
 	if (!mm_object_index(slab, p, &i))
 		return false;
 	*state = &slab->states[i];
-#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+#if MM_OBJECT_WATCHED
 	return mm_object_release(slab, p, *state) == MM_OK;
 #else
 	return mm_object_retire(*state);
 #endif
 }
 
-/* What the caller of an allocation gets. */
+/* An object that waited is a caller's. */
 MM_OBJECT_FN void *mm_object_hand_out(const struct mm_cache *cache, void *p)
 {
 	(void)cache;
 #if MM_HARDEN & MM_HARDEN_ZERO
 	if (p)
 		mm_object_prove(cache, p);
+#endif
+	return p;
+}
+
+/* So is an object that was free: so many bytes of it. */
+MM_OBJECT_FN void *mm_object_give(const struct mm_cache *cache, void *p, size_t size)
+{
+	(void)size;
+#if MM_SANITIZER
+	if (p)
+		mm_san_open(p, cache->size);
+#endif
+	p = mm_object_hand_out(cache, p);
+#if MM_SANITIZER
+	if (p)
+		mm_san_alloc(cache, p, size, cache->size);
 #endif
 	return p;
 }
@@ -272,7 +294,7 @@ MM_OBJECT_FN bool mm_object_of_cache(const struct mm_cache *cache, uint32_t flag
 {
 	if (flags & ~(uint32_t)MM_ALLOC_ATOMIC)
 		return false;
-	*out = mm_object_hand_out(cache, mm_object_pop(cache->heap, cache->id));
+	*out = mm_object_give(cache, mm_object_pop(cache->heap, cache->id), cache->size - cache->redzone);
 	return *out != NULL;
 }
 
@@ -284,7 +306,7 @@ MM_OBJECT_FN bool mm_object_of_size(const struct mm_heap *heap, size_t size, uin
 	if (!heap || size - 1 >= MM_OBJECT_MAX || flags & ~(uint32_t)MM_ALLOC_ATOMIC || !heap->pmm)
 		return false;
 	id = mm_object_class_of(heap, size);
-	*out = mm_object_hand_out(&heap->caches[id], mm_object_pop(heap, id));
+	*out = mm_object_give(&heap->caches[id], mm_object_pop(heap, id), size);
 	return *out != NULL;
 }
 

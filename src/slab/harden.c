@@ -21,7 +21,7 @@
  * Concurrency  who frees an object, or has just got it, is alone with it. */
 #include "slab.h"
 
-#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+#if MM_OBJECT_WATCHED
 #define WORD sizeof(uintptr_t)
 
 #if MM_HARDEN & MM_HARDEN_CANARY
@@ -95,6 +95,8 @@ static bool harden_is_zero(const unsigned char *p, size_t n)
 
 void harden_slab(const struct mm_cache *cache, unsigned char *base)
 {
+	(void)cache;
+	(void)base;
 #if MM_HARDEN & MM_HARDEN_ZERO
 	__builtin_memset(base, 0, cache->span); /* H2 */
 #endif
@@ -109,6 +111,7 @@ enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_
 	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
 		return MM_E_DOUBLE_FREE;
 #if MM_HARDEN & MM_HARDEN_CANARY
+	mm_san_open((const unsigned char *)p + cache_room(cache), cache->redzone);
 	if (!harden_whole(cache->heap, (const unsigned char *)p + cache_room(cache)))
 		return MM_E_CORRUPT;
 #else
@@ -133,9 +136,12 @@ enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *s
 {
 	enum mm_status st = harden_retire(slab->cache, p, state);
 
-	if (st == MM_OK)
-		harden_clear(slab->cache, p);
-	return st;
+	if (st != MM_OK)
+		return st;
+	mm_san_open(p, slab->cache->size);
+	harden_clear(slab->cache, p);
+	mm_san_free(slab->cache, p, slab->cache->size);
+	return MM_OK;
 }
 
 #if MM_HARDEN & MM_HARDEN_ZERO
@@ -171,6 +177,7 @@ void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
 enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
 {
 	(void)heap;
+	mm_san_open(p, bytes);
 #if MM_HARDEN & MM_HARDEN_CANARY
 	if (!harden_whole(heap, p + bytes - MM_OBJECT_REDZONE)) {
 		harden_tell(heap, "memory behind an object was written: ", p + bytes - MM_OBJECT_REDZONE);
@@ -180,6 +187,7 @@ enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, s
 #if MM_HARDEN & MM_HARDEN_ZERO
 	__builtin_memset(p, 0, bytes);
 #endif
+	mm_san_free(heap, p, bytes);
 	return MM_OK;
 }
 #undef WORD

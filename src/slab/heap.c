@@ -108,6 +108,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
 	heap_init_window(heap);
+	mm_san_pool(heap);
 	st = heap_init_classes(heap);
 	MM_CHECK(pmm->port, st == MM_OK);
 	heap->cpus[0].online = 1;
@@ -259,6 +260,12 @@ static void heap_free_tables(struct mm_heap *heap)
 	}
 }
 
+static void heap_end_cache(struct mm_cache *cache)
+{
+	slab_release(cache);
+	mm_san_pool_end(cache);
+}
+
 enum mm_status mm_heap_destroy(struct mm_heap *heap)
 {
 	enum mm_status st = mm_heap_shrink(heap);
@@ -273,7 +280,8 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 			return MM_E_BUSY; /* E2 */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap)
-			slab_release(&heap->caches[id]); /* those that keep their memory */
+			heap_end_cache(&heap->caches[id]); /* those that keep their memory, too */
+	mm_san_pool_end(heap);
 	heap_free_tables(heap);
 	pmm = heap->pmm;
 	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);

@@ -36,6 +36,14 @@ static enum mm_status kmalloc_check(const struct mm_heap *heap, size_t size, uin
 	return heap->pmm ? MM_OK : MM_E_STATE;
 }
 
+/* The memory checker is told of a new large block. */
+static void kmalloc_show_large(const struct mm_heap *heap, void *p, size_t size, unsigned order, uint32_t flags)
+{
+	mm_san_alloc(heap, p, size, (size_t)MM_FRAME_SIZE << order);
+	if (flags & MM_ALLOC_ZERO)
+		mm_san_open(p, size);
+}
+
 /* A block of pages. */
 static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
 {
@@ -56,6 +64,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 	mm_atomic_add(&heap->nlarge, (uintptr_t)1);
 	*out = mm_port_to_virt(heap->pmm->port, pa);
 	harden_large(heap, *out, (size_t)MM_FRAME_SIZE << order);
+	kmalloc_show_large(heap, *out, size - MM_OBJECT_REDZONE, order, flags);
 	return MM_OK;
 }
 
@@ -68,7 +77,7 @@ static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, u
 		return st;
 	if (size > MM_OBJECT_MAX)
 		return kmalloc_large(heap, size, flags, out);
-	return cache_alloc_slow(&heap->caches[mm_object_class_of(heap, size)], flags, out);
+	return cache_alloc_slow(&heap->caches[mm_object_class_of(heap, size)], size, flags, out);
 }
 
 /* What this CPU's magazine does not have goes round: all checks are there. */
@@ -164,7 +173,7 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t
 	return st;
 }
 
-static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
+static enum mm_status kfree_checked(struct mm_heap *heap, void *p)
 {
 	struct mm_slab *slab;
 	uint8_t *state;
@@ -188,6 +197,11 @@ static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 	if (kmalloc_find_large(heap, p, &pfn, &order))
 		return kmalloc_free_large(heap, p, pfn, order);
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+}
+
+static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
+{
+	return object_refused(heap, p, kfree_checked(heap, p));
 }
 
 enum mm_status mm_kfree(struct mm_heap *heap, void *p)
@@ -221,12 +235,29 @@ enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
 	return kmalloc_size(heap, p, &size);
 }
 
+/* The memory checker is told of memory of `now` bytes: so many of them are used. */
+static void kmalloc_resized(struct mm_heap *heap, void *p, size_t now, size_t size)
+{
+#if MM_SANITIZER
+	struct mm_slab *slab;
+	bool small = slab_find(heap, p, &slab) == MM_OK;
+
+	mm_san_resize(small ? (void *)slab->cache : heap, p, size, now);
+#else
+	(void)heap;
+	(void)p;
+	(void)now;
+	(void)size;
+#endif
+}
+
 size_t mm_ksize(struct mm_heap *heap, const void *p)
 {
 	size_t size;
 
 	if (!heap || !heap->pmm || !p || kmalloc_size(heap, p, &size) != MM_OK)
 		return 0;
+	kmalloc_resized(heap, (void *)(uintptr_t)p, size, size); /* all of it may be used now */
 	return size;
 }
 
@@ -256,10 +287,13 @@ enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t
 }
 
 /* The memory stays where it is. Bytes beyond the size are zero, if that is asked for at every step (K3). */
-static enum mm_status kmalloc_stay(void *p, size_t now, size_t size, uint32_t flags, void **out)
+static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, size_t size, uint32_t flags,
+				   void **out)
 {
+	mm_san_open(p, now);
 	if (flags & MM_ALLOC_ZERO)
 		__builtin_memset((unsigned char *)p + size, 0, now - size);
+	kmalloc_resized(heap, p, now, size);
 	*out = p;
 	return MM_OK;
 }
@@ -269,6 +303,7 @@ static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, v
 {
 	enum mm_status st, undone;
 
+	mm_san_open(p, keep);
 	__builtin_memcpy(to, p, keep);
 	st = mm_kfree(heap, p);
 	if (st == MM_OK) {
@@ -289,13 +324,13 @@ enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32
 
 	if (st != MM_OK || !p)
 		return st != MM_OK ? st : mm_kmalloc_st(heap, size, flags, out);
-	st = kmalloc_size(heap, p, &now);
+	st = object_refused(heap, p, kmalloc_size(heap, p, &now));
 	if (st != MM_OK)
 		return st;
 	if (kmalloc_fits(now, size))
-		return kmalloc_stay(p, now, size, flags, out);
+		return kmalloc_stay(heap, p, now, size, flags, out);
 	st = mm_kmalloc_st(heap, size, flags, &to);
 	if (st != MM_OK) /* a shrink need not succeed: there is room already */
-		return size <= now ? kmalloc_stay(p, now, size, flags, out) : st;
+		return size <= now ? kmalloc_stay(heap, p, now, size, flags, out) : st;
 	return kmalloc_move(heap, p, now < size ? now : size, to, out);
 }

@@ -79,7 +79,7 @@ enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state)
 
 	if (st != MM_OK)
 		return st;
-#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+#if MM_OBJECT_WATCHED
 	st = mm_object_release(slab, p, *state);
 	if (st == MM_E_CORRUPT)
 		harden_tell(slab->heap, "memory behind an object was written: ",
@@ -306,6 +306,7 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	harden_slab(cache, slab->base);
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->ctor); /* S6 */
+	mm_san_close(slab->base, cache->span);
 	slab_note(r, first, cache->order, slab);
 	return MM_OK;
 }
@@ -344,6 +345,7 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 	mm_pfn_t first = mm_pa_to_pfn(slab->pa);
 	enum mm_status st;
 
+	mm_san_open(slab->base, cache->span);
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->dtor); /* S6 */
 	slab_note(pmm_find(pmm, first), first, cache->order, NULL); /* S3 */

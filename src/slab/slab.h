@@ -52,8 +52,16 @@ static inline size_t cache_room(const struct mm_cache *cache)
 	return cache->size - cache->redzone;
 }
 
+/* Why a free was refused; the memory checker is told. */
+static inline enum mm_status object_refused(const void *pool, const void *p, enum mm_status st)
+{
+	if (st != MM_OK)
+		mm_san_misuse(pool, p);
+	return st;
+}
+
 /* harden.c; where MM_HARDEN does not ask for it, nothing. */
-#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+#if MM_OBJECT_WATCHED
 /* The objects of a new slab are as free ones are. */
 void harden_slab(const struct mm_cache *cache, unsigned char *base);
 /* A large block is about to be freed: MM_OK, or why it must not. */
@@ -185,8 +193,8 @@ size_t magazine_count(const struct mm_cache *cache);
 void magazine_release(struct mm_heap *heap);
 
 /* cache.c */
-/* mm_cache_alloc_st() without the fast path. */
-enum mm_status cache_alloc_slow(struct mm_cache *cache, uint32_t flags, void **out);
+/* mm_cache_alloc_st() without the fast path; the caller wants so many bytes of the object. */
+enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, void **out);
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg);
 
 /* kmalloc.c */
