@@ -49,7 +49,11 @@ void *mm_mempool_take(struct mm_mempool *pool)
 	for (uint32_t i = 0; pool && i < pool->n; i++) {
 		void *p = mm_atomic_load_acquire(&pool->places[i]);
 
-		if (p && mm_atomic_cas(&pool->places[i], &p, NULL)) {
+		if (p && MM_PLANTED(MM_PLANT_RESERVE))
+			mm_atomic_store_relaxed(&pool->places[i], NULL);
+		else if (!p || !mm_atomic_cas(&pool->places[i], &p, NULL))
+			p = NULL;
+		if (p) {
 			parked_mark(pool->cache, p, MM_OBJECT_USED);
 			return mm_object_hand_out(pool->cache, p);
 		}

@@ -52,6 +52,11 @@ enum op_kind {
 	OP_CLAIM,  /* frames of the area */
 	OP_KMALLOC,
 	OP_KFREE,
+	OP_TAKE,  /* an object of the reserve */
+	OP_LEAVE, /* free one: to the reserve, if that has room */
+	OP_DEFER, /* free one when it is polled */
+	OP_POLL,
+	OP_REAP,
 	OP_EAT, /* set-up: take all free frames but `count` */
 };
 
@@ -70,6 +75,7 @@ enum {
 	SCN_HANDS = 8,  /* CPUs have page magazines (slab scenarios) */
 	SCN_CLASSES = 32, /* pageblocks have classes */
 	SCN_AREA = 128,   /* and there is a CMA area of one: EX_AREA */
+	SCN_RESERVE = 256, /* there is a reserve of one object, and frees that wait (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

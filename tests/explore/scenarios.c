@@ -40,6 +40,30 @@
 	{                                                                                          \
 		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .count = (n)                         \
 	}
+#define TAKE(s)                                                                                    \
+	{                                                                                          \
+		.kind = OP_TAKE, .slot = (s)                                                       \
+	}
+#define TAKE_ON(c, s)                                                                              \
+	{                                                                                          \
+		.kind = OP_TAKE, .slot = (s), .cpu = (c)                                           \
+	}
+#define LEAVE(s)                                                                                   \
+	{                                                                                          \
+		.kind = OP_LEAVE, .slot = (s)                                                      \
+	}
+#define DEFER(s)                                                                                   \
+	{                                                                                          \
+		.kind = OP_DEFER, .slot = (s)                                                      \
+	}
+#define POLL                                                                                       \
+	{                                                                                          \
+		.kind = OP_POLL                                                                    \
+	}
+#define REAP                                                                                       \
+	{                                                                                          \
+		.kind = OP_REAP                                                                    \
+	}
 #define RACE(s)                                                                                    \
 	{                                                                                          \
 		.kind = OP_FREE_RACE, .slot = (s)                                                  \
@@ -420,6 +444,23 @@ const struct scenario ex_scenarios[] = {
 	{ "s-hands", "frames at hand, and a slab that grows", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_HANDS | SCN_LONG,
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0) }, .cpu = { { A(2, 0) }, { A(3, 0) } } },
+	{ "s-reserve-take", "two CPUs take the last object of the reserve", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE,
+	  .cpu = { { TAKE(0) }, { TAKE(1) } } },
+	{ "s-reserve", "one leaves an object in the reserve while two are taken", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { TAKE_ON(0, 0) }, .cpu = { { LEAVE(0), TAKE(1) }, { TAKE(2) } } },
+	{ "s-reserve-nmi", "what needs no lock hits what does", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE, .bound = 1,
+	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE(0) }, { A(1, 0) } }, .irq = { { TAKE(2) } } },
+	{ "s-defer", "two frees wait, and both CPUs poll", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DEFER(0), POLL }, { DEFER(1), POLL } } },
+	{ "s-defer-alloc", "a free waits while another CPU polls and allocates", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { DEFER(0) }, { POLL, A(2, 0) } } },
+	{ "s-reap", "a tick while one allocates and one frees", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
+	  .cpu = { { REAP, A(6, 0) }, { A(7, 0), F(5) } } },
 	{ "s-irq-nested", "an interrupt inside an interrupt inside a call", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
 	  .cpu = { { F(0) } }, .irq = { { A(3, 0), F(1) } } },

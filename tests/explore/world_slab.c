@@ -3,6 +3,8 @@
  * near. */
 #include "explore.h"
 #include "slab/slab.h"
+#include <mmlib/deferred.h>
+#include <mmlib/reserve.h>
 #include "world_pmm.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,34 @@
 static struct mm_heap *heap;
 static struct mm_cache *cache;
 
+static struct mm_mempool *pool; /* NULL: not in this scenario */
+static struct mm_deferred *deferred;
+
 static void run(const struct op *op, struct record *r);
+
+/* Readers have always left. */
+static uint64_t now(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static bool passed(void *ctx, uint64_t time)
+{
+	(void)ctx;
+	return time == 1;
+}
+
+static void setup_reserve(void)
+{
+	static const struct mm_epoch_hooks hooks = { .now = now, .passed = passed };
+	void **places = arena_alloc(sizeof(void *), sizeof(void *));
+
+	pool = arena_alloc(sizeof(*pool), 64);
+	deferred = arena_alloc(sizeof(*deferred), 64);
+	world_must(mm_mempool_init(pool, cache, places, 1, 0) == MM_OK, "reserve");
+	world_must(mm_deferred_init(deferred, heap, &hooks) == MM_OK, "deferred frees");
+}
 
 static void setup(const struct scenario *s)
 {
@@ -28,6 +57,9 @@ static void setup(const struct scenario *s)
 	cache->span = 2 * 2048;
 	cache->capacity = 2;
 	cache->depot_max = cache->depot_least = cache->depot_most = MAGAZINES_HELD + 1;
+	pool = NULL;
+	if (s->flags & SCN_RESERVE)
+		setup_reserve();
 	world_pre(s, run);
 }
 
@@ -81,6 +113,25 @@ static void run(const struct op *op, struct record *r)
 		if (r->st != MM_OK && !(op->kind == OP_FREE_RACE && r->st == MM_E_DOUBLE_FREE))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
+	case OP_TAKE:
+		p = mm_mempool_take(pool);
+		got(r, p ? MM_OK : MM_E_NOMEM, p, OBJECT);
+		break;
+	case OP_LEAVE:
+	case OP_DEFER:
+		check_filled(slot, 0x40 + op->slot);
+		world_giving(r, slot);
+		p = (void *)(uintptr_t)slot->first;
+		r->st = op->kind == OP_LEAVE ? mm_mempool_free(pool, p) : mm_kfree_deferred(deferred, p);
+		if (r->st != MM_OK)
+			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
+		break;
+	case OP_POLL:
+		r->st = mm_deferred_poll(deferred);
+		break;
+	case OP_REAP:
+		r->st = mm_heap_reap(heap, NULL);
+		break;
 	case OP_SHRINK:
 		r->st = mm_heap_shrink(heap);
 		break;
@@ -118,14 +169,28 @@ static void check_history(const struct scenario *s)
 		ex_violate("of %u racing frees, %u were believed", races, believed);
 }
 
+/* What the reserve has, after all that waits is free. */
+static size_t finish_reserve(void)
+{
+	size_t refused = 1;
+
+	if (!pool)
+		return 0;
+	world_must(mm_deferred_poll(deferred) == MM_OK, "poll at the end");
+	world_must(mm_deferred_destroy(deferred, &refused) == MM_OK && refused == 0, "deferred frees at the end");
+	return pool->places[0] != NULL;
+}
+
 static void finish(const struct scenario *s)
 {
 	struct mm_cache_stats stats;
 	uint32_t it = 0;
-	size_t used = 0;
+	size_t used, reserve;
 
 	check_history(s);
 	ex_pmm->port = &ex_port_run_on;
+	reserve = finish_reserve();
+	used = 0 - reserve;
 	for (struct mm_cache *c; (c = mm_cache_next(heap, &it)) != NULL;) {
 		world_must(mm_cache_verify(c) == MM_OK, "verify at the end");
 		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
@@ -141,9 +206,11 @@ static void finish(const struct scenario *s)
 			continue;
 		used--;
 		check_filled(slot, 0x40 + i);
-		world_must(mm_kfree(heap, (void *)(uintptr_t)slot->first) == MM_OK,
+		world_must((pool ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
+				   mm_kfree(heap, (void *)(uintptr_t)slot->first)) == MM_OK,
 			   "free of what is left");
 	}
+	world_must(!pool || mm_mempool_destroy(pool) == MM_OK, "the reserve is whole again");
 	world_must(used == 0, "what is used is not what is held");
 	world_must(mm_heap_destroy(heap) == MM_OK, "destroy");
 	world_pmm_all_back();
