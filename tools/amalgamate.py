@@ -92,7 +92,7 @@ def main():
     header = Output(there)
     for name in sorted(os.listdir(TOP + '/include/mmlib')):
         path = 'include/mmlib/' + name
-        if name.endswith('.h') and not name.endswith('_inline.h') and path not in there:
+        if name.endswith('.h') and not re.search(r'_inline\.h$|^sanitizer_', name) and path not in there:
             there.add(path)
             header.add(path)
     source = Output(there)
