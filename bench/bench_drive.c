@@ -75,6 +75,16 @@ static void start(struct side *side, char *text)
 	side->from = from[0];
 }
 
+static void ended_early(const struct side *side, enum job job)
+{
+	int status = 0;
+
+	waitpid(side->pid, &status, 0);
+	fprintf(stderr, "bench: %s ended early in %s: %s\n", side->name, jobs[job].name,
+		WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it gave up");
+	exit(1);
+}
+
 static struct answer ask(struct side *side, enum job job, enum step step)
 {
 	struct request r = { (uint8_t)job, (uint8_t)step };
@@ -82,7 +92,7 @@ static struct answer ask(struct side *side, enum job job, enum step step)
 
 	if (write(side->to, &r, sizeof(r)) != (ssize_t)sizeof(r) ||
 	    read(side->from, &a, sizeof(a)) != (ssize_t)sizeof(a))
-		bench_die("an allocator's process ended early");
+		ended_early(side, job);
 	return a;
 }
 

@@ -155,19 +155,27 @@ static void batch_prepare(enum job job)
 /* Steps of churn: before the first turn; before the slices of a turn, as others had the caches; and of
  * a slice. */
 #define WARM   (quick() ? 100000u : 1000000u)
-#define RUN_IN (quick() ? 10000u : 300000u)
+#define RUN_IN (quick() ? 20000u : 300000u)
 #define STEPS  20000u
 
-/* Pauses in between: no thread holds a CPU for seconds. */
-static void churn_for(uint32_t steps)
+static void churn_one(unsigned cpu, void *arg)
+{
+	work_churn(&mixed[cpu], *(uint32_t *)arg);
+}
+
+/* On one CPU or both, with pauses in between: no thread holds a CPU for seconds. */
+static void churn_for(bool two, uint32_t steps)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint32_t part = STEPS;
 
-	for (; steps > STEPS; steps -= STEPS) {
-		work_churn(&mixed[0], STEPS);
+	for (; steps >= part; steps -= part) {
+		if (two)
+			duo_run(churn_one, &part);
+		else
+			churn_one(0, &part);
 		nanosleep(&pause, NULL);
 	}
-	work_churn(&mixed[0], steps);
 }
 
 static double churn_slice(void)
@@ -191,7 +199,7 @@ static void churn_prepare(void)
 {
 	make_churn(&mixed[0], 1);
 	work_fill(&mixed[0]);
-	churn_for(WARM);
+	churn_for(false, WARM);
 }
 
 /* Some slices, in churn each beside one of the yardstick, and the middle of them. */
@@ -201,7 +209,7 @@ static struct answer turn_of_one(enum job job)
 
 	s.n = s.calm = 0;
 	if (job == CHURN)
-		churn_for(RUN_IN);
+		churn_for(false, RUN_IN);
 	else if (job != PAIR64)
 		work_batches(batch_size(job), order, 2);
 	bench_calm();
@@ -223,12 +231,6 @@ static void fill_one(unsigned cpu, void *arg)
 {
 	(void)arg;
 	work_fill(&mixed[cpu]);
-	work_churn(&mixed[cpu], WARM);
-}
-
-static void churn_one(unsigned cpu, void *arg)
-{
-	work_churn(&mixed[cpu], *(uint32_t *)arg);
 }
 
 static void two_prepare(void)
@@ -236,6 +238,7 @@ static void two_prepare(void)
 	make_churn(&mixed[0], UINT64_C(0x9e3779b97f4a7c15));
 	make_churn(&mixed[1], UINT64_C(0x3c6ef372fe94f82a));
 	duo_run(fill_one, NULL);
+	churn_for(true, WARM);
 }
 
 static void empty_one(unsigned cpu, void *arg)
@@ -272,11 +275,10 @@ static double pass_slice(bool *calm)
 static struct answer turn_of_two(enum job job)
 {
 	static struct bench_series s;
-	uint32_t run_in = RUN_IN;
 
 	s.n = s.calm = 0;
 	if (job == TWO_CHURN)
-		duo_run(churn_one, &run_in);
+		churn_for(true, RUN_IN);
 	for (unsigned i = quick() ? 2 : 7; i; i--) {
 		bool yard_calm, calm;
 		double yard = yard_line_transfer(&yard_calm);
