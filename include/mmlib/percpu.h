@@ -34,7 +34,7 @@ struct mm_percpu {
  *  @retval MM_E_NOMEM, MM_E_AGAIN no pages: as mm_page_alloc()
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs)} */
 MM_NODISCARD enum mm_status mm_percpu_init(struct mm_percpu *pc, struct mm_pmm *pmm, uint32_t ncpus,
-					   size_t bytes);
+					   size_t bytes) MM_TAGGED(mm_percpu_init);
 
 /** Give everything back.
  *  @param pc that nobody else is using; all-zero afterwards

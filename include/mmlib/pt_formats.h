@@ -53,6 +53,6 @@ enum mm_pt_format {
 /** A format by its number, for mm_pt_init().
  *  @param format which @return static data, or NULL for a number that is none
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
-const struct mm_pt_port *mm_pt_format(enum mm_pt_format format);
+const struct mm_pt_port *mm_pt_format(enum mm_pt_format format) MM_TAGGED(mm_pt_format);
 MM_END_DECLS
 #endif

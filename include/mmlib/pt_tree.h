@@ -34,7 +34,8 @@ MM_BEGIN_DECLS
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
  *  O(entries) of tables that exist and O(tables) of those that do not} */
 MM_NODISCARD enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,
-					  uint64_t length, uint32_t flags, struct mm_pt_pool *pool);
+					  uint64_t length, uint32_t flags, struct mm_pt_pool *pool)
+					  MM_TAGGED(mm_pt_reserve);
 
 /** Give back the tables that are still set aside. The pool is empty afterwards.
  *  @param pt the pool's tree @param pool pool; NULL: nothing
@@ -86,7 +87,7 @@ MM_NODISCARD enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 MM_NODISCARD enum mm_status mm_pt_age(struct mm_pt *pt, struct mm_pt_cur *cur, uint32_t what,
-				      struct mm_tlb_gather *g, struct mm_pt_leaves *leaves);
+				      struct mm_tlb_gather *g, struct mm_pt_leaves *leaves) MM_TAGGED(mm_pt_age);
 
 /** What mm_pt_dump() leaves out. */
 enum mm_pt_dump_flags {
@@ -103,6 +104,6 @@ enum mm_pt_dump_flags {
  *  @return how many smallest pages are both writable and executable; 0 for no tree
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(entries)} */
 uint64_t mm_pt_dump(const struct mm_pt *pt, uint32_t flags, void (*line)(void *ctx, const char *text),
-		    void *ctx);
+		    void *ctx) MM_TAGGED(mm_pt_dump);
 MM_END_DECLS
 #endif

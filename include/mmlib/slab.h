@@ -215,7 +215,7 @@ MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
  *  @param heap heap @param[out] frames NULL, or frames that went back to the page layer
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots; cost: O(caches)\, and what goes} */
-MM_NODISCARD enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames);
+MM_NODISCARD enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames) MM_TAGGED(mm_heap_reap);
 
 /** Memory is short: give back what nobody uses, until it is enough. What other CPUs have at hand stays:
  *  mm_heap_shrink() takes that too, and costs more.
