@@ -78,7 +78,7 @@ static enum mm_status percpu_units(struct mm_percpu *pc)
 static bool percpu_measure(struct mm_percpu *pc, size_t bytes, size_t *words, size_t *meta)
 {
 	if (!percpu_order(pc->pmm, bytes, &pc->unit_order) ||
-	    !mm_fits_32((uint64_t)MM_FRAME_SIZE << pc->unit_order))
+	    MM_FRAME_SHIFT + pc->unit_order >= 32) /* offsets have 32 bits */
 		return false;
 	pc->grains = (uint32_t)(((size_t)MM_FRAME_SIZE << pc->unit_order) / MM_PERCPU_GRAIN);
 	*words = (pc->grains + WORD_BITS - 1) / WORD_BITS;
