@@ -2,7 +2,9 @@
 /* Page-table formats: ia32, 32-bit paging and PAE.
  * SDM volume 3A, chapter "Paging": "32-Bit Paging" (table 4-4 to 4-6), "PAE Paging" (4-8 to 4-11), "Accessed
  * and Dirty Flags", "PAT". Memory types are PAT entries as for x86-64. Bit 9, free for software, is dirty
- * of a page that may not be written (X2 of x86_64.h).
+ * of a page that may not be written (X2 of x86_64.h). A CPU without CET may set bit 6 of such a page all
+ * the same: where it wrote while another took the right away ("Accessed and Dirty Flags"), or with CR0.WP
+ * clear. That is a dirty leaf, not a damaged one.
  *   32 bits: no XD, so that every page that can be read can be executed. 4 MiB pages want CR4.PSE; their bits
  *            20:13, physical address bits 39:32, are 0 here.
  *   PAE:     EFER.NXE set. The four entries of the root have P, PWT and PCD only, and a CPU reads them when
@@ -18,7 +20,8 @@
 		MASK_TELLS(MM_PT_DIRTY, 0x200, 0x200)
 #define IA32_TYPES                                                                                 \
 	.type = { { 0, 8, 0x80, 0x10, 0x18 }, { 0, 8, 0x1000, 0x10, 0x18 } },                      \
-	.type_mask = { 0x98, 0x1018 }, .spare = 0x1000, .ignored = 0x60, .exact = { 0x104, 0x104 }
+	.type_mask = { 0x98, 0x1018 }, .spare = 0x1000, .ignored = 0x60, .seen = 0x240,            \
+	.exact = { 0x104, 0x104 }
 #define IA32_XD (UINT64_C(1) << 63)
 
 static const struct mm_mask_rule ia32_rules[MASK_RULES] = { IA32_RULES };

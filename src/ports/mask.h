@@ -66,6 +66,7 @@ struct mm_mask {
 	uint64_t type_mask[2];
 	uint32_t must, never;      /* attributes that all leaves have; that none has */
 	uint32_t told;             /* attributes that are not in entries */
+	uint64_t seen;             /* say dirty: hardware may set one where leaf() sets another */
 	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
 	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
 	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
@@ -190,7 +191,8 @@ MASK_FN mm_paddr_t mask_leaf_pa(const struct mm_mask *m, const struct mm_pt_port
 	return mask_address(m, pt, raw, m->addr & ~mask_low(m, port, level) & ~spare);
 }
 
-/* A leaf is what leaf() makes of what the entry says: no other bits, and none missing (M2). */
+/* A leaf is what leaf() makes of what the entry says: no other bits, and none missing (M2), but for those
+ * that say dirty twice. */
 MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port,
 			  const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
@@ -200,7 +202,7 @@ MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port
 
 	return port->level[level].leaf && (pt->cfg.leaf_levels >> level & 1) && (attr & rights) &&
 	       mask_combines(m, attr) && !(raw & pt->reserved) &&
-	       raw == mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK);
+	       !((raw ^ mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK)) & ~mask_order(m, m->seen));
 }
 
 MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_pt_port *port,
