@@ -460,6 +460,16 @@ static void op_collapse(const struct op *op)
 	share_bits();
 }
 
+/* One stretch of neighbours that are alike: batches of one leaf would cut the model into as many. */
+static void join_alike(struct ora_set *set)
+{
+	size_t n = set->n;
+
+	set_clear(set);
+	for (size_t i = 0; i < n; i++)
+		append(set, set->run[i]);
+}
+
 static void op_age(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
@@ -478,6 +488,8 @@ static void op_age(const struct op *op)
 		struct ora_run first = ora_walk(&ora, leaves.va),
 			       last = ora_walk(&ora, leaves.last);
 		set_untouch(&model, first.va, last.last, what & ~f.arch->fixed);
+		if (model.n > ORA_RUNS / 2)
+			join_alike(&model);
 	}
 	MUST(set_equal(&before, &part));
 }
