@@ -205,8 +205,8 @@ static void *first_entry(void)
 	return p;
 }
 
-/* SDM volume 3A, "Accessed and Dirty Flags": a CPU that writes a page while another clears R/W may leave R/W clear
- * and dirty set, if it has no CET. The page is still mapped, and dirty. */
+/* SDM volume 3A, "Accessed and Dirty Flags": a CPU that writes a page while another clears R/W may leave R/W
+ * clear and dirty set, if it has no CET. The page is still mapped, and dirty. */
 static void dirty_of_what_may_not_be_written_is_no_damage(void **state)
 {
 	(void)state;

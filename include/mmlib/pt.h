@@ -126,7 +126,9 @@ struct mm_tlb_gather {
 	uint8_t levels[MM_GATHER_TABLES];      /**< @private level of each */
 	mm_paddr_t trees[MM_GATHER_TABLES];    /**< @private root of each */
 	struct mm_pt_pool *pool; /**< where tables are taken from first; NULL: from the env. mm_pt_sync()
-	                              leaves it as it is */
+	                              leaves it as it is. An operation that fails puts tables back here,
+	                              those that it got from the env too; what a map had in the tree by
+	                              then goes to the env */
 	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
 	mm_vaddr_t stop_va; /**< where the last operation that failed stopped */
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */

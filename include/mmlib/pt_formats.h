@@ -5,7 +5,13 @@
  *
  * For mm_pt_init() and the operations of mmlib/pt.h and mmlib/pt_tree.h, which ask the format. What the manuals
  * say, and what each format can express, is in its file in src/ports/. A kernel that wants one of them as fast
- * as those that have an instance of their own makes one: docs/porting.md. */
+ * as those that have an instance of their own makes one: docs/porting.md.
+ *
+ * The CPU must be set up as that file says. What nothing reports: without CR0.WP (ia32) the kernel writes to
+ * what is not writable; where DACR does not make domain 0 a client (ARMv7 short) rights mean nothing; with
+ * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection. With
+ * 52 bits, bits 51:48 of the root's address go into bits 5:2 of TTBR. ARMv7 cores whose walks are not coherent
+ * (ID_MMFR3) want env->to_virt to return addresses that are not cached. */
 #ifndef MMLIB_PT_FORMATS_H
 #define MMLIB_PT_FORMATS_H
 #include <mmlib/pt.h>

@@ -38,7 +38,8 @@ MM_NODISCARD enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va,
 					  MM_TAGGED(mm_pt_reserve);
 
 /** Give back the tables that are still set aside. The pool is empty afterwards.
- *  @param pt the pool's tree @param pool pool; NULL: nothing
+ *  @param pt the pool's tree, before mm_pt_destroy(): after it, nothing is given back
+ *  @param pool pool; NULL: nothing
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->free_table; cost:
  *  O(tables)} */
 void mm_pt_unreserve(const struct mm_pt *pt, struct mm_pt_pool *pool);
