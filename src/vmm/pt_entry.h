@@ -10,7 +10,7 @@
  *              load     low, high, low again until it stands still
  *              make     high half, then low: the low half has the valid bit
  *              clear    low half, then high
- *              change   x86: cmpxchg8b. Others: take the low half away with an exchange, which
+ *              change   x86: cmpxchg8b; ARMv7: ldrexd. Others: take the low half away with an exchange, which
  *                       makes the entry invalid, so that hardware leaves it alone; compare; write
  *                       high and low. An access meanwhile faults once too often, nothing is lost.
  * Invariants   E1 hardware never sees a valid entry made of two halves that do not belong together.
@@ -118,6 +118,12 @@ static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
 			 : "memory");
 	*old = (uint64_t)high << 32 | low;
 	return same;
+}
+#elif MM_ATOMICS && defined(__ARM_FEATURE_LDREX) && (__ARM_FEATURE_LDREX & 8)
+/* Not through an entry that is not valid: it may map the stack of this CPU, or what another executes. */
+static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
+{
+	return mm_atomic_cas((pt_u64 *)p, old, v);
 }
 #else
 static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
