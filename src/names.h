@@ -24,6 +24,7 @@
 #define dump_tell            mm_priv_dump_tell
 #define harden_clear         mm_priv_harden_clear
 #define harden_free_large    mm_priv_harden_free_large
+#define harden_idle          mm_priv_harden_idle
 #define harden_large         mm_priv_harden_large
 #define harden_retire        mm_priv_harden_retire
 #define harden_slab          mm_priv_harden_slab

@@ -162,6 +162,30 @@ static void what_was_freed_meanwhile_is_counted(void **state)
 	assert_int_equal(refused, 1);
 	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
 }
+
+/* The same, and its frames are a slab's when it is due: the object there is somebody else's. */
+static void what_was_freed_meanwhile_and_is_an_object_stays(void **state)
+{
+	(void)state;
+	void *large = mm_kmalloc(&heap, LARGE, 0);
+	size_t refused = 0;
+	unsigned n = 0;
+
+	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
+	assert_int_equal(mm_kfree(&heap, large), MM_OK);
+	do
+		assert_non_null(p[n] = mm_kmalloc(&heap, 2000, 0));
+	while (p[n++] != large && n < MAX_LIVE);
+	assert_ptr_equal(p[n - 1], large);
+	epoch.left = UINT64_MAX;
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
+	assert_int_equal(refused, 1);
+	verify_all();
+	while (n > 0)
+		assert_int_equal(mm_kfree(&heap, p[--n]), MM_OK);
+	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+}
 #endif
 
 #if MM_HOOKS
@@ -221,6 +245,41 @@ static void another_cpu_at_every_step(void **state)
 	assert_int_equal(mm_deferred_poll(&d), MM_OK);
 	assert_int_equal(stats(&heap.caches[3]).used, 0);
 }
+
+#if MM_CHECKS >= 1
+/* At each step of a poll another CPU frees what waits: nobody believes it. */
+static void *waits;
+
+static void free_waiting(void)
+{
+	if (inside || locks || ++steps != hit_at)
+		return;
+	inside = true;
+	sim_cpu = 1;
+	assert_int_equal(mm_kfree(&heap, waits), MM_E_DOUBLE_FREE);
+	sim_cpu = 0;
+	inside = false;
+}
+
+static void what_waits_is_not_freed_at_any_step(void **state)
+{
+	(void)state;
+	bool hit = true;
+
+	epoch.left = UINT64_MAX;
+	for (hit_at = 1; hit; hit_at++) {
+		steps = 0;
+		assert_non_null(waits = mm_kmalloc(&heap, 64, 0));
+		assert_int_equal(mm_kfree_deferred(&d, waits), MM_OK);
+		sim_step = free_waiting;
+		assert_int_equal(mm_deferred_poll(&d), MM_OK);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+	}
+	assert_true(hit_at > 10);
+	assert_int_equal(stats(&heap.caches[3]).used, 0);
+}
+#endif
 #endif
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start_deferred, stop_deferred)
@@ -233,10 +292,14 @@ int main(void)
 		TEST(wrong_ones_are_answered_at_once),
 #if MM_CHECKS >= 1
 		TEST(what_was_freed_meanwhile_is_counted),
+		TEST(what_was_freed_meanwhile_and_is_an_object_stays),
 #endif
 #if MM_HOOKS
 		TEST(without_memory_nothing_changes),
 		TEST(another_cpu_at_every_step),
+#if MM_CHECKS >= 1
+		TEST(what_waits_is_not_freed_at_any_step),
+#endif
 #endif
 	};
 	return cmocka_run_group_tests_name("slab_deferred", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * of what waits in them is answered. */
 #include "slab_box.h"
 #include "hook.h"
+#include "slab/fast.h"
 #include <mmlib/reserve.h>
 
 /* Take all memory there is; objects of this size are linked. */
@@ -232,6 +233,55 @@ static void failures_change_nothing(void **state)
 }
 #endif
 
+#if MM_HOOKS && MM_CHECKS >= 1
+/* At each step another CPU frees what waits: nobody believes it. */
+static unsigned steps, hit_at;
+static bool inside;
+static void *waits;
+
+static void free_waiting(void)
+{
+	if (inside || locks || ++steps != hit_at)
+		return;
+	inside = true;
+	sim_cpu = 1;
+	assert_int_equal(mm_kfree(&heap, waits), MM_E_DOUBLE_FREE);
+	sim_cpu = 0;
+	inside = false;
+}
+
+static void what_waits_is_not_freed_at_any_step(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
+	bool hit = true;
+
+	for (hit_at = 1; hit; hit_at++) {
+		struct mm_prefill h = { 0 };
+		struct mm_mempool pool = { 0 };
+		void *places[1];
+
+		steps = 0;
+		assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+		waits = h.slots[0].p;
+		sim_step = free_waiting;
+		mm_prefill_return(&h);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		assert_int_equal(mm_mempool_init(&pool, cache, places, 1, 0), MM_OK);
+		waits = places[0];
+		steps = 0;
+		sim_step = free_waiting;
+		assert_int_equal(mm_mempool_destroy(&pool), MM_OK);
+		sim_step = NULL;
+		hit |= steps >= hit_at;
+	}
+	assert_true(hit_at > 10);
+	assert_int_equal(stats(cache).used, 0);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +294,9 @@ int main(void)
 #endif
 #if MM_HOOKS
 		HEAP_TEST(failures_change_nothing),
+#endif
+#if MM_HOOKS && MM_CHECKS >= 1
+		HEAP_TEST(what_waits_is_not_freed_at_any_step),
 #endif
 	};
 	return cmocka_run_group_tests_name("slab_reserve", tests, NULL, NULL);

@@ -5,8 +5,9 @@
  * Structure    batches of pointers. One is filled; when it is full, or somebody polls, it gets the time of
  *              the host and waits in a queue. A poll frees the batches whose time has passed.
  * Invariants   D1 the time of a batch was asked for after its last pointer was put in.
- *              D2 an object that waits is idle (parked.h): neither a free nor a second deferred one believes
- *                 it. Large blocks have no such state.
+ *              D2 an object that waits is idle (parked.h) until it is in a magazine: neither a free nor a
+ *                 second deferred one believes it. Large blocks have no such state: their pointers are
+ *                 marked (BATCH_LARGE), and what is an object when they are due is somebody else's.
  *              D3 a batch is in `filling`, in the queue, or belongs to one poll.
  * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
  *              without it. */
@@ -14,14 +15,15 @@
 #include "parked.h"
 
 #define BATCH_BYTES 512u
+#define BATCH_LARGE ((uintptr_t)1) /* in a pointer of a batch: it is a large block */
 
 struct mm_deferred_batch {
 	struct mm_deferred_batch *next;
 	uint64_t time;
 	size_t n;
-	void *p[];
+	uintptr_t p[];
 };
-#define BATCH_MOST ((BATCH_BYTES - sizeof(struct mm_deferred_batch)) / sizeof(void *))
+#define BATCH_MOST ((BATCH_BYTES - sizeof(struct mm_deferred_batch)) / sizeof(uintptr_t))
 
 enum mm_status mm_deferred_init(struct mm_deferred *d, struct mm_heap *heap, const struct mm_epoch_hooks *hooks)
 {
@@ -44,16 +46,18 @@ static void deferred_unlock(struct mm_deferred *d, uintptr_t irq)
 	mm_unlock(d->heap->pmm->port, &d->lock, irq);
 }
 
-/* Make an object wait, if it is one that is used. (D2) */
-static enum mm_status deferred_hold(struct mm_heap *heap, const void *p)
+/* Make an object wait, if it is one that is used (D2); what a batch has of it. */
+static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr_t *what)
 {
 	struct mm_slab *slab;
 	uint8_t *state;
-
 	enum mm_status st;
 
-	if (slab_find(heap, p, &slab) != MM_OK)
+	*what = (uintptr_t)p;
+	if (slab_find(heap, p, &slab) != MM_OK) {
+		*what |= BATCH_LARGE;
 		return kmalloc_large_at(heap, p);
+	}
 	st = slab_state(slab, p, &state);
 	if (st != MM_OK)
 		return st;
@@ -61,12 +65,28 @@ static enum mm_status deferred_hold(struct mm_heap *heap, const void *p)
 }
 
 /* It waits no more, and is used. */
-static void deferred_unhold(struct mm_heap *heap, const void *p)
+static void deferred_unhold(struct mm_heap *heap, uintptr_t what)
 {
 	struct mm_slab *slab;
 
-	if (slab_find(heap, p, &slab) == MM_OK)
-		parked_mark(slab->cache, p, MM_OBJECT_USED);
+	if (!(what & BATCH_LARGE) && slab_find(heap, (const void *)what, &slab) == MM_OK)
+		parked_mark(slab->cache, (const void *)what, MM_OBJECT_USED);
+}
+
+/* Nobody can be reading it: free it. False: it is not what it was. */
+static bool deferred_release(struct mm_heap *heap, uintptr_t what)
+{
+	void *p = (void *)(what & ~BATCH_LARGE);
+	struct mm_slab *slab;
+	enum mm_status st = slab_find(heap, p, &slab);
+
+	if (what & BATCH_LARGE)
+		return st != MM_OK && mm_kfree(heap, p) == MM_OK;
+	MM_CHECK(heap->pmm->port, st == MM_OK); /* D2 */
+	if (parked_release(slab->cache, p) == MM_OK)
+		return true;
+	deferred_unhold(heap, what); /* it stays allocated */
+	return false;
 }
 
 /* The batch that is filled waits from now on, with this time. The lock is held. */
@@ -78,8 +98,8 @@ static void deferred_queue(struct mm_deferred *d, struct mm_deferred_batch *b, u
 	d->end = &b->next;
 }
 
-/* Put p into the batch that is filled, which is *fresh if there is none. Tells the one that has no room. */
-static bool deferred_put(struct mm_deferred *d, void *p, struct mm_deferred_batch **fresh,
+/* Put it into the batch that is filled, which is *fresh if there is none. Tells the one that has no room. */
+static bool deferred_put(struct mm_deferred *d, uintptr_t what, struct mm_deferred_batch **fresh,
 			 struct mm_deferred_batch **full)
 {
 	uintptr_t irq = deferred_lock(d);
@@ -92,7 +112,7 @@ static bool deferred_put(struct mm_deferred *d, void *p, struct mm_deferred_batc
 	}
 	room = b && b->n < BATCH_MOST;
 	if (room) {
-		b->p[b->n++] = p;
+		b->p[b->n++] = what;
 		d->waiting++;
 	}
 	deferred_unlock(d, irq);
@@ -113,12 +133,12 @@ static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full
 	deferred_unlock(d, irq);
 }
 
-static enum mm_status deferred_add(struct mm_deferred *d, void *p)
+static enum mm_status deferred_add(struct mm_deferred *d, uintptr_t what)
 {
 	struct mm_deferred_batch *fresh = NULL, *full = NULL;
 	enum mm_status st = MM_OK;
 
-	while (!deferred_put(d, p, &fresh, &full)) {
+	while (!deferred_put(d, what, &fresh, &full)) {
 		if (!fresh) {
 			void *room;
 
@@ -140,6 +160,7 @@ static enum mm_status deferred_add(struct mm_deferred *d, void *p)
 enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
 {
 	enum mm_status st;
+	uintptr_t what;
 
 	if (!d)
 		return MM_E_INVAL;
@@ -147,12 +168,12 @@ enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
 		return MM_E_STATE;
 	if (!p)
 		return MM_OK;
-	st = deferred_hold(d->heap, p);
+	st = deferred_hold(d->heap, p, &what);
 	if (st != MM_OK)
 		return st;
-	st = deferred_add(d, p);
+	st = deferred_add(d, what);
 	if (st != MM_OK)
-		deferred_unhold(d->heap, p);
+		deferred_unhold(d->heap, what);
 	return st;
 }
 
@@ -191,10 +212,8 @@ static void deferred_free(struct mm_deferred *d, struct mm_deferred_batch *b)
 	enum mm_status st;
 	uintptr_t irq;
 
-	for (size_t i = 0; i < n; i++) {
-		deferred_unhold(d->heap, b->p[i]);
-		refused += mm_kfree(d->heap, b->p[i]) != MM_OK;
-	}
+	for (size_t i = 0; i < n; i++)
+		refused += !deferred_release(d->heap, b->p[i]);
 	st = mm_kfree(d->heap, b);
 	MM_CHECK(d->heap->pmm->port, st == MM_OK);
 	irq = deferred_lock(d);

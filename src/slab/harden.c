@@ -106,19 +106,44 @@ void harden_slab(const struct mm_cache *cache, unsigned char *base)
 #endif
 }
 
+/* Is the canary of an object whole? */
+static bool harden_is_whole(const struct mm_cache *cache, const void *p)
+{
+#if MM_HARDEN & MM_HARDEN_CANARY
+	const unsigned char *end = (const unsigned char *)p + cache_room(cache);
+	bool whole;
+
+	mm_san_open(end, cache->redzone);
+	whole = harden_whole(cache->heap, end);
+	mm_san_close(end, cache->redzone);
+	return whole;
+#else
+	(void)cache;
+	(void)p;
+	return true;
+#endif
+}
+
 enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)
 {
 	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
 		return MM_E_DOUBLE_FREE;
-#if MM_HARDEN & MM_HARDEN_CANARY
-	mm_san_open((const unsigned char *)p + cache_room(cache), cache->redzone);
-	if (!harden_whole(cache->heap, (const unsigned char *)p + cache_room(cache)))
+	if (!harden_is_whole(cache, p))
 		return MM_E_CORRUPT;
-#else
-	(void)cache;
-	(void)p;
-#endif
 	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+}
+
+enum mm_status harden_idle(const struct mm_cache *cache, void *p)
+{
+	if (!harden_is_whole(cache, p)) {
+		harden_tell(cache->heap, "memory behind an object was written: ",
+			    (unsigned char *)p + cache_room(cache));
+		return MM_E_CORRUPT;
+	}
+	mm_san_open(p, cache_room(cache));
+	harden_clear(cache, p);
+	mm_san_free(cache, p, cache->size);
+	return MM_OK;
 }
 
 void harden_clear(const struct mm_cache *cache, void *p)

@@ -27,13 +27,24 @@ static inline void parked_mark(const struct mm_cache *cache, const void *p, uint
 		mm_atomic_store_relaxed(state, mark);
 }
 
-/* One that waits goes back to the cache, by the way of all frees. */
+/* One that waits goes back to the cache. It is idle all the time: nobody else's free of it is believed. */
+static inline enum mm_status parked_release(struct mm_cache *cache, void *p)
+{
+	uint8_t *state = NULL;
+	enum mm_status st = parked_state(cache, p, &state);
+
+	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+	st = harden_idle(cache, p);
+	if (st == MM_OK)
+		mm_object_keep(cache, p, state);
+	return st;
+}
+
+/* The same of one whose end nobody can have written over. */
 static inline void parked_free(struct mm_cache *cache, void *p)
 {
-	enum mm_status st;
+	enum mm_status st = parked_release(cache, p);
 
-	parked_mark(cache, p, MM_OBJECT_USED);
-	st = mm_cache_free(cache, p);
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 }
 #endif

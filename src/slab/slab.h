@@ -69,6 +69,8 @@ enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, s
 /* Make an object idle, or say why not; then, when nothing can go wrong any more, clear it. */
 enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state);
 void harden_clear(const struct mm_cache *cache, void *p);
+/* An object that is idle, and waited, can go into a magazine: MM_OK, or it must not. */
+enum mm_status harden_idle(const struct mm_cache *cache, void *p);
 /* Tell the port's log where something was written. */
 void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p);
 #else
@@ -89,6 +91,13 @@ static inline void harden_clear(const struct mm_cache *cache, void *p)
 {
 	(void)cache;
 	(void)p;
+}
+
+static inline enum mm_status harden_idle(const struct mm_cache *cache, void *p)
+{
+	(void)cache;
+	(void)p;
+	return MM_OK;
 }
 
 static inline enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
