@@ -26,6 +26,7 @@
 #define harden_free_large    mm_priv_harden_free_large
 #define harden_idle          mm_priv_harden_idle
 #define harden_large         mm_priv_harden_large
+#define harden_look_large    mm_priv_harden_look_large
 #define harden_retire        mm_priv_harden_retire
 #define harden_slab          mm_priv_harden_slab
 #define harden_tell          mm_priv_harden_tell

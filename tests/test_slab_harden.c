@@ -3,6 +3,8 @@
  * was in an object is gone, and what comes next is not what was freed last. Without it, free objects are not
  * touched. */
 #include "slab_box.h"
+#include "hook.h"
+#include <mmlib/deferred.h>
 #include <stdio.h>
 
 static jmp_buf stopped;
@@ -111,6 +113,43 @@ static void an_object_with_a_damaged_end_does_not_move(void **state)
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
 }
 
+static uint64_t now(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static bool passed(void *ctx, uint64_t time)
+{
+	(void)ctx;
+	return time == 1;
+}
+
+static void a_damaged_end_is_told_to_who_frees_later(void **state)
+{
+	static const struct mm_epoch_hooks hooks = { .now = now, .passed = passed };
+	static const size_t sizes[] = { 100, 9000, 30000 };
+	struct mm_deferred d;
+	size_t refused = 1;
+
+	(void)state;
+	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+	for (unsigned s = 0; s < 3; s++) {
+		unsigned char *p = mm_kmalloc(&heap, sizes[s], 0), was;
+		size_t n = mm_ksize(&heap, p);
+
+		was = p[n];
+		p[n] = 0;
+		assert_int_equal(mm_kfree_deferred(&d, p), MM_E_CORRUPT);
+		assert_int_equal(mm_ksize(&heap, p), n);
+		p[n] = was;
+		assert_int_equal(mm_kfree_deferred(&d, p), MM_OK);
+	}
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
+	assert_int_equal(refused, 0);
+}
+
 static uint64_t bits;
 
 static uint64_t random_bits(void *ctx)
@@ -201,6 +240,54 @@ static void a_free_that_is_refused_clears_nothing(void **state)
 	assert_int_equal(mm_kfree(&heap, large), MM_OK);
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
+
+#if MM_HOOKS
+/* At each step of the free of a large block another CPU frees it too, and if it could, gets its pages: who is
+ * refused does not write to them. */
+static unsigned steps, hit_at;
+static bool inside;
+static unsigned char *large, *theirs;
+
+static void free_large_too(void)
+{
+	if (inside || locks || ++steps != hit_at)
+		return;
+	inside = true;
+	sim_cpu = 1;
+	theirs = NULL;
+	if (mm_kfree(&heap, large) == MM_OK) {
+		assert_int_equal(mm_page_alloc_at(&pmm, to_pa(large), 2, 0), MM_OK);
+		theirs = large;
+		fill(theirs, LARGE, 7);
+	}
+	sim_cpu = 0;
+	inside = false;
+}
+
+static void who_is_refused_does_not_clear_pages(void **state)
+{
+	bool hit = true;
+
+	(void)state;
+	for (hit_at = 1; hit; hit_at++) {
+		enum mm_status st;
+
+		assert_non_null(large = mm_kmalloc(&heap, LARGE, 0));
+		steps = 0;
+		theirs = NULL;
+		sim_step = free_large_too;
+		st = mm_kfree(&heap, large);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		assert_true((st == MM_OK) == !theirs);
+		if (theirs) {
+			check(theirs, LARGE, 7);
+			assert_int_equal(mm_page_free(&pmm, to_pa(theirs), 2), MM_OK);
+		}
+	}
+	assert_true(hit_at > 5);
+}
+#endif
 #endif
 
 #if MM_HARDEN & MM_HARDEN_QUARANTINE
@@ -282,11 +369,15 @@ int main(void)
 #if MM_HARDEN & MM_HARDEN_CANARY
 		LISTENING(a_nul_too_far_is_told_to_who_frees),
 		LISTENING(an_object_with_a_damaged_end_does_not_move),
+		LISTENING(a_damaged_end_is_told_to_who_frees_later),
 		LISTENING(canaries_are_secret),
 #endif
 #if MM_HARDEN & MM_HARDEN_ZERO
 		cmocka_unit_test(a_write_after_free_is_found),
 		LISTENING(a_free_that_is_refused_clears_nothing),
+#if MM_HOOKS
+		LISTENING(who_is_refused_does_not_clear_pages),
+#endif
 #endif
 #if MM_HARDEN & MM_HARDEN_QUARANTINE
 		LISTENING(what_is_freed_comes_again_late),

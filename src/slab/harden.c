@@ -199,17 +199,34 @@ void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
 }
 #endif
 
-enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
 {
 	(void)heap;
-	mm_san_open(p, bytes);
+	(void)p;
+	(void)bytes;
 #if MM_HARDEN & MM_HARDEN_CANARY
-	if (!harden_whole(heap, p + bytes - MM_OBJECT_REDZONE)) {
+	bool whole;
+
+	mm_san_open(p + bytes - MM_OBJECT_REDZONE, MM_OBJECT_REDZONE);
+	whole = harden_whole(heap, p + bytes - MM_OBJECT_REDZONE);
+	mm_san_close(p + bytes - MM_OBJECT_REDZONE, MM_OBJECT_REDZONE);
+	if (!whole) {
 		harden_tell(heap, "memory behind an object was written: ", p + bytes - MM_OBJECT_REDZONE);
 		return MM_E_CORRUPT;
 	}
 #endif
+	return MM_OK;
+}
+
+enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	enum mm_status st = harden_look_large(heap, p, bytes);
+
+	if (st != MM_OK)
+		return st;
+	mm_san_open(p, bytes);
 #if MM_HARDEN & MM_HARDEN_ZERO
+	mm_hook_step(); /* who clears may be overtaken */
 	__builtin_memset(p, 0, bytes);
 #endif
 	mm_san_free(heap, p, bytes);

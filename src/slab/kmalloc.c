@@ -157,17 +157,45 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 	       frame_load(r, head) >= FRAME_LARGE;
 }
 
+/* Before a large block is written to, it becomes pages that only who is here frees: of racing frees one goes
+ * on. Tells the byte it has then. */
+static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
+					unsigned *byte)
+{
+#if MM_OBJECT_WATCHED
+	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
+	enum mm_status st;
+
+	if (!frame_swap(place, *byte, FRAME_HEAD + order))
+		return MM_E_DOUBLE_FREE;
+	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	if (st == MM_OK)
+		*byte = FRAME_HEAD + order;
+	else
+		mm_atomic_store_relaxed(place, (uint8_t)*byte);
+	return st;
+#else
+	(void)heap;
+	(void)p;
+	(void)pfn;
+	(void)order;
+	(void)byte;
+	return MM_OK;
+#endif
+}
+
 static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,
 					 unsigned order)
 {
+	unsigned byte = FRAME_LARGE + order;
 	enum mm_status st;
 
 	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
-	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	st = kmalloc_end_large(heap, p, pfn, order, &byte);
 	if (st != MM_OK)
 		return st;
-	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, FRAME_LARGE + order);
+	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte);
 	if (st == MM_OK)
 		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
 	return st;
@@ -231,8 +259,9 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
 {
 	size_t size;
+	enum mm_status st = kmalloc_size(heap, p, &size);
 
-	return kmalloc_size(heap, p, &size);
+	return st == MM_OK ? harden_look_large(heap, p, size + MM_OBJECT_REDZONE) : st;
 }
 
 /* The memory checker is told of memory of `now` bytes: so many of them are used. */

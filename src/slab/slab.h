@@ -64,7 +64,9 @@ static inline enum mm_status object_refused(const void *pool, const void *p, enu
 #if MM_OBJECT_WATCHED
 /* The objects of a new slab are as free ones are. */
 void harden_slab(const struct mm_cache *cache, unsigned char *base);
-/* A large block is about to be freed: MM_OK, or why it must not. */
+/* Is the end of a large block whole? MM_OK, or why not. */
+enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes);
+/* A large block, which nobody else can free, is about to be freed: MM_OK, or why it must not. */
 enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes);
 /* Make an object idle, or say why not; then, when nothing can go wrong any more, clear it. */
 enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state);
@@ -100,7 +102,7 @@ static inline enum mm_status harden_idle(const struct mm_cache *cache, void *p)
 	return MM_OK;
 }
 
-static inline enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+static inline enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
 {
 	(void)heap;
 	(void)p;
@@ -208,7 +210,7 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 
 /* kmalloc.c */
 size_t kmalloc_class_size(uint32_t c);
-/* Is p, which is in no slab, a large block? Why not. */
+/* Is p, which is in no slab, a large block whose end is whole? Why not. */
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
 
 /* heap.c */
