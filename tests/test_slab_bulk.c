@@ -115,6 +115,28 @@ static void too_many_and_none_is_allocated(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* A CPU that is asked to bring its objects home does so when it frees many, too. */
+static void who_frees_many_gives_back_if_asked(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
+
+	sim.port.run_on = NULL;
+	sim_cpu = 1;
+	assert_int_equal(mm_cache_alloc_bulk(cache, 0, p, 10), MM_OK);
+	sim_cpu = 0;
+	assert_int_equal(mm_heap_drain(&heap), MM_E_AGAIN);
+	sim_cpu = 1;
+	assert_int_equal(mm_cache_free_bulk(cache, p, 1), MM_OK);
+	sim_cpu = 0;
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
+	sim_cpu = 1;
+	assert_int_equal(mm_cache_free_bulk(cache, p + 1, 9), MM_OK);
+	sim_cpu = 0;
+	sim.port.run_on = sim_run_on;
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 #if MM_HOOKS
 static void failures_leave_nothing_allocated(void **state)
 {
@@ -146,6 +168,7 @@ int main(void)
 		HEAP_TEST(one_wrong_pointer_and_none_is_freed),
 #endif
 		HEAP_TEST(too_many_and_none_is_allocated),
+		HEAP_TEST(who_frees_many_gives_back_if_asked),
 #if MM_HOOKS
 		HEAP_TEST(failures_leave_nothing_allocated),
 #endif

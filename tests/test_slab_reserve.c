@@ -67,6 +67,20 @@ static void a_handle_gives_what_was_put_in(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* A handle that was emptied still has its magazine. */
+static void a_heap_does_not_go_before_its_handles(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(128, 0);
+	struct mm_prefill h = { 0 };
+
+	assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+	assert_int_equal(mm_cache_free(cache, mm_prefill_alloc(&h)), MM_OK);
+	assert_int_equal(mm_heap_destroy(&heap), MM_E_BUSY);
+	mm_prefill_return(&h);
+	assert_int_equal(mm_heap_destroy(&heap), MM_OK);
+}
+
 static void what_a_handle_cannot_have_is_answered(void **state)
 {
 	(void)state;
@@ -286,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HEAP_TEST(a_handle_gives_what_was_put_in),
+		HEAP_TEST(a_heap_does_not_go_before_its_handles),
 		HEAP_TEST(what_a_handle_cannot_have_is_answered),
 		HEAP_TEST(a_reserve_lasts_when_memory_does_not),
 		HEAP_TEST(wrong_arguments_of_a_pool_are_answered),

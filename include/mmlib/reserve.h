@@ -35,7 +35,8 @@ MM_NODISCARD enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cach
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD void *mm_prefill_alloc(struct mm_prefill *h);
 
-/** Give back what is left. The handle is all-zero afterwards.
+/** Give back what is left, and the room for it: of an emptied handle too, before its cache goes. The handle
+ *  is all-zero afterwards.
  *  @param h handle; NULL and an all-zero one do nothing
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(objects that are left)} */
 void mm_prefill_return(struct mm_prefill *h);

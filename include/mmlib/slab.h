@@ -158,7 +158,7 @@ MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pm
  *  @param heap heap that nobody else is using, nor another heap on the same #mm_pmm; all-zero
  *  afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @retval MM_E_BUSY objects or large blocks are allocated
+ *  @retval MM_E_BUSY objects or large blocks are allocated, or a #mm_prefill was not returned
  *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on` or it hit them in
  *          the middle of a call
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
@@ -246,7 +246,8 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
 					    struct mm_cache **out) MM_TAGGED(mm_cache_create);
 
 /** Unmake a cache and give its memory back.
- *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink()
+ *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink(),
+ *  mm_heap_reap() or mm_heap_reclaim()
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or a size class of kmalloc
  *  @retval MM_E_STATE destroyed already
  *  @retval MM_E_BUSY objects are allocated

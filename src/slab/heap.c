@@ -273,8 +273,8 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 
 	if (st != MM_OK)
 		return st;
-	if (mm_atomic_load_relaxed(&heap->nlarge))
-		return MM_E_BUSY;
+	if (mm_atomic_load_relaxed(&heap->nlarge) || heap->nmagazine_pages)
+		return MM_E_BUSY; /* a prefilled handle has a magazine, too */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].home != heap->caches[id].nslabs * heap->caches[id].nobjects)
 			return MM_E_BUSY; /* E2 */
