@@ -142,7 +142,7 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 	for (i = 0; i < n; i++)
 		if (p[i]) {
 			harden_clear(cache, p[i]);
-			mm_san_free(cache, p[i], cache->size);
+			object_closed(cache, p[i]);
 		}
 	for (i = 0; i < n; i++) {
 		i += bulk_push(cache, p + i, n - i);

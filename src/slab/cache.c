@@ -184,8 +184,11 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, ui
 	p = mm_object_give(cache, magazine_alloc(cache, flags, &why), size);
 	if (!p)
 		return why;
-	if (flags & MM_ALLOC_ZERO)
-		__builtin_memset(p, 0, MM_SANITIZER ? size : cache_room(cache));
+	if (flags & MM_ALLOC_ZERO) {
+		mm_san_open(p, cache->size);
+		__builtin_memset(p, 0, cache_room(cache)); /* K3 of kmalloc.c */
+		mm_san_resize(cache, p, size, cache->size);
+	}
 	*out = p;
 	return MM_OK;
 }

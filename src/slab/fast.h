@@ -279,6 +279,8 @@ MM_OBJECT_FN void *mm_object_give(const struct mm_cache *cache, void *p, size_t 
 #if MM_SANITIZER
 	if (p)
 		mm_san_alloc(cache, p, size, cache->size);
+	if (p && cache->hooks && cache->hooks->ctor)
+		mm_san_open(p, size); /* it stayed constructed */
 #endif
 	return p;
 }

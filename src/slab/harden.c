@@ -142,15 +142,17 @@ enum mm_status harden_idle(const struct mm_cache *cache, void *p)
 	}
 	mm_san_open(p, cache_room(cache));
 	harden_clear(cache, p);
-	mm_san_free(cache, p, cache->size);
+	object_closed(cache, p);
 	return MM_OK;
 }
 
 void harden_clear(const struct mm_cache *cache, void *p)
 {
 #if MM_HARDEN & MM_HARDEN_ZERO
-	if (harden_zeroes(cache))
+	if (harden_zeroes(cache)) {
+		mm_san_open(p, cache_room(cache));
 		__builtin_memset(p, 0, cache_room(cache)); /* H2 */
+	}
 #else
 	(void)cache;
 	(void)p;
@@ -165,7 +167,7 @@ enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *s
 		return st;
 	mm_san_open(p, slab->cache->size);
 	harden_clear(slab->cache, p);
-	mm_san_free(slab->cache, p, slab->cache->size);
+	object_closed(slab->cache, p);
 	return MM_OK;
 }
 

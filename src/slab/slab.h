@@ -60,6 +60,14 @@ static inline enum mm_status object_refused(const void *pool, const void *p, enu
 	return st;
 }
 
+/* The memory checker is told that an object is free. If the cache keeps its memory, readers may look at it. */
+static inline void object_closed(const struct mm_cache *cache, void *p)
+{
+	mm_san_free(cache, p, cache->size);
+	if (cache->flags & MM_CACHE_KEEP)
+		mm_san_open(p, cache_room(cache));
+}
+
 /* harden.c; where MM_HARDEN does not ask for it, nothing. */
 #if MM_OBJECT_WATCHED
 /* The objects of a new slab are as free ones are. */

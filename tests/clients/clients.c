@@ -310,6 +310,54 @@ static void looks_at_what_it_never_wrote(void)
 	give(p);
 }
 
+static void construct(void *ctx, void *p)
+{
+	(void)ctx;
+	*(volatile unsigned char *)p = 1;
+}
+
+/* What is constructed is there when an object is allocated, and a reader without locks may look at one that is
+ * free. */
+static void makes_no_mistake_with_types(void)
+{
+	static const struct mm_cache_hooks hooks = { .ctor = construct };
+	const struct mm_cache_cfg made = { .name = "made", .size = 48, .hooks = &hooks },
+				  kept = { .name = "kept", .size = 48, .flags = MM_CACHE_KEEP };
+	struct mm_cache *a, *b;
+	unsigned char *p, *q;
+	void *many[2];
+
+	if (mm_cache_create(&heap, &made, &a) || mm_cache_create(&heap, &kept, &b))
+		die("no cache");
+	p = mm_cache_alloc(a, 0);
+	q = object(b);
+	if (!p || *(volatile unsigned char *)p != 1)
+		die("not constructed");
+	give(p);
+	give(q);
+	sink = *(volatile unsigned char *)q;
+	if (mm_cache_alloc_bulk(b, MM_ALLOC_ZERO, many, 2) || mm_cache_free_bulk(b, many, 2))
+		die("no objects");
+	sink = *(volatile unsigned char *)many[1];
+	if (mm_cache_destroy(a) || mm_cache_destroy(b))
+		die("a cache stays");
+}
+
+/* What is added to zeroed memory is zero, whatever was there. */
+static void makes_no_mistake_with_zeros(void)
+{
+	unsigned char *p = mm_kmalloc(&heap, 60, 0);
+
+	for (unsigned i = 0; p && i < 60; i++)
+		p[i] = 0x5a;
+	give(p);
+	p = mm_krealloc(&heap, get(50), 60, MM_ALLOC_ZERO);
+	for (unsigned i = 0; i < 60; i++)
+		if (!p || p[i])
+			die("what was added is not zero");
+	give(p);
+}
+
 static void makes_no_mistake(void)
 {
 	void *list[70];
@@ -370,6 +418,8 @@ static const struct {
 	CLIENT(reads_what_it_freed_with_others),
 	CLIENT(looks_at_what_it_never_wrote),
 	CLIENT(makes_no_mistake),
+	CLIENT(makes_no_mistake_with_types),
+	CLIENT(makes_no_mistake_with_zeros),
 };
 
 int main(void)
