@@ -2,6 +2,7 @@
 /* Memory that nobody needs goes back: ticks, memory pressure, one cache alone. And where objects are for a
  * device. */
 #include "slab_box.h"
+#include "hook.h"
 #include "slab/slab.h"
 
 static void *p[MAX_LIVE];
@@ -183,6 +184,50 @@ static void wrong_arguments_are_answered(void **state)
 	assert_int_equal(got, 3);
 }
 
+#if MM_HOOKS
+/* At each step of a CPU that empties all depots, another one fills one of them: its bound stays one. */
+static unsigned steps, hit_at;
+static struct mm_cache *filled;
+
+static void fill_elsewhere(void)
+{
+	if (locks || ++steps != hit_at)
+		return;
+	sim_step = NULL;
+	sim_cpu = 1;
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(mm_cache_free(filled, p[i]), MM_OK);
+	sim_cpu = 0;
+}
+
+static void the_bound_of_a_depot_stays_one(void **state)
+{
+	(void)state;
+	filled = make_cache(4000, 0);
+	for (hit_at = 1;; hit_at++) {
+		enum mm_status st;
+
+		for (unsigned i = 0; i < 200; i++)
+			assert_non_null(p[i] = mm_cache_alloc(filled, 0));
+		steps = 0;
+		sim_step = fill_elsewhere;
+		st = mm_heap_shrink(&heap);
+		assert_true(st == MM_OK || st == MM_E_AGAIN);
+		if (sim_step)
+			break;
+		for (unsigned tick = 0; tick < 3; tick++) {
+			assert_int_equal(mm_heap_reap(&heap, NULL), MM_OK);
+			assert_in_range(filled->depot_max, filled->depot_least, filled->depot_most);
+		}
+	}
+	sim_step = NULL;
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(mm_cache_free(filled, p[i]), MM_OK);
+	assert_true(hit_at > 100);
+	assert_int_equal(mm_cache_destroy(filled), MM_OK);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +238,9 @@ int main(void)
 		HEAP_TEST(memory_that_stays_is_left_alone),
 		HEAP_TEST(a_device_is_told_where_objects_are),
 		HEAP_TEST(wrong_arguments_are_answered),
+#if MM_HOOKS
+		HEAP_TEST(the_bound_of_a_depot_stays_one),
+#endif
 	};
 	return cmocka_run_group_tests_name("slab_reap", tests, NULL, NULL);
 }

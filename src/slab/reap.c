@@ -7,6 +7,8 @@
  *              Quarantine is not ended by a tick.
  * Invariants   R1 cache->low <= nfull and low_empty <= nempty, and nobody has needed those.
  *              R2 a cache that keeps its memory (MM_CACHE_KEEP) gives magazines back, but no slab.
+ *              R3 depot_max >= depot_least. nfull, and so low, may be above it: who empties a depot puts the
+ *                 bound back when others may have filled it again.
  * Concurrency  any CPU; ticks one at a time. Nothing is called with a lock held. */
 #include "slab.h"
 
@@ -28,8 +30,8 @@ static void reap_needed(struct mm_cache *cache, uint32_t *full, uint32_t *empty)
 
 	*full = cache->nfull - cache->low; /* R1 */
 	*empty = cache->nempty - cache->low_empty;
-	cache->depot_max = cache->depot_max - cache->low > cache->depot_least ? cache->depot_max - cache->low :
-									       cache->depot_least;
+	cache->depot_max = cache->depot_max - cache->depot_least > cache->low ? cache->depot_max - cache->low :
+									       cache->depot_least; /* R3 */
 	cache->low = *full;
 	cache->low_empty = *empty;
 	mm_unlock(port, &cache->lock, irq);
