@@ -9,10 +9,18 @@ static struct epoch {
 	uint64_t now, left;
 } epoch;
 
+static void (*meddle)(void); /* who comes while the time is asked for */
+
 static uint64_t now(void *ctx)
 {
+	uint64_t time = ++((struct epoch *)ctx)->now;
+	void (*fn)(void) = meddle;
+
 	assert_int_equal(locks, 0);
-	return ++((struct epoch *)ctx)->now;
+	meddle = NULL;
+	if (fn)
+		fn();
+	return time;
 }
 
 static bool passed(void *ctx, uint64_t time)
@@ -90,6 +98,34 @@ static void batches_go_one_after_the_other(void **state)
 		assert_int_equal(stats(cache).used, 50 - 10 * round);
 	}
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
+static struct mm_cache *late;
+
+/* Another CPU frees the batch that is about to be closed, if it can, and begins one, which may be at the same place. */
+static void poll_and_begin(void)
+{
+	sim_cpu = 1;
+	epoch.left = UINT64_MAX;
+	(void)mm_deferred_poll(&d);
+	epoch.left = epoch.now;
+	assert_int_equal(mm_kfree_deferred(&d, mm_cache_alloc(late, 0)), MM_OK);
+	sim_cpu = 0;
+}
+
+static void a_batch_has_no_time_from_before_it_was_begun(void **state)
+{
+	(void)state;
+	late = make_cache(128, 0);
+	meddle = poll_and_begin;
+	for (unsigned i = 0; meddle && i < 1000; i++)
+		assert_int_equal(mm_kfree_deferred(&d, mm_kmalloc(&heap, 40, 0)), MM_OK);
+	assert_null(meddle);
+	assert_int_equal(mm_deferred_poll(&d), MM_E_AGAIN);
+	assert_int_equal(stats(late).used, 1); /* readers may look at it */
+	epoch.left = UINT64_MAX;
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_cache_destroy(late), MM_OK);
 }
 
 static void memory_of_any_size_waits(void **state)
@@ -288,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_goes_before_readers_have_left),
 		TEST(batches_go_one_after_the_other),
+		TEST(a_batch_has_no_time_from_before_it_was_begun),
 		TEST(memory_of_any_size_waits),
 		TEST(wrong_ones_are_answered_at_once),
 #if MM_CHECKS >= 1

@@ -8,7 +8,7 @@
  *              D2 an object that waits is idle (parked.h) until it is in a magazine: neither a free nor a
  *                 second deferred one believes it. Large blocks have no such state: their pointers are
  *                 marked (BATCH_LARGE), and what is an object when they are due is somebody else's.
- *              D3 a batch is in `filling`, in the queue, or belongs to one poll.
+ *              D3 a batch is in `filling`, in the queue, or belongs to one poll or to who closes it.
  * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
  *              without it. */
 #include <mmlib/deferred.h>
@@ -120,16 +120,22 @@ static bool deferred_put(struct mm_deferred *d, uintptr_t what, struct mm_deferr
 	return room;
 }
 
-/* A batch is full, if it is still the one that is filled: its time is now. */
+/* A batch is full, if it is still the one that is filled: its time is now. Nobody fills it while that is asked
+ * for: others may have freed the one that was full, and begun one at the same place. */
 static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full)
 {
-	uint64_t time = d->hooks->now(d->hooks->ctx); /* D1 */
 	uintptr_t irq = deferred_lock(d);
+	bool ours = d->filling == full;
+	uint64_t time;
 
-	if (full && d->filling == full) {
+	if (ours)
 		d->filling = NULL;
-		deferred_queue(d, full, time);
-	}
+	deferred_unlock(d, irq);
+	if (!ours)
+		return;
+	time = d->hooks->now(d->hooks->ctx); /* D1 */
+	irq = deferred_lock(d);
+	deferred_queue(d, full, time);
 	deferred_unlock(d, irq);
 }
 
