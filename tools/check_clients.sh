@@ -32,6 +32,6 @@ build memcheck mmlib/sanitizer_valgrind.h
 wait $!
 "$out/asan" >"$out/asan.txt" 2>"$out/asan.log" || { tail "$out/asan.txt" "$out/asan.log"; bad=1; }
 valgrind -q "$out/memcheck" >"$out/memcheck.txt" 2>"$out/memcheck.log" || { tail "$out/memcheck.txt" "$out/memcheck.log"; bad=1; }
-judge asan 22
-judge memcheck 23 # it knows what was never written, too
+judge asan 26
+judge memcheck 27 # it knows what was never written, too
 exit $bad

@@ -56,7 +56,8 @@ static inline void mm_san_free(const void *pool, void *p, size_t room)
 
 static inline void mm_san_misuse(const void *pool, const void *p)
 {
-	VALGRIND_MEMPOOL_FREE(pool, p); /* it knows no such object */
+	/* It knows no such object. The one at p it may know, and p is not freed: it waits, or has a damaged end. */
+	VALGRIND_MEMPOOL_FREE(pool, (const char *)p + 1);
 }
 /** @endcond */
 #endif

@@ -134,10 +134,12 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 	for (i = 0; i < n && st == MM_OK; i += st == MM_OK)
 		st = bulk_retire(cache, p[i]);
 	if (st != MM_OK) {
+		const void *wrong = p[i];
+
 		while (i-- > 0) /* B1 */
 			if (p[i] && !MM_PLANTED(MM_PLANT_SLAB_BULK))
 				mm_atomic_store_relaxed(bulk_retired(cache, p[i]), (uint8_t)MM_OBJECT_USED);
-		return st;
+		return object_refused(cache, wrong, st);
 	}
 	for (i = 0; i < n; i++)
 		if (p[i]) {

@@ -176,7 +176,7 @@ enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
 		return MM_OK;
 	st = deferred_hold(d->heap, p, &what);
 	if (st != MM_OK)
-		return st;
+		return object_refused(d->heap, p, st);
 	st = deferred_add(d, what);
 	if (st != MM_OK)
 		deferred_unhold(d->heap, what);

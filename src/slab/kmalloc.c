@@ -310,9 +310,9 @@ enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t
 	if (!p || MM_CHECKS == 0)
 		return mm_kfree(heap, p);
 	st = kmalloc_size(heap, p, &now);
-	if (st != MM_OK)
-		return st;
-	return kmalloc_fits(now, kmalloc_aligned_size(size, align)) ? mm_kfree(heap, p) : MM_E_ORDER;
+	if (st == MM_OK && !kmalloc_fits(now, kmalloc_aligned_size(size, align)))
+		st = MM_E_ORDER;
+	return st == MM_OK ? mm_kfree(heap, p) : object_refused(heap, p, st);
 }
 
 /* The memory stays where it is. Bytes beyond the size are zero, if that is asked for at every step (K3). */

@@ -104,7 +104,7 @@ enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p)
 	if (st == MM_OK && MM_CHECKS >= 1)
 		st = harden_retire(pool->cache, p, state);
 	if (st != MM_OK)
-		return st;
+		return object_refused(pool->cache, p, st);
 	harden_clear(pool->cache, p);
 	if (!MM_PLANTED(MM_PLANT_MEMPOOL) && mempool_put(pool, p)) /* P2 */
 		return MM_OK;

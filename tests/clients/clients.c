@@ -6,6 +6,7 @@
 #include <mmlib/bulk.h>
 #include <mmlib/early.h>
 #include <mmlib/kmalloc.h>
+#include <mmlib/reserve.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <valgrind/memcheck.h>
@@ -300,6 +301,51 @@ static void reads_what_it_freed_with_others(void)
 	sink = *(volatile unsigned char *)p[13];
 }
 
+static void frees_one_twice_with_others(void)
+{
+	void *p[3];
+
+	if (mm_cache_alloc_bulk(cache, 0, p, 2))
+		die("no objects");
+	p[2] = p[0];
+	give_wrongly(mm_cache_free_bulk(cache, p, 3));
+	if (mm_cache_free_bulk(cache, p, 2))
+		die("objects stay");
+}
+
+static void frees_what_waits(void)
+{
+	struct mm_mempool pool;
+	void *places[1], *p;
+
+	if (mm_mempool_init(&pool, cache, places, 1, 0))
+		die("no reserve");
+	give_wrongly(mm_cache_free(cache, places[0]));
+	p = mm_mempool_take(&pool);
+	if (mm_mempool_free(&pool, p) || mm_mempool_destroy(&pool))
+		die("a reserve stays");
+}
+
+static void frees_what_waits_to_its_reserve(void)
+{
+	struct mm_mempool pool;
+	void *places[1];
+
+	if (mm_mempool_init(&pool, cache, places, 1, 0))
+		die("no reserve");
+	give_wrongly(mm_mempool_free(&pool, places[0]));
+	if (mm_mempool_destroy(&pool))
+		die("a reserve stays");
+}
+
+static void frees_another_size(void)
+{
+	unsigned char *p = get(1000);
+
+	give_wrongly(mm_kfree_sized(&heap, p, 3000, 0));
+	give(p);
+}
+
 /* Only memcheck knows of this. */
 static void looks_at_what_it_never_wrote(void)
 {
@@ -416,6 +462,10 @@ static const struct {
 	CLIENT(uses_what_has_moved),
 	CLIENT(writes_behind_what_it_made_smaller),
 	CLIENT(reads_what_it_freed_with_others),
+	CLIENT(frees_one_twice_with_others),
+	CLIENT(frees_what_waits),
+	CLIENT(frees_what_waits_to_its_reserve),
+	CLIENT(frees_another_size),
 	CLIENT(looks_at_what_it_never_wrote),
 	CLIENT(makes_no_mistake),
 	CLIENT(makes_no_mistake_with_types),
