@@ -37,10 +37,12 @@ static int start_listening(void **state)
 	return st;
 }
 
-static inline mm_paddr_t to_pa(const unsigned char *p)
+#if MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)
+static mm_paddr_t to_pa(const unsigned char *p)
 {
 	return sim.base + (mm_paddr_t)(p - sim.host);
 }
+#endif
 
 static void what_was_in_an_object_is_gone_if_asked(void **state)
 {
