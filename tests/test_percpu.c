@@ -167,6 +167,9 @@ static void kernels_know_these_names(void **state)
 	kfree(r); /* twice */
 	assert_int_equal(panics, 1);
 #endif
+	heap.pmm = NULL; /* not set up yet: nobody to tell */
+	kfree(NULL);
+	heap.pmm = &pmm;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start_percpu, stop_percpu)

@@ -24,10 +24,10 @@ MM_BEGIN_DECLS
  *  @mm_ctx{as mm_kfree(); locks: none; cost: O(1)} */
 static inline void mm_global_free(enum mm_status st, const char *file, int line)
 {
-	const struct mm_port *port = (MM_GLOBAL_HEAP)->pmm->port;
+	const struct mm_pmm *pmm = (MM_GLOBAL_HEAP)->pmm;
 
-	if (st != MM_OK)
-		port->panic(port->ctx, file, line);
+	if (st != MM_OK && pmm)
+		pmm->port->panic(pmm->port->ctx, file, line);
 }
 
 /** Allocate. @param size bytes @return memory, or NULL
@@ -79,7 +79,8 @@ static inline size_t ksize(const void *p)
 	return mm_ksize(MM_GLOBAL_HEAP, p);
 }
 
-/** Free. What mm_kfree() refuses calls the port's `panic` with the caller's place. @param p memory, or NULL */
+/** Free. What mm_kfree() refuses calls the port's `panic` with the caller's place; before the heap is set up there is
+ *  none to call, and nothing happens. @param p memory, or NULL */
 #define kfree(p) mm_global_free(mm_kfree(MM_GLOBAL_HEAP, (p)), __FILE__, __LINE__)
 /** The same, and the size is checked. @param p memory, or NULL @param size bytes, as asked for */
 #define kfree_sized(p, size) \
