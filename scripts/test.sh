@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell reuse linkchecker doxygen-awesome-css chromium \
+need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell cppcheck reuse linkchecker doxygen-awesome-css chromium \
   graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils \
   grub-common grub-pc-bin xorriso python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 gcc-arm-none-eabi || exit 1
 
@@ -85,6 +85,9 @@ if step tree; then
   echo 'int x;' >"$bad/src/x.c"
   check_fails "control: a file without SPDX is noticed" "no SPDX line" tools/check_tree.sh "$bad"
   rm -rf "$bad"
+  check "cppcheck finds nothing" tools/check_lint.sh
+  check_fails "control: cppcheck notices what is out of bounds" "v.4.. accessed at index 4" tools/check_lint.sh --plant
+  check_fails "control: a guideline that is not kept is noticed" "not in docs/misra.md: 15.1" tools/check_lint.sh --misra --plant
 fi
 if step matrix; then
   check "build matrix: warnings, symbols, data and frames, for each kind of CPU" tools/check_matrix.sh

@@ -230,7 +230,7 @@ static void buddy_split(struct mm_buddy *b, const struct buddy_block *k, mm_word
 		mm_word_t out = from == k->level ? keep : buddy_unit_bit(from, k->pfn);
 
 		if (out != BUDDY_FULL)
-			buddy_add(b, from, k->pfn, (mm_word_t)~out);
+			(void)buddy_add(b, from, k->pfn, (mm_word_t)~out);
 	}
 }
 

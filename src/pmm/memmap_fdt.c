@@ -221,8 +221,8 @@ static enum mm_status fdt_chosen_number(const struct fdt_intake *in, const char 
 
 static enum mm_status fdt_initrd(struct fdt_intake *in)
 {
-	bool has_start, has_end;
-	uint64_t start, end;
+	bool has_start, has_end = false;
+	uint64_t start, end = 0;
 	enum mm_status status = fdt_chosen_number(in, "linux,initrd-start", &has_start, &start);
 
 	if (status == MM_OK)

@@ -189,6 +189,7 @@ static void srat_count(struct mm_srat_info *info, const struct mm_srat_entry *e)
 		break;
 	default:
 		info->devices++;
+		break;
 	}
 }
 

@@ -207,8 +207,8 @@ static enum mm_status release(const struct release *what, mm_pfn_t *frames)
 		return MM_E_NOENT;
 	if (what->map && growth > (int64_t)what->map->capacity - what->map->count)
 		return MM_E_2BIG; /* R2 */
-	release_all(what, true, 0, &left);
-	release_all(what, true, MOST, &left);
+	(void)release_all(what, true, 0, &left); /* those that were counted */
+	(void)release_all(what, true, MOST, &left);
 	zone_watch_all(what->pmm);
 	if (frames)
 		*frames = all;

@@ -213,6 +213,7 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 	if (!((entry ^ m->empty[level]) & ~m->ignored))
 		return MM_PT_EMPTY;
 	if (level > 0 && !(raw & pt->reserved) &&
+	    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
 	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
 		return MM_PT_TABLE;
 	return mask_is_leaf(m, port, pt, raw, level) ? MM_PT_LEAF : MM_PT_BAD;

@@ -393,7 +393,7 @@ static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, stru
 
 	while (!span.done) {
 		struct pt_at at = shape_seek(pt, span.va, level);
-		struct shape_leaf leaf;
+		struct shape_leaf leaf = { .still = false };
 		if (at.level == level && pt_is_table(pt, port, at.entry, level) &&
 		    pt_covered(port, span.va, span.last, level) &&
 		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry)), level - 1, &leaf)) {
