@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <string.h>
 #include <time.h>
 
 double bench_now(void)
@@ -116,7 +117,7 @@ double bench_least(struct bench_samples *s)
 unsigned bench_rounds(void)
 {
 	const char *text = getenv("BENCH_ROUNDS");
-	unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 40;
+	unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 80;
 
 	return rounds == 0 ? 1 : rounds > BENCH_SERIES_MAX ? BENCH_SERIES_MAX : rounds;
 }
@@ -167,18 +168,6 @@ void bench_record(struct bench_series *s, double value, double yard)
 	bench_record_if(s, value, yard, bench_calm());
 }
 
-void bench_record_pair(struct bench_series *s, double value, double pair)
-{
-	bench_record_if(s, value, pair, bench_calm() && bench_is_fast(pair));
-}
-
-bool bench_is_fast(double pair)
-{
-	const char *best = getenv("BENCH_PAIR");
-
-	return !best || pair < 1.2 * strtod(best, NULL);
-}
-
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm)
 {
 	unsigned i = s->n;
@@ -216,24 +205,55 @@ static double middle(const float *v, const float *over, unsigned n)
 	return sum / (n - n / 4 * 2);
 }
 
-/* How many of its samples count: the calm ones, if there are some. */
-static unsigned counted(const struct bench_series *s)
-{
-	unsigned n = s->calm ? s->calm : s->n;
+struct couple {
+	float value, yard;
+};
 
-	if (n == 0)
+static int compare_yards(const void *a, const void *b)
+{
+	return compare_floats(&((const struct couple *)a)->yard, &((const struct couple *)b)->yard);
+}
+
+/* Of how many slices one counts. */
+static unsigned share(const char *yardstick)
+{
+	if (!yardstick)
+		return 1;
+	return strcmp(yardstick, "yard.glibc_pair64") == 0    ? 2
+	       : strcmp(yardstick, "yard.line_transfer") == 0 ? 4
+							      : 1;
+}
+
+void bench_settle(struct bench_series *s, const char *yardstick)
+{
+	static struct couple all[BENCH_SERIES_MAX];
+	bool enough = 4 * s->calm >= bench_rounds();
+
+	if (s->settled)
+		return;
+	if (s->n == 0)
 		bench_die("a figure without slices");
-	return n;
+	if (enough)
+		s->n = s->calm;
+	for (unsigned i = 0; i < s->n; i++)
+		all[i] = (struct couple){ s->value[i], s->yard[i] };
+	qsort(all, s->n, sizeof(all[0]), compare_yards);
+	s->n = (s->n + share(yardstick) - 1) / share(yardstick);
+	for (unsigned i = 0; i < s->n; i++) {
+		s->value[i] = all[i].value;
+		s->yard[i] = all[i].yard;
+	}
+	s->settled = true;
 }
 
 double bench_value(const struct bench_series *s)
 {
-	return middle(s->value, NULL, counted(s));
+	return middle(s->value, NULL, s->n);
 }
 
 double bench_ratio(const struct bench_series *s)
 {
-	return middle(s->value, s->yard, counted(s));
+	return middle(s->value, s->yard, s->n);
 }
 
 static void raw(const char *name, const struct bench_series *s)
@@ -246,19 +266,26 @@ static void raw(const char *name, const struct bench_series *s)
 		fclose(f);
 }
 
-void bench_report(const char *name, const struct bench_series *s, const char *unit,
-		  const char *yardstick)
+void bench_report(const char *name, struct bench_series *s, const char *unit, const char *yardstick)
 {
 	bench_alone(false);
 	raw(name, s);
 	if (4 * s->calm < bench_rounds())
-		fprintf(stderr, "bench: %s: only %u slices were calm, the machine is too busy\n",
-			name, s->calm);
+		fprintf(stderr, "bench: %s: only %u slices of %u were calm: all count\n", name,
+			s->calm, s->n);
+	bench_settle(s, yardstick);
 	printf("%s %.4g %s", name, bench_value(s), unit);
 	if (yardstick)
-		printf(" %s %.4g %.5g", yardstick, middle(s->yard, NULL, counted(s)),
-		       bench_ratio(s));
+		printf(" %s %.4g %.5g", yardstick, middle(s->yard, NULL, s->n), bench_ratio(s));
 	putchar('\n');
+	fflush(stdout);
+}
+
+void bench_compare(const char *name, const struct bench_series *s, const char *unit,
+		   const char *peer, const struct bench_series *beside)
+{
+	printf("%s %.4g %s %s %.4g %.5g\n", name, bench_value(s), unit, peer, bench_value(beside),
+	       bench_ratio(s) / bench_ratio(beside));
 	fflush(stdout);
 }
 

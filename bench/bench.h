@@ -12,7 +12,7 @@
  *	while (bench_more(&hot0)) {
  *		double yard = yard_glibc_pair64();
  *
- *		bench_record_pair(&hot0, slice_of_work(), yard);
+ *		bench_record(&hot0, slice_of_work(), yard);
  *	}
  *	bench_report("page.hot0.call", &hot0, "ns", "yard.glibc_pair64");
  *
@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include "bench_config.h"
 
-#define BENCH_RUNS 7
+#define BENCH_RUNS        7
 #define BENCH_SAMPLES_MAX 300
 
 /* Nanoseconds of CPU time of this thread. A call costs about 500 ns. */
@@ -96,6 +96,7 @@ struct bench_series {
 	float value[BENCH_SERIES_MAX], yard[BENCH_SERIES_MAX];
 	unsigned n, calm; /* samples of calm couples come first */
 	double begin;     /* of the first one */
+	bool settled;     /* only those that count are left */
 };
 /* Add a slice and the slice of the yardstick that was measured just before. Both began after the last
  * call of bench_record() or bench_calm(): if this thread was put aside since, the couple counts only
@@ -103,20 +104,22 @@ struct bench_series {
 void bench_record(struct bench_series *s, double value, double yard);
 /* The same if it is known otherwise whether all was calm. */
 void bench_record_if(struct bench_series *s, double value, double yard, bool calm);
-/* The same beside a slice of yard_glibc_pair64(), counted while bench_is_fast(). */
-void bench_record_pair(struct bench_series *s, double value, double pair);
-/* Is the CPU about as fast as at its best? A pair took so many ns just now, and BENCH_PAIR then, which
- * is an environment variable. Without it: yes. */
-bool bench_is_fast(double pair);
 /* Are there not enough calm slices yet, and is it less than 15 s since the first? */
 bool bench_more(struct bench_series *s);
 /* Was this thread never put aside since the last call of this or bench_record()? */
 bool bench_calm(void);
-/* Print a figure: middle value, yardstick and ratio. yardstick NULL: it has none. */
-void bench_report(const char *name, const struct bench_series *s, const char *unit,
+/* Keep the slices that count: calm ones if there are enough, and of these the half in which a pair of glibc's
+ * took least, if that is the yardstick; of those beside a transfer of a line, the quarter. When another virtual
+ * machine is on the same core, it slows some code by 75 % and other code by 10 %. */
+void bench_settle(struct bench_series *s, const char *yardstick);
+/* Print a figure: middle value, yardstick and ratio of what counts. yardstick NULL: it has none. */
+void bench_report(const char *name, struct bench_series *s, const char *unit,
 		  const char *yardstick);
+/* Print a figure beside a peer's, both settled: how their ratios to the yardstick compare. */
+void bench_compare(const char *name, const struct bench_series *s, const char *unit,
+		   const char *peer, const struct bench_series *beside);
 
-/* The middle value and ratio that bench_report() prints. */
+/* The middle value and ratio of slices. */
 double bench_value(const struct bench_series *s);
 double bench_ratio(const struct bench_series *s);
 
@@ -127,4 +130,6 @@ void bench_figure(const char *name, double value, const char *unit, const char *
 /* Yardsticks, ns: work that every machine has. A call is a slice of about half a millisecond. */
 double yard_fetch_add(void);    /* an uncontended atomic addition */
 double yard_glibc_pair64(void); /* malloc(64), a store, free: how fast plain code is */
+/* Some hundred of these a chunk, on memory of this thread's own. order: of nothing */
+void yard_pairs(unsigned order, uint32_t chunks);
 #endif

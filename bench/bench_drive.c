@@ -24,7 +24,7 @@ struct side {
 	int to, from;
 	bool takes_part; /* in the job at hand */
 	struct answer last;
-	struct bench_series *beside_yard, *beside_side[SIDES_MAX];
+	struct bench_series *series;
 };
 
 static struct side sides[SIDES_MAX];
@@ -128,9 +128,7 @@ static bool prepare(enum job job)
 		s->takes_part = !s->ours || strstr(jobs[job].ours, word);
 		if (s->takes_part)
 			can = ask(s, job, PREPARE).ok && can;
-		s->beside_yard = series();
-		for (unsigned i = 0; i < nsides; i++)
-			s->beside_side[i] = series();
+		s->series = series();
 	}
 	return can;
 }
@@ -154,23 +152,8 @@ static void one_round(enum job job, unsigned round)
 		s->last = ask(s, job, TURN);
 		if (beside_pair(job))
 			s->last.yard = (pair64 + yard_glibc_pair64()) / 2;
-		s->last.ok = s->last.ok && (jobs[job].two || bench_is_fast(pair64));
-		bench_record_if(s->beside_yard, s->last.ns, s->last.yard, s->last.ok);
+		bench_record_if(s->series, s->last.ns, s->last.yard, s->last.ok);
 	}
-}
-
-/* Ours and theirs of a round. What slowed the CPU in between is taken out, as far as it is known. */
-static void compare(enum job job)
-{
-	for (unsigned i = 0; i < nsides; i++)
-		for (unsigned k = 0; k < nsides; k++) {
-			struct answer *a = &sides[i].last, *b = &sides[k].last;
-			double same = beside_pair(job) ? a->yard / b->yard : 1;
-
-			if (sides[i].takes_part && sides[i].ours && sides[k].takes_part)
-				bench_record_if(sides[i].beside_side[k], a->ns, b->ns * same,
-						a->ok && b->ok);
-		}
 }
 
 static bool more(void)
@@ -179,7 +162,7 @@ static bool more(void)
 
 	for (unsigned i = 0; i < nsides; i++)
 		if (sides[i].takes_part)
-			all = !bench_more(sides[i].beside_yard) && all;
+			all = !bench_more(sides[i].series) && all;
 	return !all;
 }
 
@@ -200,17 +183,20 @@ static void print(enum job job)
 					    : "yard.line_transfer";
 	char name[64], peer[64], both[128];
 
+	for (unsigned i = 0; i < nsides; i++)
+		if (sides[i].takes_part)
+			bench_settle(sides[i].series, yard);
 	for (unsigned i = 0; i < nsides; i++) {
 		if (!sides[i].takes_part)
 			continue;
 		name_of(name, sizeof(name), &sides[i], job);
-		bench_report(name, sides[i].beside_yard, "ns", yard);
+		bench_report(name, sides[i].series, "ns", yard);
 		for (unsigned k = 0; k < nsides; k++) {
 			if (!sides[i].ours || sides[k].ours || !sides[k].takes_part)
 				continue;
 			name_of(peer, sizeof(peer), &sides[k], job);
 			snprintf(both, sizeof(both), "%s.vs_%s", name, sides[k].name);
-			bench_report(both, sides[i].beside_side[k], "ns", peer);
+			bench_compare(both, sides[i].series, "ns", peer, sides[k].series);
 		}
 	}
 }
@@ -220,18 +206,14 @@ static void run(enum job job)
 	bool can = prepare(job);
 
 	if (can) {
-		for (unsigned round = 0; more(); round++) {
+		for (unsigned round = 0; more(); round++)
 			one_round(job, round);
-			compare(job);
-		}
 		print(job);
 	}
 	for (struct side *s = sides; s < sides + nsides; s++) {
 		if (s->takes_part && can)
 			ask(s, job, FINISH);
-		free(s->beside_yard);
-		for (unsigned i = 0; i < nsides; i++)
-			free(s->beside_side[i]);
+		free(s->series);
 	}
 }
 
@@ -255,7 +237,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc && nsides < SIDES_MAX; i++)
 		start(&sides[nsides++], argv[i]);
 	snprintf(rounds, sizeof(rounds), "%u",
-		 (bench_rounds() + 3) / 4); /* a turn is some slices */
+		 (bench_rounds() + 7) / 8); /* a turn is some slices */
 	setenv("BENCH_ROUNDS", rounds, 1);
 	for (enum job job = PAIR64; job < JOBS; job++)
 		if (asked_for(argv[1], jobs[job].name))

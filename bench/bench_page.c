@@ -87,7 +87,7 @@ static void hot(const char *name, unsigned order)
 	while (bench_more(&s)) {
 		double yard = yard_glibc_pair64();
 
-		bench_record_pair(&s, pairs(order, parts), yard);
+		bench_record(&s, pairs(order, parts), yard);
 	}
 	work_let_go(order);
 	print(name, &s);
@@ -104,7 +104,7 @@ static void take_pieces(struct bench_series *s)
 		double yard = yard_glibc_pair64(), t = bench_now();
 
 		expect(work_take(frames[0] + i * PIECE, PIECE, 0), PIECE);
-		bench_record_pair(s, (bench_now() - t) / PIECE, yard);
+		bench_record(s, (bench_now() - t) / PIECE, yard);
 	}
 }
 
@@ -114,7 +114,7 @@ static void give_pieces(struct bench_series *s)
 		double yard = yard_glibc_pair64(), t = bench_now();
 
 		work_give(frames[0] + i * PIECE, PIECE, 0);
-		bench_record_pair(s, (bench_now() - t) / PIECE, yard);
+		bench_record(s, (bench_now() - t) / PIECE, yard);
 	}
 }
 
@@ -159,7 +159,7 @@ static void big(void)
 			alloc += b - a;
 			free += bench_wall() - b;
 		}
-		calm = bench_calm() && bench_is_fast(yard);
+		calm = bench_calm();
 		bench_record_if(&take, alloc / (n * again), yard, calm);
 		bench_record_if(&give, free / (n * again), yard, calm);
 	}
@@ -188,7 +188,7 @@ static void churn(const char *name, bool failures)
 
 		t = bench_now();
 		work_churn(&c, STEPS);
-		bench_record_pair(&s, (bench_now() - t) / (double)(c.done - before), yard);
+		bench_record(&s, (bench_now() - t) / (double)(c.done - before), yard);
 	}
 	print(name, &s);
 	if (failures)
@@ -249,11 +249,11 @@ static void let_go_on(unsigned cpu, void *arg)
 	work_let_go(0);
 }
 
-/* What mmlib's pair costs more on two CPUs, over what additions cost more that have nothing in common. */
+/* What mmlib's pair costs more on two CPUs, over what pairs of glibc's cost more that have nothing in common. */
 static void two_hot(void)
 {
 	static struct bench_series s;
-	struct pair_work own = { work_pairs, 20, 0 }, null = { work_null, 50, 0 };
+	struct pair_work own = { work_pairs, 20, 0 }, null = { yard_pairs, 20, 0 };
 
 	for (unsigned cpu = 0; cpu < 2; cpu++) /* one by one: always the same frames */
 		duo_run(hold_on, &cpu);
@@ -393,7 +393,7 @@ static void init_time(void)
 
 		for (unsigned i = 0; i < 100; i++)
 			t += machine_start(MACHINE_RAM, BYTES, 1);
-		bench_record_pair(&s, t / 100 * FRAMES / (FRAMES + EXTRA), yard);
+		bench_record(&s, t / 100 * FRAMES / (FRAMES + EXTRA), yard);
 	}
 	print("page.init_ns_per_gib", &s);
 }

@@ -208,6 +208,7 @@ static struct answer turn_of_one(enum job job)
 	static struct bench_series s;
 
 	s.n = s.calm = 0;
+	s.settled = false;
 	if (job == CHURN)
 		churn_for(false, RUN_IN);
 	else if (job != PAIR64)
@@ -222,6 +223,7 @@ static struct answer turn_of_one(enum job job)
 					    : batch_slice(job),
 			     yard);
 	}
+	bench_settle(&s, NULL);
 	return (struct answer){ bench_value(&s), bench_value(&s) / bench_ratio(&s), s.calm > 0 };
 }
 
@@ -277,6 +279,7 @@ static struct answer turn_of_two(enum job job)
 	static struct bench_series s;
 
 	s.n = s.calm = 0;
+	s.settled = false;
 	if (job == TWO_CHURN)
 		churn_for(true, RUN_IN);
 	for (unsigned i = quick() ? 2 : 7; i; i--) {
@@ -286,6 +289,7 @@ static struct answer turn_of_two(enum job job)
 
 		bench_record_if(&s, value, yard, yard_calm && calm);
 	}
+	bench_settle(&s, NULL);
 	return (struct answer){ bench_value(&s), bench_value(&s) / bench_ratio(&s), s.calm > 0 };
 }
 

@@ -75,17 +75,6 @@ static inline __attribute__((always_inline)) void work_pairs_of(unsigned order, 
 	}
 }
 
-void work_null(unsigned order, uint32_t chunks)
-{
-	static struct {
-		unsigned long word;
-	} __attribute__((aligned(256))) own[2];
-
-	(void)order;
-	for (uint32_t i = chunks * WORK_PAIRS; i; i--)
-		__atomic_fetch_add(&own[bench_cpu].word, 1, __ATOMIC_SEQ_CST);
-}
-
 /* Callers write orders as constants: so do these loops. */
 void work_pairs(unsigned order, uint32_t chunks)
 {

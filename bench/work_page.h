@@ -11,8 +11,6 @@
 void work_hold(unsigned order, unsigned n);
 void work_pairs(unsigned order, uint32_t chunks);
 void work_let_go(unsigned order);
-/* Atomic additions, as many, to a word of this CPU's own. */
-void work_null(unsigned order, uint32_t chunks);
 
 /* As many blocks as there are, n at most, as frame numbers. Returns how many. */
 uint32_t work_take(uint32_t *v, uint32_t n, unsigned order);

@@ -20,8 +20,8 @@ double yard_fetch_add(void)
 	return (bench_now() - start) / ADDS;
 }
 
-static void *blocks[BLOCKS];
-static unsigned at;
+static __thread void *blocks[BLOCKS]; /* of each thread its own */
+static __thread unsigned at;
 
 /* Pairs on one block: the one freed last is used. */
 static __attribute__((noinline)) void malloc_pairs(void)
@@ -39,16 +39,23 @@ static __attribute__((noinline)) void malloc_pairs(void)
 	at = (at + 1) % BLOCKS;
 }
 
+void yard_pairs(unsigned order, uint32_t chunks)
+{
+	(void)order;
+	for (unsigned i = 0; i < BLOCKS && !blocks[i]; i++)
+		blocks[i] = malloc(64);
+	while (chunks--)
+		malloc_pairs();
+}
+
 static void malloc_part(void *arg)
 {
 	(void)arg;
-	for (unsigned i = 0; i < CHUNKS; i++)
-		malloc_pairs();
+	yard_pairs(0, CHUNKS);
 }
 
 double yard_glibc_pair64(void)
 {
-	for (unsigned i = 0; i < BLOCKS && !blocks[i]; i++)
-		blocks[i] = malloc(64);
+	yard_pairs(0, 1);
 	return bench_parts(malloc_part, NULL, PARTS) / (PARTS * CHUNKS * CHUNK);
 }

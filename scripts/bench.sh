@@ -67,16 +67,6 @@ mkdir -p "$dir"
 build_yard() {
   program malloc yard 1 duo.c
 }
-# What glibc's pair takes when the CPU is at its best, as far as known since the machine started.
-best_pair() {
-  local known="$dir/pair" boot now then
-  boot=$(cat /proc/sys/kernel/random/boot_id)
-  now=$("$dir/bench_yard-malloc-l1" best)
-  then=$(awk -v boot="$boot" '$1 == boot { print $2 }' "$known" 2>/dev/null)
-  awk -v boot="$boot" -v now="$now" -v then="${then:-$now}" \
-    'BEGIN { print boot, (now < then ? now : then) }' >"$known"
-  awk '{ print $2 }' "$known"
-}
 run_yard() { # RUN
   "$dir/bench_yard-malloc-l1"
 }
@@ -277,10 +267,6 @@ measure() { # GROUP
 # Everything that was asked for, to FILE and as text. Fails if a figure is missing.
 run() { # FILE
   local group
-  if [ -z "$count" ] && ! $quick; then
-    BENCH_PAIR=$(best_pair)
-    export BENCH_PAIR
-  fi
   : >"$1"
   for group in "${groups[@]}"; do
     measure "$group" | tee -a "$1" | as_text
@@ -290,7 +276,6 @@ run() { # FILE
     awk -v groups="${groups[*]}" -v cpus="$(getconf _NPROCESSORS_ONLN)" -f bench/missing.awk - "$1" >&2
 }
 
-[ -n "$count" ] || build_yard
 for group in "${groups[@]}"; do
   declare -F "${count}build_$group" >/dev/null || { echo "bench: $group: no instructions" >&2; exit 2; }
   "${count}build_$group"
