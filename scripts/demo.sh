@@ -15,6 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
+. scripts/machines.sh
 
 words=
 cpu=
@@ -37,51 +38,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-if [ ${#machines[@]} -eq 0 ]; then
-  for f in examples/kernel/*/run.sh; do
-    machines+=("$(basename "$(dirname "$f")")")
-  done
-fi
-
-# build MACHINE: sets kernel. This machine's own compiler will do for this machine.
-build() {
-  local dir=build/demo-$1 arguments=()
-  need_packages meson gcc
-  if $cross || [ "$1" != "$(uname -m)" ]; then
-    need_packages clang lld llvm
-    dir=build/demo-$1-cross
-    arguments=(--cross-file "examples/kernel/$1/cross.ini")
-  fi
-  mkdir -p build
-  kernel=$dir/examples/kernel/demo-kernel.elf
-  if [ ! -f "$dir/build.ninja" ]; then
-    meson setup "$dir" -Dexamples=true -Dtests=disabled "${arguments[@]}" >build/log-demo 2>&1 ||
-      { cat build/log-demo; rm -rf "$dir"; return 1; }
-  fi
-  ninja -C "$dir" demo >build/log-demo 2>&1 ||
-    { cat build/log-demo; return 1; }
-}
-
-# judge LOG STATUS: the kernel's own word, and a count that cannot lie by omission
-judge() {
-  local plan good bad
-  plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$1")
-  good=$(grep -c '^ok ' "$1" || true)
-  bad=$(grep -c '^not ok ' "$1" || true)
-  if [ "$2" -eq 124 ]; then
-    verdict="no end after $seconds seconds"
-  elif [ "$bad" -gt 0 ]; then
-    verdict="$bad of $((good + bad)) checks failed"
-  elif [ -z "$plan" ] || [ "$2" -ne "$demo_exit_ok" ]; then
-    verdict="stopped before its end, QEMU's status is $2"
-  elif [ "$plan" -ne "$good" ]; then
-    verdict="$plan checks were planned, $good done"
-  else
-    verdict="all $good checks passed"
-    return 0
-  fi
-  return 1
-}
+[ ${#machines[@]} -gt 0 ] || all_machines
 
 # demo_nodes MEMORY CPUS: the options that make two nodes of QEMU's machine, with half of its memory and
 # CPUs each. Not with one CPU: some machines want one in each node.
@@ -104,7 +61,7 @@ boot() {
   timeout --foreground "$seconds" bash -c 'demo_run "$@"' - "$kernel" "$2" "$memory" "$count" "$words" "$3" \
     2>&1 | sed -u 's/\r*$//' | tee "$log" | sed -un '/^mmlib demo kernel/,$p' >&"$show" ||
     status=${PIPESTATUS[0]}
-  judge "$log" "$status"
+  judge "$log" "$status" "$seconds"
 }
 
 [ "$count" -eq 1 ] || words="${words:+$words }two-nodes" # see demo_nodes
@@ -112,19 +69,13 @@ exec 3>&1 4>/dev/null
 failed=0
 results=()
 for machine in "${machines[@]}"; do
-  if [ ! -f "examples/kernel/$machine/run.sh" ]; then
-    echo "no such machine: $machine" >&2
-    exit 2
-  fi
-  demo_loaders=
-  # shellcheck source=examples/kernel/x86_64/run.sh
-  . "examples/kernel/$machine/run.sh"
+  use_machine "$machine"
   if [ -n "$loader" ]; then
     [[ " $demo_loaders " == *" $loader "* ]] || continue
     demo_loaders=$loader
   fi
   need_packages "$demo_package"
-  build "$machine"
+  build "$machine" "$cross"
   show=3
   for l in ${demo_loaders:-""}; do
     by=

@@ -191,6 +191,15 @@ test_demo() {
   check_fails "control: a failing check fails the demo" "not ok" scripts/demo.sh --append fail x86_64
   check_fails "control: a missing remote TLB flush fails the demo" "not ok .* stale translation" scripts/demo.sh --append noflush
 }
+test_conformance() {
+  check "conformance: page tables of real MMUs, the short form; all of it is scripts/conformance.sh" \
+    scripts/conformance.sh aarch64:4K aarch64:64K riscv64:Sv39 riscv64:Sv57 x86_64:5-levels
+  for mode in aarch64:16K riscv64:Sv48 x86_64:4-levels; do
+    check_fails "control: a missing flush of other CPUs fails conformance on ${mode%:*}" \
+      "[1-9][0-9]* failed, .* checks failed" \
+      scripts/conformance.sh --append noflush "$mode"
+  done
+}
 test_linux() {
   check "linux: a module of Debian's kernel; checks, figures that repeat, nothing left behind" scripts/linux.sh
   check_fails "control: a leaked frame is noticed when the module goes" "not ok .* everything is given back" \
@@ -208,7 +217,7 @@ test_ways() {
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
 }
 wait
-for part in docs demo linux bench ways; do
+for part in docs demo conformance linux bench ways; do
   if wanted $part; then
     echo "--- $part (after $((SECONDS - start)) s)"
     beside test_$part

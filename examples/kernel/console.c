@@ -166,6 +166,11 @@ bool check_status(enum mm_status got, enum mm_status want, const char *promise)
 	return got == want;
 }
 
+void check_skip(const char *promise, const char *reason)
+{
+	kprintf("ok %u - %s # SKIP %s\n", ++checks, promise, reason);
+}
+
 bool check_end(void)
 {
 	kprintf("1..%u\n", checks);

@@ -21,6 +21,9 @@ struct kernel {
 
 extern struct kernel kernel;
 
+/* main.c: is this word on the command line? */
+bool kernel_has_word(const char *word);
+
 /* Pointer to physical memory. */
 static inline void *direct_map(mm_paddr_t pa)
 {
@@ -57,6 +60,7 @@ void check_release(void);
 void check_port(void);
 void check_heap(void);
 void check_shootdown(void);
+void check_conformance(void);
 
 /* report.c: memory as text. */
 void report_map(void);

@@ -10,6 +10,7 @@
  *   MACHINE_LOW           first physical byte where mmlib's metadata may lie
  *   MACHINE_IMAGE_OFFSET  virtual minus physical address of the kernel's image
  *   MACHINE_SCRATCH       virtual address where nothing is mapped, for trying things out
+ *   MACHINE_USER_SCRATCH, MACHINE_USER_CODE  the same for user pages, and where their code goes
  *   MACHINE_STACKS        virtual address of the stacks of CPUs 1, 2, ...
  *   MACHINE_UPPER, MACHINE_UPPER_SIZE  the kernel's part of the address space
  *   MACHINE_PT(op)        name of a page-table operation, folded to this format if it is only one
@@ -55,6 +56,7 @@ struct cpu {
 	struct smp_call *call; /* what another CPU asks it to do in an interrupt */
 	void (*job)(struct cpu *me); /* what it is to do instead of idling */
 	struct fault fault;          /* the last one that a probe met */
+	uintptr_t user_sp;           /* the stack to return to while user code runs; else 0 */
 	struct machine_cpu machine;
 };
 
@@ -110,7 +112,27 @@ void machine_idle(void);
 /* Spare the others in a loop that waits. */
 void machine_relax(void);
 
-/* The code that this machine gives for a fault of the kernel: on a page that is mapped but forbids
- * the access, or on one that is not mapped. */
+/* The code that this machine gives for a fault: on a page that is mapped but forbids the access, or on
+ * one that is not mapped. Of user code the same as of the kernel. */
 uint64_t machine_fault_code(enum access access, bool mapped);
+
+/* Code for user mode, of MACHINE_USER_BYTES, to be copied anywhere: reads a byte from, or writes one to,
+ * where the second argument of user_enter() points, and traps; and at MACHINE_USER_TRAP only traps. */
+extern const char machine_user[];
+enum { MACHINE_USER_READ = 0, MACHINE_USER_WRITE = 16, MACHINE_USER_TRAP = 32, MACHINE_USER_BYTES = 48 };
+
+/* The MMU as conform.h wants it: which format, from the command line and what the CPU has; and what the
+ * MMU keeps. Returns why the format cannot be had, or NULL. @c->pt is the kernel's own tree, and stays so
+ * where that also holds user pages; else @c->own is set up for those. */
+struct conform;
+const char *machine_conform(struct conform *c);
+/* This CPU to the tree at @root for user pages, under number @asid. */
+void machine_conform_load(mm_paddr_t root, unsigned asid);
+/* May the kernel access a user page that allows the access to the user? */
+bool machine_kernel_at_user(enum access access);
+/* The memory type at @va as the MMU sees it, of MM_PT_TYPE; or MACHINE_TYPE_UNSEEN. */
+enum { MACHINE_TYPE_UNSEEN = 1 };
+uint32_t machine_memory_type(const void *va);
+/* Why QEMU cannot show something of this machine: pairs of a promise and a reason, up to NULL. */
+extern const char *const machine_conform_unseen[][2];
 #endif

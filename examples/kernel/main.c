@@ -6,6 +6,8 @@
  *   fail     leaks a frame
  *   damage   each CPU changes a byte of something that was allocated
  *   noflush  does not tell other CPUs of pages that change while they use them
+ * One for another story, that of conform.h:
+ *   conform  tries nothing but the page-table format, all of it; further words choose the format
  * And one that scripts/demo.sh adds:
  *   two-nodes  the machine was made with two NUMA nodes, at distance 21 */
 #include "console.h"
@@ -21,8 +23,7 @@ static void must(enum mm_status st, const char *promise)
 	machine_exit(false);
 }
 
-/* Is this word on the command line? */
-static bool has_word(const char *word)
+bool kernel_has_word(const char *word)
 {
 	size_t length = __builtin_strlen(word);
 	const char *p = kernel.cmdline;
@@ -57,7 +58,7 @@ static void step_map(uintptr_t boot_info)
 	must(st, "the loader's memory map is read");
 	must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
 	report_numa();
-	if (has_word("two-nodes"))
+	if (kernel_has_word("two-nodes"))
 		check(mm_numa_nodes(&kernel.numa) == 2 &&
 			      mm_numa_distance(&kernel.numa, 0, 1) == 21,
 		      "firmware tells of two NUMA nodes, 21 apart");
@@ -100,13 +101,13 @@ static void step_cpus(void)
 static void step_heap(void)
 {
 	must(memory_heap_init(), "the kernel heap is set up");
-	kernel.damage = has_word("damage");
+	kernel.damage = kernel_has_word("damage");
 	check_heap();
 }
 
 static void step_shootdown(void)
 {
-	kernel.flush_here_only = has_word("noflush");
+	kernel.flush_here_only = kernel_has_word("noflush");
 	check_shootdown();
 	kernel.flush_here_only = false;
 }
@@ -120,13 +121,31 @@ static void step_end(mm_pfn_t used)
 		     "objects at hand are called home from all CPUs, empty slabs are given back");
 	check_status(mm_heap_destroy(&kernel.heap), MM_OK, "and the heap itself");
 	check_status(mm_pmm_drain(&kernel.pmm), MM_OK, "so are the frames at hand on all CPUs");
-	if (has_word("fail"))
+	if (kernel_has_word("fail"))
 		must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
 	report_picture();
 	report_zones();
 	check_accounting("total = free + used + reserved at the end");
 	check(frames_used() == used, "everything that was taken is given back");
 	check(nobody_pinned(), "every pin has met its unpin");
+}
+
+/* No more than what conform.h needs. */
+static noreturn void conformance(void)
+{
+	mm_pfn_t used;
+
+	must(memory_frames_init(), "the page-frame allocator takes over");
+	must(memory_tables_init(), "page tables are built, and the CPU runs on them");
+	must(memory_add_high(), "RAM that the boot tables did not reach is added");
+	must(smp_start(), "the other CPUs are started");
+	used = frames_used();
+	kernel.flush_here_only = kernel_has_word("noflush");
+	check_conformance();
+	kernel.flush_here_only = false;
+	check_status(mm_pmm_drain(&kernel.pmm), MM_OK, "frames at hand are given back");
+	check(frames_used() == used, "everything that was taken is given back");
+	machine_exit(check_end());
 }
 
 noreturn void kernel_main(uintptr_t boot_info)
@@ -139,6 +158,8 @@ noreturn void kernel_main(uintptr_t boot_info)
 	kprintf("mmlib demo kernel, %s\n", MACHINE_NAME);
 	kprintf("\n1. The boot memory map: what firmware says, without the kernel's own image\n");
 	step_map(boot_info);
+	if (kernel_has_word("conform"))
+		conformance();
 	kprintf("\n2. Page frames: a byte and a bit of metadata for each, in zones\n");
 	step_frames();
 	kprintf("\n3. Page tables: RAM in large pages, the image with no more rights than it "

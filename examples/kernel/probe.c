@@ -43,6 +43,21 @@ struct fault probe(enum access access, const void *va)
 	return result(probe_exec(va));
 }
 
+struct fault probe_user(enum access access, const void *va, uintptr_t code)
+{
+	struct cpu *me = machine_cpu();
+	uintptr_t pc = code + (access == ACCESS_READ ? MACHINE_USER_READ : MACHINE_USER_WRITE);
+
+	user_enter(access == ACCESS_EXEC ? (uintptr_t)va : pc, (uintptr_t)va, &me->user_sp);
+	return me->fault;
+}
+
+void probe_user_trapped(struct fault f)
+{
+	machine_cpu()->fault = f;
+	machine_cpu()->user_sp = 0;
+}
+
 /* Interrupts off: some machines take them on the stack that is there. */
 struct fault probe_stack_end(void)
 {

@@ -11,12 +11,18 @@
 
 /* Touch an address, and live to tell: reads a byte, writes a zero byte, or calls it. */
 struct fault probe(enum access access, const void *va);
+/* The same, done by code in user mode: it runs from the page at @code, which holds machine_user; to
+ * execute, @va itself holds the part that only traps. Interrupts on. */
+struct fault probe_user(enum access access, const void *va, uintptr_t code);
 /* Run off the end of this CPU's stack, as a recursion without end does. */
 struct fault probe_stack_end(void);
 
 /* For the machine's handler. Is there a mark at @at? Then note the fault, and return where to go
  * on; else return 0. */
 uintptr_t probe_faulted(uintptr_t at, uintptr_t va, uint64_t code);
+/* For the machine's handler: user code has trapped, by a fault or, if @f.taken is false, by itself.
+ * user_enter() shall return, on the stack user_sp, which is 0 from here on. */
+void probe_user_trapped(struct fault f);
 /* Is this address in the guard page of this CPU's stack? */
 bool probe_in_guard(uintptr_t va);
 
@@ -25,4 +31,6 @@ bool probe_read(const void *va, uint8_t *value);
 bool probe_write(const void *va);
 bool probe_exec(const void *va);
 bool probe_overflow(uintptr_t stack);
+/* Run user code at @pc with @argument, until it traps; @sp is where to note the stack. */
+void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp);
 #endif

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
-# How scripts/demo.sh runs the demo kernel on this machine.
+# How scripts/demo.sh and scripts/conformance.sh run the demo kernel on this machine.
 demo_package=qemu-system-arm # Debian package of the emulator
 demo_cpus=max                # CPUs to show it on
 demo_exit_ok=0               # QEMU's status when the kernel says that all is well
+# Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
+conform_modes=("4K|max|" "16K|max|16k" "64K|max|64k" "64K-52-bits|max|64k-lpa")
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
 demo_run() {

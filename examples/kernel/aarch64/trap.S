@@ -112,6 +112,45 @@ probe_overflow_faulted:
 	mov w0, #1
 	ret
 
+/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to EL0. Any exception comes back to
+ * user_left, by way of trap_handle(). SP_EL0 stays this thread's stack, which user code does not touch. */
+	.globl user_enter, user_left
+user_enter:
+	stp x29, x30, [sp, #-96]!
+	stp x19, x20, [sp, #16]
+	stp x21, x22, [sp, #32]
+	stp x23, x24, [sp, #48]
+	stp x25, x26, [sp, #64]
+	stp x27, x28, [sp, #80]
+	mov x3, sp
+	str x3, [x2]
+	msr daifset, #2
+	msr elr_el1, x0
+	msr spsr_el1, xzr /* EL0, interrupts on */
+	eret
+user_left:
+	ldp x19, x20, [sp, #16]
+	ldp x21, x22, [sp, #32]
+	ldp x23, x24, [sp, #48]
+	ldp x25, x26, [sp, #64]
+	ldp x27, x28, [sp, #80]
+	ldp x29, x30, [sp], #96
+	ret
+
+	.section .rodata
+	.balign 16
+	.globl machine_user
+machine_user: /* for user mode: see machine.h */
+	ldrb w0, [x1]
+	svc #0
+	.balign 16
+	strb wzr, [x1]
+	svc #0
+	.balign 16
+	svc #0
+	.balign 16
+
+	.text
 	.balign 8
 	.globl machine_return, machine_victim
 machine_return:

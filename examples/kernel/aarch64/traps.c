@@ -3,6 +3,7 @@
  *
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
+ * User mode    whatever it raises ends it.
  * Stacks       threads use SP_EL0, exceptions SP_EL1, which is another stack.
  * All others   print the registers and leave the machine with a failure. */
 #include "../console.h"
@@ -10,13 +11,16 @@
 #include "cpu.h"
 #include "gic.h"
 
-/* Of those that trap.S numbers, the two that are no mistakes: from EL1 with SP_EL0. */
-enum { VECTOR_SYNC = 0, VECTOR_IRQ = 1 };
+/* Of those that trap.S numbers, those that are no mistakes: from EL1 with SP_EL0, and from EL0. */
+enum { VECTOR_SYNC = 0, VECTOR_IRQ = 1, VECTOR_USER_SYNC = 8, VECTOR_USER_IRQ = 9 };
+
+/* EL1 with SP_EL0, and only interrupts on: as threads run here. */
+enum { SPSR_THREAD = 0x344 };
 
 enum { MPIDR_AFFINITY = 0xffffff };
 
 /* Syndrome (Arm ARM, ESR_EL1): class, write, and what kind of fault without the level. */
-enum { EC_SHIFT = 26, EC_FETCH = 0x21, EC_DATA = 0x25 };
+enum { EC_SHIFT = 26, EC_SVC = 0x15, EC_FETCH = 0x21, EC_DATA = 0x25, EC_OF_KERNEL = 1 };
 enum { ESR_WRITE = 0x40, ESR_KIND = 0x3c, KIND_TRANSLATION = 0x04, KIND_PERMISSION = 0x0c };
 
 /* What trap.S stores, lowest address first. */
@@ -24,7 +28,7 @@ struct trap_frame {
 	uint64_t x[31], sp, elr, spsr, esr, far;
 };
 
-extern const char trap_vectors[];
+extern const char trap_vectors[], user_left[];
 void trap_handle(struct trap_frame *f, uint64_t vector);
 
 void machine_cpu_init(struct cpu *me)
@@ -57,6 +61,24 @@ static bool fault_expected(struct trap_frame *f)
 	return to != 0;
 }
 
+/* User code ends with a system call, or with a fault, whose class differs from the kernel's by one. */
+static bool user_trapped(struct trap_frame *f)
+{
+	uint64_t class = f->esr >> EC_SHIFT;
+	bool fault = (class | EC_OF_KERNEL) == EC_FETCH || (class | EC_OF_KERNEL) == EC_DATA;
+
+	if (!machine_cpu()->user_sp || (!fault && class != EC_SVC))
+		return false;
+	f->elr = (uint64_t)user_left;
+	f->spsr = SPSR_THREAD;
+	probe_user_trapped(
+		(struct fault){ .taken = fault,
+				.value = (uint8_t)f->x[0],
+				.va = f->far,
+				.code = fault_code(f->esr | (uint64_t)EC_OF_KERNEL << EC_SHIFT) });
+	return true;
+}
+
 static noreturn void trap_die(const struct trap_frame *f, uint64_t vector)
 {
 	kprintf("\nCPU %u: unexpected exception %lu, syndrome %#lx, address %#lx%s\n",
@@ -70,8 +92,10 @@ static noreturn void trap_die(const struct trap_frame *f, uint64_t vector)
 
 void trap_handle(struct trap_frame *f, uint64_t vector)
 {
-	if (vector == VECTOR_IRQ)
+	if (vector == VECTOR_IRQ || vector == VECTOR_USER_IRQ)
 		gic_handle();
+	else if (vector == VECTOR_USER_SYNC && user_trapped(f))
+		return;
 	else if (vector != VECTOR_SYNC || !fault_expected(f))
 		trap_die(f, vector);
 }

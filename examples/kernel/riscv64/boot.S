@@ -117,12 +117,12 @@ secondary_high:
 	call smp_cpu_main
 6:	j 6b
 
-/* void machine_switch_tables(mm_paddr_t root): the mode stays as it is. */
+/* void machine_switch_tables(mm_paddr_t root): to the mode that the kernel's tables have. */
 	.globl machine_switch_tables
 machine_switch_tables:
 	srli a0, a0, 12
-	csrr t0, satp
-	srli t0, t0, SATP_SHIFT
+	la t0, machine_satp_mode
+	ld t0, 0(t0)
 	slli t0, t0, SATP_SHIFT
 	or t0, t0, a0
 	csrw satp, t0
@@ -137,6 +137,8 @@ machine_secondary: /* too far away for the code to compute */
 
 	.data
 	.balign 8
-	.globl boot_hart
+	.globl boot_hart, machine_satp_mode
 boot_hart:
+	.dword 0
+machine_satp_mode:
 	.dword 0

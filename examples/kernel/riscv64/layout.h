@@ -7,6 +7,8 @@
 #define MACHINE_REACH        0xffffffff
 #define MACHINE_LOW          0x80000000
 #define MACHINE_SCRATCH      0xffffffe000000000
+#define MACHINE_USER_SCRATCH 0x1000000000
+#define MACHINE_USER_CODE    0x0f00000000
 #define MACHINE_STACKS       0xfffffff000000000
 #define MACHINE_IMAGE_OFFSET 0xffffffff00000000
 #define MACHINE_UPPER        0xffffffc000000000

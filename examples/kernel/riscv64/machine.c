@@ -2,7 +2,9 @@
 /* QEMU's machine "virt": SBI firmware, a device tree, and a device to end QEMU with. Exceptions are
  * in traps.c. */
 #include "../fdt.h"
+#include "../kernel.h"
 #include "../smp.h"
+#include <mmlib/pt_formats.h>
 #include "cpu.h"
 
 /* "sifive,test0": what is written there ends QEMU. */
@@ -19,7 +21,9 @@ struct sbi_answer {
 	uint64_t value;
 };
 
-enum { SATP_MODE_SHIFT = 60, SATP_SV48 = 9 };
+enum { SATP_MODE_SHIFT = 60, SATP_SV39 = 8, SATP_SV48 = 9, SATP_SV57 = 10 };
+
+extern uint64_t machine_satp_mode; /* of the kernel's own tables */
 
 extern const uint64_t machine_secondary; /* physical address of the first code of another hart */
 
@@ -70,16 +74,22 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 	return (*it)++ == 0;
 }
 
-/* What the boot code has turned on. */
+/* What the boot code has turned on, or what the command line says. */
 const struct mm_pt_port *machine_pt_port(void)
 {
-	return csr_read(satp) >> SATP_MODE_SHIFT == SATP_SV48 ? mm_pt_sv48_port()
-							      : mm_pt_sv39_port();
+	if (machine_satp_mode == 0)
+		machine_satp_mode = kernel_has_word("sv57") ? SATP_SV57 :
+				    kernel_has_word("sv48") ? SATP_SV48 :
+				    kernel_has_word("sv39") ? SATP_SV39 :
+							      csr_read(satp) >> SATP_MODE_SHIFT;
+	if (machine_satp_mode == SATP_SV57)
+		return mm_pt_format(MM_PT_SV57);
+	return machine_satp_mode == SATP_SV48 ? mm_pt_sv48_port() : mm_pt_sv39_port();
 }
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
-	*cfg = (struct mm_pt_cfg){ 0 };
+	*cfg = (struct mm_pt_cfg){ .features = kernel_has_word("svpbmt") ? MM_PT_RISCV64_SVPBMT : 0 };
 }
 
 static void flush_here(void *gather)

@@ -146,6 +146,62 @@ probe_overflow_faulted:
 	li a0, 1
 	ret
 
+/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to U-mode. Any trap comes back to user_left,
+ * by way of trap_handle(). sp stays this thread's stack, which user code does not touch. */
+	.globl user_enter, user_left
+user_enter:
+	addi sp, sp, -112
+	sd ra, 0(sp)
+	sd s0, 8(sp)
+	sd s1, 16(sp)
+	sd s2, 24(sp)
+	sd s3, 32(sp)
+	sd s4, 40(sp)
+	sd s5, 48(sp)
+	sd s6, 56(sp)
+	sd s7, 64(sp)
+	sd s8, 72(sp)
+	sd s9, 80(sp)
+	sd s10, 88(sp)
+	sd s11, 96(sp)
+	sd sp, 0(a2)
+	li t0, 0x102 /* SPP, SIE */
+	csrc sstatus, t0
+	li t0, 0x20 /* SPIE */
+	csrs sstatus, t0
+	csrw sepc, a0
+	sret
+user_left:
+	ld ra, 0(sp)
+	ld s0, 8(sp)
+	ld s1, 16(sp)
+	ld s2, 24(sp)
+	ld s3, 32(sp)
+	ld s4, 40(sp)
+	ld s5, 48(sp)
+	ld s6, 56(sp)
+	ld s7, 64(sp)
+	ld s8, 72(sp)
+	ld s9, 80(sp)
+	ld s10, 88(sp)
+	ld s11, 96(sp)
+	addi sp, sp, 112
+	ret
+
+	.section .rodata
+	.balign 16
+	.globl machine_user
+machine_user: /* for user mode: see machine.h */
+	lbu a0, 0(a1)
+	ecall
+	.balign 16
+	sb zero, 0(a1)
+	ecall
+	.balign 16
+	ecall
+	.balign 16
+
+	.text
 	.balign 8
 	.globl machine_return, machine_victim
 machine_return:

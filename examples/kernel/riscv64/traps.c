@@ -3,6 +3,7 @@
  *
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
+ * User mode    whatever traps there ends it.
  * Stacks       traps have a stack of their own for each CPU, so a stack that is used up can still
  *              be reported.
  * All others   print the registers and leave the machine with a failure. */
@@ -12,7 +13,7 @@
 
 /* scause (Privileged ISA, "Supervisor Cause Register"). */
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63 | 1) /* software interrupt: another hart calls */
-enum { CAUSE_FETCH = 12, CAUSE_READ = 13, CAUSE_WRITE = 15 };
+enum { CAUSE_USER_CALL = 8, CAUSE_FETCH = 12, CAUSE_READ = 13, CAUSE_WRITE = 15 };
 
 /* What trap.S stores, lowest address first: the pc where x0 would be, then x1 to x31. */
 struct trap_frame {
@@ -20,7 +21,10 @@ struct trap_frame {
 	uint64_t cause, value, status;
 };
 
-extern const char trap_entry[];
+/* sstatus: the trap was of S-mode; interrupts were on before it. */
+enum { SSTATUS_SPP = 0x100, SSTATUS_SPIE = 0x20, X_A0 = 7 };
+
+extern const char trap_entry[], user_left[];
 extern uint64_t boot_hart;
 void trap_handle(struct trap_frame *f);
 
@@ -34,12 +38,31 @@ void machine_cpu_init(struct cpu *me)
 	csr_write(sie, SIE_SSIE);
 }
 
+static bool is_page_fault(uint64_t cause)
+{
+	return cause == CAUSE_FETCH || cause == CAUSE_READ || cause == CAUSE_WRITE;
+}
+
+/* User code ends with a call, or with a page fault. */
+static bool user_trapped(struct trap_frame *f)
+{
+	bool fault = is_page_fault(f->cause);
+
+	if (f->status & SSTATUS_SPP || !machine_cpu()->user_sp || (!fault && f->cause != CAUSE_USER_CALL))
+		return false;
+	f->pc = (uint64_t)user_left;
+	f->status |= SSTATUS_SPP | SSTATUS_SPIE;
+	probe_user_trapped((struct fault){
+		.taken = fault, .value = (uint8_t)f->x[X_A0], .va = f->value, .code = f->cause });
+	return true;
+}
+
 /* Was this fault provoked? Then note it and let the frame return to the fixup. */
 static bool fault_expected(struct trap_frame *f)
 {
 	uintptr_t to;
 
-	if (f->cause != CAUSE_FETCH && f->cause != CAUSE_READ && f->cause != CAUSE_WRITE)
+	if (!is_page_fault(f->cause))
 		return false;
 	to = probe_faulted(f->cause == CAUSE_FETCH ? f->ra : f->pc, f->value, f->cause);
 	if (to)
@@ -62,7 +85,7 @@ void trap_handle(struct trap_frame *f)
 	if (f->cause == CAUSE_INTERRUPT) {
 		csr_clear(sip, SIP_SSIP);
 		smp_interrupt();
-	} else if (!fault_expected(f)) {
+	} else if (!user_trapped(f) && !fault_expected(f)) {
 		trap_die(f);
 	}
 }

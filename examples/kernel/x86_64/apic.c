@@ -19,6 +19,7 @@ enum { ICR_INIT = 0x4500, ICR_STARTUP = 0x4600, ICR_FIXED = 0x4000, ICR_PENDING 
 enum { PIC_MASK_1 = 0x21, PIC_MASK_2 = 0xa1, PORT_DELAY = 0x80 };
 
 extern const char trampoline[], trampoline_start[], trampoline_end[];
+extern const uint32_t boot_registers[2]; /* CR4 and CR3 of the boot code */
 static uint8_t ids[64];
 static uint32_t nids;
 
@@ -90,7 +91,9 @@ bool machine_cpu_start(const struct cpu *c, const struct machine_start *start)
 	char *low = (char *)(MACHINE_DIRECT_MAP + TRAMPOLINE);
 
 	__builtin_memcpy(low, trampoline, (size_t)(trampoline_end - trampoline));
-	__builtin_memcpy(low + (trampoline_start - trampoline), start, sizeof(*start));
+	low += trampoline_start - trampoline;
+	__builtin_memcpy(low, start, sizeof(*start));
+	__builtin_memcpy(low + sizeof(*start), boot_registers, sizeof(boot_registers));
 	send(c->id, ICR_INIT);
 	wait_us(10000);
 	for (unsigned i = 0; i < 2; i++) {

@@ -6,7 +6,8 @@
  * loader tells. EAX says which Multiboot it is; PVH leaves it undefined. This code
  *   1. builds boot tables: the first 4 GiB in 2 MiB pages, visible at 0 for the jump, at
  *      MACHINE_DIRECT_MAP for good, and their first GiB at MACHINE_IMAGE_OFFSET for the image;
- *   2. switches to long mode with no-execute and write protection on;
+ *   2. switches to long mode with no-execute and write protection on, with five levels if the command
+ *      line (of PVH only) has the word la57 and the CPU has them;
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
  * The tables hold only what C needs until it has built its own.
  *
@@ -22,6 +23,10 @@
 
 #define CR4_PAE  0x020
 #define CR4_PGE  0x080
+#define CR4_LA57 0x1000
+#define PVH_MAGIC   0x336ec578
+#define PVH_CMDLINE 24
+#define PHYSICAL(symbol) (symbol - MACHINE_IMAGE_OFFSET)
 #define MSR_EFER 0xc0000080
 #define EFER_LME 0x100
 #define EFER_NXE 0x800
@@ -71,10 +76,42 @@ boot_entry:
 	movl $(boot_pdpt + ENTRY_TABLE), boot_pml4 + 8 * PML4_INDEX(MACHINE_DIRECT_MAP)
 	movl $(boot_pdpt_image + ENTRY_TABLE), boot_pml4 + 8 * PML4_INDEX(MACHINE_IMAGE_OFFSET)
 
-	movl $(CR4_PAE | CR4_PGE), %eax
-	movl %eax, %cr4
-	movl $boot_pml4, %eax
-	movl %eax, %cr3
+	movl $(boot_pml4 + ENTRY_TABLE), boot_pml5 /* a fifth level changes no address */
+	movl $(boot_pml4 + ENTRY_TABLE), boot_pml5 + 8 * 511
+
+	movl $(CR4_PAE | CR4_PGE), %edx
+	movl $boot_pml4, %edi
+	cmpl $PVH_MAGIC, (%ebx)
+	jne 5f
+	movl PVH_CMDLINE(%ebx), %esi
+	testl %esi, %esi
+	jz 5f
+4:	cmpb $0, (%esi)
+	je 5f
+	cmpl $0x3735616c, (%esi) /* "la57" */
+	je 6f
+	incl %esi
+	jmp 4b
+6:	movl %ebx, %esp /* there is no stack yet */
+	xorl %eax, %eax
+	cpuid
+	movl %eax, %ecx
+	movl $7, %eax
+	cmpl %eax, %ecx
+	movl $0, %ecx
+	jb 7f
+	cpuid
+7:	movl %esp, %ebx /* without leaf 7 ECX is 0 */
+	movl $(CR4_PAE | CR4_PGE), %edx
+	btl $16, %ecx
+	jnc 5f
+	orl $CR4_LA57, %edx
+	movl $boot_pml5, %edi
+	movl $1, PHYSICAL(machine_five_levels)
+5:	movl %edx, PHYSICAL(boot_cr4)
+	movl %edi, PHYSICAL(boot_root)
+	movl %edx, %cr4
+	movl %edi, %cr3
 	movl $MSR_EFER, %ecx
 	rdmsr
 	orl $(EFER_LME | EFER_NXE), %eax
@@ -99,10 +136,19 @@ boot_gdt_pointer:
 
 	.section .boot.bss, "aw", @nobits
 	.balign 4096
+boot_pml5:	.skip 4096
 boot_pml4:	.skip 4096
 boot_pdpt:	.skip 4096
 boot_pdpt_image: .skip 4096
 boot_pd:	.skip 4 * 4096
+
+	.data
+	.balign 8
+	.globl boot_registers, machine_five_levels
+boot_registers:
+boot_cr4:	.long 0
+boot_root:	.long 0
+machine_five_levels: .long 0
 
 	.section .rodata
 	.code16
@@ -113,9 +159,9 @@ trampoline:
 	xorw %ax, %ax
 	movw %ax, %ds
 	lgdtl TRAMPOLINE + (trampoline_gdt_pointer - trampoline)
-	movl $(CR4_PAE | CR4_PGE), %eax
+	movl TRAMPOLINE + (trampoline_cr4 - trampoline), %eax
 	movl %eax, %cr4
-	movl $boot_pml4, %eax
+	movl TRAMPOLINE + (trampoline_root - trampoline), %eax
 	movl %eax, %cr3
 	movl $MSR_EFER, %ecx
 	rdmsr
@@ -131,6 +177,10 @@ trampoline:
 	.balign 8
 trampoline_start: /* struct machine_start */
 	.skip 24
+trampoline_cr4: /* boot_registers */
+	.long 0
+trampoline_root:
+	.long 0
 trampoline_gdt_pointer:
 	.word boot_gdt_end - boot_gdt - 1
 	.long boot_gdt

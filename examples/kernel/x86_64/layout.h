@@ -6,6 +6,8 @@
 #define MACHINE_REACH        0xffffffff
 #define MACHINE_LOW          0x100000
 #define MACHINE_SCRATCH      0xffffc00000000000
+#define MACHINE_USER_SCRATCH 0x1000000000
+#define MACHINE_USER_CODE    0x0f00000000
 #define MACHINE_STACKS       0xffffd00000000000
 #define MACHINE_IMAGE_OFFSET 0xffffffff80000000
 #define MACHINE_UPPER        0xffff800000000000
@@ -19,7 +21,8 @@
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_x86_64.h>
 #define MACHINE_NAME   "x86-64"
-#define MACHINE_PT(op) mm_pt_x86_64_##op
+/* Folded to four levels; five ask the tree at run time. */
+#define MACHINE_PT(op) (*(machine_five_levels ? &mm_pt_##op : &mm_pt_x86_64_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
@@ -27,6 +30,8 @@
 	{                                                                                          \
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
+
+extern uint32_t machine_five_levels; /* CR4.LA57, by the boot code */
 
 struct __attribute__((packed)) tss {
 	uint32_t zero;
@@ -39,9 +44,10 @@ struct cpu;
 struct machine_cpu {
 	struct cpu *self;      /* what gs points to */
 	uint64_t overflow_rsp; /* gs:8: the stack to return to while a probe is running off it */
-	uint64_t gdt[4];
+	uint64_t gdt[6];
 	struct tss tss;
 	char fault_stack[4096] __attribute__((aligned(16))); /* of double faults */
+	char user_stack[8192] __attribute__((aligned(16)));  /* of traps from user mode */
 };
 
 static inline struct cpu *machine_cpu(void)

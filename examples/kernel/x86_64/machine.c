@@ -6,6 +6,7 @@
 #include "apic.h"
 #include "cpu.h"
 #include "loader.h"
+#include <mmlib/pt_formats.h>
 
 /* Serial port 1, a 16550. */
 enum { COM1 = 0x3f8, COM_DATA = 0, COM_INTERRUPTS = 1, COM_FIFO = 2, COM_LINE = 3, COM_STATUS = 5 };
@@ -79,7 +80,7 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 
 const struct mm_pt_port *machine_pt_port(void)
 {
-	return mm_pt_x86_64_port();
+	return machine_five_levels ? mm_pt_format(MM_PT_X86_64_LA57) : mm_pt_x86_64_port();
 }
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)

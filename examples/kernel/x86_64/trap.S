@@ -112,6 +112,48 @@ probe_overflow_done:
 	movl $1, %eax
 	ret
 
+/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to ring 3, without a stack there. Any trap
+ * comes back to user_left, by way of trap_handle(). */
+	.globl user_enter, user_left
+user_enter:
+	pushfq
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, (%rdx)
+	pushq $0x23 /* data, ring 3 */
+	pushq $0
+	pushq $0x202 /* interrupts on */
+	pushq $0x2b /* code, ring 3 */
+	pushq %rdi
+	iretq
+user_left:
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	popfq
+	ret
+
+	.section .rodata
+	.balign 16
+	.globl machine_user
+machine_user: /* for user mode: see machine.h */
+	movb (%rsi), %al
+	ud2
+	.balign 16, 0xcc
+	movb $0, (%rsi)
+	ud2
+	.balign 16, 0xcc
+	ud2
+	.balign 16, 0xcc
+
+	.text
 	.balign 8
 	.globl machine_return, machine_victim
 machine_return:

@@ -3,6 +3,7 @@
  *
  * Theory of operation
  * Provoked     page faults at the marks of probe.h go on there.
+ * User mode    whatever traps there ends it.
  * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
  *              normal stack is used up. All others run on the stack they interrupt.
  * All others   print the registers and leave the machine with a failure. */
@@ -12,10 +13,10 @@
 #include "cpu.h"
 #include "traps.h"
 
-enum { TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14 };
+enum { TRAP_INVALID = 6, TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14 };
 
 /* Error code of a page fault (Intel SDM volume 3A, section 4.7). */
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_FETCH = 16 };
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
 
 /* What trap.S pushes, lowest address first. */
 struct trap_frame {
@@ -37,10 +38,10 @@ struct __attribute__((packed)) table_pointer {
 };
 
 extern char trap_entries[TRAP_COUNT][16];
-extern char probe_overflow_done[];
+extern char probe_overflow_done[], user_left[];
 void trap_handle(struct trap_frame *f);
 
-enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16 };
+enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16, SELECTOR_RING = 3 };
 #define MSR_GS_BASE 0xc0000101u
 static struct gate idt[TRAP_COUNT];
 
@@ -68,6 +69,9 @@ static void gdt_load(struct machine_cpu *m)
 	m->gdt[2] = (sizeof(m->tss) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 |
 		    (base >> 24 & 0xff) << 56;
 	m->gdt[3] = base >> 32;
+	m->gdt[4] = 0x00cff3000000ffff; /* data, ring 3 */
+	m->gdt[5] = 0x00affb000000ffff; /* code: 64 bits, ring 3 */
+	m->tss.rsp[0] = (uint64_t)(m->user_stack + sizeof(m->user_stack));
 	__asm__ volatile("lgdt %0" : : "m"(pointer));
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
@@ -115,6 +119,26 @@ static bool overflow_expected(struct trap_frame *f)
 	return true;
 }
 
+/* User code ends with an instruction that is none, or with a page fault. */
+static bool user_trapped(struct trap_frame *f)
+{
+	struct cpu *me = machine_cpu();
+
+	if (!(f->cs & SELECTOR_RING) || !me->user_sp ||
+	    (f->vector != TRAP_PAGE_FAULT && f->vector != TRAP_INVALID))
+		return false;
+	f->rip = (uint64_t)user_left;
+	f->cs = SELECTOR_CODE;
+	f->ss = 0;
+	f->rflags = 2;
+	f->rsp = me->user_sp;
+	probe_user_trapped((struct fault){ .taken = f->vector == TRAP_PAGE_FAULT,
+					   .value = (uint8_t)f->rax,
+					   .va = cpu_cr2(),
+					   .code = f->error & ~(uint64_t)PF_USER });
+	return true;
+}
+
 static noreturn void trap_die(const struct trap_frame *f)
 {
 	kprintf("\nCPU %u: unexpected exception %lu, error code %#lx, address %#lx%s\n",
@@ -132,6 +156,8 @@ static noreturn void trap_die(const struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
+	if (user_trapped(f))
+		return;
 	if (f->vector == TRAP_PAGE_FAULT && page_fault_expected(f))
 		return;
 	if (f->vector == TRAP_DOUBLE_FAULT && overflow_expected(f))

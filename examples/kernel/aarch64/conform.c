@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What conform.h wants of an AArch64: the low half of the address space is a tree of its own (TTBR0),
+ * with its own granule, while the kernel stays in the high half. Words on the command line: 16k, 64k,
+ * 64k-lpa. Hardware keeps accessed and dirty (FEAT_HAFDBS), where it can. */
+#include <mmlib/pt_formats.h>
+#include "../conform.h"
+#include "cpu.h"
+
+/* TCR_EL1, of the low half: size, granule, walks of it off; size of addresses; hardware keeps AF, dirty. */
+#define TCR_T0SZ   UINT64_C(0x3f)
+#define TCR_EPD0   UINT64_C(0x80)
+#define TCR_TG0    UINT64_C(0xc000)
+#define TCR_IPS    (UINT64_C(7) << 32)
+#define TCR_HA     (UINT64_C(1) << 39)
+#define TCR_HD     (UINT64_C(1) << 40)
+enum { TG0_SHIFT = 14, IPS_SHIFT = 32, ASID_SHIFT = 48 };
+enum { HAFDBS_AF = 1, HAFDBS_DIRTY = 2 };
+enum { VA_RANGE_52 = 1, PA_RANGE_52 = 6 };
+
+static const struct granule {
+	const char *word;
+	enum mm_pt_format format; /* MM_PT_FORMATS: the one of pt_aarch64.h */
+	unsigned tg0, va_bits;
+	unsigned tgran_shift, tgran_least, tgran_none; /* in ID_AA64MMFR0_EL1 */
+} granules[] = {
+	{ "64k-lpa", MM_PT_AARCH64_64K_LPA, 1, 52, 24, 0, 15 },
+	{ "64k", MM_PT_AARCH64_64K, 1, 48, 24, 0, 15 },
+	{ "16k", MM_PT_AARCH64_16K, 2, 48, 20, 1, 0 },
+	{ "", MM_PT_FORMATS, 0, 48, 28, 0, 15 },
+};
+static const struct granule *granule;
+
+const char *const machine_conform_unseen[][2] = {
+	{ "LPA2: granules of 4 and 16 KiB with 52 bits",
+	  "TCR_EL1.DS is for both halves, and the kernel's has 48 bits" },
+	{ NULL, NULL },
+};
+
+static const char *choose(void)
+{
+	uint64_t mmfr0 = cpu_read(id_aa64mmfr0_el1), mmfr2 = cpu_read(id_aa64mmfr2_el1);
+	unsigned has;
+
+	granule = granules;
+	while (*granule->word && !kernel_has_word(granule->word))
+		granule++;
+	has = mmfr0 >> granule->tgran_shift & 15;
+	if (has == granule->tgran_none || has < granule->tgran_least)
+		return "this CPU has no such granule";
+	if (granule->va_bits == 52 && ((mmfr2 >> 16 & 15) != VA_RANGE_52 || (mmfr0 & 15) < PA_RANGE_52))
+		return "this CPU has no 52-bit addresses";
+	return NULL;
+}
+
+const char *machine_conform(struct conform *c)
+{
+	const char *lacks = choose();
+	unsigned hafdbs = cpu_read(id_aa64mmfr1_el1) & 15;
+	struct mm_pt_cfg cfg;
+
+	if (lacks)
+		return lacks;
+	mm_pt_aarch64_probe(&cfg);
+	if (mm_pt_init(&c->own,
+		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
+		       &conform_env, &cfg) != MM_OK)
+		return "no memory for a root table";
+	c->pt = &c->own;
+	c->keeps = (hafdbs >= HAFDBS_AF ? MM_PT_ACCESSED : 0u) | (hafdbs >= HAFDBS_DIRTY ? MM_PT_DIRTY : 0u);
+	return NULL;
+}
+
+void machine_conform_load(mm_paddr_t root, unsigned asid)
+{
+	uint64_t tcr = cpu_read(tcr_el1) & ~(TCR_T0SZ | TCR_EPD0 | TCR_TG0 | TCR_HA | TCR_HD);
+
+	tcr |= (64 - granule->va_bits) | (uint64_t)granule->tg0 << TG0_SHIFT;
+	tcr |= (conform.keeps & MM_PT_ACCESSED ? TCR_HA : 0) | (conform.keeps & MM_PT_DIRTY ? TCR_HD : 0);
+	if (granule->va_bits == 52)
+		tcr = (tcr & ~TCR_IPS) | (uint64_t)PA_RANGE_52 << IPS_SHIFT;
+	cpu_write(ttbr0_el1, root | (uint64_t)asid << ASID_SHIFT);
+	cpu_write(tcr_el1, tcr);
+	__asm__ volatile("isb" : : : "memory");
+}
+
+/* PAN is off. No user page is executable for the kernel. */
+bool machine_kernel_at_user(enum access access)
+{
+	return access != ACCESS_EXEC;
+}
+
+/* The CPU translates, and tells MAIR's byte in the upper one of PAR_EL1. */
+uint32_t machine_memory_type(const void *va)
+{
+	uint64_t par;
+
+	__asm__ volatile("at s1e1r, %0; isb" : : "r"(va) : "memory");
+	par = cpu_read(par_el1);
+	for (uint32_t i = 0; i < 5; i++)
+		if (!(par & 1) && par >> 56 == (MM_PT_AARCH64_MAIR >> 8 * i & 255))
+			return i * MM_PT_WT;
+	return MM_PT_TYPE;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Conformance of a page-table format with a real MMU: what conform*.c puts to the test, the same on all
+ * machines. `conform` on the command line makes it all that the kernel does; scripts/conformance.sh runs it
+ * for each format. A machine supplies machine_conform() and what follows it in machine.h. */
+#ifndef CONFORM_H
+#define CONFORM_H
+#include <mmlib/pt_tree.h>
+#include "console.h"
+#include "kernel.h"
+#include "probe.h"
+#include "smp.h"
+
+/* Pages that all CPUs look at: the low bytes of their page numbers differ, so that a flush by address that
+ * loses bits, or a TLB that is looked up by few of them, shows. Some two tables of 512 entries hold no two. */
+enum { CONFORM_PAGES = 64, CONFORM_STRIDE = 261 };
+
+/* In each page that is tried: code that returns, code that traps, a byte to know the frame by, bytes that
+ * are written. */
+enum { AT_RETURN = 0, AT_TRAP = 64, AT_MARK = 128, AT_WRITE = 192 };
+
+struct conform {
+	struct mm_pt *pt;    /* the tree under test, in use by all CPUs */
+	struct mm_pt own;    /* that tree, where it is not the kernel's */
+	mm_vaddr_t va;       /* from here on nothing is mapped */
+	mm_vaddr_t code;     /* page with code for user mode */
+	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
+};
+
+extern struct conform conform;
+extern const struct mm_pt_env conform_env; /* tables of any size */
+
+/* The four parts: rights and types of single pages; many pages on all CPUs; large pages; accessed, dirty,
+ * and address spaces. */
+void conform_rights(void);
+void conform_pages(void);
+void conform_shape(void);
+void conform_spaces(void);
+
+/* Frames in a row, aligned to their length; and back. */
+bool conform_take(uint64_t bytes, mm_paddr_t *pa);
+void conform_give(mm_paddr_t pa, uint64_t bytes);
+/* Code and mark into the frame at @pa. */
+void conform_mark(mm_paddr_t pa, uint8_t mark);
+/* The texts in a row. Good until the next call. */
+const char *conform_text(const char *a, const char *b, const char *c, const char *d);
+
+/* Operations on the tree under test, each followed by a sync of its own. */
+enum mm_status conform_map(mm_vaddr_t va, mm_paddr_t pa, uint64_t bytes, uint32_t attr);
+enum mm_status conform_protect(mm_vaddr_t va, uint64_t bytes, uint32_t attr);
+enum mm_status conform_unmap(mm_vaddr_t va, uint64_t bytes);
+
+/* Is this access allowed, to a page with @attr, by the user or by the kernel? 0: nothing is mapped. */
+bool conform_allowed(uint32_t attr, enum access access, bool user);
+/* Try it at the right place of the page at @va. */
+struct fault conform_try(mm_vaddr_t va, enum access access, bool user);
+/* Try it: was it as @attr says, and if it faulted, where and how it should? */
+bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user);
+
+static inline uint64_t conform_page(void)
+{
+	return UINT64_C(1) << conform.pt->port->level[0].shift;
+}
+
+static inline mm_vaddr_t conform_va(unsigned i)
+{
+	return conform.va + (mm_vaddr_t)(i * CONFORM_STRIDE * conform_page());
+}
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Many pages change, and at once all CPUs see it.
+ *
+ * Theory of operation
+ * Problem      a flush that loses a page, or a CPU, is noticed only if the TLB of that CPU held that page.
+ * Structure    every CPU looks at all pages, so each TLB holds what was; CPU 0 changes them, all by one
+ *              gather, or each with a sync of its own; every CPU looks again. TLBs that hold that nothing
+ *              is there are tried by the looks before pages are mapped.
+ * Gains        a format may leave a right that was gained to cost a fault (mmlib/pt_x86_64.h): after a gain
+ *              a look that faults is repeated once. */
+#include "conform.h"
+
+/* What all CPUs shall see. */
+static struct {
+	uint32_t attr;    /* of all pages; 0: they are not mapped */
+	unsigned set;     /* whose frames */
+	bool user, gain;
+} view;
+static uint32_t wrong[CPUS_MAX];
+static mm_paddr_t frames[2];
+
+static uint8_t mark_of(unsigned i, unsigned set)
+{
+	return (uint8_t)(i + CONFORM_PAGES * set + 1);
+}
+
+static bool one_look(unsigned i, enum access access)
+{
+	mm_vaddr_t va = conform_va(i);
+
+	return conform_as(va, view.attr, access, view.user) ||
+	       (view.gain && conform_as(va, view.attr, access, view.user));
+}
+
+static void job_look(struct cpu *me)
+{
+	uint32_t bad = 0;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		bad += !one_look(i, ACCESS_READ);
+		if (view.attr)
+			bad += machine_cpu()->fault.value != mark_of(i, view.set) &&
+			       conform_allowed(view.attr, ACCESS_READ, view.user);
+		bad += !one_look(i, ACCESS_WRITE);
+		bad += !one_look(i, ACCESS_EXEC);
+	}
+	wrong[me->number] = bad;
+}
+
+static void all_see(const char *kind, const char *how, const char *what)
+{
+	uint32_t bad = 0;
+
+	smp_run(job_look);
+	for (uint32_t i = 0; i < kernel.ncpus; i++) {
+		if (wrong[i])
+			kprintf("# CPU %u: %u looks are wrong\n", i, wrong[i]);
+		bad += wrong[i];
+	}
+	check(bad == 0, conform_text(kind, how, what, ""));
+}
+
+static enum mm_status change(unsigned i, bool map, bool unmap, struct mm_tlb_gather *g)
+{
+	mm_vaddr_t va = conform_va(i);
+	mm_paddr_t pa = frames[view.set] + (mm_paddr_t)(i * conform_page());
+	enum mm_status st = MM_OK;
+
+	if (!map && !unmap)
+		return mm_pt_protect(conform.pt, va, conform_page(), view.attr, MM_PT_EXACT, g);
+	if (unmap)
+		st = mm_pt_unmap(conform.pt, va, conform_page(), MM_PT_EXACT, g);
+	return st == MM_OK && map ? mm_pt_map(conform.pt, va, pa, conform_page(), view.attr, 0, g) : st;
+}
+
+static void change_all(bool each, bool map, bool unmap)
+{
+	struct mm_tlb_gather g = { 0 };
+	enum mm_status st = MM_OK;
+
+	for (unsigned i = 0; i < CONFORM_PAGES && st == MM_OK; i++) {
+		st = change(i, map, unmap, &g);
+		if (each || st != MM_OK)
+			mm_pt_sync(conform.pt, &g);
+	}
+	mm_pt_sync(conform.pt, &g);
+	if (st != MM_OK)
+		check_status(st, MM_OK, "pages are changed");
+}
+
+/* All pages through all changes. */
+static void one_way(uint32_t base, const char *kind, bool each)
+{
+	const char *how = each ? "flushed one by one, " : "flushed at once, ";
+
+	view.user = base & MM_PT_USER;
+	view.attr = 0;
+	view.gain = false;
+	view.set = 0;
+	all_see(kind, how, "nothing is there at first");
+	view.attr = base | MM_PT_READ;
+	change_all(each, true, false);
+	all_see(kind, how, "what is mapped is there");
+	view.attr |= MM_PT_WRITE;
+	view.gain = true;
+	change_all(each, false, false);
+	all_see(kind, how, "what may be written can be written");
+	view.gain = false;
+	view.attr = base | MM_PT_READ | MM_PT_EXEC;
+	change_all(each, false, false);
+	view.gain = true;
+	all_see(kind, how, "what became code can be executed and not written");
+	view.gain = false;
+	view.attr = base | MM_PT_READ;
+	change_all(each, false, false);
+	all_see(kind, how, "what is code no more cannot be executed");
+	view.set = 1;
+	change_all(each, true, true);
+	all_see(kind, how, "other frames are there at once");
+	view.attr = 0;
+	change_all(each, false, true);
+	all_see(kind, how, "what is unmapped is gone");
+}
+
+static void both_ways(uint32_t base, const char *kind)
+{
+	one_way(base, kind, false);
+	one_way(base, kind, true);
+}
+
+void conform_pages(void)
+{
+	const uint64_t bytes = CONFORM_PAGES * conform_page();
+
+	if (!check(conform_take(bytes, &frames[0]) && conform_take(bytes, &frames[1]),
+		   "two sets of frames are allocated"))
+		return;
+	for (unsigned set = 0; set < 2; set++)
+		for (unsigned i = 0; i < CONFORM_PAGES; i++)
+			conform_mark(frames[set] + (mm_paddr_t)(i * conform_page()), mark_of(i, set));
+	both_ways(0, "64 pages of the kernel, ");
+	both_ways(MM_PT_GLOBAL, "64 global pages, ");
+	both_ways(MM_PT_USER, "64 pages of the user, ");
+	conform_give(frames[0], bytes);
+	conform_give(frames[1], bytes);
+}

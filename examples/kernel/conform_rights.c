@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Each set of rights, and each memory type, that a page can have: what the CPU lets the kernel and the user
+ * do with it, and how and where it faults otherwise. And the last pages of the address space. */
+#include "conform.h"
+
+static const struct {
+	uint32_t attr;
+	const char *name;
+} sets[] = {
+	{ MM_PT_READ, "r--: " },
+	{ MM_PT_READ | MM_PT_WRITE, "rw-: " },
+	{ MM_PT_READ | MM_PT_EXEC, "r-x: " },
+	{ MM_PT_EXEC, "--x: " },
+	{ MM_PT_WRITE, "-w-: " },
+	{ MM_PT_READ | MM_PT_USER, "r--u: " },
+	{ MM_PT_READ | MM_PT_WRITE | MM_PT_USER, "rw-u: " },
+	{ MM_PT_READ | MM_PT_EXEC | MM_PT_USER, "r-xu: " },
+	{ MM_PT_EXEC | MM_PT_USER, "--xu: " },
+	{ MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL, "rw-g: " },
+	{ MM_PT_READ | MM_PT_EXEC | MM_PT_USER | MM_PT_GLOBAL, "r-xug: " },
+};
+
+static mm_paddr_t frame;
+
+static void try_all(uint32_t attr, const char *name)
+{
+	static const char *const verbs[] = { "read", "write", "execute" };
+
+	for (unsigned i = 0; i < 6; i++) {
+		enum access access = (enum access)(i % 3);
+		bool user = i >= 3, may = conform_allowed(attr, access, user);
+
+		check(conform_as(conform.va, attr, access, user),
+		      conform_text(name, user ? "the user" : "the kernel", may ? " may " : " may not ",
+				   verbs[access]));
+	}
+}
+
+static void one_set(uint32_t attr, const char *name)
+{
+	enum mm_status st = conform_map(conform.va, frame, conform_page(), attr);
+
+	if (st == MM_E_NOTSUP) {
+		check_skip(conform_text(name, "is honoured", "", ""), "the format has no such pages");
+		return;
+	}
+	if (st != MM_OK) {
+		check(false, conform_text(name, "is mapped", "", ""));
+		return;
+	}
+	try_all(attr, name);
+	check_status(conform_unmap(conform.va, conform_page()), MM_OK,
+		     conform_text(name, "is unmapped", "", ""));
+}
+
+static void one_type(uint32_t type, const char *name)
+{
+	const uint32_t attr = MM_PT_READ | MM_PT_WRITE | type;
+	enum mm_status st = conform_map(conform.va, frame, conform_page(), attr);
+	uint32_t seen;
+
+	if (st == MM_E_NOTSUP) {
+		check_skip(conform_text(name, "is honoured", "", ""), "the format has no such type");
+		return;
+	}
+	check(st == MM_OK && conform_as(conform.va, attr, ACCESS_READ, false) &&
+		      conform_as(conform.va, attr, ACCESS_WRITE, false),
+	      conform_text(name, "can be read and written", "", ""));
+	seen = machine_memory_type((const void *)(uintptr_t)conform.va);
+	if (seen == MACHINE_TYPE_UNSEEN)
+		check_skip(conform_text(name, "is the type that the CPU uses", "", ""),
+			   "QEMU has no caches, and the CPU does not tell");
+	else
+		check(seen == type, conform_text(name, "is the type that the CPU uses", "", ""));
+	check_status(conform_unmap(conform.va, conform_page()), MM_OK,
+		     conform_text(name, "is unmapped", "", ""));
+}
+
+/* Its last byte is that of the address space, or of the lower half. */
+static void last_page(struct mm_pt *pt, mm_vaddr_t va, const char *name)
+{
+	struct mm_pt *under_test = conform.pt;
+	const volatile uint8_t *last;
+
+	conform.pt = pt;
+	last = (const volatile uint8_t *)(uintptr_t)(va + (mm_vaddr_t)(conform_page() - 1));
+	((volatile uint8_t *)direct_map(frame))[conform_page() - 1] = 0x5a;
+	check_status(conform_map(va, frame, conform_page(), MM_PT_READ), MM_OK,
+		     conform_text(name, ": is mapped", "", ""));
+	check(conform_as(va, MM_PT_READ, ACCESS_READ, false) && *last == 0x5a,
+	      conform_text(name, ": can be read to its last byte", "", ""));
+	check(conform_as(va, MM_PT_READ, ACCESS_WRITE, false), conform_text(name, ": cannot be written", "", ""));
+	check_status(conform_unmap(va, conform_page()), MM_OK, conform_text(name, ": is unmapped", "", ""));
+	check(conform_as(va, 0, ACCESS_READ, false), conform_text(name, ": faults then", "", ""));
+	conform.pt = under_test;
+}
+
+static void last_pages(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	mm_vaddr_t end = (mm_vaddr_t)(UINT64_C(1) << (port->va_bits - (port->extension == MM_PT_VA_SIGN)));
+
+	last_page(conform.pt, end - (mm_vaddr_t)conform_page(), "last page of the user's part");
+	if (kernel.pt.port->extension != MM_PT_VA_ZERO)
+		last_page(&kernel.pt, (mm_vaddr_t)0 - (mm_vaddr_t)MM_FRAME_SIZE, "last page of all");
+}
+
+void conform_rights(void)
+{
+	if (!check(conform_take(conform_page(), &frame), "a frame is allocated"))
+		return;
+	conform_mark(frame, 1);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+		one_set(sets[i].attr, sets[i].name);
+	check_status(conform_map(conform.va, frame, conform_page(), MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC),
+		     MM_E_PERM, "rwx: is refused");
+	check(conform_as(conform.va, 0, ACCESS_READ, false), "what was refused is not there");
+	one_type(MM_PT_WB, "write-back: ");
+	one_type(MM_PT_WT, "write-through: ");
+	one_type(MM_PT_WC, "write-combining: ");
+	one_type(MM_PT_UC, "not cached: ");
+	one_type(MM_PT_DEVICE, "device: ");
+	last_pages();
+	conform_give(frame, conform_page());
+}

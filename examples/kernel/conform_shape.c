@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Large pages: split and made again while all CPUs use them, and a small part that gets other rights.
+ *
+ * Theory of operation
+ * Structure    one leaf of level 1. Places in it are looked at as conform_pages.c looks at pages. CPU 0
+ *              splits and collapses it; each other CPU writes a count to its own byte of each place and
+ *              reads it again, which must be what it wrote.
+ * Breaks       where the format demands break-before-make, an access may fault for a moment: it is then
+ *              repeated until it does not. Elsewhere a fault is a failure. */
+#include "conform.h"
+
+enum { ROUNDS = 40, PLACE_STRIDE = 7 };
+
+static mm_paddr_t block;
+static uint64_t block_bytes;
+static uint32_t wrong[CPUS_MAX], faulted[CPUS_MAX], counted[CPUS_MAX];
+static uint32_t stop;
+static enum mm_status changed;
+
+static mm_vaddr_t place(unsigned i)
+{
+	return conform.va + (mm_vaddr_t)(i * PLACE_STRIDE * conform_page());
+}
+
+/* Of which level is the leaf at a place? */
+static unsigned level_at(unsigned i)
+{
+	struct mm_pt_run run = { 0 };
+
+	return mm_pt_query(conform.pt, place(i), &run) == MM_OK ? run.level : 99;
+}
+
+/* A byte that is read, faults repeated; counts those. */
+static uint8_t read_there(struct cpu *me, mm_vaddr_t va)
+{
+	struct fault f = probe(ACCESS_READ, (const void *)(uintptr_t)va);
+
+	for (; f.taken; f = probe(ACCESS_READ, (const void *)(uintptr_t)va))
+		faulted[me->number]++;
+	return f.value;
+}
+
+/* probe() writes zeros, so the counts go in through the direct map: what the CPU reads through the tree, and
+ * the zero that it writes through it and finds in the direct map, are both of the tree under test. */
+static void use_place(struct cpu *me, unsigned i, uint8_t count)
+{
+	const mm_vaddr_t at = place(i) + AT_WRITE + me->number;
+	volatile uint8_t *memory = direct_map(block + (mm_paddr_t)(at - conform.va));
+
+	*memory = count;
+	if (read_there(me, at) != count)
+		wrong[me->number]++;
+	while (probe(ACCESS_WRITE, (const void *)(uintptr_t)at).taken)
+		faulted[me->number]++;
+	if (*memory != 0)
+		wrong[me->number]++;
+}
+
+static void use_all(struct cpu *me)
+{
+	uint8_t count = (uint8_t)(counted[me->number]++ % 255 + 1);
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++)
+		use_place(me, i, count);
+}
+
+static enum mm_status reshape(bool split)
+{
+	struct mm_tlb_gather g = { 0 };
+	enum mm_status st = split ? mm_pt_split(conform.pt, conform.va, block_bytes, MM_PT_MAX_LEVEL(0), &g) :
+				    mm_pt_collapse(conform.pt, conform.va, block_bytes, MM_PT_MAX_LEVEL(1), &g);
+
+	mm_pt_sync(conform.pt, &g);
+	if (st == MM_OK && level_at(1) != (split ? 0 : 1))
+		return MM_E_STATE;
+	return st;
+}
+
+/* Every CPU has used all places since the shape changed last. */
+static void wait_for_use(void)
+{
+	uint32_t before[CPUS_MAX];
+
+	for (uint32_t i = 1; i < kernel.ncpus; i++)
+		before[i] = __atomic_load_n(&counted[i], __ATOMIC_RELAXED);
+	for (uint32_t i = 1; i < kernel.ncpus; i++)
+		while (__atomic_load_n(&counted[i], __ATOMIC_RELAXED) - before[i] < 2)
+			machine_relax();
+}
+
+static void job_reshape(struct cpu *me)
+{
+	if (me->number) {
+		while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+			use_all(me);
+		return;
+	}
+	for (unsigned i = 0; i < 2 * ROUNDS && changed == MM_OK; i++) {
+		changed = reshape(i % 2 == 0);
+		use_all(me);
+		wait_for_use();
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+}
+
+static uint32_t sum(const uint32_t *counts)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < kernel.ncpus; i++)
+		n += counts[i];
+	return n;
+}
+
+/* Does the format want an entry to be empty between a leaf and a table? */
+static bool breaks(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	uint64_t leaf = port->leaf(conform.pt, block, 1, MM_PT_READ), table = port->table(conform.pt, block, 1);
+
+	return port->transition(conform.pt, leaf, table, 1) & MM_PT_AFTER_BBM;
+}
+
+static void under_use(void)
+{
+	stop = 0;
+	changed = MM_OK;
+	smp_run(job_reshape);
+	kprintf("    %u rounds of all places, %u faults on the way\n", sum(counted), sum(faulted));
+	check_status(changed, MM_OK, "a large page is split and made again 40 times under use");
+	check(sum(wrong) == 0, "no CPU has read or written anything else meanwhile");
+	if (breaks())
+		check(level_at(0) == 1, "it is one large page at the end");
+	else
+		check(sum(faulted) == 0, "no access has faulted meanwhile");
+}
+
+/* The attributes that all places shall have, but for one, which is `odd`. */
+static uint32_t rest_attr, odd_attr;
+enum { ODD = 31 };
+
+static void job_look(struct cpu *me)
+{
+	uint32_t bad = 0;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		uint32_t attr = i == ODD ? odd_attr : rest_attr;
+
+		bad += !conform_as(place(i), attr, ACCESS_READ, false);
+		bad += !conform_as(place(i), attr, ACCESS_WRITE, false);
+	}
+	wrong[me->number] = bad;
+}
+
+static void all_see(uint32_t rest, uint32_t odd, const char *what)
+{
+	rest_attr = rest;
+	odd_attr = odd;
+	smp_run(job_look);
+	check(sum(wrong) == 0, conform_text("large page: ", what, "", ""));
+}
+
+static void odd_part(void)
+{
+	const uint32_t r = MM_PT_READ, rw = r | MM_PT_WRITE;
+
+	all_see(rw, rw, "all can be written");
+	check_status(conform_protect(place(ODD), conform_page(), r), MM_OK, "large page: a part is made read-only");
+	all_see(rw, r, "that part alone cannot be written, on any CPU");
+	check_status(conform_unmap(place(ODD), conform_page()), MM_OK, "large page: the part is unmapped");
+	all_see(rw, 0, "that part alone is gone");
+	check_status(conform_map(place(ODD), block + (mm_paddr_t)(place(ODD) - conform.va), conform_page(), rw),
+		     MM_OK, "large page: the part is mapped again");
+	all_see(rw, rw, "all can be written again");
+	check_status(reshape(false), MM_OK, "large page: it is one again");
+	check_status(conform_protect(conform.va, block_bytes, r), MM_OK, "large page: all is made read-only");
+	check(level_at(0) == 1, "large page: it is not split for that");
+	all_see(r, r, "none of it can be written");
+	check_status(conform_unmap(conform.va, block_bytes), MM_OK, "large page: it is unmapped");
+	all_see(0, 0, "all of it is gone");
+}
+
+void conform_shape(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+
+	block_bytes = UINT64_C(1) << port->level[1].shift;
+	if (!conform_take(block_bytes, &block)) {
+		check_skip("a large page is split and made again under use", "memory is too small for one");
+		return;
+	}
+	check_status(conform_map(conform.va, block, block_bytes, MM_PT_READ | MM_PT_WRITE), MM_OK,
+		     "large page: is mapped");
+	check(level_at(0) == 1, "large page: is one leaf");
+	under_use();
+	odd_part();
+	conform_give(block, block_bytes);
+	check_skip("contiguous runs are honoured, split and made again", "the walker makes none yet");
+}

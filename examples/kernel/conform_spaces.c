@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Accessed and dirty bits, as the MMU sets them and mm_pt_age() harvests them; and address spaces: two trees
+ * at once, and a new one under the number of one that is gone. */
+#include "conform.h"
+
+static mm_paddr_t frames;
+static uint32_t wrong[CPUS_MAX];
+static enum access kind;
+static unsigned step; /* which pages: each step-th */
+
+/* Pages are dealt to CPUs in turn. */
+static void job_touch(struct cpu *me)
+{
+	wrong[me->number] = 0;
+	for (unsigned i = 0; i < CONFORM_PAGES; i += step)
+		if (i / step % kernel.ncpus == me->number)
+			wrong[me->number] += conform_try(conform_va(i), kind, false).taken;
+}
+
+static bool none_wrong(void)
+{
+	bool ok = true;
+
+	for (uint32_t i = 0; i < kernel.ncpus; i++)
+		ok = ok && wrong[i] == 0;
+	return ok;
+}
+
+static void touch(enum access access, unsigned every)
+{
+	kind = access;
+	step = every;
+	smp_run(job_touch);
+}
+
+/* Harvest @what, and tell whether exactly each @accessed-th page was accessed and each @dirty-th one dirty;
+ * 0: none was. */
+static bool harvest(uint32_t what, unsigned accessed, unsigned dirty)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		struct mm_tlb_gather g = { 0 };
+		struct mm_pt_cur cur;
+		mm_paddr_t pa;
+		uint32_t attr = 0, want = 0;
+		struct mm_pt_leaves leaves = { .pa = &pa, .attr = &attr, .room = 1 };
+
+		if (mm_pt_cur_init(&cur, conform.pt, conform_va(i), conform_page()) != MM_OK ||
+		    mm_pt_age(conform.pt, &cur, what, &g, &leaves) != MM_OK)
+			return false;
+		mm_pt_sync(conform.pt, &g);
+		want |= accessed && i % accessed == 0 ? MM_PT_ACCESSED : 0u;
+		want |= dirty && i % dirty == 0 ? MM_PT_DIRTY : 0u;
+		ok = ok && (attr & what) == (want & what);
+	}
+	return ok;
+}
+
+static bool map_pages(uint32_t attr)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++)
+		ok = ok && conform_map(conform_va(i), frames + (mm_paddr_t)(i * conform_page()), conform_page(),
+				       attr) == MM_OK;
+	return ok;
+}
+
+/* Each second page was written: the unmap tells. */
+static bool unmap_tells(unsigned dirty)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		struct mm_tlb_gather g = { 0 };
+		struct mm_pt_run run = { 0 };
+		struct mm_pt_cur cur;
+
+		ok = ok && mm_pt_cur_init(&cur, conform.pt, conform_va(i), conform_page()) == MM_OK &&
+		     mm_pt_unmap_next(conform.pt, &cur, &g, &run) == MM_OK &&
+		     !!(run.attr & MM_PT_DIRTY) == (i % dirty == 0);
+		mm_pt_sync(conform.pt, &g);
+	}
+	return ok;
+}
+
+static void accessed_and_dirty(void)
+{
+	const uint32_t both = MM_PT_ACCESSED | MM_PT_DIRTY;
+
+	if ((conform.keeps & both) != both) {
+		check_skip("accessed and dirty bits", "this MMU does not set both by itself");
+		return;
+	}
+	check(map_pages(MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK), "tracked: 64 pages are mapped");
+	check(harvest(both, 0, 0), "tracked: none is accessed or dirty");
+	touch(ACCESS_READ, 2);
+	check(none_wrong(), "tracked: each second can be read");
+	check(harvest(both, 2, 0), "tracked: those are accessed, and none is dirty");
+	check(harvest(both, 0, 0), "tracked: that is told once");
+	touch(ACCESS_READ, 1);
+	touch(ACCESS_WRITE, 4);
+	check(none_wrong(), "tracked: each fourth can be written");
+	check(harvest(MM_PT_DIRTY, 0, 4), "tracked: those are dirty");
+	check(harvest(MM_PT_DIRTY, 0, 0), "tracked: that is told once too");
+	touch(ACCESS_WRITE, 4);
+	check(harvest(MM_PT_DIRTY, 0, 4), "tracked: what is written again is dirty again, on every CPU");
+	touch(ACCESS_WRITE, 2);
+	for (unsigned i = 0; i < CONFORM_PAGES; i++)
+		wrong[0] += conform_protect(conform_va(i), conform_page(), MM_PT_READ | MM_PT_TRACK) != MM_OK;
+	check(none_wrong(), "tracked: all are made read-only");
+	check(unmap_tells(2), "tracked: what was written is still known when it is unmapped");
+}
+
+/* Two trees, at the same address. */
+static struct mm_pt spaces[2];
+static const unsigned numbers[2] = { 5, 6 };
+
+/* The kernel's part is in each tree whose format has both halves in one. */
+static bool space_init(struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	size_t half = ((size_t)1 << port->level[port->nlevels - 1].bits << port->entry_lg2) / 2;
+
+	if (mm_pt_init(pt, port, &conform_env, &conform.pt->cfg) != MM_OK)
+		return false;
+	if (port->extension == MM_PT_VA_SIGN)
+		__builtin_memcpy((char *)direct_map(pt->root) + half,
+				 (const char *)direct_map(kernel.pt.root) + half, half);
+	return true;
+}
+
+static bool space_destroy(struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	size_t half = ((size_t)1 << port->level[port->nlevels - 1].bits << port->entry_lg2) / 2;
+
+	if (port->extension == MM_PT_VA_SIGN)
+		__builtin_memset((char *)direct_map(pt->root) + half, 0, half);
+	return mm_pt_destroy(pt) == MM_OK;
+}
+
+static bool space_map(struct mm_pt *pt, unsigned rotate)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		mm_paddr_t pa = frames + (mm_paddr_t)((i + rotate) % CONFORM_PAGES * conform_page());
+		struct mm_tlb_gather g = { 0 };
+
+		ok = ok && mm_pt_map(pt, conform_va(i), pa, conform_page(), MM_PT_READ, 0, &g) == MM_OK;
+		mm_pt_sync(pt, &g);
+	}
+	return ok;
+}
+
+/* Marks that the two spaces shall show; NOTHING: every page faults. */
+enum { NOTHING = 99 };
+static unsigned rotated[2];
+
+static uint32_t look_at(unsigned rotate)
+{
+	uint32_t bad = 0;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		struct fault f = conform_try(conform_va(i), ACCESS_READ, false);
+
+		if (rotate == NOTHING)
+			bad += !f.taken;
+		else
+			bad += f.taken || f.value != (i + rotate) % CONFORM_PAGES + 1;
+	}
+	return bad;
+}
+
+static void job_switch(struct cpu *me)
+{
+	uint32_t bad = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		machine_conform_load(spaces[i % 2].root, numbers[i % 2]);
+		bad += look_at(rotated[i % 2]);
+	}
+	wrong[me->number] = bad;
+}
+
+static void job_back(struct cpu *me)
+{
+	(void)me;
+	machine_conform_load(conform.pt->root, 1);
+}
+
+static void all_switch(const char *what)
+{
+	smp_run(job_switch);
+	check(none_wrong(), conform_text("two spaces: ", what, "", ""));
+}
+
+/* A space ends: its pages are unmapped and that is flushed, so its number can be given to another. */
+static bool space_end(struct mm_pt *pt)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		struct mm_tlb_gather g = { 0 };
+
+		ok = ok && mm_pt_unmap(pt, conform_va(i), conform_page(), MM_PT_EXACT, &g) == MM_OK;
+		mm_pt_sync(pt, &g);
+	}
+	return ok && space_destroy(pt);
+}
+
+static void two_spaces(void)
+{
+	if (!check(space_init(&spaces[0]) && space_init(&spaces[1]), "two spaces: are set up"))
+		return;
+	rotated[0] = 0;
+	rotated[1] = 1;
+	check(space_map(&spaces[0], 0) && space_map(&spaces[1], 1),
+	      "two spaces: other frames at the same addresses");
+	all_switch("each CPU sees those of the space that it is in");
+	smp_run(job_back);
+	check(space_end(&spaces[1]) && space_init(&spaces[1]), "two spaces: one ends, a new one has its number");
+	rotated[1] = NOTHING;
+	all_switch("nothing of the old one is in the new one");
+	check(space_map(&spaces[1], 2), "two spaces: the new one gets frames");
+	rotated[1] = 2;
+	all_switch("they are seen, and the other space is as it was");
+	smp_run(job_back);
+	check(space_end(&spaces[0]) && space_end(&spaces[1]), "two spaces: both end");
+	check_skip("two spaces: no number is mixed up while both are in the TLB",
+		   "QEMU 7.2 forgets all translations when the number changes");
+}
+
+void conform_spaces(void)
+{
+	const uint64_t bytes = CONFORM_PAGES * conform_page();
+
+	if (!check(conform_take(bytes, &frames), "frames are allocated"))
+		return;
+	for (unsigned i = 0; i < CONFORM_PAGES; i++)
+		conform_mark(frames + (mm_paddr_t)(i * conform_page()), (uint8_t)(i + 1));
+	accessed_and_dirty();
+	two_spaces();
+	conform_give(frames, bytes);
+}
