@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
-need_packages doxygen graphviz doxygen-awesome-css python3 gcc
+need_packages doxygen graphviz doxygen-awesome-css python3 gcc gcc-aarch64-linux-gnu gcc-arm-none-eabi
 out=${1:-build/docs}
 theme=/usr/share/doxygen-awesome-css
 rm -rf "$out/html"
@@ -13,6 +13,7 @@ mkdir -p "$out/pages"
 tools/contexts.py >"$out/pages/contexts.md"
 tools/symbols.sh >"$out/pages/symbols.md"
 tools/theory.py "$out/pages"
+[ -n "${DOCS_MORE-}" ] || tools/stack.py >"$out/pages/stack.md"
 for f in examples/kernel examples/linux bench; do # Doxygen takes every README.md for the first page
   cp $f/README.md "$out/pages/$(basename $f).md"
 done

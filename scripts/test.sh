@@ -179,6 +179,7 @@ test_docs() {
   check_fails "control: a dead link and a function without a context are noticed" "(mm_planted: no context.*|nowhere.html)" \
     tools/check_docs.sh --plant link
   check_fails "control: a number of nobody knows what is noticed" "mm_planted: of what is a" tools/check_docs.sh --plant unit
+  check_fails "control: recursion is noticed" "recursion: plant plant" tools/stack.py --plant
   check "picture of memory: a browser finds what a log told" tools/check_mmview.sh
   check_fails "control: a picture that lacks something is noticed" "the page lacks" tools/check_mmview.sh --plant
   check "performance document: it is what its data gives" tools/performance_doc.sh --check
