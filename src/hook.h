@@ -78,6 +78,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
+#define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */
 #define MM_PLANT_DEFERRED  52 /* deferred frees: a batch that is polled does not wait */
 #define MM_PLANT_MEMPOOL   51 /* mempool: a free forgets the reserve */

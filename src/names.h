@@ -32,6 +32,7 @@
 #define harden_tell          mm_priv_harden_tell
 #define heap_drain_here      mm_priv_heap_drain_here
 #define heap_free_page       mm_priv_heap_free_page
+#define heap_make_class      mm_priv_heap_make_class
 #define heap_no_magazine     mm_priv_heap_no_magazine
 #define isolate_begin        mm_priv_isolate_begin
 #define isolate_empty        mm_priv_isolate_empty
@@ -63,6 +64,12 @@
 #define mobility_settle      mm_priv_mobility_settle
 #define mobility_sound       mm_priv_mobility_sound
 #define mobility_taken       mm_priv_mobility_taken
+#define owner_large_add      mm_priv_owner_large_add
+#define owner_large_drop     mm_priv_owner_large_drop
+#define owner_large_end      mm_priv_owner_large_end
+#define owner_large_new      mm_priv_owner_large_new
+#define owner_large_ours     mm_priv_owner_large_ours
+#define owner_note           mm_priv_owner_note
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
 #define pmm_byte             mm_priv_pmm_byte
@@ -102,13 +109,16 @@
 #define poison_fill          mm_priv_poison_fill
 #define poison_forget        mm_priv_poison_forget
 #define slab_find            mm_priv_slab_find
+#define slab_hook            mm_priv_slab_hook
 #define slab_look            mm_priv_slab_look
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release
 #define slab_retire          mm_priv_slab_retire
 #define slab_state           mm_priv_slab_state
+#define slab_table           mm_priv_slab_table
 #define slab_take            mm_priv_slab_take
 #define slab_trim            mm_priv_slab_trim
+#define slab_unhook          mm_priv_slab_unhook
 #define withdraw_freed       mm_priv_withdraw_freed
 #define zone_admits          mm_priv_zone_admits
 #define zone_allows          mm_priv_zone_allows

@@ -37,6 +37,7 @@ enum mm_cache_flags {
 	MM_CACHE_KEEP = 1u << 0, /**< its memory serves its objects only, until mm_cache_destroy(): who looks
 	                              at an object that was freed meanwhile (a reader without locks) finds
 	                              one of the same type. mm_heap_shrink() leaves it alone */
+	MM_CACHE_OWNERS = 1u << 1, /**< who allocated each object is noted, and told by mmlib/owner.h */
 };
 
 /** What a cache does beside giving out objects. Each is optional. All are called with no lock held, by who
@@ -139,6 +140,8 @@ struct mm_heap {
 	size_t nmagazine_pages;   /**< @private */
 	uint8_t classes[MM_KMALLOC_STEPS + 1]; /**< @private class of kmalloc for sizes up to 16 times the index */
 	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
+	struct mm_slab *large;    /**< @private records of large blocks, linked; guarded by the lock */
+	uint32_t notes;           /**< @private 1: who has large blocks is noted */
 };
 
 /** Set up a heap with all size classes of kmalloc.
@@ -240,7 +243,7 @@ MM_NODISCARD enum mm_status mm_heap_paddr(struct mm_heap *heap, const void *p, m
  *          flag, a colour that is no multiple of the alignment, a quota below a slab's bytes, or only one
  *          of mm_cache_hooks::charge and mm_cache_hooks::uncharge
  *  @retval MM_E_NOSPC the heap has #MM_CACHES_MAX caches @retval MM_E_STATE not set up
- *  @retval MM_E_NOTSUP frames of this size are too small for it
+ *  @retval MM_E_NOTSUP frames of this size are too small for it, or #MM_CACHE_OWNERS with MM_CHECKS 0
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(caches)} */
 MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *cfg,
 					    struct mm_cache **out) MM_TAGGED(mm_cache_create);

@@ -7,7 +7,7 @@
  *                 is refused has made all of them used again.
  * Concurrency  that of single objects. */
 #include <mmlib/bulk.h>
-#include "slab.h"
+#include "owner.h"
 
 /* Pop up to n objects of this CPU's magazine, used from now on; returns how many. */
 static size_t bulk_pop(struct mm_cache *cache, void **out, size_t n)
@@ -54,7 +54,7 @@ enum mm_status mm_cache_alloc_bulk(struct mm_cache *cache, uint32_t flags, void 
 		got += some;
 		if (got == n)
 			break;
-		st = mm_cache_alloc_st(cache, flags, &out[got]);
+		st = cache_alloc_for(cache, flags, OWNER_CALLER, &out[got]);
 		if (st != MM_OK) {
 			bulk_undo(cache, out, got);
 			return st;

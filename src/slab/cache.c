@@ -14,11 +14,12 @@
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
  *              C2 used = room in slabs - home - in magazines; derived, never counted.
  * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
-#include "slab.h"
+#include "owner.h"
 #include "../checked.h"
 
 #define CACHE_MAX_SIZE    32768u
 #define CACHE_MAX_ORDER   4u
+#define CACHE_FLAGS       ((uint32_t)(MM_CACHE_KEEP | MM_CACHE_OWNERS))
 #define CACHE_HOLD_BYTES  16384u               /* of objects in one magazine */
 #define CACHE_DEPOT_LEAST (256u * 1024u)       /* bytes of objects in the depot */
 #define CACHE_DEPOT_MOST  (2u * 1024u * 1024u) /* the same, if it is used */
@@ -56,7 +57,7 @@ static bool cache_cfg_ok(const struct mm_cache_cfg *cfg)
 	const struct mm_cache_hooks *hooks = cfg->hooks;
 
 	return cfg->size && cfg->size <= CACHE_MAX_SIZE && cfg->align <= MM_FRAME_SIZE &&
-	       (cfg->align == 0 || mm_is_pow2(cfg->align)) && !(cfg->flags & ~(uint32_t)MM_CACHE_KEEP) &&
+	       (cfg->align == 0 || mm_is_pow2(cfg->align)) && !(cfg->flags & ~CACHE_FLAGS) &&
 	       (!hooks || !hooks->charge == !hooks->uncharge);
 }
 
@@ -70,14 +71,42 @@ static bool cache_limits(struct mm_cache *cache, const struct mm_cache_cfg *cfg,
 	return cache->quota && !(cfg->colour & (align - 1));
 }
 
+/* Lay out the descriptor of a slab. False: it is larger than a frame. */
+static bool cache_lay_out(struct mm_cache *cache)
+{
+	cache->homes = (uint32_t)sizeof(struct mm_slab) + (MM_CHECKS >= 1 ? cache->nobjects + 1 : 0);
+	cache->homes = (uint32_t)mm_align_down(cache->homes + sizeof(void *) - 1, sizeof(void *));
+	cache->descriptor = cache->homes + slab_words(cache) * (uint32_t)sizeof(uintptr_t);
+	if (cache->flags & MM_CACHE_OWNERS) /* behind the bits: owner.c */
+		cache->descriptor += cache->nobjects * (uint32_t)sizeof(uintptr_t);
+	return cache->descriptor <= (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t);
+}
+
+/* How much magazines and the depot hold. */
+static void cache_bound(struct mm_cache *cache)
+{
+	uint32_t magazine;
+
+	cache->capacity = (uint8_t)cache_clamp(CACHE_HOLD_BYTES / cache->size, 4, MAGAZINE_MAX);
+	magazine = cache->capacity * cache->size;
+	cache->depot_least = (uint16_t)(MAGAZINES_HELD + cache_clamp(CACHE_DEPOT_LEAST / magazine, 2, 64));
+	cache->depot_most = (uint16_t)cache_clamp(CACHE_DEPOT_MOST / magazine, MAGAZINES_HELD + 4, 0xffffu);
+	if (cache_is_direct(cache)) /* nobody takes any from there, but for quarantine */
+		cache->depot_least = cache->depot_most = MAGAZINES_HELD;
+	cache->depot_max = cache->depot_least;
+}
+
 /* Fill in what follows from the size. */
 static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap *heap,
 				    const struct mm_cache_cfg *cfg)
 {
 	size_t align = cfg->align > sizeof(void *) ? cfg->align : sizeof(void *);
-	uint32_t magazine;
 
+	if (MM_CHECKS == 0 && cfg->flags & MM_CACHE_OWNERS)
+		return MM_E_NOTSUP;
 	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + MM_OBJECT_REDZONE + align - 1, align);
+	if (cfg->flags & MM_CACHE_OWNERS && cache->size < 2 * sizeof(uintptr_t))
+		cache->size = 2 * (uint32_t)sizeof(uintptr_t); /* more do not fit in a descriptor */
 	cache->redzone = MM_OBJECT_REDZONE ? (uint16_t)(cache->size - cfg->size) : 0;
 	cache->order = cache_order(cache->size, heap->pmm->max_order);
 	cache->nobjects = ((uint32_t)MM_FRAME_SIZE << cache->order) / cache->size;
@@ -87,17 +116,9 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	if (!cache_limits(cache, cfg, align))
 		return MM_E_INVAL;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
-	cache->homes = (uint32_t)sizeof(struct mm_slab) + (MM_CHECKS >= 1 ? cache->nobjects + 1 : 0);
-	cache->homes = (uint32_t)mm_align_down(cache->homes + sizeof(void *) - 1, sizeof(void *));
-	cache->descriptor = cache->homes + slab_words(cache) * (uint32_t)sizeof(uintptr_t);
-	if (cache->descriptor > (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t) ||
-	    MM_FRAME_SIZE < MM_MAGAZINE_BYTES)
+	if (!cache_lay_out(cache) || MM_FRAME_SIZE < MM_MAGAZINE_BYTES)
 		return MM_E_NOTSUP;
-	cache->capacity = (uint8_t)cache_clamp(CACHE_HOLD_BYTES / cache->size, 4, MAGAZINE_MAX);
-	magazine = cache->capacity * cache->size;
-	cache->depot_least = (uint16_t)(MAGAZINES_HELD + cache_clamp(CACHE_DEPOT_LEAST / magazine, 2, 64));
-	cache->depot_most = (uint16_t)cache_clamp(CACHE_DEPOT_MOST / magazine, MAGAZINES_HELD + 4, 0xffffu);
-	cache->depot_max = cache->depot_least;
+	cache_bound(cache);
 	return MM_OK;
 }
 
@@ -170,7 +191,8 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	return MM_OK;
 }
 
-PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, void **out)
+PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, uintptr_t caller,
+					 void **out)
 {
 	enum mm_status why = MM_E_NOMEM;
 	void *p;
@@ -184,6 +206,7 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, ui
 	p = mm_object_give(cache, magazine_alloc(cache, flags, &why), size);
 	if (!p)
 		return why;
+	owner_note(cache, p, caller);
 	if (flags & MM_ALLOC_ZERO) {
 		mm_san_open(p, cache->size);
 		__builtin_memset(p, 0, cache_room(cache)); /* K3 of kmalloc.c */
@@ -196,19 +219,14 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, ui
 /* What this CPU's magazine does not have goes round: all checks are there. */
 enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t flags, void **out)
 {
-	void *p;
-
-	if (!out || !mm_object_is_cache(cache) || !mm_object_of_cache(cache, flags, &p))
-		return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, out);
-	*out = p;
-	return MM_OK;
+	return cache_alloc_for(cache, flags, OWNER_CALLER, out);
 }
 
-static PMM_SLOW void *cache_alloc_plain(struct mm_cache *cache, uint32_t flags)
+static PMM_SLOW void *cache_alloc_plain(struct mm_cache *cache, uint32_t flags, uintptr_t caller)
 {
 	void *p = NULL;
 
-	return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, &p) == MM_OK ? p : NULL;
+	return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, caller, &p) == MM_OK ? p : NULL;
 }
 
 void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
@@ -217,7 +235,7 @@ void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
 
 	return mm_object_is_cache(cache) && mm_object_of_cache(cache, flags, &p) ?
 		       p :
-		       cache_alloc_plain(cache, flags);
+		       cache_alloc_plain(cache, flags, OWNER_CALLER);
 }
 
 /* A slab that is not in the window, no room in the magazine, or a mistake. */

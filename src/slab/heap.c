@@ -53,6 +53,16 @@ static void heap_init_window(struct mm_heap *heap)
 	heap->window_bytes = (uint8_t *)((uintptr_t)r->bytes - before);
 }
 
+enum mm_status heap_make_class(struct mm_heap *heap, uint32_t c, uint32_t flags)
+{
+	struct mm_cache_cfg cfg = { .name = heap_class_name(),
+				    .size = kmalloc_class_size(c) - MM_OBJECT_REDZONE,
+				    .align = 16,
+				    .flags = flags };
+
+	return cache_init(heap, c, &cfg);
+}
+
 static enum mm_status heap_init_classes(struct mm_heap *heap)
 {
 	enum mm_status st = MM_OK;
@@ -62,13 +72,8 @@ static enum mm_status heap_init_classes(struct mm_heap *heap)
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		heap->caches[id].id = id;
 
-	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++) {
-		struct mm_cache_cfg cfg = { .name = heap_class_name(),
-					    .size = kmalloc_class_size(c) - MM_OBJECT_REDZONE,
-					    .align = 16 };
-
-		st = cache_init(heap, c, &cfg);
-	}
+	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES && st == MM_OK; c++)
+		st = heap_make_class(heap, c, 0);
 	return st;
 }
 

@@ -16,7 +16,7 @@
  *                 the size last asked for, if the caller wrote only below it: so all that a
  *                 reallocation adds is zero, though no size is kept.
  * Concurrency  that of the parts. */
-#include "slab.h"
+#include "owner.h"
 #include "../checked.h"
 
 size_t kmalloc_class_size(uint32_t c)
@@ -44,12 +44,38 @@ static void kmalloc_show_large(const struct mm_heap *heap, void *p, size_t size,
 		mm_san_open(p, size);
 }
 
+/* Pages for a large block, which has a record if the heap notes owners. */
+static enum mm_status kmalloc_pages(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller,
+				    void **out)
+{
+	struct mm_slab *record;
+	mm_paddr_t pa;
+	enum mm_status st = owner_large_new(heap, (size_t)MM_FRAME_SIZE << order, flags, caller, &record);
+
+	if (st != MM_OK)
+		return st;
+	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	if (st != MM_OK) {
+		owner_large_drop(heap, record);
+		return st;
+	}
+	*out = mm_port_to_virt(heap->pmm->port, pa);
+	st = record ? owner_large_add(record, *out, mm_pa_to_pfn(pa), flags) : MM_OK;
+	if (st != MM_OK) {
+		enum mm_status undone = pmm_free_as(heap->pmm, pa, order, FRAME_LARGE + order);
+
+		MM_CHECK(heap->pmm->port, undone == MM_OK);
+		owner_large_drop(heap, record);
+	}
+	return st;
+}
+
 /* A block of pages. */
-static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller, void **out)
 {
 	unsigned order = 0;
-	mm_paddr_t pa;
 	enum mm_status st;
+	void *p;
 
 	if (size > SIZE_MAX - (size_t)MM_FRAME_SIZE + 1)
 		return MM_E_OVERFLOW;
@@ -58,17 +84,17 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 		order++;
 	if (order > heap->pmm->max_order || mm_hook_fail())
 		return MM_E_NOMEM;
-	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	st = kmalloc_pages(heap, order, flags, caller, &p);
 	if (st != MM_OK)
 		return st;
 	mm_atomic_add(&heap->nlarge, (uintptr_t)1);
-	*out = mm_port_to_virt(heap->pmm->port, pa);
-	harden_large(heap, *out, (size_t)MM_FRAME_SIZE << order);
-	kmalloc_show_large(heap, *out, size - MM_OBJECT_REDZONE, order, flags);
+	harden_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	kmalloc_show_large(heap, p, size - MM_OBJECT_REDZONE, order, flags);
+	*out = p;
 	return MM_OK;
 }
 
-static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags,
+static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller,
 					    void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
@@ -76,33 +102,39 @@ static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, u
 	if (st != MM_OK)
 		return st;
 	if (size > MM_OBJECT_MAX)
-		return kmalloc_large(heap, size, flags, out);
-	return cache_alloc_slow(&heap->caches[mm_object_class_of(heap, size)], size, flags, out);
+		return kmalloc_large(heap, size, flags, caller, out);
+	return cache_alloc_slow(&heap->caches[mm_object_class_of(heap, size)], size, flags, caller, out);
 }
 
 /* What this CPU's magazine does not have goes round: all checks are there. */
-enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+static inline enum mm_status kmalloc_for(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller,
+					 void **out)
 {
 	void *p;
 
 	if (!out || !mm_object_of_size(heap, size, flags, &p))
-		return kmalloc_slow(heap, size, flags, out);
+		return kmalloc_slow(heap, size, flags, caller, out);
 	*out = p;
 	return MM_OK;
 }
 
-static PMM_SLOW void *kmalloc_plain(struct mm_heap *heap, size_t size, uint32_t flags)
+enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags, void **out)
+{
+	return kmalloc_for(heap, size, flags, OWNER_CALLER, out);
+}
+
+static PMM_SLOW void *kmalloc_plain(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller)
 {
 	void *p = NULL;
 
-	return kmalloc_slow(heap, size, flags, &p) == MM_OK ? p : NULL;
+	return kmalloc_slow(heap, size, flags, caller, &p) == MM_OK ? p : NULL;
 }
 
 void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags)
 {
 	void *p;
 
-	return mm_object_of_size(heap, size, flags, &p) ? p : kmalloc_plain(heap, size, flags);
+	return mm_object_of_size(heap, size, flags, &p) ? p : kmalloc_plain(heap, size, flags, OWNER_CALLER);
 }
 
 enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, uint32_t flags,
@@ -112,7 +144,7 @@ enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, size_t size, 
 
 	if (!mm_mul_size(n, size, &bytes))
 		return heap && out ? MM_E_OVERFLOW : MM_E_INVAL;
-	return mm_kmalloc_st(heap, bytes, flags, out);
+	return kmalloc_for(heap, bytes, flags, OWNER_CALLER, out);
 }
 
 /* Bytes to ask for, so that they are aligned. */
@@ -133,7 +165,7 @@ enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t size, size_t a
 {
 	if (!mm_is_pow2(align))
 		return MM_E_INVAL;
-	return mm_kmalloc_st(heap, kmalloc_aligned_size(size, align), flags, out);
+	return kmalloc_for(heap, kmalloc_aligned_size(size, align), flags, OWNER_CALLER, out);
 }
 
 /* Large blocks: the range, frame and order of one that starts at p. */
@@ -157,47 +189,47 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 	       frame_load(r, head) >= FRAME_LARGE;
 }
 
-/* Before a large block is written to, it becomes pages that only who is here frees: of racing frees one goes
- * on. Tells the byte it has then. */
+/* Before a large block is written to, or its record leaves, it becomes pages that only who is here frees: of
+ * racing frees one goes on. Tells the byte it has then. */
 static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
-					unsigned *byte)
+					unsigned *byte, struct mm_slab **record)
 {
-#if MM_OBJECT_WATCHED
-	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
+	const struct mm_range *r = pmm_find(heap->pmm, pfn);
+	uint8_t *place = frame_byte(r, pfn);
 	enum mm_status st;
 
+	*record = NULL;
+	if (!MM_OBJECT_WATCHED && (MM_CHECKS == 0 || !slab_of(r, pfn)))
+		return MM_OK;
 	if (!frame_swap(place, *byte, FRAME_HEAD + order))
 		return MM_E_DOUBLE_FREE;
-	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
-	if (st == MM_OK)
-		*byte = FRAME_HEAD + order;
-	else
+	st = owner_large_ours(heap, pfn) ? harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order) : MM_E_OWNER;
+	if (st != MM_OK) {
 		mm_atomic_store_relaxed(place, (uint8_t)*byte);
-	return st;
-#else
-	(void)heap;
-	(void)p;
-	(void)pfn;
-	(void)order;
-	(void)byte;
+		return st;
+	}
+	*byte = FRAME_HEAD + order;
+	*record = owner_large_end(heap, pfn);
 	return MM_OK;
-#endif
 }
 
 static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,
 					 unsigned order)
 {
 	unsigned byte = FRAME_LARGE + order;
+	struct mm_slab *record;
 	enum mm_status st;
 
 	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
-	st = kmalloc_end_large(heap, p, pfn, order, &byte);
+	st = kmalloc_end_large(heap, p, pfn, order, &byte, &record);
 	if (st != MM_OK)
 		return st;
 	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte);
-	if (st == MM_OK)
+	if (st == MM_OK) {
 		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
+		owner_large_drop(heap, record);
+	}
 	return st;
 }
 
@@ -352,13 +384,13 @@ enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32
 	void *to;
 
 	if (st != MM_OK || !p)
-		return st != MM_OK ? st : mm_kmalloc_st(heap, size, flags, out);
+		return st != MM_OK ? st : kmalloc_for(heap, size, flags, OWNER_CALLER, out);
 	st = object_refused(heap, p, kmalloc_size(heap, p, &now));
 	if (st != MM_OK)
 		return st;
 	if (kmalloc_fits(now, size))
 		return kmalloc_stay(heap, p, now, size, flags, out);
-	st = mm_kmalloc_st(heap, size, flags, &to);
+	st = kmalloc_for(heap, size, flags, OWNER_CALLER, &to);
 	if (st != MM_OK) /* a shrink need not succeed: there is room already */
 		return size <= now ? kmalloc_stay(heap, p, now, size, flags, out) : st;
 	return kmalloc_move(heap, p, now < size ? now : size, to, out);

@@ -28,6 +28,8 @@
  *              there is no memory they are brought home, one after the other, and spare is used.
  * Interrupts   one that finds its CPU busy allocates from the slabs and frees into them, under the
  *              cache's lock, which is taken with interrupts off.
+ * Direct       caches whose allocations are all looked at (owner.c) have no magazine at top: allocation goes to
+ *              the slabs, one object at a time, and so does a free unless there is quarantine.
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
 #include "slab.h"
 
@@ -318,10 +320,13 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
 	uintptr_t saved;
-	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
+	struct mm_heap_cpu *cpu;
 	struct mm_slot *top;
 	void *p = NULL;
 
+	if (cache_is_direct(cache))
+		return magazine_bypass(cache, flags, why);
+	cpu = heap_enter(cache->heap, &saved);
 	if (cpu) {
 		top = cpu->top[cache->id];
 		if (magazine_is_empty(top)) {
@@ -373,7 +378,7 @@ static void magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, const
 	struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
 	if (magazine_is_full(top))
-		top = magazine_make_room(cache, cpu);
+		top = cache_is_direct(cache) && !MAGAZINES_HELD ? NULL : magazine_make_room(cache, cpu);
 	if (!top) {
 		slab_put(cache, slot, 1, SLAB_KEEP);
 		return;

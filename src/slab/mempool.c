@@ -8,6 +8,7 @@
  *                 reserve or used as the reserve had at first.
  * Concurrency  any CPU, interrupts; taking one, NMIs too. */
 #include <mmlib/reserve.h>
+#include "owner.h"
 #include "parked.h"
 
 enum mm_status mm_mempool_init(struct mm_mempool *pool, struct mm_cache *cache, void **places, uint32_t n,
@@ -16,7 +17,7 @@ enum mm_status mm_mempool_init(struct mm_mempool *pool, struct mm_cache *cache, 
 	if (!pool || !cache || !places || n == 0 || flags & ~(uint32_t)MM_ALLOC_ATOMIC)
 		return MM_E_INVAL;
 	for (uint32_t i = 0; i < n; i++) {
-		enum mm_status st = mm_cache_alloc_st(cache, flags, &places[i]);
+		enum mm_status st = cache_alloc_for(cache, flags, OWNER_CALLER, &places[i]);
 
 		if (st != MM_OK) {
 			while (i-- > 0)
@@ -68,7 +69,7 @@ void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
 
 	if (!pool || !pool->cache)
 		return NULL;
-	st = mm_cache_alloc_st(pool->cache, flags, &p);
+	st = cache_alloc_for(pool->cache, flags, OWNER_CALLER, &p);
 	if (st != MM_E_NOMEM && st != MM_E_AGAIN && st != MM_E_NOSPC)
 		return p;
 	p = mm_mempool_take(pool);

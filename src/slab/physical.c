@@ -4,7 +4,7 @@
  * Structure    a slab is one block of pages, and so is a large block: an object is contiguous, and its
  *              physical address is that of its range, and the distance.
  * Concurrency  reads what does not change while the object is allocated. */
-#include "slab.h"
+#include "owner.h"
 
 enum mm_status mm_heap_paddr(struct mm_heap *heap, const void *p, mm_paddr_t *out)
 {
@@ -28,6 +28,6 @@ enum mm_status mm_cache_alloc_paddr(struct mm_cache *cache, uint32_t flags, void
 
 	if (!pa)
 		return MM_E_INVAL;
-	st = mm_cache_alloc_st(cache, flags, out);
+	st = cache_alloc_for(cache, flags, OWNER_CALLER, out);
 	return st == MM_OK ? mm_heap_paddr(cache->heap, *out, pa) : st;
 }

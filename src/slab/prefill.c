@@ -7,6 +7,7 @@
  *              H2 a handle without a cache has no magazine.
  * Concurrency  one context at a time, which may be an NMI. */
 #include <mmlib/reserve.h>
+#include "owner.h"
 #include "parked.h"
 
 _Static_assert(MM_MAGAZINE_SLOTS - 3 >= MM_PREFILL_MAX, "slots 0 to 2 of a magazine are links");
@@ -22,10 +23,10 @@ static void prefill_trim(struct mm_prefill *h, uint32_t n)
 	}
 }
 
-static enum mm_status prefill_add(struct mm_prefill *h, uint32_t flags)
+static enum mm_status prefill_add(struct mm_prefill *h, uint32_t flags, uintptr_t caller)
 {
 	struct mm_slot *slot = &h->slots[h->n];
-	enum mm_status st = mm_cache_alloc_st(h->cache, flags, &slot->p);
+	enum mm_status st = cache_alloc_for(h->cache, flags, caller, &slot->p);
 
 	if (st != MM_OK)
 		return st;
@@ -58,7 +59,7 @@ enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uin
 		h->slots = magazine_of(first) + 3;
 	}
 	while (h->n < n && st == MM_OK)
-		st = prefill_add(h, flags);
+		st = prefill_add(h, flags, OWNER_CALLER);
 	if (st != MM_OK)
 		prefill_trim(h, had);
 	return st;

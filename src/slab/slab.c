@@ -101,9 +101,8 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 	return MM_OK;
 }
 
-/* The table for a frame, made if it is not there. */
-static struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn,
-				   uint32_t flags, enum mm_status *why)
+struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn, uint32_t flags,
+			    enum mm_status *why)
 {
 	void **place = slab_table_place(r, pfn);
 	void *table = mm_atomic_load_acquire(place), *page;
@@ -131,8 +130,7 @@ static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
 	}
 }
 
-/* List places. The lock is held. */
-static void slab_unhook(struct mm_slab **list, struct mm_slab *slab)
+void slab_unhook(struct mm_slab **list, struct mm_slab *slab)
 {
 	if (slab->prev)
 		slab->prev->next = slab->next;
@@ -143,7 +141,7 @@ static void slab_unhook(struct mm_slab **list, struct mm_slab *slab)
 	slab->next = slab->prev = NULL;
 }
 
-static void slab_hook(struct mm_slab **list, struct mm_slab *slab)
+void slab_hook(struct mm_slab **list, struct mm_slab *slab)
 {
 	slab->prev = NULL;
 	slab->next = *list;

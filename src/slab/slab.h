@@ -12,6 +12,7 @@
  *   deferred.c   frees that wait for readers
  *   reap.c       ticks, memory pressure
  *   physical.c   where an object is for a device
+ *   owner.c      who holds what (owner.h)
  *
  * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
  * called with none of the locks held. */
@@ -117,6 +118,11 @@ static inline enum mm_status harden_look_large(const struct mm_heap *heap, const
 	(void)bytes;
 	return MM_OK;
 }
+
+static inline enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	return harden_look_large(heap, p, bytes);
+}
 #endif
 #if MM_HARDEN & MM_HARDEN_CANARY
 /* Write the canary of a large block. */
@@ -145,6 +151,12 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 	return table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : NULL;
 }
 
+/* The table for a frame, made if it is not there; NULL: why not. */
+struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn, uint32_t flags,
+			    enum mm_status *why);
+/* Put a slab into a list, or take it out. Who guards the list does. */
+void slab_hook(struct mm_slab **list, struct mm_slab *slab);
+void slab_unhook(struct mm_slab **list, struct mm_slab *slab);
 /* Slab whose pages p lies in, or why there is none. */
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out)
 	MM_TAGGED(mm_priv_slab_find);
@@ -212,8 +224,26 @@ size_t magazine_count(const struct mm_cache *cache);
 void magazine_release(struct mm_heap *heap);
 
 /* cache.c */
-/* mm_cache_alloc_st() without the fast path; the caller wants so many bytes of the object. */
-enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, void **out);
+/* mm_cache_alloc_st() without the fast path; who called it wants so many bytes of the object. */
+enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, uint32_t flags, uintptr_t caller,
+				void **out) MM_TAGGED(mm_priv_cache_alloc_slow);
+
+/* mm_cache_alloc_st(), called by another function of the heap for its caller. */
+static inline enum mm_status cache_alloc_for(struct mm_cache *cache, uint32_t flags, uintptr_t caller, void **out)
+{
+	void *p;
+
+	if (!out || !mm_object_is_cache(cache) || !mm_object_of_cache(cache, flags, &p))
+		return cache_alloc_slow(cache, cache ? cache_room(cache) : 0, flags, caller, out);
+	*out = p;
+	return MM_OK;
+}
+
+/* Are all its objects allocated from slabs, so that who allocates is asked for? */
+static inline bool cache_is_direct(const struct mm_cache *cache)
+{
+	return cache->flags & MM_CACHE_OWNERS;
+}
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg);
 
 /* kmalloc.c */
@@ -222,6 +252,8 @@ size_t kmalloc_class_size(uint32_t c);
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
 
 /* heap.c */
+/* Make a class of kmalloc; flags of its cache. */
+enum mm_status heap_make_class(struct mm_heap *heap, uint32_t c, uint32_t flags);
 /* Bring home what this CPU has at hand. The argument is the heap. */
 void heap_drain_here(void *arg);
 

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: owners
+ * Problem      memory is short: who holds it? And who does not ask must not pay.
+ * Structure    an array of owners behind the bits in each slab's descriptor, written by who allocates. That is
+ *              in slow paths: a cache that notes owners has no magazine to pop from (`direct`), so all its
+ *              allocations go there, and the fast paths know nothing of it. Frees do not touch it.
+ *              A large block has a record, which the table from frames to slabs leads to. It looks like a slab
+ *              of no heap and no cache, so that fast paths, which look for slabs only, refuse what is there.
+ *
+ *                frame --table--> slab descriptor: | head | states | bits | owners |
+ *                frame --table--> record:          | head of nobody | heap | owner | bytes |
+ *
+ * Invariants   O1 owners[i] is of object i if its state is used.
+ *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
+ *                 before the block is a caller's until after he cannot free it any more.
+ *              O3 pages of descriptors come to the front of cache->meta and go all at once, so the number of
+ *                 one, counted from the oldest, stays.
+ * Concurrency  walks hold the cache's lock, under which no slab loses its memory, so an object that is seen
+ *              used has a slab with memory; heap->lock guards the list of records. Owners are relaxed
+ *              atomics: who looks may see the one before. */
+#include "owner.h"
+
+#if MM_CHECKS >= 1
+/* What follows the head of a record. */
+struct owner_large {
+	struct mm_heap *heap;
+	uintptr_t owner;
+	size_t bytes;
+};
+
+/* Owners in a list by rising number while it grows. */
+struct owner_list {
+	struct mm_leak *list, rest;
+	size_t room, n;
+};
+
+static uintptr_t *owner_array(const struct mm_cache *cache, struct mm_slab *slab)
+{
+	return slab_homes(cache, slab) + slab_words(cache);
+}
+
+void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
+{
+	struct mm_slab *slab;
+	uint32_t i;
+
+	if (!(cache->flags & MM_CACHE_OWNERS) || slab_find(cache->heap, p, &slab) != MM_OK || !mm_object_index(slab, p, &i))
+		return;
+	if (!MM_PLANTED(MM_PLANT_OWNER) || !owner_array(cache, slab)[i])
+		mm_atomic_store_relaxed(&owner_array(cache, slab)[i], owner); /* O1 */
+}
+
+static struct owner_large *owner_large(struct mm_slab *record)
+{
+	return (struct owner_large *)(void *)(record + 1);
+}
+
+/* Records come from a class of kmalloc, and are mmlib's own. */
+static struct mm_cache *owner_large_cache(struct mm_heap *heap)
+{
+	return &heap->caches[mm_object_class_of(heap, sizeof(struct mm_slab) + sizeof(struct owner_large))];
+}
+
+enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flags, uintptr_t owner,
+			       struct mm_slab **out)
+{
+	enum mm_status st;
+	void *room;
+
+	*out = NULL;
+	if (!heap->notes)
+		return MM_OK;
+	st = cache_alloc_slow(owner_large_cache(heap), sizeof(struct mm_slab) + sizeof(struct owner_large),
+			      flags & MM_ALLOC_ATOMIC, 0, &room);
+	if (st != MM_OK)
+		return st;
+	*out = room;
+	__builtin_memset(room, 0, sizeof(struct mm_slab));
+	*owner_large(*out) = (struct owner_large){ heap, owner, bytes };
+	return MM_OK;
+}
+
+enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags)
+{
+	struct mm_heap *heap = owner_large(record)->heap;
+	enum mm_status st = MM_E_NOMEM;
+	struct mm_slab **table = slab_table(heap, pmm_find(heap->pmm, pfn), pfn, flags, &st);
+	uintptr_t irq;
+
+	if (!table)
+		return st;
+	record->base = p;
+	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], record); /* O2 */
+	irq = mm_lock(heap->pmm->port, &heap->lock);
+	slab_hook(&heap->large, record);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	return MM_OK;
+}
+
+bool owner_large_ours(const struct mm_heap *heap, mm_pfn_t pfn)
+{
+	struct mm_slab *record = slab_of(pmm_find(heap->pmm, pfn), pfn);
+
+	return !record || owner_large(record)->heap == heap;
+}
+
+struct mm_slab *owner_large_end(struct mm_heap *heap, mm_pfn_t pfn)
+{
+	const struct mm_range *r = pmm_find(heap->pmm, pfn);
+	struct mm_slab *record = slab_of(r, pfn), **table;
+	uintptr_t irq;
+
+	if (!record)
+		return NULL;
+	table = mm_atomic_load_acquire(slab_table_place(r, pfn));
+	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], (struct mm_slab *)NULL); /* O2 */
+	irq = mm_lock(heap->pmm->port, &heap->lock);
+	slab_unhook(&heap->large, record);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	return record;
+}
+
+void owner_large_drop(struct mm_heap *heap, struct mm_slab *record)
+{
+	enum mm_status st = mm_cache_free(owner_large_cache(heap), record); /* NULL is fine */
+
+	MM_CHECK(heap->pmm->port, st == MM_OK);
+}
+
+/* Where the owner of memory at p is, or why there is none. */
+static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t **place)
+{
+	struct mm_slab *slab = NULL;
+	const struct mm_range *r;
+	enum mm_status st;
+	uint32_t i = 0;
+	mm_pfn_t pfn;
+
+	if (!heap || !p)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	if (slab_find(heap, p, &slab) == MM_OK) {
+		st = slab_look(slab, p);
+		if (st != MM_OK || !(slab->cache->flags & MM_CACHE_OWNERS))
+			return st != MM_OK ? st : MM_E_NOTSUP;
+		(void)mm_object_index(slab, p, &i);
+		*place = &owner_array(slab->cache, slab)[i];
+		return MM_OK;
+	}
+	st = kmalloc_large_at(heap, p);
+	if (st != MM_OK)
+		return st;
+	r = pmm_find_virt(heap->pmm, p, &pfn);
+	slab = slab_of(r, pfn);
+	if (!slab)
+		return MM_E_NOTSUP;
+	*place = &owner_large(slab)->owner;
+	return owner_large(slab)->heap == heap ? MM_OK : MM_E_OWNER;
+}
+
+/* The next object that is used and whose slab's descriptor is in this page. The lock is held. */
+static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, struct mm_leak_walk *it,
+			  struct mm_leak_object *out)
+{
+	if (it->at == 0)
+		it->at = (uint32_t)sizeof(uintptr_t) * 2;
+	for (; (uint32_t)MM_FRAME_SIZE - it->at >= cache->descriptor; it->at += cache->descriptor, it->object = 0) {
+		struct mm_slab *slab = (struct mm_slab *)(void *)(page + it->at);
+
+		while (it->object < cache->nobjects) {
+			uint32_t i = it->object++;
+
+			if (mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
+				continue;
+			*out = (struct mm_leak_object){ slab->base + i * (size_t)cache->size, cache->size,
+							mm_atomic_load_relaxed(&owner_array(cache, slab)[i]),
+							cache };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A page of descriptors by its number (O3), or NULL. The lock is held. */
+static unsigned char *owner_page(const struct mm_cache *cache, uint32_t number)
+{
+	void **page, **behind = cache->meta;
+
+	for (page = cache->meta; page && number; number--)
+		page = *page;
+	if (!page)
+		return NULL;
+	for (page = *page; page; page = *page) /* as far from the end as the other one from the front */
+		behind = *behind;
+	return (unsigned char *)behind;
+}
+
+/* Go on with the next page. */
+static void owner_turn(struct mm_leak_walk *it)
+{
+	it->page++;
+	it->at = it->object = 0;
+}
+
+static void owner_add(struct owner_list *l, const struct mm_leak_object *o)
+{
+	size_t low = 0, high = l->n, at;
+	struct mm_leak *to;
+
+	while (low < high) {
+		at = low + (high - low) / 2;
+		if (l->list[at].owner < o->owner)
+			low = at + 1;
+		else
+			high = at;
+	}
+	to = &l->list[low];
+	if (low == l->n || to->owner != o->owner) {
+		if (l->n == l->room) {
+			to = &l->rest;
+		} else {
+			__builtin_memmove(to + 1, to, (l->n++ - low) * sizeof(*to));
+			*to = (struct mm_leak){ .owner = o->owner };
+		}
+	}
+	to->objects++;
+	to->bytes += o->bytes;
+}
+
+/* Add what is used of a cache, a page of descriptors at a time. */
+static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
+{
+	const struct mm_port *port = cache->heap->pmm->port;
+	struct mm_leak_walk it = { 0 };
+	struct mm_leak_object o;
+	unsigned char *page;
+
+	do {
+		uintptr_t irq = mm_lock(port, &cache->lock);
+
+		page = owner_page(cache, it.page);
+		while (page && owner_in_page(cache, page, &it, &o))
+			owner_add(l, &o);
+		mm_unlock(port, &cache->lock, irq);
+		owner_turn(&it);
+	} while (page);
+}
+
+static struct mm_leak_object owner_large_object(struct mm_slab *record)
+{
+	struct owner_large *l = owner_large(record);
+
+	return (struct mm_leak_object){ record->base, l->bytes, mm_atomic_load_relaxed(&l->owner), NULL };
+}
+
+static void owner_add_large(struct owner_list *l, struct mm_heap *heap)
+{
+	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock);
+
+	for (struct mm_slab *record = heap->large; record; record = record->next) {
+		struct mm_leak_object o = owner_large_object(record);
+
+		owner_add(l, &o);
+	}
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+}
+
+/* Who holds most comes first. */
+static void owner_sort(struct owner_list *l, size_t *n, struct mm_leak *rest)
+{
+	for (size_t i = 1; i < l->n; i++) {
+		struct mm_leak one = l->list[i];
+		size_t at = i;
+
+		for (; at > 0 && l->list[at - 1].bytes < one.bytes; at--)
+			l->list[at] = l->list[at - 1];
+		l->list[at] = one;
+	}
+	*n = l->n;
+	*rest = l->rest;
+}
+
+/* The large block of an owner that lies next behind the one that was told last. */
+static bool owner_next_large(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner,
+			     struct mm_leak_object *out)
+{
+	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock), best = UINTPTR_MAX;
+
+	for (struct mm_slab *record = heap->large; record; record = record->next) {
+		struct mm_leak_object o = owner_large_object(record);
+
+		if (o.owner == owner && (uintptr_t)o.p > it->large && (uintptr_t)o.p < best) {
+			best = (uintptr_t)o.p;
+			*out = o;
+		}
+	}
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	it->large = best;
+	return best != UINTPTR_MAX;
+}
+
+/* The next object of an owner in the page where the walk is; *more: is there such a page? */
+static bool owner_next_in_page(struct mm_cache *cache, struct mm_leak_walk *it, uintptr_t owner,
+			       struct mm_leak_object *out, bool *more)
+{
+	const struct mm_port *port = cache->heap->pmm->port;
+	uintptr_t irq = mm_lock(port, &cache->lock);
+	unsigned char *page = owner_page(cache, it->page);
+	struct mm_leak_object o;
+	bool found = false;
+
+	while (page && !found && owner_in_page(cache, page, it, &o))
+		found = o.owner == owner;
+	mm_unlock(port, &cache->lock, irq);
+	*more = page != NULL;
+	if (found)
+		*out = o;
+	return found;
+}
+
+static bool owner_is_noted(const struct mm_cache *cache)
+{
+	return mm_atomic_load_acquire(&cache->heap) && cache->flags & MM_CACHE_OWNERS;
+}
+#endif
+
+enum mm_status mm_heap_note_owners(struct mm_heap *heap)
+{
+	enum mm_status st;
+
+	if (!heap)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	if (MM_CHECKS == 0)
+		return MM_E_NOTSUP;
+	if (heap->notes)
+		return MM_OK;
+	st = mm_heap_shrink(heap);
+	if (st != MM_OK)
+		return st;
+	if (mm_atomic_load_relaxed(&heap->nlarge))
+		return MM_E_BUSY;
+	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++)
+		if (heap->caches[c].ndescriptors)
+			return MM_E_BUSY;
+	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++) {
+		mm_san_pool_end(&heap->caches[c]);
+		st = heap_make_class(heap, c, MM_CACHE_OWNERS);
+		MM_CHECK(heap->pmm->port, st == MM_OK);
+	}
+	heap->notes = 1;
+	return MM_OK;
+}
+
+enum mm_status mm_heap_owner(struct mm_heap *heap, const void *p, uintptr_t *owner)
+{
+#if MM_CHECKS >= 1
+	uintptr_t *place;
+	enum mm_status st = owner ? owner_place(heap, p, &place) : MM_E_INVAL;
+
+	if (st == MM_OK)
+		*owner = mm_atomic_load_relaxed(place);
+	return st;
+#else
+	return !heap || !p || !owner ? MM_E_INVAL : heap->pmm ? MM_E_NOTSUP : MM_E_STATE;
+#endif
+}
+
+enum mm_status mm_heap_set_owner(struct mm_heap *heap, void *p, uintptr_t owner)
+{
+#if MM_CHECKS >= 1
+	uintptr_t *place;
+	enum mm_status st = owner_place(heap, p, &place);
+
+	if (st == MM_OK)
+		mm_atomic_store_relaxed(place, owner);
+	return st;
+#else
+	(void)owner;
+	return !heap || !p ? MM_E_INVAL : heap->pmm ? MM_E_NOTSUP : MM_E_STATE;
+#endif
+}
+
+enum mm_status mm_heap_leaks(struct mm_heap *heap, struct mm_leak *list, size_t room, size_t *n,
+			     struct mm_leak *rest)
+{
+	if (!heap || (!list && room) || !n || !rest)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+#if MM_CHECKS >= 1
+	struct owner_list l = { .list = list, .room = room };
+
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		if (owner_is_noted(&heap->caches[id]))
+			owner_add_cache(&l, &heap->caches[id]);
+	owner_add_large(&l, heap);
+	owner_sort(&l, n, rest);
+	return MM_OK;
+#else
+	return MM_E_NOTSUP;
+#endif
+}
+
+enum mm_status mm_cache_leaks(struct mm_cache *cache, struct mm_leak *list, size_t room, size_t *n,
+			      struct mm_leak *rest)
+{
+	if (!cache || (!list && room) || !n || !rest)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+#if MM_CHECKS >= 1
+	struct owner_list l = { .list = list, .room = room };
+
+	if (!(cache->flags & MM_CACHE_OWNERS))
+		return MM_E_NOTSUP;
+	owner_add_cache(&l, cache);
+	owner_sort(&l, n, rest);
+	return MM_OK;
+#else
+	return MM_E_NOTSUP;
+#endif
+}
+
+bool mm_leak_next(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner, struct mm_leak_object *out)
+{
+#if MM_CHECKS >= 1
+	if (!heap || !it || !out || !heap->pmm)
+		return false;
+	for (; it->cache < MM_CACHES_MAX; it->cache++, it->page = 0) {
+		struct mm_cache *cache = &heap->caches[it->cache];
+
+		for (bool more = owner_is_noted(cache); more; owner_turn(it))
+			if (owner_next_in_page(cache, it, owner, out, &more))
+				return true;
+		it->at = it->object = 0;
+	}
+	return owner_next_large(heap, it, owner, out);
+#else
+	(void)heap;
+	(void)it;
+	(void)owner;
+	(void)out;
+	return false;
+#endif
+}
