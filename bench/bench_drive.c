@@ -237,7 +237,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc && nsides < SIDES_MAX; i++)
 		start(&sides[nsides++], argv[i]);
 	snprintf(rounds, sizeof(rounds), "%u",
-		 (bench_rounds() + 7) / 8); /* a turn is some slices */
+		 (bench_rounds() + 3) / 4); /* a turn is some slices */
 	setenv("BENCH_ROUNDS", rounds, 1);
 	for (enum job job = PAIR64; job < JOBS; job++)
 		if (asked_for(argv[1], jobs[job].name))

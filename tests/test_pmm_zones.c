@@ -97,6 +97,7 @@ static int setup(void **state)
 
 static void start(void)
 {
+	assert_null(mm_pmm_why(&sim.port, &cfg, NULL));
 	assert_int_equal(mm_pmm_init(&pmm, &sim.port, &map, &cfg), MM_OK);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 }
@@ -495,6 +496,7 @@ static void assert_refused(void)
 	assert_int_equal(mm_pmm_init(&pmm, &sim.port, &map, &cfg), MM_E_INVAL);
 	assert_true(sim_same(&pmm, &none, sizeof(none)));
 	assert_int_equal(map.count, 2);
+	assert_non_null(mm_pmm_why(&sim.port, &cfg, NULL));
 }
 
 #define REFUSED_WITH(what)                                                                         \
@@ -532,6 +534,50 @@ static void wrong_configurations_are_refused(void **state)
 	assert_refused();
 	cpu_nodes[1] = 0;
 	start();
+}
+
+/* Expects the word in what is said, of a zone or CPU. */
+#define WHY(word, of)                                                                              \
+	do {                                                                                       \
+		uint32_t which = 99;                                                               \
+		const char *text = mm_pmm_why(&sim.port, &cfg, &which);                            \
+                                                                                                   \
+		assert_non_null(text);                                                             \
+		assert_non_null(strstr(text, word));                                               \
+		assert_int_equal(which, of);                                                       \
+	} while (0)
+
+static void refusals_are_told_in_words(void **state)
+{
+	(void)state;
+	uint32_t cpu_nodes[2] = { 2, 3 };
+	const struct mm_port port = sim.port;
+
+	zones[TCM].min = 1;
+	WHY("min, low and high", TCM);
+	zones[TCM].min = 0;
+	zones[NORMAL].last = zones[DMA].last;
+	WHY("not above", NORMAL);
+	zones[NORMAL].last = zones[HIGH].last;
+	WHY("not above", HIGH);
+	zones[NORMAL].last = AT(0x500);
+	WHY("last byte of a frame", NORMAL);
+	zones[NORMAL].last = AT(0x600) - 1;
+	cfg.ncpus = 2, cfg.cpu_nodes = cpu_nodes;
+	WHY("node", 1);
+	cfg.ncpus = 0, cfg.cpu_nodes = NULL;
+	sim.port.size = 1;
+	WHY("another mmlib/port.h", 0);
+	sim.port = port;
+	sim_add_cpus(&sim, false);
+	sim.port.unpin = NULL;
+	WHY("pair", 0);
+	sim.port = port;
+	sim.port.panic = NULL;
+	WHY("panic", 0);
+	sim.port = port;
+	assert_string_equal(mm_pmm_why(NULL, &cfg, NULL), "port: NULL");
+	assert_string_equal(mm_pmm_why(&sim.port, NULL, NULL), "cfg: NULL");
 }
 
 static void too_many_nodes_are_refused(void **state)
@@ -630,6 +676,7 @@ int main(void)
 		TEST(nobody_need_listen),
 		TEST(wrong_requests_change_nothing),
 		TEST(wrong_configurations_are_refused),
+		TEST(refusals_are_told_in_words),
 		TEST(too_many_nodes_are_refused),
 		TEST(memory_without_a_node_belongs_to_what_is_below),
 		TEST(nodes_out_of_reach_are_never_asked),

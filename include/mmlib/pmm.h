@@ -287,6 +287,15 @@ MM_NODISCARD enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port
 					struct mm_memmap *map, const struct mm_pmm_cfg *cfg)
 					MM_TAGGED(mm_pmm_init);
 
+/** What does mm_pmm_init() refuse? For the panic that follows #MM_E_INVAL or #MM_E_PORT. Nothing of it is linked
+ *  into a kernel that does not ask.
+ *  @param port the same port @param cfg the same zones and limits
+ *  @param[out] which the zone, or the CPU, that the text is about, from 0; may be NULL
+ *  @return a text, constant, or NULL: neither of these two is refused
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(zones * zones + CPUs)} */
+const char *mm_pmm_why(const struct mm_port *port, const struct mm_pmm_cfg *cfg, uint32_t *which)
+	MM_TAGGED(mm_pmm_why);
+
 /** Do some of what mm_pmm_init() left undone: metadata of memory that is free in pieces of W * W frames (16
  *  MiB with frames of 4 KiB and 64-bit words) is filled when such a piece is first used, in some hundred
  *  nanoseconds. An idle loop may do it before. Nothing else depends on it.

@@ -343,10 +343,11 @@ enum mm_status mm_pmm_init(struct mm_pmm *pmm, const struct mm_port *port, struc
 	struct mm_early early;
 	struct pmm_plan plan;
 	mm_paddr_t pa;
+	uint32_t which;
 	enum mm_status st;
 	unsigned char *meta;
 
-	if (!pmm || !map || !cfg || !zone_cfg_ok(cfg))
+	if (!pmm || !map || !cfg || zone_cfg_fault(cfg, &which) != ZONE_FINE)
 		return MM_E_INVAL;
 	zone_plan(&new, cfg);
 	st = mm_port_check(port);

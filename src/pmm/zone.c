@@ -59,15 +59,26 @@ static bool zone_cfg_named(const struct mm_zone_cfg *cfg)
 }
 
 /* Is this named zone an address range that no named zone before it has a part of? */
-static bool zone_named_ok(const struct mm_zone_cfg *cfg, uint32_t i, uint32_t nlimits)
+static enum zone_fault zone_named(const struct mm_zone_cfg *cfg, uint32_t i, uint32_t nlimits)
 {
-	if (!zone_cfg_named(&cfg[i]) || cfg[i].base & (MM_FRAME_SIZE - 1) ||
-	    cfg[i].base > cfg[i].last)
-		return false;
+	if (!zone_cfg_named(&cfg[i]))
+		return ZONE_FAULT_ORDER;
+	if (cfg[i].base & (MM_FRAME_SIZE - 1) || cfg[i].base > cfg[i].last)
+		return ZONE_FAULT_BASE;
 	for (uint32_t k = nlimits; k < i; k++)
 		if (cfg[i].base <= cfg[k].last && cfg[k].base <= cfg[i].last)
-			return false;
-	return true;
+			return ZONE_FAULT_OVERLAP;
+	return ZONE_FINE;
+}
+
+/* Of a zone by address limit. */
+static enum zone_fault zone_limit(const struct mm_zone_cfg *cfg, uint32_t i)
+{
+	if (cfg[i].flags & ~MM_ZONE_HIGH)
+		return ZONE_FAULT_FLAGS;
+	if (cfg[i].base)
+		return ZONE_FAULT_BASE;
+	return i && cfg[i].last <= cfg[i - 1].last ? ZONE_FAULT_LIMIT : ZONE_FINE;
 }
 
 static uint32_t zone_limits(const struct mm_pmm_cfg *cfg)
@@ -82,25 +93,30 @@ static uint32_t zone_limits(const struct mm_pmm_cfg *cfg)
 }
 
 /* Z1 */
-static bool zone_zones_ok(const struct mm_pmm_cfg *cfg)
+static enum zone_fault zone_zones(const struct mm_pmm_cfg *cfg, uint32_t *which)
 {
 	const uint16_t all = MM_ZONE_NAMED | MM_ZONE_EXPLICIT | MM_ZONE_NOFALLBACK | MM_ZONE_HIGH;
 	uint32_t nlimits = zone_limits(cfg);
 
 	if (nlimits == 0 || cfg->zones[nlimits - 1].last != MM_PADDR_MAX)
-		return false;
+		return ZONE_FAULT_END;
 	for (uint32_t i = 0; i < (ZONE_ONE ? 1 : cfg->nzones); i++) {
 		const struct mm_zone_cfg *z = &cfg->zones[i];
+		enum zone_fault fault;
 
-		if (!zone_frame_end(z->last) || z->flags & ~all || z->min > z->low ||
-		    z->low > z->high)
-			return false;
-		if (i >= nlimits
-			    ? !zone_named_ok(cfg->zones, i, nlimits)
-			    : z->flags & ~MM_ZONE_HIGH || z->base || (i && z->last <= z[-1].last))
-			return false;
+		*which = i;
+		if (!zone_frame_end(z->last))
+			return ZONE_FAULT_LIMIT;
+		if (z->flags & ~all)
+			return ZONE_FAULT_FLAGS;
+		if (z->min > z->low || z->low > z->high)
+			return ZONE_FAULT_MARKS;
+		fault = i >= nlimits ? zone_named(cfg->zones, i, nlimits)
+				     : zone_limit(cfg->zones, i);
+		if (fault != ZONE_FINE)
+			return fault;
 	}
-	return true;
+	return ZONE_FINE;
 }
 
 static uint32_t zone_cfg_nodes(const struct mm_pmm_cfg *cfg)
@@ -110,17 +126,21 @@ static uint32_t zone_cfg_nodes(const struct mm_pmm_cfg *cfg)
 	return nodes ? nodes : 1;
 }
 
-bool zone_cfg_ok(const struct mm_pmm_cfg *cfg)
+enum zone_fault zone_cfg_fault(const struct mm_pmm_cfg *cfg, uint32_t *which)
 {
 	uint32_t nodes = zone_cfg_nodes(cfg);
 
-	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX ||
-	    cfg->low > cfg->reach || !zone_frame_end(cfg->reach) || nodes > MM_NODES_MAX)
-		return false;
-	for (uint32_t i = 0; cfg->cpu_nodes && i < cfg->ncpus; i++)
-		if (cfg->cpu_nodes[i] >= nodes)
-			return false;
-	return zone_zones_ok(cfg);
+	*which = 0;
+	if (!cfg->zones || cfg->nzones == 0 || cfg->nzones > MM_ZONES_MAX)
+		return ZONE_FAULT_COUNT;
+	if (cfg->low > cfg->reach || !zone_frame_end(cfg->reach))
+		return ZONE_FAULT_REACH;
+	if (nodes > MM_NODES_MAX)
+		return ZONE_FAULT_NODES;
+	for (*which = 0; cfg->cpu_nodes && *which < cfg->ncpus; ++*which)
+		if (cfg->cpu_nodes[*which] >= nodes)
+			return ZONE_FAULT_CPU;
+	return zone_zones(cfg, which);
 }
 
 void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg)

@@ -7,7 +7,7 @@
 #define ZONE_NONE 0xffffffffu /* no zone */
 #define ZONE_HERE 0xfffffffeu /* the one that the CPU at hand keeps frames of (Z4) */
 /* A build with one zone on one node: all that chooses is left out. */
-#define ZONE_ONE  (MM_ZONES_MAX == 1 && MM_NODES_MAX == 1)
+#define ZONE_ONE (MM_ZONES_MAX == 1 && MM_NODES_MAX == 1)
 
 /* How many nodes there are. */
 static inline uint32_t zone_nodes(const struct mm_pmm *pmm)
@@ -65,7 +65,22 @@ struct zone_walk {
 };
 
 /* Is the configuration as mm_pmm_init() asks for? */
-bool zone_cfg_ok(const struct mm_pmm_cfg *cfg);
+enum zone_fault {
+	ZONE_FINE,
+	ZONE_FAULT_COUNT,
+	ZONE_FAULT_REACH,
+	ZONE_FAULT_NODES,
+	ZONE_FAULT_CPU,
+	ZONE_FAULT_END,
+	ZONE_FAULT_LIMIT,
+	ZONE_FAULT_FLAGS,
+	ZONE_FAULT_MARKS,
+	ZONE_FAULT_ORDER,
+	ZONE_FAULT_BASE,
+	ZONE_FAULT_OVERLAP,
+};
+/* Which: of the zone, or the CPU. */
+enum zone_fault zone_cfg_fault(const struct mm_pmm_cfg *cfg, uint32_t *which);
 /* What zones are like, from a configuration, before there is memory for them; and how many bytes they
  * need. False: too many for this machine. */
 void zone_plan(struct mm_pmm *pmm, const struct mm_pmm_cfg *cfg);
