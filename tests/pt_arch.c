@@ -105,8 +105,8 @@ static uint32_t pae_path(uint64_t e, uint32_t path)
 static const char *pae_reserved(const struct ora *ora, uint64_t e, unsigned level, bool leaf)
 {
 	if (level == 2)
-		return e & (BITS(2, 1) | BITS(8, 5) | BITS(63, 52)) ? "reserved bits of a PDPTE"
-								    : NULL;
+		return e & (BITS(2, 1) | BITS(8, 6) | BITS(63, 52)) ? "reserved bits of a PDPTE"
+								    : NULL; /* 5: see ports/ia32.h */
 	if (e & BITS(62, 52))
 		return "reserved bits 62:52";
 	return x86_reserved(ora, e, level, leaf);

@@ -21,11 +21,6 @@ static struct mm_pmm_stats stats(int zone)
 	return s;
 }
 
-mm_pfn_t frames_used(void)
-{
-	return stats(-1).used;
-}
-
 static bool same_stats(const struct mm_pmm_stats *a, const struct mm_pmm_stats *b)
 {
 	return a->total == b->total && a->free == b->free && a->used == b->used &&

@@ -117,27 +117,41 @@ static void accessed_and_dirty(void)
 static struct mm_pt spaces[2];
 static const unsigned numbers[2] = { 5, 6 };
 
-/* The kernel's part is in each tree whose format has both halves in one. */
-static bool space_init(struct mm_pt *pt)
+static size_t root_bytes(void)
 {
 	const struct mm_pt_port *port = conform.pt->port;
-	size_t half = ((size_t)1 << port->level[port->nlevels - 1].bits << port->entry_lg2) / 2;
 
-	if (mm_pt_init(pt, port, &conform_env, &conform.pt->cfg) != MM_OK)
+	return (size_t)1 << port->level[port->nlevels - 1].bits << port->entry_lg2;
+}
+
+static void clear_root_entry(struct mm_pt *pt, mm_vaddr_t va)
+{
+	const struct mm_pt_port *port = pt->port;
+	size_t bytes = (size_t)1 << port->entry_lg2;
+	size_t i = (size_t)(va >> port->level[port->nlevels - 1].shift) & (root_bytes() / bytes - 1);
+
+	__builtin_memset((char *)direct_map(pt->root) + i * bytes, 0, bytes);
+}
+
+/* Where the kernel's tree also holds user pages, a new one has all of it, down from the root's entries, but for
+ * those of what is under test. */
+static bool space_init(struct mm_pt *pt)
+{
+	if (mm_pt_init(pt, conform.pt->port, &conform_env, &conform.pt->cfg) != MM_OK)
 		return false;
-	if (port->extension == MM_PT_VA_SIGN)
-		__builtin_memcpy((char *)direct_map(pt->root) + half,
-				 (const char *)direct_map(kernel.pt.root) + half, half);
+	if (conform.pt != &kernel.pt)
+		return true;
+	__builtin_memcpy(direct_map(pt->root), direct_map(kernel.pt.root), root_bytes());
+	clear_root_entry(pt, conform.va);
+	clear_root_entry(pt, conform.code);
 	return true;
 }
 
+/* What is under test is unmapped, so all that is left is the kernel's. */
 static bool space_destroy(struct mm_pt *pt)
 {
-	const struct mm_pt_port *port = conform.pt->port;
-	size_t half = ((size_t)1 << port->level[port->nlevels - 1].bits << port->entry_lg2) / 2;
-
-	if (port->extension == MM_PT_VA_SIGN)
-		__builtin_memset((char *)direct_map(pt->root) + half, 0, half);
+	if (conform.pt == &kernel.pt)
+		__builtin_memset(direct_map(pt->root), 0, root_bytes());
 	return mm_pt_destroy(pt) == MM_OK;
 }
 

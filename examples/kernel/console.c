@@ -35,13 +35,29 @@ static void put_text(const char *s, size_t length, const struct spec *spec)
 		put_padding(length, spec->width, ' ');
 }
 
+/* Divide by a small number, return the rest. In steps that every CPU has an instruction for. */
+static unsigned divide(uint64_t *value, unsigned base)
+{
+	uint32_t rest = 0;
+
+	for (unsigned shift = 64; shift;) {
+		uint32_t part;
+
+		shift -= 16;
+		part = rest << 16 | (uint32_t)(*value >> shift & 0xffff);
+		rest = part % base;
+		*value &= ~(UINT64_C(0xffff) << shift);
+		*value |= (uint64_t)(part / base) << shift;
+	}
+	return rest;
+}
+
 static void put_number(uint64_t value, bool negative, unsigned base, const struct spec *spec)
 {
 	char digits[24], *p = digits + sizeof(digits);
 
 	do {
-		*--p = "0123456789abcdef"[value % base];
-		value /= base;
+		*--p = "0123456789abcdef"[divide(&value, base)];
 	} while (value);
 	if (spec->prefix) {
 		*--p = 'x';

@@ -21,8 +21,11 @@ struct kernel {
 
 extern struct kernel kernel;
 
-/* main.c: is this word on the command line? */
+/* story.c: go on only if this step succeeded, since later ones stand on it. Is this word on the command line?
+ * And the story of conform.h, from page frames on. */
+void kernel_must(enum mm_status st, const char *promise);
 bool kernel_has_word(const char *word);
+noreturn void kernel_conformance(void);
 
 /* Pointer to physical memory. */
 static inline void *direct_map(mm_paddr_t pa)

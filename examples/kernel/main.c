@@ -14,31 +14,6 @@
 #include "kernel.h"
 #include "smp.h"
 
-/* Go on only if this step succeeded: later ones stand on it. */
-static void must(enum mm_status st, const char *promise)
-{
-	if (check_status(st, MM_OK, promise))
-		return;
-	kprintf("Bail out! %s\n", mm_status_name(st));
-	machine_exit(false);
-}
-
-bool kernel_has_word(const char *word)
-{
-	size_t length = __builtin_strlen(word);
-	const char *p = kernel.cmdline;
-
-	while (*p) {
-		while (*p == ' ')
-			p++;
-		if (__builtin_memcmp(p, word, length) == 0 && (p[length] == ' ' || !p[length]))
-			return true;
-		while (*p && *p != ' ')
-			p++;
-	}
-	return false;
-}
-
 static bool nobody_pinned(void)
 {
 	bool ok = true;
@@ -55,8 +30,8 @@ static void step_map(uintptr_t boot_info)
 	kernel.ncpus = smp_find();
 	kprintf("    command line \"%s\", CPUs: %u\n", kernel.cmdline, kernel.ncpus);
 	report_map();
-	must(st, "the loader's memory map is read");
-	must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
+	kernel_must(st, "the loader's memory map is read");
+	kernel_must(mm_memmap_verify(&kernel.map), "the map is sorted and disjoint");
 	report_numa();
 	if (kernel_has_word("two-nodes"))
 		check(mm_numa_nodes(&kernel.numa) == 2 &&
@@ -67,7 +42,7 @@ static void step_map(uintptr_t boot_info)
 
 static void step_frames(void)
 {
-	must(memory_frames_init(), "the page-frame allocator takes over");
+	kernel_must(memory_frames_init(), "the page-frame allocator takes over");
 	report_metadata();
 	report_zones();
 	check_accounting("total = free + used + reserved, in each zone and in all");
@@ -76,10 +51,10 @@ static void step_frames(void)
 
 static void step_tables(void)
 {
-	must(memory_tables_init(), "page tables are built, and the CPU runs on them");
+	kernel_must(memory_tables_init(), "page tables are built, and the CPU runs on them");
 	report_address_space();
 	check_tables();
-	must(memory_add_high(), "RAM that the boot tables did not reach is added");
+	kernel_must(memory_add_high(), "RAM that the boot tables did not reach is added");
 	report_zones();
 	check_accounting("total = free + used + reserved with all RAM");
 }
@@ -93,14 +68,14 @@ static void step_allocate(void)
 
 static void step_cpus(void)
 {
-	must(smp_start(), "the other CPUs are started");
+	kernel_must(smp_start(), "the other CPUs are started");
 	check_cpus();
 	check_port();
 }
 
 static void step_heap(void)
 {
-	must(memory_heap_init(), "the kernel heap is set up");
+	kernel_must(memory_heap_init(), "the kernel heap is set up");
 	kernel.damage = kernel_has_word("damage");
 	check_heap();
 }
@@ -122,30 +97,12 @@ static void step_end(mm_pfn_t used)
 	check_status(mm_heap_destroy(&kernel.heap), MM_OK, "and the heap itself");
 	check_status(mm_pmm_drain(&kernel.pmm), MM_OK, "so are the frames at hand on all CPUs");
 	if (kernel_has_word("fail"))
-		must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
+		kernel_must(mm_page_alloc(&kernel.pmm, 0, 0, &leak), "a frame is leaked, as asked for");
 	report_picture();
 	report_zones();
 	check_accounting("total = free + used + reserved at the end");
 	check(frames_used() == used, "everything that was taken is given back");
 	check(nobody_pinned(), "every pin has met its unpin");
-}
-
-/* No more than what conform.h needs. */
-static noreturn void conformance(void)
-{
-	mm_pfn_t used;
-
-	must(memory_frames_init(), "the page-frame allocator takes over");
-	must(memory_tables_init(), "page tables are built, and the CPU runs on them");
-	must(memory_add_high(), "RAM that the boot tables did not reach is added");
-	must(smp_start(), "the other CPUs are started");
-	used = frames_used();
-	kernel.flush_here_only = kernel_has_word("noflush");
-	check_conformance();
-	kernel.flush_here_only = false;
-	check_status(mm_pmm_drain(&kernel.pmm), MM_OK, "frames at hand are given back");
-	check(frames_used() == used, "everything that was taken is given back");
-	machine_exit(check_end());
 }
 
 noreturn void kernel_main(uintptr_t boot_info)
@@ -159,7 +116,7 @@ noreturn void kernel_main(uintptr_t boot_info)
 	kprintf("\n1. The boot memory map: what firmware says, without the kernel's own image\n");
 	step_map(boot_info);
 	if (kernel_has_word("conform"))
-		conformance();
+		kernel_conformance();
 	kprintf("\n2. Page frames: a byte and a bit of metadata for each, in zones\n");
 	step_frames();
 	kprintf("\n3. Page tables: RAM in large pages, the image with no more rights than it "

@@ -118,7 +118,7 @@ const struct mm_port memory_port = {
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
 	(void)ctx;
-	if (bytes != MM_FRAME_SIZE)
+	if (bytes > MM_FRAME_SIZE) /* a smaller one gets a frame all the same */
 		return MM_E_NOTSUP;
 	return mm_page_alloc(&kernel.pmm, 0, MM_ALLOC_TABLE, pa);
 }

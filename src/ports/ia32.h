@@ -8,7 +8,8 @@
  *   32 bits: no XD, so that every page that can be read can be executed. 4 MiB pages want CR4.PSE; their bits
  *            20:13, physical address bits 39:32, are 0 here.
  *   PAE:     EFER.NXE set. The four entries of the root have P, PWT and PCD only, and a CPU reads them when
- *            CR3 is written: a change of one is a change of tables. */
+ *            CR3 is written: a change of one is a change of tables. Bit 5 is reserved in them and never set here,
+ *            but QEMU takes it for the accessed bit and sets it (7.2 does): such an entry is a table all the same. */
 #ifndef MM_SRC_PORTS_IA32_H
 #define MM_SRC_PORTS_IA32_H
 #include "ports/mask_any.h"
@@ -49,7 +50,7 @@ static const struct mm_mask_rule pae_rules[MASK_RULES] = { IA32_RULES,
 							   MASK_UNLESS(MM_PT_EXEC, IA32_XD) };
 static const struct mm_mask pae_mask = {
 	.table = { 0, 0x27, 1 },
-	.table_mask = { 0, 0x81, UINT64_C(0xfff00000000001e7) },
+	.table_mask = { 0, 0x81, UINT64_C(0xfff00000000001c7) },
 	.leaf = { 1, 0x81 },
 	.addr = UINT64_C(0x000ffffffffff000),
 	.rules = { pae_rules, pae_rules },

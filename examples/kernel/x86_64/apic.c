@@ -25,7 +25,7 @@ static uint32_t nids;
 
 mm_paddr_t apic_base(void)
 {
-	return cpu_read_msr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+	return (mm_paddr_t)(cpu_read_msr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000));
 }
 
 static volatile uint32_t *reg(unsigned offset)

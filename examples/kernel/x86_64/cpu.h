@@ -30,16 +30,16 @@ static inline void cpu_write_msr(uint32_t msr, uint64_t value)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
-static inline uint64_t cpu_cr2(void)
+static inline uintptr_t cpu_cr2(void)
 {
-	uint64_t value;
+	uintptr_t value;
 
-	__asm__ volatile("movq %%cr2, %0" : "=r"(value));
+	__asm__ volatile("mov %%cr2, %0" : "=r"(value));
 	return value;
 }
 
-static inline void cpu_set_cr3(uint64_t value)
+static inline void cpu_set_cr3(uintptr_t value)
 {
-	__asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
+	__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
 }
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A PC as QEMU makes it: serial port, PVH loader, exit device. Exceptions are in traps.c, other
- * CPUs in apic.c. */
+ * CPUs in apic.c, page tables in tables.c. Also of PCs with 32 bits. */
 #include "../smp.h"
 #include "acpi.h"
 #include "apic.h"
 #include "cpu.h"
 #include "loader.h"
-#include <mmlib/pt_formats.h>
 
 /* Serial port 1, a 16550. */
 enum { COM1 = 0x3f8, COM_DATA = 0, COM_INTERRUPTS = 1, COM_FIFO = 2, COM_LINE = 3, COM_STATUS = 5 };
@@ -78,41 +77,13 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 	return (*it)++ == 0;
 }
 
-const struct mm_pt_port *machine_pt_port(void)
-{
-	return machine_five_levels ? mm_pt_format(MM_PT_X86_64_LA57) : mm_pt_x86_64_port();
-}
-
-void machine_pt_probe(struct mm_pt_cfg *cfg)
-{
-	mm_pt_x86_64_probe(cfg);
-}
-
-void machine_switch_tables(mm_paddr_t root)
-{
-	cpu_set_cr3(root);
-}
-
-static void flush_here(void *gather)
-{
-	mm_pt_x86_64_flush_local(gather);
-}
-
-/* A CPU cannot reach into the TLB of another: it has to be asked. */
-void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
-{
-	mm_pt_x86_64_flush_local(g);
-	if (all && (g->flush || g->tables))
-		smp_call_others(flush_here, (void *)(uintptr_t)g);
-}
-
 enum { RFLAGS_IF = 0x200 };
 
 bool machine_irq_save(void)
 {
-	uint64_t flags;
+	uintptr_t flags;
 
-	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	__asm__ volatile("pushf; pop %0; cli" : "=r"(flags) : : "memory");
 	return flags & RFLAGS_IF;
 }
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The address space of the demo kernel on i386: memory and devices of the first GiB are where they are
+ * physically, and so is the image. kernel.lds and boot.S know the same numbers. */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+#define MACHINE_DIRECT_MAP   0
+#define MACHINE_REACH        0x3fffffff
+#define MACHINE_LOW          0x100000
+#define MACHINE_STACKS       0xc0000000
+#define MACHINE_USER_SCRATCH 0x40000000
+#define MACHINE_USER_CODE    0x7fe00000
+#define MACHINE_IMAGE_OFFSET 0
+
+/* Where the first code of another CPU is copied to: real mode reaches no higher than 1 MiB. What is
+ * below TRAMPOLINE_END is kept back for it. */
+#define TRAMPOLINE     0x8000
+#define TRAMPOLINE_END 0x10000
+
+#ifndef __ASSEMBLER__
+#include <mmlib/pt_formats.h>
+#define MACHINE_NAME   "i386"
+#define MACHINE_PT(op) mm_pt_##op
+#define MACHINE_DEVICE MM_PT_DEVICE
+/* Old devices reach 16 MiB. */
+#define MACHINE_ZONES                                                                              \
+	{ .name = "DMA", .last = 0xffffff },                                                       \
+	{                                                                                          \
+		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
+	}
+
+/* Intel SDM volume 3A, "Task-State Segment": what is not named here is of no use without task switches. */
+struct tss {
+	uint32_t link, esp0, ss0, unused[22];
+	uint16_t trap, iomap;
+};
+
+struct cpu;
+
+struct machine_cpu {
+	struct cpu *self; /* what gs points to */
+	uint64_t gdt[7];
+	struct tss tss;
+	char user_stack[8192] __attribute__((aligned(16))); /* of traps from user mode */
+};
+
+static inline struct cpu *machine_cpu(void)
+{
+	struct cpu *me;
+
+	__asm__ volatile("movl %%gs:0, %0" : "=r"(me));
+	return me;
+}
+#endif
+#endif
