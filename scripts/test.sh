@@ -133,7 +133,7 @@ if step valgrind; then
   setup build/gcc
   meson_tests valgrind build/gcc --suite release -t 10 \
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
-  check "clients with a bug are reported by ASan and memcheck" tools/check_clients.sh
+  check "clients with a bug are reported by ASan, memcheck and KASAN" tools/check_clients.sh
   check_fails "control: without hooks they are missed" "memcheck: 0 of 27" tools/check_clients.sh --plant
 fi
 # Negative controls: bug N of src/hook.h is planted, a test program and a fuzz target must find it.

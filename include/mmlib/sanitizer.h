@@ -3,8 +3,8 @@
  *  @brief What mmlib tells a memory checker: ASan, Valgrind's memcheck, KASAN.
  *
  * A checker that knows of malloc() only sees one large piece of memory where mmlib gives out objects and
- * frames. Built with `-DMM_SANITIZER_HEADER='"mmlib/sanitizer_asan.h"'` (or sanitizer_valgrind.h, or a header
- * of your own that defines the functions below), mmlib tells it which bytes are whose: each object gets 16
+ * frames. Built with `-DMM_SANITIZER_HEADER='"mmlib/sanitizer_asan.h"'` (or sanitizer_valgrind.h, sanitizer_kasan.h, or
+ * a header of your own that defines the functions below), mmlib tells it which bytes are whose: each object gets 16
  * bytes behind it that nobody may touch, what is free is closed, and a wrong free is told. Objects in a
  * magazine are free; frames that nobody allocated yet are not closed. mmlib and all code that includes its
  * inline functions are built with the same header. Needs MM_CHECKS 1 or more.
@@ -17,8 +17,13 @@
 #ifdef MM_SANITIZER_HEADER
 #define MM_SANITIZER 1 /**< is somebody told? */
 #include MM_SANITIZER_HEADER
+#ifndef MM_SAN_GRANULE
+#define MM_SAN_GRANULE 1u
+#endif
 #else
 #define MM_SANITIZER 0 /**< is somebody told? */
+/** Bytes that a checker knows together: objects are aligned to them. A header of one defines it, or it is 1. */
+#define MM_SAN_GRANULE 1u
 
 /** Objects of a pool will be told of. @param pool a cache, or a heap for large blocks */
 static inline void mm_san_pool(const void *pool)

@@ -100,7 +100,8 @@ static void cache_bound(struct mm_cache *cache)
 static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap *heap,
 				    const struct mm_cache_cfg *cfg)
 {
-	size_t align = cfg->align > sizeof(void *) ? cfg->align : sizeof(void *);
+	const size_t least = sizeof(void *) > MM_SAN_GRANULE ? sizeof(void *) : MM_SAN_GRANULE;
+	size_t align = cfg->align > least ? cfg->align : least;
 
 	if (MM_CHECKS == 0 && cfg->flags & MM_CACHE_OWNERS)
 		return MM_E_NOTSUP;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients of the heap with a bug each, and one without: does a memory checker report them? Built by
- * tools/check_clients.sh with mmlib's hooks for AddressSanitizer, for memcheck, and without any.
+ * tools/check_clients.sh with mmlib's hooks for AddressSanitizer, for memcheck, for KASAN (kasan.c), and without
+ * any.
  *
  *	clients      prints a line for each client: its name, then "reported" or "missed" */
 #include <mmlib/bulk.h>
@@ -22,7 +23,10 @@ static volatile unsigned char sink;
 
 /* ---- reports ---- */
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(CLIENTS_KASAN) /* kasan.c */
+extern unsigned kasan_reports;
+#define reports kasan_reports
+#elif defined(__SANITIZE_ADDRESS__)
 void __asan_set_error_report_callback(void (*fn)(const char *report));
 static unsigned reports;
 
@@ -474,7 +478,7 @@ static const struct {
 
 int main(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) && !defined(CLIENTS_KASAN)
 	__asan_set_error_report_callback(report);
 #endif
 	start();
