@@ -50,6 +50,8 @@ static void op_map(const struct op *op)
 
 	if (op->flags & 2)
 		flags |= MM_PT_MAX_LEVEL(op->flags >> 2 & 3);
+	if (op->flags & 16)
+		flags |= MM_PT_NO_RUNS;
 	expect = expect ? expect : attr_status(attr);
 	if (!expect && pa + (len - 1) >= f.limit)
 		expect = MM_E_RANGE;
@@ -208,10 +210,18 @@ static void append(struct ora_set *set, struct ora_run leaf)
 		set_insert(set, leaf);
 }
 
+/* Most bytes of one leaf, or of one contiguous run. */
+static uint64_t leaf_size(const struct mm_pt_leaves *leaves)
+{
+	bool run = leaves->n == 1 && f.features & f.arch->run_feature;
+
+	return ora_size(&ora, leaves->level) << (run ? f.arch->run_lg2[leaves->level] : 0);
+}
+
 /* Put leaves into a set. */
 static void insert_leaves(struct ora_set *set, const struct mm_pt_leaves *leaves)
 {
-	const uint64_t mask = ora_size(&ora, leaves->level);
+	const uint64_t mask = leaf_size(leaves);
 	uint64_t va = leaves->va;
 
 	MUST(leaves->n > 0 && leaves->n <= leaves->room);
@@ -362,6 +372,7 @@ static enum mm_status pick_range(const struct op *op, uint64_t *va, uint64_t *le
 	*va = pick_va(op);
 	*len = pick_length(op);
 	*flags = op->flags & 2 ? MM_PT_MAX_LEVEL(op->flags >> 2 & 3) : 0;
+	*flags |= op->flags & 16 ? MM_PT_NO_RUNS : 0u;
 	return range_status(*va, *len);
 }
 
@@ -422,6 +433,7 @@ static void op_split(const struct op *op)
 			continue;
 		struct ora_run a = ora_walk(&ora, lo), b = ora_walk(&ora, hi);
 		MUST(a.va >= va && b.last <= va + len - 1 && a.level <= cap && b.level <= cap);
+		MUST(!(flags & MM_PT_NO_RUNS) || (!a.run && !b.run));
 	}
 }
 

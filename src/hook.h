@@ -73,6 +73,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_REMAP    24 /* walker: maps where the TLB still has the old translation */
 #define MM_PLANT_PT_COLLAPSE 70 /* walker: what hardware set in a table that became a leaf is not looked at again */
 #define MM_PLANT_PT_RESERVE  71 /* walker: the last table of a range is not counted */
+#define MM_PLANT_RUN_FLUSH   72 /* contiguous runs: a run is broken without a flush in between */
+#define MM_PLANT_RUN_MEMBER  73 /* contiguous runs: the last member is forgotten */
+#define MM_PLANT_RUN_DIRTY   74 /* contiguous runs: accessed and dirty are the first member's */
 /* Heaps for tiny systems: */
 #define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */

@@ -288,10 +288,16 @@ static uint64_t a64_touched(uint64_t e, bool last, bool write)
 	return last && write && (e & BIT(51)) ? e & ~BIT(7) : e;
 }
 
+/* D8.7, "The Contiguous bit": bit 52, and how many entries by granule and level. D8.5: AF and the dirty state
+ * (AP[2], S2AP[1]) may be updated in any of them. */
+#define A64_RUNS(...)                                                                              \
+	.features = MM_PT_AARCH64_CONTIG, .run_feature = MM_PT_AARCH64_CONTIG,                     \
+	.run_mark = BIT(52), .run_touch = BIT(10) | BIT(7), .run_lg2 = { __VA_ARGS__ }
+
 #define ORA_AARCH64                                                                                \
 	.top = 3, .address = BITS(47, 12), .must_break = true, .must_order = true,                 \
 	.user_is_not_kernel = true, .is_leaf = a64_is_leaf, .attr = a64_attr, .path = a64_path,    \
-	.can = reads, .reserved = a64_reserved, .touched = a64_touched
+	.can = reads, .reserved = a64_reserved, .touched = a64_touched, A64_RUNS(4, 4, 4)
 
 const struct ora_arch ora_aarch64 = { .name = "AArch64 low", .half = ORA_ZERO, ORA_AARCH64 };
 const struct ora_arch ora_aarch64_high = { .name = "AArch64 high", .half = ORA_ONES, ORA_AARCH64 };
@@ -368,15 +374,16 @@ static const char *wide3_reserved(const struct ora *ora, uint64_t e, unsigned le
 #endif
 /* D8.2, tables of the levels of lookup for each granule. */
 ORA_WIDE(16k, "AArch64 16K", .span_lg2 = { 14, 25, 36, 47 }, .entries_lg2 = { 11, 11, 11, 1 },
-	 .address = BITS(47, 14), .reserved = wide1_reserved);
+	 .address = BITS(47, 14), .reserved = wide1_reserved, A64_RUNS(7, 5));
 ORA_WIDE(64k, "AArch64 64K", .top = 2, .span_lg2 = { 16, 29, 42 }, .entries_lg2 = { 13, 13, 6 },
-	 .address = BITS(47, 16), .reserved = wide1_reserved);
+	 .address = BITS(47, 16), .reserved = wide1_reserved, A64_RUNS(5, 5));
 ORA_WIDE(64k_lpa, "AArch64 64K LPA", .top = 2, .span_lg2 = { 16, 29, 42 },
-	 .entries_lg2 = { 13, 13, 10 }, .pa = lpa_pa, .reserved = wide2_reserved);
+	 .entries_lg2 = { 13, 13, 10 }, .pa = lpa_pa, .reserved = wide2_reserved, A64_RUNS(5, 5));
 ORA_WIDE(4k_lpa2, "AArch64 4K LPA2", .top = 4, .span_lg2 = { 12, 21, 30, 39, 48 },
 	 .entries_lg2 = { 9, 9, 9, 9, 4 }, .pa = lpa2_pa, .reserved = wide3_reserved);
 ORA_WIDE(16k_lpa2, "AArch64 16K LPA2", .span_lg2 = { 14, 25, 36, 47 },
-	 .entries_lg2 = { 11, 11, 11, 5 }, .pa = lpa2_pa, .reserved = wide2_reserved);
+	 .entries_lg2 = { 11, 11, 11, 5 }, .pa = lpa2_pa, .reserved = wide2_reserved,
+	 A64_RUNS(7, 5));
 
 /* ---- AArch64, stage 2 ---- */
 
@@ -429,7 +436,7 @@ static uint64_t s2_touched(uint64_t e, bool last, bool write)
 #define ORA_S2                                                                                     \
 	.half = ORA_ZERO, .address = BITS(47, 12), .must_break = true, .must_order = true,         \
 	.is_leaf = a64_is_leaf, .attr = s2_attr, .path = same_path, .can = s2_can,                 \
-	.reserved = s2_reserved, .touched = s2_touched
+	.reserved = s2_reserved, .touched = s2_touched, A64_RUNS(4, 4, 4)
 
 static const struct ora_arch ora_s2 = { .name = "AArch64 stage 2, 40 bits",
 					.top = 2,
@@ -611,7 +618,7 @@ static const char *rv_reserved(const struct ora *ora, uint64_t e, unsigned level
 static bool rv_can(uint32_t attr, uint32_t features)
 {
 	uint32_t type = attr & MM_PT_TYPE;
-	bool choice = features && (type == MM_PT_WC || type == MM_PT_DEVICE);
+	bool choice = features & MM_PT_RISCV64_SVPBMT && (type == MM_PT_WC || type == MM_PT_DEVICE);
 
 	return (!(attr & MM_PT_WRITE) || (attr & MM_PT_READ)) && (type == MM_PT_WB || choice);
 }
@@ -649,8 +656,10 @@ static uint64_t rv_touched(uint64_t e, bool last, bool write)
 #define ORA_RISCV64                                                                                \
 	.half = ORA_SIGN, .address = BITS(53, 10), .shift = 2, .must_order = true,                 \
 	.user_is_not_kernel = true, .is_leaf = rv_is_leaf, .attr = rv_attr, .path = rv_path,       \
-	.can = rv_can, .features = MM_PT_RISCV64_SVPBMT, .reserved = rv_reserved,                  \
-	.touched = rv_touched
+	.can = rv_can, .features = MM_PT_RISCV64_SVPBMT | MM_PT_RISCV64_SVNAPOT,                   \
+	.run_feature = MM_PT_RISCV64_SVNAPOT, .run_lg2 = { 4 }, .run_mark = BIT(63),               \
+	.run_field = BITS(13, 10), .run_length = BIT(13), .run_touch = BIT(6) | BIT(7),            \
+	.reserved = rv_reserved, .touched = rv_touched
 
 const struct ora_arch ora_sv39 = { .name = "Sv39", .top = 2, ORA_RISCV64 };
 const struct ora_arch ora_sv48 = { .name = "Sv48", .top = 3, ORA_RISCV64 };

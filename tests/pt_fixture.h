@@ -229,7 +229,9 @@ static inline uint64_t stopped(void)
 
 static inline void want_map(uint64_t off, uint64_t last, uint64_t pa, uint32_t attr)
 {
-	set_insert(&want, (struct ora_run){ V(off), V(last), pa, ora_told(attr), 0 });
+	set_insert(&want,
+		   (struct ora_run){
+			   .va = V(off), .last = V(last), .pa = pa, .attr = ora_told(attr) });
 }
 
 static inline uint64_t want_unmap(uint64_t off, uint64_t last)

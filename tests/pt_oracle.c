@@ -8,171 +8,10 @@
 #pragma clang attribute push(__attribute__((no_sanitize("coverage", "address", "undefined"))), apply_to = function)
 #endif
 
-unsigned ora_page_shift = 12;
-
 void ora_violation(struct ora *ora, const char *what)
 {
 	if (!ora->wrong)
 		ora->wrong = what;
-}
-
-/* ---- sets ---- */
-
-void set_clear(struct ora_set *set)
-{
-	set->n = 0;
-}
-
-/* First stretch that ends at or after @va. */
-static size_t set_find(const struct ora_set *set, uint64_t va)
-{
-	size_t lo = 0, hi = set->n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (set->run[mid].last < va)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-bool set_overlaps(const struct ora_set *set, uint64_t va, uint64_t last, uint64_t *first)
-{
-	size_t i = set_find(set, va);
-
-	if (i == set->n || set->run[i].va > last)
-		return false;
-	if (first)
-		*first = set->run[i].va > va ? set->run[i].va : va;
-	return true;
-}
-
-static void set_open(struct ora_set *set, size_t i)
-{
-	if (set->n == ORA_RUNS)
-		abort();
-	memmove(&set->run[i + 1], &set->run[i], (set->n - i) * sizeof(set->run[0]));
-	set->n++;
-}
-
-void set_insert(struct ora_set *set, struct ora_run run)
-{
-	size_t i = set_find(set, run.va);
-
-	set_open(set, i);
-	set->run[i] = run;
-}
-
-/* Make a border before @va. */
-static size_t set_cut(struct ora_set *set, uint64_t va)
-{
-	size_t i = set_find(set, va);
-
-	if (i == set->n || set->run[i].va >= va)
-		return i;
-	set_open(set, i);
-	set->run[i].last = va - 1;
-	set->run[i + 1].pa += va - set->run[i + 1].va;
-	set->run[i + 1].va = va;
-	return i + 1;
-}
-
-/* Stretches that lie in [va, last], after cutting at both ends. */
-static size_t set_slice(struct ora_set *set, uint64_t va, uint64_t last, size_t *end)
-{
-	size_t i = set_cut(set, va);
-
-	*end = last == UINT64_MAX ? set->n : set_cut(set, last + 1);
-	return i;
-}
-
-static uint64_t run_pages(const struct ora_run *r)
-{
-	return ((r->last - r->va) >> ora_page_shift) + 1;
-}
-
-uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last)
-{
-	size_t end, i = set_slice(set, va, last, &end);
-	uint64_t pages = 0;
-
-	for (size_t k = i; k < end; k++)
-		pages += run_pages(&set->run[k]);
-	memmove(&set->run[i], &set->run[end], (set->n - end) * sizeof(set->run[0]));
-	set->n -= end - i;
-	return pages;
-}
-
-uint32_t ora_told(uint32_t attr)
-{
-	if (!(attr & MM_PT_TRACK))
-		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
-	return attr & ~(uint32_t)MM_PT_TRACK;
-}
-
-uint64_t set_protect(struct ora_set *set, uint64_t va, uint64_t last, uint32_t attr)
-{
-	size_t end, i = set_slice(set, va, last, &end);
-	uint64_t pages = 0;
-
-	for (; i < end; i++) {
-		uint32_t seen = set->run[i].attr & (MM_PT_ACCESSED | MM_PT_DIRTY);
-		set->run[i].attr = ora_told(attr) | seen;
-		pages += run_pages(&set->run[i]);
-	}
-	return pages;
-}
-
-void set_touch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits)
-{
-	size_t end, i = set_slice(set, va, last, &end);
-
-	for (; i < end; i++)
-		set->run[i].attr |= bits;
-}
-
-void set_untouch(struct ora_set *set, uint64_t va, uint64_t last, uint32_t bits)
-{
-	size_t end, i = set_slice(set, va, last, &end);
-
-	for (; i < end; i++)
-		set->run[i].attr &= ~bits;
-}
-
-uint64_t set_pages(const struct ora_set *set, uint64_t va, uint64_t last)
-{
-	uint64_t pages = 0;
-
-	for (size_t i = set_find(set, va); i < set->n && set->run[i].va <= last; i++) {
-		uint64_t lo = set->run[i].va > va ? set->run[i].va : va;
-		uint64_t hi = set->run[i].last < last ? set->run[i].last : last;
-		pages += ((hi - lo) >> ora_page_shift) + 1;
-	}
-	return pages;
-}
-
-bool set_equal(const struct ora_set *a, const struct ora_set *b)
-{
-	size_t i = 0, k = 0;
-	uint64_t in_a = 0, in_b = 0; /* bytes of the current stretch that are compared */
-
-	while (i < a->n && k < b->n) {
-		const struct ora_run *x = &a->run[i], *y = &b->run[k];
-		if (x->va + in_a != y->va + in_b || x->pa + in_a != y->pa + in_b ||
-		    x->attr != y->attr)
-			return false;
-		uint64_t left_a = x->last - x->va - in_a, left_b = y->last - y->va - in_b;
-		uint64_t step = left_a < left_b ? left_a : left_b;
-		in_a += step + 1;
-		in_b += step + 1;
-		if (step == left_a)
-			i++, in_a = 0;
-		if (step == left_b)
-			k++, in_b = 0;
-	}
-	return i == a->n && k == b->n;
 }
 
 /* ---- the MMU ---- */
@@ -250,6 +89,7 @@ static bool is_empty(const struct ora *ora, uint64_t e, unsigned level)
 	return ora->arch->empty ? ora->arch->empty(e, level) : !(e & ~ora->arch->ignored);
 }
 
+#define BIT_OF(n) (UINT64_C(1) << (n))
 #define RIGHTS (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER)
 
 static uint64_t span_of(const struct ora *ora, unsigned level)
@@ -282,6 +122,63 @@ static struct ora_run decode_leaf(const struct ora *ora, uint64_t e, unsigned le
 				 .level = (uint8_t)level };
 }
 
+/* ---- contiguous runs ---- */
+
+/* Log2 of the entries of the run that leaf @e is in; 0: none. */
+static unsigned run_of(const struct ora *ora, uint64_t e, unsigned level)
+{
+	const struct ora_arch *arch = ora->arch;
+
+	return ora->features & arch->run_feature && e & arch->run_mark ? arch->run_lg2[level] : 0;
+}
+
+/* The entry without what says that it is in a run. */
+static uint64_t without_run(const struct ora *ora, uint64_t e, unsigned level, bool leaf)
+{
+	return leaf && run_of(ora, e, level) ? e & ~(ora->arch->run_mark | ora->arch->run_field)
+					     : e;
+}
+
+/* Is @e what member @k of the run whose first is @first has to be? */
+static bool is_member(const struct ora *ora, uint64_t first, uint64_t e, uint64_t k, unsigned level)
+{
+	const struct ora_arch *arch = ora->arch;
+	uint64_t differ = (first ^ e) & ~arch->run_touch;
+
+	if (arch->run_field)
+		return !differ && (e & arch->run_field) == arch->run_length;
+	uint64_t pa = pa_of(ora, first, level), there = pa_of(ora, e, level);
+	return there == pa + k * span_of(ora, level) &&
+	       !(pa >> shift_of(ora, level) & (BIT_OF(arch->run_lg2[level]) - 1)) &&
+	       !(differ & ~(arch->pa ? pa ^ there : (pa ^ there) >> arch->shift));
+}
+
+/* The run whose member is entry @i of a table: as a CPU sees it that has it in its TLB. Manuals leave open what
+ * happens if members are not alike: here that is a violation. */
+static struct ora_run decode_run(struct ora *ora, uint64_t table, uint64_t i, unsigned level,
+				 uint64_t va, uint32_t path)
+{
+	uint64_t e = get(ora, table, i), n = BIT_OF(run_of(ora, e, level)), first = i & ~(n - 1);
+	struct ora_run r = decode_leaf(ora, e, level, va, path);
+
+	r.run = (uint8_t)run_of(ora, e, level);
+	r.va = va - (i - first) * span_of(ora, level);
+	r.last = r.va + (n * span_of(ora, level) - 1);
+	r.pa &= ~(n * span_of(ora, level) - 1);
+	e = get(ora, table, first);
+	for (uint64_t k = 0; k < n; k++) {
+		uint64_t member = get(ora, table, first + k);
+		if (!is_valid(ora, member, level) || !run_of(ora, member, level) ||
+		    !is_member(ora, e, member, k, level)) {
+			if (!ora->damaged)
+				ora_violation(ora, "members of a contiguous run differ");
+			continue;
+		}
+		r.attr |= ora->arch->attr(member, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
+	}
+	return r;
+}
+
 /* What no entry may have: address bits beyond the machine, and what the manual reserves. */
 static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool leaf)
 {
@@ -292,7 +189,7 @@ static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool lea
 		return;
 	if (arch->pa ? pa_of(ora, e, level) >> ora->pa_bits : e & beyond & arch->address & ~ora->c_bit)
 		ora_violation(ora, "an address beyond the machine's physical bits");
-	const char *wrong = arch->reserved(ora, e, level, leaf);
+	const char *wrong = arch->reserved(ora, without_run(ora, e, level, leaf), level, leaf);
 	if (wrong)
 		ora_violation(ora, wrong);
 	if (ora->c_bit && !(e & ora->c_bit))
@@ -315,9 +212,9 @@ static void scan_leaf(struct ora *ora, struct ora_run r)
 	struct ora_set *set = &ora->scan;
 	struct ora_run *p = set->n ? &set->run[set->n - 1] : NULL;
 
-	ora->leaves += run_pages(&r);
-	if (p && p->level == r.level && p->attr == r.attr && p->last + 1 == r.va &&
-	    p->pa + (p->last - p->va) + 1 == r.pa) {
+	ora->leaves += set_run_pages(&r);
+	if (p && p->level == r.level && p->run == r.run && p->attr == r.attr &&
+	    p->last + 1 == r.va && p->pa + (p->last - p->va) + 1 == r.pa) {
 		p->last = r.last;
 		return;
 	}
@@ -369,7 +266,12 @@ static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t ba
 			continue;
 		was_leaf = arch->is_leaf(e, level);
 		check_reserved(ora, e, level, was_leaf);
-		if (was_leaf)
+		if (was_leaf && run_of(ora, e, level)) {
+			uint64_t skip = (BIT_OF(run_of(ora, e, level)) - 1) & ~i;
+			scan_leaf(ora, decode_run(ora, pa, i, level, va, path));
+			i += skip; /* the others are like it */
+			was_leaf = false;
+		} else if (was_leaf)
 			scan_leaf(ora, decode_leaf(ora, e, level, va, path));
 		else if (level > 0 && !ora->wrong)
 			scan_table(ora, pa_of(ora, e, level), level - 1,
@@ -390,6 +292,9 @@ struct ora_run ora_walk(struct ora *ora, uint64_t va)
 			return (struct ora_run){ .va = va & ~mask,
 						 .last = va | mask,
 						 .level = (uint8_t)level };
+		if (ora->arch->is_leaf(e, level) && run_of(ora, e, level))
+			return decode_run(ora, pa, index_of(ora, va, level), level, va & ~mask,
+					  path);
 		if (ora->arch->is_leaf(e, level) || level == 0)
 			return decode_leaf(ora, e, level, va & ~mask, path);
 		path = ora->arch->path(e, path);
@@ -408,7 +313,11 @@ bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
 	if (fetch && !user && (r.attr & MM_PT_USER) && ora->arch->user_is_not_kernel)
 		return false;
 	for (unsigned level = ora->arch->top;; level--) {
-		uint64_t i = index_of(ora, va, level), e = get(ora, pa, i);
+		uint64_t i = index_of(ora, va, level);
+		if (level == r.level && r.run)
+			i ^= va >> (shift_of(ora, level) + 1) &
+			     (BIT_OF(r.run) - 1); /* any of them */
+		uint64_t e = get(ora, pa, i);
 		e = ora->arch->touched(e, level == r.level, write);
 		put(ora, pa, i, e);
 		if (level == r.level)
@@ -428,7 +337,8 @@ static bool still_good(const struct ora_run *old, const struct ora_run *now, uin
 
 	if (old->attr & MM_PT_WRITE)
 		rights |= MM_PT_DIRTY;
-	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
+	return old->level == now->level && old->run == now->run &&
+	       old->pa + (va - old->va) == now->pa + (va - now->va) &&
 	       ((old->attr ^ now->attr) & exact) == 0 && (old->attr & rights & ~now->attr) == 0;
 }
 
@@ -436,7 +346,8 @@ static bool still_good(const struct ora_run *old, const struct ora_run *now, uin
  * updating translation table entries": not if address, size, memory type or nG differ. */
 static bool may_coexist(const struct ora_run *old, const struct ora_run *now, uint64_t va)
 {
-	return old->level == now->level && old->pa + (va - old->va) == now->pa + (va - now->va) &&
+	return old->level == now->level && old->run == now->run &&
+	       old->pa + (va - old->va) == now->pa + (va - now->va) &&
 	       !((old->attr ^ now->attr) & (MM_PT_GLOBAL | MM_PT_TYPE));
 }
 
@@ -447,7 +358,8 @@ static void make_stale(struct ora *ora, const struct ora_run *r, uint64_t va, ui
 				.last = last,
 				.pa = r->pa + (va - r->va),
 				.attr = r->attr,
-				.level = r->level };
+				.level = r->level,
+				.run = r->run };
 
 	if (set_overlaps(&ora->stale, va, last, NULL))
 		set_remove(&ora->stale, va, last); /* the newer one counts */
@@ -484,7 +396,8 @@ static bool was_there(const struct ora_set *was, const struct ora_run *now)
 
 	for (size_t i = set_find(was, va); i < was->n && was->run[i].va <= va; i++) {
 		const struct ora_run *r = &was->run[i];
-		if (r->level != now->level || r->pa + (va - r->va) != now->pa + (va - now->va))
+		if (r->level != now->level || r->run != now->run ||
+		    r->pa + (va - r->va) != now->pa + (va - now->va))
 			return false;
 		if (r->last >= now->last)
 			return true;

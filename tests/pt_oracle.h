@@ -21,6 +21,7 @@ struct ora_run {
 	uint64_t va, last, pa;
 	uint32_t attr;
 	uint8_t level;
+	uint8_t run; /* log2 of the entries that a TLB holds as one, or 0 */
 };
 
 /* Stretches, sorted, disjoint. */
@@ -58,6 +59,12 @@ struct ora_arch {
 	unsigned shift;          /* ...and how far it is shifted right in the entry */
 	uint64_t ignored;        /* bits that may be set in an entry that is empty */
 	bool must_break;         /* break-before-make */
+	/* Contiguous runs: log2 of the entries of one, by level; which of the machine's features makes them;
+	 * the mark; a field that says how long, and how it says so, if the frame is that of the run in all
+	 * members; what hardware may set in any member, for all. */
+	uint8_t run_lg2[6];
+	uint32_t run_feature;
+	uint64_t run_mark, run_field, run_length, run_touch;
 	bool must_order;         /* an entry that became valid wants ordered stores */
 	bool user_is_not_kernel; /* the kernel never executes what the user may use */
 	bool (*valid)(uint64_t e, unsigned level);    /* NULL: bit 0 */
@@ -146,6 +153,9 @@ struct ora_run ora_walk(struct ora *ora, uint64_t va);
 
 /* The plain map. */
 void set_clear(struct ora_set *set);
+/* First stretch that ends at or after @va. Smallest pages of a stretch. */
+size_t set_find(const struct ora_set *set, uint64_t va);
+uint64_t set_run_pages(const struct ora_run *r);
 bool set_overlaps(const struct ora_set *set, uint64_t va, uint64_t last, uint64_t *first);
 void set_insert(struct ora_set *set, struct ora_run run);
 /* Removes [va, last]; returns how many smallest pages were there. */

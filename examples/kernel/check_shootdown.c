@@ -16,7 +16,9 @@
 #include "smp.h"
 
 enum { PAGES = 128, VIEWS = 6, ROUNDS = 4, STAGE_END = 2 * VIEWS * ROUNDS };
-enum { PIECE_SMALL = 32 }; /* pages changed at once: few are flushed one by one, many all at once */
+/* Pages changed at once: few are flushed one by one, many all at once. Those mapped are mapped at once, as contiguous
+ * runs where the machine has them: few are then a part of one, which is broken under use. */
+enum { PIECE_SMALL = 8 };
 
 struct view {
 	bool mapped, writable;
@@ -125,7 +127,8 @@ static void job_change(struct cpu *me)
 {
 	for (uint32_t now = 2; now < STAGE_END + 2; now += 2) {
 		const struct view *to = &views[now / 2 % VIEWS];
-		unsigned piece = now / 2 / VIEWS % 2 ? PIECE_SMALL : PAGES;
+		bool by_pieces = now / 2 / VIEWS % 2 && !(to->mapped && to->writable);
+		unsigned piece = by_pieces ? PIECE_SMALL : PAGES;
 
 		__atomic_store_n(&stage, now - 1, __ATOMIC_SEQ_CST);
 		for (unsigned first = 0; first < PAGES; first += piece)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Large pages: split and made again while all CPUs use them, and a small part that gets other rights.
+/* Large pages, and contiguous runs: split and made again while all CPUs use them, and a small part that gets
+ * other rights.
  *
  * Theory of operation
- * Structure    one leaf of level 1. Places in it are looked at as conform_pages.c looks at pages. CPU 0
+ * Structure    one leaf of level 1; then as many leaves of level 0, in contiguous runs. Places in it are looked at as conform_pages.c looks at pages. CPU 0
  *              splits and collapses it; each other CPU writes a count to its own byte of each place and
  *              reads it again, which must be what it wrote.
  * Breaks       where the format demands break-before-make, an access may fault for a moment: it is then
@@ -10,7 +11,10 @@
 #include "conform.h"
 
 enum { ROUNDS = 40, PLACE_STRIDE = 7 };
+enum { PAGES_IN_RUNS = 512 }; /* all places are in there, and whole runs, whatever they have */
 
+static const char *what; /* is it that is split */
+static bool in_runs;
 static mm_paddr_t block;
 static uint64_t block_bytes;
 static uint32_t wrong[CPUS_MAX], faulted[CPUS_MAX], counted[CPUS_MAX];
@@ -22,12 +26,27 @@ static mm_vaddr_t place(unsigned i)
 	return conform.va + (mm_vaddr_t)(i * PLACE_STRIDE * conform_page());
 }
 
-/* Of which level is the leaf at a place? */
-static unsigned level_at(unsigned i)
+/* Is a place in one large leaf, or in a contiguous run? */
+static bool is_one(unsigned i)
 {
 	struct mm_pt_run run = { 0 };
 
-	return mm_pt_query(conform.pt, place(i), &run) == MM_OK ? run.level : 99;
+	if (mm_pt_query(conform.pt, place(i), &run) != MM_OK)
+		return false;
+	return in_runs ? run.level == 0 && run.last - run.va >= conform_page() : run.level == 1;
+}
+
+static bool all_are_one(bool wanted)
+{
+	for (unsigned i = 0; i < CONFORM_PAGES; i++)
+		if (is_one(i) != wanted)
+			return false;
+	return true;
+}
+
+static uint32_t at_most(void)
+{
+	return MM_PT_MAX_LEVEL(in_runs ? 0 : 1);
 }
 
 /* A byte that is read, faults repeated; counts those. */
@@ -67,11 +86,13 @@ static void use_all(struct cpu *me)
 static enum mm_status reshape(bool split)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st = split ? mm_pt_split(conform.pt, conform.va, block_bytes, MM_PT_MAX_LEVEL(0), &g) :
-				    mm_pt_collapse(conform.pt, conform.va, block_bytes, MM_PT_MAX_LEVEL(1), &g);
+	const uint32_t apart = MM_PT_MAX_LEVEL(0) | MM_PT_NO_RUNS;
+	enum mm_status st =
+		split ? mm_pt_split(conform.pt, conform.va, block_bytes, apart, &g)
+		      : mm_pt_collapse(conform.pt, conform.va, block_bytes, at_most(), &g);
 
 	mm_pt_sync(conform.pt, &g);
-	if (st == MM_OK && level_at(1) != (split ? 0 : 1))
+	if (st == MM_OK && !all_are_one(!split))
 		return MM_E_STATE;
 	return st;
 }
@@ -116,6 +137,8 @@ static uint32_t sum(const uint32_t *counts)
 static bool breaks(void)
 {
 	const struct mm_pt_port *port = conform.pt->port;
+	if (in_runs)
+		return true; /* the walker does so in all formats */
 	uint64_t leaf = port->leaf(conform.pt, block, 1, MM_PT_READ), table = port->table(conform.pt, block, 1);
 
 	return port->transition(conform.pt, leaf, table, 1) & MM_PT_AFTER_BBM;
@@ -127,10 +150,11 @@ static void under_use(void)
 	changed = MM_OK;
 	smp_run(job_reshape);
 	kprintf("    %u rounds of all places, %u faults on the way\n", sum(counted), sum(faulted));
-	check_status(changed, MM_OK, "a large page is split and made again 40 times under use");
+	check_status(changed, MM_OK,
+		     conform_text(what, ": is split and made again 40 times under use", "", ""));
 	check(sum(wrong) == 0, "no CPU has read or written anything else meanwhile");
 	if (breaks())
-		check(level_at(0) == 1, "it is one large page at the end");
+		check(is_one(0), "it is one at the end");
 	else
 		check(sum(faulted) == 0, "no access has faulted meanwhile");
 }
@@ -152,12 +176,17 @@ static void job_look(struct cpu *me)
 	wrong[me->number] = bad;
 }
 
-static void all_see(uint32_t rest, uint32_t odd, const char *what)
+static void all_see(uint32_t rest, uint32_t odd, const char *seen)
 {
 	rest_attr = rest;
 	odd_attr = odd;
 	smp_run(job_look);
-	check(sum(wrong) == 0, conform_text("large page: ", what, "", ""));
+	check(sum(wrong) == 0, conform_text(what, ": ", seen, ""));
+}
+
+static const char *of_it(const char *text)
+{
+	return conform_text(what, ": ", text, "");
 }
 
 static void odd_part(void)
@@ -165,19 +194,59 @@ static void odd_part(void)
 	const uint32_t r = MM_PT_READ, rw = r | MM_PT_WRITE;
 
 	all_see(rw, rw, "all can be written");
-	check_status(conform_protect(place(ODD), conform_page(), r), MM_OK, "large page: a part is made read-only");
+	check_status(conform_protect(place(ODD), conform_page(), r), MM_OK,
+		     of_it("a part is made read-only"));
 	all_see(rw, r, "that part alone cannot be written, on any CPU");
-	check_status(conform_unmap(place(ODD), conform_page()), MM_OK, "large page: the part is unmapped");
+	check_status(conform_unmap(place(ODD), conform_page()), MM_OK,
+		     of_it("the part is unmapped"));
 	all_see(rw, 0, "that part alone is gone");
-	check_status(conform_map(place(ODD), block + (mm_paddr_t)(place(ODD) - conform.va), conform_page(), rw),
-		     MM_OK, "large page: the part is mapped again");
+	check_status(conform_map(place(ODD), block + (mm_paddr_t)(place(ODD) - conform.va),
+				 conform_page(), rw),
+		     MM_OK, of_it("the part is mapped again"));
 	all_see(rw, rw, "all can be written again");
-	check_status(reshape(false), MM_OK, "large page: it is one again");
-	check_status(conform_protect(conform.va, block_bytes, r), MM_OK, "large page: all is made read-only");
-	check(level_at(0) == 1, "large page: it is not split for that");
+	check_status(reshape(false), MM_OK, of_it("it is one again"));
+	check_status(conform_protect(conform.va, block_bytes, r), MM_OK,
+		     of_it("all is made read-only"));
+	check(all_are_one(true), of_it("it is not split for that"));
 	all_see(r, r, "none of it can be written");
-	check_status(conform_unmap(conform.va, block_bytes), MM_OK, "large page: it is unmapped");
+	check_status(conform_unmap(conform.va, block_bytes), MM_OK, of_it("it is unmapped"));
 	all_see(0, 0, "all of it is gone");
+}
+
+static void shape(const char *name, bool runs, uint64_t bytes)
+{
+	struct mm_tlb_gather g = { 0 };
+	enum mm_status st;
+
+	what = name;
+	in_runs = runs;
+	block_bytes = bytes;
+	for (uint32_t i = 0; i < kernel.ncpus; i++)
+		wrong[i] = faulted[i] = counted[i] = 0;
+	st = mm_pt_map(conform.pt, conform.va, block, block_bytes, MM_PT_READ | MM_PT_WRITE,
+		       at_most(), &g);
+	mm_pt_sync(conform.pt, &g);
+	check_status(st, MM_OK, of_it("is mapped"));
+	check(all_are_one(true), of_it("is one"));
+	under_use();
+	odd_part();
+}
+
+/* Does the tree use runs? */
+static bool has_runs(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	const uint64_t bytes = conform_page() << port->run_lg2[0];
+	struct mm_tlb_gather g = { 0 };
+	struct mm_pt_run run = { 0 };
+	bool has = port->run_lg2[0] &&
+		   mm_pt_map(conform.pt, conform.va, block, bytes, MM_PT_READ, MM_PT_MAX_LEVEL(0),
+			     &g) == MM_OK &&
+		   mm_pt_query(conform.pt, conform.va, &run) == MM_OK &&
+		   run.last - run.va == bytes - 1;
+
+	mm_pt_sync(conform.pt, &g);
+	return run.attr && conform_unmap(conform.va, bytes) == MM_OK && has;
 }
 
 void conform_shape(void)
@@ -189,11 +258,11 @@ void conform_shape(void)
 		check_skip("a large page is split and made again under use", "memory is too small for one");
 		return;
 	}
-	check_status(conform_map(conform.va, block, block_bytes, MM_PT_READ | MM_PT_WRITE), MM_OK,
-		     "large page: is mapped");
-	check(level_at(0) == 1, "large page: is one leaf");
-	under_use();
-	odd_part();
-	conform_give(block, block_bytes);
-	check_skip("contiguous runs are honoured, split and made again", "the walker makes none yet");
+	shape("large page", false, block_bytes);
+	if (has_runs())
+		shape("contiguous runs", true, PAGES_IN_RUNS * conform_page());
+	else
+		check_skip("contiguous runs are honoured, split and made again",
+			   "this format has none, or this CPU");
+	conform_give(block, UINT64_C(1) << port->level[1].shift);
 }

@@ -50,6 +50,7 @@ enum mm_pt_flags {
 	MM_PT_EXACT = 1u << 1,   /**< unmap, protect: a hole in the range is #MM_E_NOENT, nothing changed */
 	MM_PT_DISCARD = 1u << 2, /**< unmap: tables that the range covers whole are dropped unread, some
 	                              fifty times faster; `gather->pages` counts them as full */
+	MM_PT_NO_RUNS = 1u << 3, /**< map, reserve, collapse: make no contiguous runs; split: leave none */
 };
 
 /** Use no leaf above level @p level (0: the smallest pages only). Or it into the flags. */
@@ -99,6 +100,7 @@ struct mm_pt {
 	uint64_t address;              /**< @private and those that an address may have */
 	uint64_t table_test;           /**< @private bits that tell a table, reserved ones among them */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
+	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
 };
@@ -134,7 +136,8 @@ struct mm_tlb_gather {
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */
 };
 
-/** A stretch of the address space as the tables have it. */
+/** A stretch of the address space as the tables have it. A contiguous run (AArch64's Contiguous bit, RISC-V's
+ *  Svnapot) is told as one stretch, with the level of its entries: from `va` to `last` is how long it is. */
 struct mm_pt_run {
 	mm_vaddr_t va;    /**< first byte */
 	mm_vaddr_t last;  /**< last byte, inclusive */
@@ -143,7 +146,7 @@ struct mm_pt_run {
 	uint8_t level;    /**< level of the entry, of the first one if several empty ones */
 };
 
-/** Leaves of one size that follow each other in one table. The caller sets the first three members;
+/** Leaves of one size that follow each other in one table, or one contiguous run: `n` is 1 then. The caller sets the first three members;
  *  what lies behind element `n - 1` of the arrays may have changed afterwards. */
 struct mm_pt_leaves {
 	mm_paddr_t *pa;  /**< where physical addresses go, in order of the virtual ones: of the first byte
@@ -212,12 +215,14 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 					   mm_vaddr_t va, uint64_t length);
 
 /** Map [va, va + length) to physical [pa, pa + length), with the largest leaves that fit.
- *  Nothing may be mapped there, and no damaged entry may be there. On failure what was mapped is
+ *  Nothing may be mapped there, and no damaged entry may be there. Where the tree uses contiguous runs (see
+ *  the format's header), frames that are as long and aligned as one become one, on each level that
+ *  MM_PT_MAX_LEVEL() leaves, unless #MM_PT_NO_RUNS. On failure what was mapped is
  *  unmapped again (the gather covers what was visible for a moment, `g->pages` is 0), unless
  *  #MM_PT_PARTIAL. Where the format demands break-before-make, and the gather has changes here that
  *  are not flushed yet, it is synced first.
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
- *  size @param attr of #mm_pt_attr @param flags of #mm_pt_flags, and MM_PT_MAX_LEVEL()
+ *  size @param attr of #mm_pt_attr @param flags #MM_PT_PARTIAL, #MM_PT_NO_RUNS, and MM_PT_MAX_LEVEL()
  *  @param[in,out] g gather
  *  @retval MM_OK done
  *  @retval MM_E_EXIST something is in the entry at `g->stop_va`, a leaf or damage
@@ -235,8 +240,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
 				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
 
-/** Map a list of frames, one smallest page each, from @p va on: frame k at @p va + k pages. Otherwise
- *  as mm_pt_map(), which is for frames that follow each other.
+/** Map a list of frames, one smallest page each, from @p va on: frame k at @p va + k pages. No runs are made.
+ *  Otherwise as mm_pt_map(), which is for frames that follow each other.
  *  @param pt tree @param va first byte, page-aligned
  *  @param pa physical addresses of the frames, page-aligned, in any order; must not change meanwhile
  *  @param n how many @param attr of #mm_pt_attr @param flags #MM_PT_PARTIAL or 0
@@ -254,7 +259,8 @@ MM_NODISCARD enum mm_status mm_pt_map_list(struct mm_pt *pt, mm_vaddr_t va, cons
 					   struct mm_tlb_gather *g);
 
 /** Unmap a range. Holes are passed over, damaged entries too: they go only with their table. A leaf
- *  that sticks out of the range is split; tables that become empty are detached. Frames may be reused
+ *  that sticks out of the range is split, and a run that does is broken, through empty entries and a flush;
+ *  tables that become empty are detached. Frames may be reused
  *  only after mm_pt_sync().
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
  *  @param flags #MM_PT_EXACT, #MM_PT_DISCARD, both or 0 @param[in,out] g gather
@@ -268,7 +274,8 @@ MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_
 					struct mm_tlb_gather *g);
 
 /** Change the attributes of what is mapped in a range. Holes and damaged entries are passed over; a
- *  leaf that sticks out of the range is split. Accessed and dirty bits that are set stay set.
+ *  leaf that sticks out of the range is split, a run that does is broken. A run in the range stays one, and
+ *  changes through empty entries and a flush. Accessed and dirty bits that are set stay set.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
  *  @param attr of #mm_pt_attr @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
@@ -282,7 +289,7 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
 
 /** What is mapped at an address?
  *  @param pt tree @param va any byte
- *  @param[out] run the whole leaf around @p va, with `pa` that of @p va itself; `attr` 0 and the
+ *  @param[out] run the whole leaf or run around @p va, with `pa` that of @p va itself; `attr` 0 and the
  *              whole empty entry if nothing is. Written only on #MM_OK and #MM_E_NOENT.
  *  @retval MM_OK mapped @retval MM_E_NOENT not mapped
  *  @retval MM_E_CORRUPT the entry is damaged (reserved bits): see mm_pt_verify()
@@ -298,7 +305,7 @@ MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, s
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
 MM_NODISCARD enum mm_status mm_pt_translate(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t *pa);
 
-/** Next stretch of a cursor's range: a leaf, or holes folded into one; cut to the range. A damaged
+/** Next stretch of a cursor's range: a leaf or a run, or holes folded into one; cut to the range. A damaged
  *  entry is a hole.
  *  @param cur cursor @param[out] run written only on true @return whether there was one
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
@@ -312,8 +319,8 @@ bool mm_pt_cur_next(struct mm_pt_cur *cur, struct mm_pt_run *run);
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 bool mm_pt_cur_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves);
 
-/** Unmap the next leaf of a cursor's range and tell what it was: the visiting form of unmap.
- *  Tables that become empty are detached. A leaf that sticks out of the range is split.
+/** Unmap the next leaf or run of a cursor's range and tell what it was: the visiting form of unmap.
+ *  Tables that become empty are detached. What sticks out of the range is split or broken.
  *  @param pt the cursor's tree @param cur cursor @param[in,out] g gather
  *  @param[out] run what was mapped, with its dirty bit; written only on #MM_OK
  *  @retval MM_OK one leaf is unmapped; its frame may be reused after mm_pt_sync()

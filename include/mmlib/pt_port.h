@@ -21,6 +21,7 @@ enum mm_pt_kind {
 	MM_PT_LEAF,  /**< maps memory */
 	MM_PT_BAD,   /**< reserved bits, or a payload in an entry that is not present: no leaf(), table()
 	                  or empty() makes this */
+	MM_PT_RUN,   /**< maps memory, as a member of a contiguous run: only where the tree uses them */
 };
 
 /** What must follow the change of an entry. Bits. */
@@ -66,6 +67,11 @@ struct mm_pt_port {
 	uint64_t addr_mask;   /**< bits of an entry that hold an address. Of those that pa_bits leaves
 	                           free mm_pt_cfg::set_bits may take some; the rest must be 0 */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */
+	/** Contiguous runs, for formats that have them: log2 of the entries in one, by level; 0: none there.
+	 *  A run is aligned, in the table and in memory, its entries lead to frames that follow each other,
+	 *  with the same attributes, and a TLB may hold all of it as one. */
+	uint8_t run_lg2[MM_PT_LEVELS_MAX];
+	uint32_t run_feature; /**< of mm_pt_cfg::features: runs are used */
 
 	/** The empty entry at a level. Not always 0. */
 	uint64_t (*empty)(const struct mm_pt *pt, unsigned level);
@@ -91,6 +97,9 @@ struct mm_pt_port {
 	/** What must follow a change from @p old to @p now: bits of #mm_pt_after. All rules of the
 	 *  architecture about TLBs and barriers are here. */
 	unsigned (*transition)(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level);
+	/** A member of a run, made of @p leaf, which is what leaf() said; NULL: the format has no runs.
+	 *  attr() tells the attributes of both. pa() of a member is anywhere in the run. */
+	uint64_t (*run)(const struct mm_pt *pt, uint64_t leaf, unsigned level);
 };
 MM_END_DECLS
 #endif

@@ -12,6 +12,8 @@ MM_BEGIN_DECLS
 
 /** For mm_pt_cfg::features: this machine has Svpbmt, and menvcfg.PBMTE is set. */
 #define MM_PT_RISCV64_SVPBMT 1u
+/** For mm_pt_cfg::features: this machine has Svnapot. 16 pages of 4 KiB are one contiguous run. */
+#define MM_PT_RISCV64_SVNAPOT 2u
 
 /** Three levels, 39-bit addresses, for mm_pt_init(). satp.MODE is 8.
  *  @return static data

@@ -26,7 +26,7 @@ MM_BEGIN_DECLS
  *      mm_pt_unreserve(&pt, &pool);                           // what was not needed
  *
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
- *  size @param flags 0 or MM_PT_MAX_LEVEL()
+ *  size @param flags #MM_PT_NO_RUNS, MM_PT_MAX_LEVEL(), both or 0
  *  @param[in,out] pool where they go, beside those that are in it; for one tree, all-zero at first
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map()
  *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT as mm_pt_map()
@@ -44,12 +44,14 @@ MM_NODISCARD enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va,
  *  O(tables)} */
 void mm_pt_unreserve(const struct mm_pt *pt, struct mm_pt_pool *pool);
 
-/** Split leaves: those that stick out of a range, and those in it that are above a level. What is mapped
+/** Split leaves: those that stick out of a range, and those in it that are above a level. Contiguous runs that
+ *  stick out are broken, with #MM_PT_NO_RUNS all in the range. What is mapped
  *  stays mapped to the same frames, with the same attributes. Where the format demands
  *  break-before-make, the gather is synced for each leaf, and nothing is mapped there meanwhile.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags 0: only leaves that stick out; or MM_PT_MAX_LEVEL()
+ *  @param flags 0: only what sticks out; or MM_PT_MAX_LEVEL(), #MM_PT_NO_RUNS, or both
  *  @param[in,out] g gather; `g->pages` says how many smallest pages were in leaves that were split
+ *  and runs that were broken
  *  @retval MM_OK done, or nothing was to do
  *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT as mm_pt_map()
  *  @return or what `alloc_table` returned; nothing changed
@@ -59,12 +61,13 @@ MM_NODISCARD enum mm_status mm_pt_split(struct mm_pt *pt, mm_vaddr_t va, uint64_
 					struct mm_tlb_gather *g);
 
 /** The opposite: a table that lies in a range whole, and all of whose entries are leaves that follow each
- *  other, with the same attributes, becomes one leaf, on every level that has leaves. Accessed and
+ *  other, with the same attributes, becomes one leaf, on every level that has leaves. Then, where the tree uses
+ *  contiguous runs, leaves that may be one become one, with a flush for each. Accessed and
  *  dirty are those of any of them. Where the format demands break-before-make, or where hardware may
  *  set accessed and dirty bits yet, the TLB is flushed for each such table.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags 0 or MM_PT_MAX_LEVEL()
- *  @param[in,out] g gather; `g->pages` says how many smallest pages the new leaves have, those that
+ *  @param flags #MM_PT_NO_RUNS, MM_PT_MAX_LEVEL(), both or 0
+ *  @param[in,out] g gather; `g->pages` says how many smallest pages the new leaves and runs have, those that
  *  became part of a larger one again counted again
  *  @retval MM_OK done, or nothing was to do
  *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE as mm_pt_map()
@@ -75,7 +78,8 @@ MM_NODISCARD enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint
 
 /** Harvest accessed and dirty bits: tell the next leaves of a cursor's range, with the bits as they are,
  *  and clear those of @p what. A bit that hardware sets meanwhile is told now or the next time, never
- *  lost. A leaf that sticks out of the range is not split: its bits are of all of it.
+ *  lost. A leaf that sticks out of the range is not split: its bits are of all of it. So are those of a
+ *  contiguous run: accessed and dirty if any of its entries are.
  *
  *  What must follow is in the gather: clearing dirty is noted to be flushed everywhere, else later
  *  writes go unseen; clearing accessed only where the architecture asks for it. Of a leaf that was mapped
@@ -97,7 +101,7 @@ enum mm_pt_dump_flags {
 
 /** Tell in lines of text, at most 79 characters each, what a tree maps: a line for each stretch of
  *  pages of one size with frames that follow each other and the same attributes. The words are: first
- *  and last byte, physical address, level, `r w x u g` or `-`, memory type, and `W+X` if it may be
+ *  and last byte, physical address, level, `x16` if they are contiguous runs of 16, `r w x u g` or `-`, memory type, and `W+X` if it may be
  *  both written and executed. A damaged entry is told as `damaged`, and its value. Takes no locks: in
  *  a panic it tells what it finds.
  *  @param pt tree @param flags of #mm_pt_dump_flags, or 0

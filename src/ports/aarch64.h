@@ -6,7 +6,7 @@
  *              Memory System Architecture") says, as pure functions.
  * Structure    bit   1:0 = x0 invalid, 11 table, or page at level 0, 01 block
  *                    4:2 index into MAIR   6 AP[1] EL0   7 AP[2] read-only   9:8 shareability
- *                    10 AF   11 nG   47:12 address   51 DBM   53 PXN   54 UXN   58:55 software
+ *                    10 AF   11 nG   47:12 address   51 DBM   52 Contiguous (D8.7)   53 PXN   54 UXN   58:55 software
  *              Levels count from the leaf table here: level 0 is what the manual calls level 3.
  *              One format for each half of the address space, each a tree of its own (TTBR0, TTBR1).
  * Invariants   A1 leaf() and attr() are inverse to each other for all that check() lets pass.
@@ -20,6 +20,7 @@
  *                 a flush. */
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
+#include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_port.h>
 #include "bits.h"
 #include "hook.h"
@@ -35,6 +36,7 @@
 #define A64_AF     (UINT64_C(1) << 10)
 #define A64_NG     (UINT64_C(1) << 11)
 #define A64_DBM    (UINT64_C(1) << 51)
+#define A64_CONTIG (UINT64_C(1) << 52)
 #define A64_PXN    (UINT64_C(1) << 53)
 #define A64_UXN    (UINT64_C(1) << 54)
 #define A64_SOFT_D (UINT64_C(1) << 55)
@@ -62,13 +64,34 @@ A64_FN bool a64_is_table(uint64_t entry, unsigned level)
 	return level && (entry & A64_IS_TABLE) == A64_IS_TABLE;
 }
 
+/* An entry with the Contiguous bit: a member of a run, or bits that nobody set. */
+A64_FN enum mm_pt_kind a64_classify_run(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	uint64_t type = level ? A64_VALID : A64_IS_TABLE;
+
+	return !(pt->runs >> level & 1) || (entry & A64_IS_TABLE) != type ||
+			       (entry &
+				(pt->reserved | A64_RES0 | (A64_ADDR & ~a64_leaf_addr(level))))
+		       ? MM_PT_BAD
+		       : MM_PT_RUN;
+}
+
+A64_FN uint64_t a64_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return leaf | A64_CONTIG;
+}
+
 A64_FN enum mm_pt_kind a64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
 	/* a table, or a page: most frequent first */
-	if ((entry & (A64_IS_TABLE | A64_RES0 | pt->reserved)) == A64_IS_TABLE)
+	if ((entry & (A64_IS_TABLE | A64_RES0 | A64_CONTIG | pt->reserved)) == A64_IS_TABLE)
 		return level ? MM_PT_TABLE : MM_PT_LEAF;
 	if (!entry)
 		return MM_PT_EMPTY;
+	if (entry & A64_CONTIG)
+		return a64_classify_run(pt, entry, level);
 	if (level == 0 || (entry & A64_IS_TABLE) != A64_VALID || entry & (pt->reserved | A64_RES0))
 		return MM_PT_BAD;
 	return !(pt->cfg.leaf_levels >> level & 1) || (entry & A64_ADDR & ~a64_leaf_addr(level)) ?
@@ -189,9 +212,10 @@ A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 /* What both halves of the address space share. */
 #define A64_FORMAT                                                                                 \
 	.nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 48,                                \
-	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF,                                        \
-	.table_mask = A64_IS_TABLE | A64_RES0, .table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR,  \
+	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF, .table_mask = A64_IS_TABLE | A64_RES0, \
+	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR,                                         \
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
+	.run_lg2 = { 4, 4, 4 }, .run_feature = MM_PT_AARCH64_CONTIG, .run = a64_run,               \
 	.empty = a64_empty, .classify = a64_classify, .check = a64_check, .leaf = a64_leaf,        \
 	.frame = a64_frame, .attr = a64_attr, .table = a64_table, .below = a64_below,              \
 	.pa = a64_pa, .transition = a64_transition

@@ -8,6 +8,7 @@
  *
  * Stage 1: as ports/aarch64.h, which has the granule of 4 KiB with 48 bits. LPA2 (TCR.DS=1, 4 and 16 KiB): the
  * address has bits 49:12 in place and 51:50 in 9:8; shareability is TCR's. LPA (64 KiB): 51:48 in 15:12.
+ * Contiguous (52, D8.7), both stages: so many entries, aligned, are one; A and D of any count for all.
  * Stage 2: S2AP 7:6, MemAttr 5:2 (HCR_EL2.FWB=0), XN 54; dirty is S2AP[1] set, where DBM is. Root tables of up to
  *   16 concatenated ones are one with more entries: 40 bits of intermediate address begin two at level 1.
  * ARMv7 short: SCTLR.AFE and TRE set, so that AP[0] is the access flag and TEX[0], C and B an index into
@@ -15,6 +16,7 @@
  * ARMv7 LPAE: stage 1 of PL1&0, 40 bits; software bits 55, 56 as TEX[2:1] above; no dirty bit in hardware. */
 #ifndef MM_SRC_PORTS_ARM_MORE_H
 #define MM_SRC_PORTS_ARM_MORE_H
+#include <mmlib/pt_aarch64.h>
 #include "ports/mask_any.h"
 
 #define ARM_BIT(n) (UINT64_C(1) << (n))
@@ -52,7 +54,7 @@ static const struct mm_mask_rule a64s1_rules[MASK_RULES] = {
                                                                                                    \
 		    .rules = { a64s1_rules, a64s1_rules }, .must = MM_PT_READ,                     \
 		    .type = { ARM_TYPES(2), ARM_TYPES(2) }, .type_mask = { 0x1c, 0x1c },           \
-		    .exact = { ARM_BIT(11), ARM_BIT(11) }
+		    .exact = { ARM_BIT(11), ARM_BIT(11) }, .run = ARM_BIT(52)
 #define A64S1_PORT(id, what, ext, levels, bits, pa, ...)                                           \
 	{                                                                                          \
 		.port = { .name = what,                                                            \
@@ -65,6 +67,7 @@ static const struct mm_mask_rule a64s1_rules[MASK_RULES] = {
 			  .hw_final = ARM_BIT(10),                                                 \
 			  .addr_mask = id##_FIELD,                                                 \
 			  .level = { __VA_ARGS__ },                                                \
+			  MASK_RUNS(MM_PT_AARCH64_CONTIG, id##_RUNS),                              \
 			  MASK_CALLS },                                                            \
 		.mask = &id##_mask                                                                 \
 	}
@@ -75,6 +78,7 @@ static const struct mm_mask_rule a64s1_rules[MASK_RULES] = {
 		A64S1_PORT(id, what " high", MM_PT_VA_ONES, levels, bits, pa, __VA_ARGS__);
 
 #define a64_16k_FIELD UINT64_C(0x0000ffffffffc000)
+#define a64_16k_RUNS  7, 5 /* D8.7: entries of a run, by granule and level */
 #define A64_16K_ZERO  (UINT64_C(0x0007000000003000))
 static const struct mm_mask a64_16k_mask = {
 	A64S1_COMMON(A64_16K_ZERO, 0x300),
@@ -84,6 +88,7 @@ A64S1_PORTS(a64_16k, "AArch64 16K", 4, 48, 48, { 14, 11, true }, { 25, 11, true 
 	    { 36, 11, false }, { 47, 1, false })
 
 #define a64_64k_FIELD UINT64_C(0x0000ffffffff0000)
+#define a64_64k_RUNS  5, 5
 #define A64_64K_ZERO  (UINT64_C(0x000700000000f000))
 static const struct mm_mask a64_64k_mask = {
 	A64S1_COMMON(A64_64K_ZERO, 0x300),
@@ -92,6 +97,7 @@ static const struct mm_mask a64_64k_mask = {
 A64S1_PORTS(a64_64k, "AArch64 64K", 3, 48, 48, { 16, 13, true }, { 29, 13, true }, { 42, 6, false })
 
 #define a64_64k_lpa_FIELD UINT64_C(0x0000fffffffff000)
+#define a64_64k_lpa_RUNS  5, 5
 #define A64_LPA_ZERO      UINT64_C(0x0007000000000000)
 static const struct mm_mask a64_64k_lpa_mask = {
 	A64S1_COMMON(A64_LPA_ZERO, 0x300),
@@ -103,6 +109,7 @@ A64S1_PORTS(a64_64k_lpa, "AArch64 64K LPA", 3, 52, 52, { 16, 13, true }, { 29, 1
 	    { 42, 10, true })
 
 #define a64_4k_lpa2_FIELD UINT64_C(0x0003fffffffff300)
+#define a64_4k_lpa2_RUNS  4, 4, 4
 #define A64_LPA2_ZERO     ARM_BIT(50)
 static const struct mm_mask a64_4k_lpa2_mask = {
 	A64S1_COMMON(A64_LPA2_ZERO, 0),
@@ -114,6 +121,7 @@ A64S1_PORTS(a64_4k_lpa2, "AArch64 4K LPA2", 5, 52, 52, { 12, 9, true }, { 21, 9,
 	    { 30, 9, true }, { 39, 9, true }, { 48, 4, false })
 
 #define a64_16k_lpa2_FIELD UINT64_C(0x0003ffffffffc300)
+#define a64_16k_lpa2_RUNS  7, 5
 #define A64_16K_LPA2_ZERO  (ARM_BIT(50) | 0x3000)
 static const struct mm_mask a64_16k_lpa2_mask = {
 	A64S1_COMMON(A64_16K_LPA2_ZERO, 0),
@@ -148,6 +156,7 @@ static const struct mm_mask a64s2_mask = {
 		 MM_PT_GLOBAL, /* MemAttr: 15 WB, 10 WT, 5 not cached, 0 nGnRnE, 1 nGnRE */
 	.type = { { 0x3c, 0x28, 0x14, 0, 4 }, { 0x3c, 0x28, 0x14, 0, 4 } },
 	.type_mask = { 0x3c, 0x3c },
+	.run = ARM_BIT(52),
 };
 #define A64S2_PORT(what, levels, bits, ...)                                                        \
 	{                                                                                          \
@@ -161,6 +170,7 @@ static const struct mm_mask a64s2_mask = {
 			  .hw_final = ARM_BIT(10) | ARM_BIT(7),                                    \
 			  .addr_mask = a64s2_FIELD,                                                \
 			  .level = { { 12, 9, true }, { 21, 9, true }, __VA_ARGS__ },              \
+			  MASK_RUNS(MM_PT_AARCH64_CONTIG, 4, 4, 4),                                \
 			  MASK_CALLS },                                                            \
 		.mask = &a64s2_mask                                                                \
 	}

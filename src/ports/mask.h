@@ -70,6 +70,7 @@ struct mm_mask {
 	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
 	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
 	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
+	uint64_t run; /* a member of a contiguous run; 0: there are none */
 };
 
 /* On CPUs without such an instruction this must not become a call. */
@@ -216,7 +217,12 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 	    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
 	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
 		return MM_PT_TABLE;
-	return mask_is_leaf(m, port, pt, raw, level) ? MM_PT_LEAF : MM_PT_BAD;
+	bool run = m->run && (entry & m->run) && (pt->runs >> level & 1);
+	if (run)
+		raw &= ~mask_order(m, m->run);
+	if (!mask_is_leaf(m, port, pt, raw, level))
+		return MM_PT_BAD;
+	return run ? MM_PT_RUN : MM_PT_LEAF;
 }
 
 MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *port,
@@ -252,7 +258,7 @@ MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_por
 		return is == MM_PT_EMPTY || is == MM_PT_BAD ? (unsigned)MM_PT_AFTER_NONE
 		       : top                                ? m->after_make_top
 							    : m->after_make;
-	if (is != MM_PT_TABLE && is != MM_PT_LEAF)
+	if (is != MM_PT_TABLE && is != MM_PT_LEAF && is != MM_PT_RUN)
 		return MM_PT_AFTER_FLUSH | tables;
 	if (tables)
 		return MM_PT_AFTER_FLUSH | tables | (m->breaks ? (unsigned)MM_PT_AFTER_BBM : 0u);

@@ -68,5 +68,13 @@ static unsigned mask_any_transition(const struct mm_pt *pt, uint64_t old, uint64
 			       mask_any_classify(pt, now, level), old, now, level);
 }
 
+static uint64_t mask_any_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
+{
+	(void)level;
+	return leaf | mask_order(mask_of(pt), mask_of(pt)->run);
+}
+
 #define MASK_CALLS MM_MASK_CALLS(mask_any)
+#define MASK_RUNS(feature, ...)                                                                    \
+	.run = mask_any_run, .run_feature = (feature), .run_lg2 = { __VA_ARGS__ }
 #endif

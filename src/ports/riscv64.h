@@ -3,7 +3,7 @@
  *
  * Theory of operation
  * Problem      say what the RISC-V Privileged Architecture (chapter "Supervisor-Level ISA", Sv39,
- *              Sv48, Sv57 and the Svpbmt extension) says, as pure functions.
+ *              Sv48, Sv57 and the Svpbmt and Svnapot extensions) says, as pure functions.
  * Structure    bit   0 V   1 R   2 W   3 X   4 U   5 G   6 A   7 D   9:8 free for software
  *                   53:10 physical page number   62:61 memory type (Svpbmt)   63 N (Svnapot)
  *              An entry with R, W and X clear points to a table. Sv48 is Sv39 with a level more, Sv57 with
@@ -34,6 +34,9 @@
 #define RV64_ADDR UINT64_C(0x003ffffffffffc00)
 #define RV64_HIGH UINT64_C(0xffc0000000000000) /* N, memory type, reserved */
 #define RV64_TYPE 61u                          /* of two bits */
+#define RV64_N    (UINT64_C(1) << 63)          /* Svnapot... */
+#define RV64_NLOW (UINT64_C(15) << 10)         /* ...and page-number bits that say how long... */
+#define RV64_N64K (UINT64_C(8) << 10)          /* ...64 KiB */
 /* What tells a table: valid, and none of these others. */
 #define RV64_TABLE_MASK (RV64_V | RV64_RWX | RV64_HIGH | RV64_A | RV64_D | RV64_U)
 
@@ -63,6 +66,13 @@ RV64_FN uint64_t rv64_leaf_zero(const struct mm_pt *pt, unsigned level)
 	return low | (RV64_HIGH & ~types) | pt->reserved;
 }
 
+RV64_FN uint64_t rv64_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
+{
+	(void)pt;
+	(void)level;
+	return (leaf & ~RV64_NLOW) | RV64_N | RV64_N64K;
+}
+
 /* A valid entry with rights. Write without read, and memory type 3, are reserved. */
 RV64_FN enum mm_pt_kind rv64_classify_leaf(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
@@ -73,6 +83,20 @@ RV64_FN enum mm_pt_kind rv64_classify_leaf(const struct mm_pt *pt, uint64_t entr
 		       MM_PT_LEAF;
 }
 
+/* An entry with N: a member of a run of 64 KiB, or bits that nobody set. */
+RV64_FN enum mm_pt_kind rv64_classify_run(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	uint64_t fixed = RV64_N | RV64_NLOW | RV64_V | (RV64_HIGH & ~(UINT64_C(3) << RV64_TYPE)) |
+			 pt->reserved;
+	uint64_t type = entry >> RV64_TYPE & 3, rights = entry & RV64_RWX;
+
+	return level > 0 || !(pt->runs & 1) || (entry & fixed) != (RV64_N | RV64_N64K | RV64_V) ||
+			       !rights || (rights & ~RV64_X) == RV64_W || type == 3 ||
+			       (type && !rv64_has_types(pt))
+		       ? MM_PT_BAD
+		       : MM_PT_RUN;
+}
+
 RV64_FN enum mm_pt_kind rv64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
 	if (level > 0 && (entry & (RV64_TABLE_MASK | pt->reserved)) == RV64_V)
@@ -81,6 +105,8 @@ RV64_FN enum mm_pt_kind rv64_classify(const struct mm_pt *pt, uint64_t entry, un
 		return MM_PT_LEAF; /* readable memory of the type that its addresses have */
 	if (!entry)
 		return MM_PT_EMPTY;
+	if (entry & RV64_N)
+		return rv64_classify_run(pt, entry, level);
 	return entry & RV64_V && entry & RV64_RWX ? rv64_classify_leaf(pt, entry, level) : MM_PT_BAD;
 }
 
@@ -189,10 +215,10 @@ RV64_FN unsigned rv64_transition(const struct mm_pt *pt, uint64_t old, uint64_t 
 #define RV64_FORMAT                                                                                \
 	.entry_lg2 = 3, .pa_bits = 56, .extension = MM_PT_VA_SIGN, .hw_volatile = RV64_A | RV64_D, \
 	.hw_final = RV64_A | RV64_D, .table_mask = RV64_TABLE_MASK, .table_bits = RV64_V,          \
-	.addr_mask = RV64_ADDR, .empty = rv64_empty,                                               \
-	.classify = rv64_classify, .check = rv64_check, .leaf = rv64_leaf, .frame = rv64_frame,    \
-	.attr = rv64_attr, .table = rv64_table, .below = rv64_below, .pa = rv64_pa,                \
-	.transition = rv64_transition
+	.addr_mask = RV64_ADDR, .empty = rv64_empty, .classify = rv64_classify,                    \
+	.check = rv64_check, .leaf = rv64_leaf, .frame = rv64_frame, .attr = rv64_attr,            \
+	.table = rv64_table, .below = rv64_below, .pa = rv64_pa, .transition = rv64_transition,    \
+	.run_lg2 = { 4 }, .run_feature = MM_PT_RISCV64_SVNAPOT, .run = rv64_run
 
 static const struct mm_pt_port mm_port_sv39 = {
 	.name = "Sv39",

@@ -122,6 +122,9 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 		if (up->shift != low->shift + low->bits || (up->leaf && !low->leaf))
 			return false;
 	}
+	for (unsigned l = 0; l < port->nlevels; l++)
+		if (port->run_lg2[l] > (port->run && port->level[l].leaf ? port->level[l].bits : 0))
+			return false;
 	return port->entry_lg2 == 2 || port->entry_lg2 == 3;
 }
 
@@ -132,6 +135,17 @@ static uint8_t pt_leaf_levels(const struct mm_pt_port *port)
 	for (unsigned l = 0; l < port->nlevels; l++)
 		levels |= port->level[l].leaf ? 1u << l : 0;
 	return (uint8_t)levels;
+}
+
+/* Levels at which there are runs. */
+static uint8_t pt_run_levels(const struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	unsigned levels = 0;
+
+	for (unsigned l = 0; l < port->nlevels; l++)
+		levels |= port->run_lg2[l] ? 1u << l : 0;
+	return pt->cfg.features & port->run_feature ? (uint8_t)(levels & pt->cfg.leaf_levels) : 0;
 }
 
 /* Put the format's values in place of zeros; refuse what the format does not have. */
@@ -153,6 +167,7 @@ static bool pt_cfg_resolve(struct mm_pt *pt)
 	if (cfg->pa_bits <= port->level[0].shift)
 		return false;
 	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
+	pt->runs = pt_run_levels(pt);
 	return true;
 }
 
@@ -338,7 +353,10 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 			if (!at[level].used && level < top)
 				return MM_E_CORRUPT; /* T1 */
 			level++;
-		} else if (kind == MM_PT_BAD) {
+		} else if (kind == MM_PT_BAD ||
+			   (kind == MM_PT_RUN &&
+			    !mm_pt_priv_run_whole(pt, at[level].table, at[level].next - 1,
+						  level))) {
 			return MM_E_CORRUPT;
 		}
 	}
@@ -447,6 +465,8 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 	void *slot = pt_slot(port, at->table, pt_index(port, va, at->level)),
 	     *leaves = pt_virt(pt, table);
 	uint64_t mask = pt_mask(port, at->level), now = port->table(pt, table, at->level);
+	if (port->classify(pt, at->entry, at->level) == MM_PT_RUN)
+		mm_pt_priv_run_break(pt, g, va, at);
 	unsigned after = port->transition(pt, at->entry, now, at->level);
 	bool broken = after & MM_PT_AFTER_BBM;
 
@@ -486,7 +506,7 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 	struct pt_at at = pt_seek(pt, port, va), end = pt_seek(pt, port, last);
 	struct pt_spare spare = { .n = 0 };
 	unsigned low = at.level, low_end, high_end = end.level;
-	bool leaf = port->classify(pt, at.entry, at.level) == MM_PT_LEAF;
+	bool leaf = pt_maps(port, port->classify(pt, at.entry, at.level));
 
 	if (leaf)
 		low = mm_pt_priv_border_level(port, va, at.level);
@@ -494,7 +514,7 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 		while (high_end > low && !((va ^ last) & ~pt_mask(port, high_end)))
 			high_end--; /* one leaf: what the first edge splits is there already */
 	low_end = high_end;
-	if (port->classify(pt, end.entry, end.level) == MM_PT_LEAF)
+	if (pt_maps(port, port->classify(pt, end.entry, end.level)))
 		low_end = mm_pt_priv_border_level(port, last + 1, high_end);
 	enum mm_status st = pt_spare_add(pt, g->pool, &spare, low, at.level);
 	if (st == MM_OK)
@@ -502,6 +522,8 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 	if (st == MM_OK) { /* T3 */
 		pt_split_down(pt, g, va, low, &spare);
 		pt_split_down(pt, g, last, low_end, &spare);
+		if (pt->runs)
+			mm_pt_priv_run_edges(pt, g, va, last);
 	} else {
 		while (spare.n > 0) {
 			spare.n--;

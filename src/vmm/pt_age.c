@@ -87,6 +87,23 @@ static void age_run(struct mm_pt *pt, struct mm_pt_cur *cur, struct mm_tlb_gathe
 	leaves->level = (uint8_t)level;
 }
 
+/* A contiguous run, which is told as one. */
+static void age_contiguous(struct mm_pt *pt, struct mm_pt_cur *cur, struct mm_tlb_gather *g,
+			   const struct pt_at *at, uint32_t what, struct mm_pt_leaves *leaves)
+{
+	struct mm_pt_run run;
+
+	mm_pt_priv_run_tell(pt, cur->va, at, &run);
+	uint32_t attr = mm_pt_priv_run_age(pt, g, cur->va, at, what);
+	leaves->pa[0] = run.pa;
+	if (leaves->attr)
+		leaves->attr[0] = attr;
+	leaves->n = 1;
+	leaves->va = cur->va;
+	leaves->last = run.last < cur->last ? run.last : cur->last;
+	leaves->level = run.level;
+}
+
 /* Step behind @last. */
 static void age_advance(struct mm_pt_cur *cur, mm_vaddr_t last)
 {
@@ -109,8 +126,12 @@ enum mm_status mm_pt_age(struct mm_pt *pt, struct mm_pt_cur *cur, uint32_t what,
 	g->pages = 0;
 	while (!cur->end) {
 		struct pt_at at = pt_seek(pt, pt->port, cur->va);
-		if (pt->port->classify(pt, at.entry, at.level) == MM_PT_LEAF) {
-			age_run(pt, cur, g, &at, what, leaves);
+		enum mm_pt_kind kind = pt->port->classify(pt, at.entry, at.level);
+		if (pt_maps(pt->port, kind)) {
+			if (kind == MM_PT_RUN)
+				age_contiguous(pt, cur, g, &at, what, leaves);
+			else
+				age_run(pt, cur, g, &at, what, leaves);
 			age_advance(cur, leaves->last);
 			return MM_OK;
 		}

@@ -24,6 +24,7 @@ struct pt_span {
 	uint32_t flags;  /* of the operation; map: highest level of a leaf */
 	bool down;       /* there is a table that sticks out of the range: go on in there */
 	bool done;       /* nothing is left */
+	bool runs;       /* map: contiguous runs may be made */
 };
 
 /* Frames for the entries that come next: one after the other from @pa on, or those of a list. */
@@ -100,6 +101,29 @@ PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa)
 PT_INLINE mm_vaddr_t pt_end(const struct mm_pt_port *port, mm_vaddr_t va, size_t n, unsigned level)
 {
 	return (va | pt_mask(port, level)) + mm_shl64((uint64_t)n - 1, port->level[level].shift);
+}
+
+/* A leaf, or a member of a run? */
+PT_INLINE bool pt_maps(const struct mm_pt_port *port, enum mm_pt_kind kind)
+{
+	return kind == MM_PT_LEAF || (port->run && kind == MM_PT_RUN);
+}
+
+/* Entries of a run at @level. Its bytes, less one. */
+PT_INLINE size_t pt_run_entries(const struct mm_pt_port *port, unsigned level)
+{
+	return (size_t)1 << port->run_lg2[level];
+}
+
+PT_INLINE uint64_t pt_run_mask(const struct mm_pt_port *port, unsigned level)
+{
+	return mm_shl64(1, (unsigned)port->level[level].shift + port->run_lg2[level]) - 1;
+}
+
+/* Bytes, less one, of what an entry of this kind is one with. */
+PT_INLINE uint64_t pt_kind_mask(const struct mm_pt_port *port, enum mm_pt_kind kind, unsigned level)
+{
+	return port->run && kind == MM_PT_RUN ? pt_run_mask(port, level) : pt_mask(port, level);
 }
 
 /* Are two addresses under the same table of level @level? */
@@ -322,6 +346,39 @@ PT_INLINE void pt_repeat(uint32_t *attr, size_t n, uint32_t same)
 	while (n-- > 0)
 		*attr++ = same;
 }
+
+/* Contiguous runs, in pt_run.c. @at is one of the members, around @va. */
+
+/* Of the @n entries of @table from @va on, for frames from @pa on, write as many as may be runs. Returns how many;
+ * with 0, *@n is how many are to be written before the next try. */
+size_t mm_pt_priv_run_map(const struct mm_pt *pt, void *table, mm_vaddr_t va, size_t *n,
+			  mm_paddr_t pa, uint32_t attr, unsigned level);
+/* What the run maps at @va, and from where to where. */
+void mm_pt_priv_run_tell(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at,
+			 struct mm_pt_run *run);
+enum mm_status mm_pt_priv_run_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
+/* Empty it, and tell what it was as the only one of @leaves. Returns how many entries there were. */
+size_t mm_pt_priv_run_take(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at,
+			   struct mm_tlb_gather *g, struct mm_pt_leaves *leaves);
+/* Give it other attributes. Returns how many entries it has. */
+size_t mm_pt_priv_run_protect(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			      const struct pt_at *at, uint32_t attr);
+/* Make it leaves that are no run. */
+void mm_pt_priv_run_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			  struct pt_at *at);
+/* The same with runs that stick out of [va, last]. */
+void mm_pt_priv_run_edges(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			  mm_vaddr_t last);
+/* Make a run of the leaves around @va if they may be one. */
+bool mm_pt_priv_run_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			 const struct pt_at *at);
+/* Is entry @i of a table a member of a run of which all others are there? */
+bool mm_pt_priv_run_whole(const struct mm_pt *pt, void *table, size_t i, unsigned level);
+/* Frame of entry @i of a table, which is a leaf or a member. */
+mm_paddr_t mm_pt_priv_run_pa(const struct mm_pt *pt, uint64_t entry, size_t i, unsigned level);
+/* Clear the bits @what in all members. Returns the attributes that were found. */
+uint32_t mm_pt_priv_run_age(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			    const struct pt_at *at, uint32_t what);
 
 /* Slow paths, in pt.c. */
 

@@ -16,7 +16,7 @@ struct pt_line {
 	mm_paddr_t pa;
 	uint64_t entry;
 	uint32_t attr; /* 0: damaged, or nothing */
-	unsigned level;
+	unsigned level, run; /* run: log2 of its entries */
 	bool any;
 };
 
@@ -34,6 +34,8 @@ static void pt_line_attr(struct dump *d, uint32_t attr)
 
 static void pt_line_send(struct dump *d, const struct pt_line *at)
 {
+	static const char runs[8][6] = { "", " x2", " x4", " x8", " x16", " x32", " x64", " x128" };
+
 	dump_hex(d, at->va, 16);
 	dump_char(d, '-');
 	dump_hex(d, at->last, 16);
@@ -41,6 +43,7 @@ static void pt_line_send(struct dump *d, const struct pt_line *at)
 	dump_hex(d, at->attr ? at->pa : at->entry, 16);
 	dump_text(d, " L");
 	dump_char(d, (char)('0' + at->level));
+	dump_text(d, runs[at->run & 7]);
 	dump_char(d, ' ');
 	if (at->attr)
 		pt_line_attr(d, at->attr);
@@ -53,7 +56,8 @@ static void pt_line_send(struct dump *d, const struct pt_line *at)
 static void pt_line_add(struct dump *d, struct pt_line *at, const struct pt_line *next)
 {
 	bool follows = at->any && next->attr && at->attr == next->attr &&
-		       at->level == next->level && at->last + 1 == next->va &&
+		       at->level == next->level && at->run == next->run &&
+		       at->last + 1 == next->va &&
 		       at->pa + (mm_paddr_t)(at->last - at->va) + 1 == next->pa;
 
 	if (follows) {
@@ -76,9 +80,15 @@ static struct pt_line pt_line_leaf(const struct mm_pt *pt, uint64_t entry, unsig
 	};
 
 	leaf.any = true;
-	if (port->classify(pt, entry, level) != MM_PT_LEAF)
+	enum mm_pt_kind kind = port->classify(pt, entry, level);
+	if (!pt_maps(port, kind))
 		return leaf;
-	leaf.pa = port->pa(pt, entry, level);
+	if (kind == MM_PT_RUN) {
+		leaf.va = va & ~pt_run_mask(port, level);
+		leaf.last = va | pt_run_mask(port, level);
+		leaf.run = port->run_lg2[level];
+	}
+	leaf.pa = port->pa(pt, entry, level) & (mm_paddr_t) ~(leaf.last - leaf.va);
 	leaf.attr = port->attr(pt, entry, level) & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY);
 	return leaf;
 }
@@ -96,10 +106,12 @@ static uint64_t pt_dump_part(const struct mm_pt *pt, uint32_t flags, struct dump
 		enum mm_pt_kind kind = pt->port->classify(pt, entry.entry, entry.level);
 		struct pt_line next = pt_line_leaf(pt, entry.entry, entry.level, span.va);
 		bool wx = (next.attr & DUMP_WX) == DUMP_WX;
-		found += wx ? pt_pages(pt->port, entry.level) : 0;
+		size_t n = (size_t)1 << next.run;
+		found += wx ? n * pt_pages(pt->port, entry.level) : 0;
 		if (d->line && kind != MM_PT_EMPTY && (wx || !(flags & MM_PT_DUMP_WX)))
 			pt_line_add(d, &at, &next);
-		pt_advance(pt->port, &span, 1, entry.level);
+		n -= pt_index(pt->port, span.va, entry.level) & (n - 1);
+		pt_advance(pt->port, &span, n, entry.level);
 	}
 	if (at.any)
 		pt_line_send(d, &at);

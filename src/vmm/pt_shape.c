@@ -7,7 +7,8 @@
  *              a table, the table's address range is remembered, one for each level, and the walk goes on
  *              as if it were there. Then all are allocated, then the tree is changed. Tables that are set
  *              aside are a list through their first bytes: no CPU has seen them.
- *              collapse looks, level by level from below, at each table that the range covers whole.
+ *              collapse looks, level by level from below, at each table that the range covers whole, then at
+ *              leaves that may be a contiguous run (pt_run.c).
  * Invariants   S1 the count is what the operation takes: both decide by the same tests (largest leaf that
  *                 fits, borders, the entries that are there).
  *              S2 split changes nothing before it has all tables.
@@ -19,7 +20,7 @@
 #include "hook.h"
 #include "vmm/pt_core.h"
 
-#define SHAPE_LEVELS 0xff00u /* of MM_PT_MAX_LEVEL() */
+#define SHAPE_FLAGS (0xff00u | (uint32_t)MM_PT_NO_RUNS) /* MM_PT_MAX_LEVEL() is the first */
 
 /* Tables that are missing, by level, and what the last of each would translate. */
 struct shape_need {
@@ -30,7 +31,7 @@ struct shape_need {
 
 static unsigned shape_cap(const struct mm_pt *pt, uint32_t flags)
 {
-	unsigned top = pt->port->nlevels - 1u, cap = flags >> 8;
+	unsigned top = pt->port->nlevels - 1u, cap = flags >> 8 & 0xffu;
 
 	return cap && cap - 1 < top ? cap - 1 : top;
 }
@@ -115,7 +116,7 @@ static void shape_count(const struct mm_pt *pt, struct pt_span span, mm_paddr_t 
 			level = shape_level(need, port, va, level);
 			level = shape_count_map(pt, &span, pa, level, need);
 			n = level < at.level ? shape_stride(port, &span, level) : 1;
-		} else if (kind == MM_PT_LEAF) {
+		} else if (pt_maps(port, kind)) {
 			shape_count_edges(port, &span, level, need);
 		}
 		pt_advance(port, &span, n, level);
@@ -153,9 +154,10 @@ static enum mm_status shape_range(const struct mm_pt *pt, mm_vaddr_t va, uint64_
 {
 	if (!pt->port)
 		return MM_E_STATE;
-	if (flags & ~SHAPE_LEVELS)
+	if (flags & ~SHAPE_FLAGS)
 		return MM_E_INVAL;
 	*span = (struct pt_span){ .va = va, .flags = shape_cap(pt, flags) };
+	span->runs = pt->runs && !(flags & MM_PT_NO_RUNS);
 	return pt_range(pt->port, va, length, &span->last);
 }
 
@@ -203,7 +205,8 @@ static bool shape_too_large(const struct mm_pt_port *port, const struct pt_span 
 	return level > span->flags || !pt_covered(port, span->va, span->last, level);
 }
 
-static void shape_count_split(const struct mm_pt *pt, struct pt_span span, struct shape_need *need)
+static __attribute__((__noinline__)) void
+shape_count_split(const struct mm_pt *pt, struct pt_span span, struct shape_need *need)
 {
 	const struct mm_pt_port *port = pt->port;
 
@@ -211,7 +214,7 @@ static void shape_count_split(const struct mm_pt *pt, struct pt_span span, struc
 		struct pt_at at = pt_seek(pt, port, span.va);
 		unsigned level = at.level;
 		size_t n = 1;
-		if (port->classify(pt, at.entry, level) == MM_PT_LEAF) {
+		if (pt_maps(port, port->classify(pt, at.entry, level))) {
 			level = shape_level(need, port, span.va, level);
 			for (; shape_too_large(port, &span, level); level--)
 				shape_down(need, span.va, level, level - 1);
@@ -227,7 +230,7 @@ static bool shape_split_one(struct mm_pt *pt, struct mm_tlb_gather *g, const str
 {
 	const unsigned below = at->level - 1;
 
-	if (pt->port->classify(pt, at->entry, at->level) != MM_PT_LEAF ||
+	if (!pt_maps(pt->port, pt->port->classify(pt, at->entry, at->level)) ||
 	    !shape_too_large(pt->port, span, at->level))
 		return false;
 	struct mm_pt_pool *pool = g->pool && g->pool->n[below] ? g->pool : own;
@@ -235,20 +238,44 @@ static bool shape_split_one(struct mm_pt *pt, struct mm_tlb_gather *g, const str
 	return true;
 }
 
-/* All tables are there. */
-static void shape_split_all(struct mm_pt *pt, struct mm_tlb_gather *g, struct pt_span span,
-			    struct mm_pt_pool *own)
+/* Break the run at the start of a range, if it is not to be one. Returns how many entries it had. */
+static size_t shape_break(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_span *span,
+			  mm_vaddr_t first, struct pt_at *at)
 {
+	const uint64_t mask = pt_run_mask(pt->port, at->level);
+	const mm_vaddr_t va = span->va & ~mask, last = span->va | mask;
+
+	if (pt->port->classify(pt, at->entry, at->level) != MM_PT_RUN ||
+	    (span->runs && va >= first && last <= span->last))
+		return 0;
+	mm_pt_priv_run_break(pt, g, span->va, at);
+	return pt_run_entries(pt->port, at->level);
+}
+
+/* All tables are there. */
+static __attribute__((__noinline__)) void shape_split_all(struct mm_pt *pt, struct mm_tlb_gather *g,
+							  struct pt_span span,
+							  struct mm_pt_pool *own)
+{
+	const mm_vaddr_t first = span.va;
 	mm_vaddr_t counted = 0;
 	bool any = false;
 
 	while (!span.done) {
 		struct pt_at at = pt_seek(pt, pt->port, span.va);
-		if (!shape_split_one(pt, g, &span, &at, own)) {
+		mm_vaddr_t end = span.va | pt_mask(pt->port, at.level);
+		size_t n = pt->runs ? shape_break(pt, g, &span, first, &at) : 0;
+		if (n > 0) {
+			end = span.va | pt_run_mask(pt->port, at.level);
+		} else if (shape_split_one(pt, g, &span, &at, own)) {
+			n = 1;
+		} else {
 			pt_advance(pt->port, &span, 1, at.level);
-		} else if (!any || span.va > counted) {
-			g->pages += pt_pages(pt->port, at.level);
-			counted = span.va | pt_mask(pt->port, at.level);
+			continue;
+		}
+		if (!any || span.va > counted) {
+			g->pages += n * pt_pages(pt->port, at.level);
+			counted = end;
 			any = true;
 		}
 	}
@@ -297,14 +324,15 @@ static bool shape_alike(const struct mm_pt *pt, void *table, unsigned level,
 
 	for (size_t i = 0; i < pt_entries(port, level); i++, pa += bytes) {
 		uint64_t entry = pt_get(port, table, i);
-		if (port->classify(pt, entry, level) != MM_PT_LEAF)
+		if (!pt_maps(port, port->classify(pt, entry, level)))
 			return false;
 		uint32_t attr = port->attr(pt, entry, level);
+		mm_paddr_t found = mm_pt_priv_run_pa(pt, entry, i, level);
 		if (i == 0) {
-			pa = port->pa(pt, entry, level);
+			pa = found;
 			*leaf = (struct shape_leaf){ .pa = pa, .attr = attr, .still = true };
 		}
-		if (((attr ^ leaf->attr) & ~seen) || port->pa(pt, entry, level) != pa)
+		if (((attr ^ leaf->attr) & ~seen) || found != pa)
 			return false;
 		leaf->attr |= attr;
 		leaf->still &= (entry & port->hw_volatile) == port->hw_final;
@@ -404,6 +432,25 @@ static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, stru
 	}
 }
 
+/* Make runs of leaves at @level. */
+static void shape_run_level(struct mm_pt *pt, struct mm_tlb_gather *g, struct pt_span span,
+			    unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t mask = pt_run_mask(port, level);
+
+	while (!span.done) {
+		struct pt_at at = shape_seek(pt, span.va, level);
+		size_t n = 1;
+		if (at.level == level && !(span.va & mask) && span.last - span.va >= mask) {
+			n = pt_run_entries(port, level);
+			if (mm_pt_priv_run_join(pt, g, span.va, &at))
+				g->pages += n * pt_pages(port, level);
+		}
+		pt_advance(port, &span, n, at.level);
+	}
+}
+
 enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uint32_t flags,
 			      struct mm_tlb_gather *g)
 {
@@ -417,7 +464,10 @@ enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, 
 	g->pages = 0;
 	for (unsigned l = 1; l <= span.flags && (pt->cfg.leaf_levels >> l & 1); l++)
 		shape_collapse_level(pt, g, span, l);
+	for (unsigned l = 0; span.runs && l <= span.flags; l++)
+		if (pt->runs >> l & 1)
+			shape_run_level(pt, g, span, l);
 	return MM_OK;
 }
 
-#undef SHAPE_LEVELS
+#undef SHAPE_FLAGS

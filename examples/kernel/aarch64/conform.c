@@ -61,6 +61,7 @@ const char *machine_conform(struct conform *c)
 	if (lacks)
 		return lacks;
 	mm_pt_aarch64_probe(&cfg);
+	cfg.features = MM_PT_AARCH64_CONTIG;
 	if (mm_pt_init(&c->own,
 		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
 		       &conform_env, &cfg) != MM_OK)

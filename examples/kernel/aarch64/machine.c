@@ -100,6 +100,7 @@ const struct mm_pt_port *machine_pt_port(void)
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
 	mm_pt_aarch64_probe(cfg);
+	cfg->features = MM_PT_AARCH64_CONTIG;
 }
 
 /* Hardware tells the other CPUs. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an RV64: Sv39, Sv48 or Sv57 by the words sv39, sv48, sv57 on the command line,
- * and memory types by the word svpbmt; user pages are in the low half of the kernel's own tree. */
+ * memory types by the word svpbmt, contiguous runs by svnapot; user pages are in the low half of the kernel's own tree. */
 #include "../conform.h"
 #include "cpu.h"
 

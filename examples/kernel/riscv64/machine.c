@@ -89,7 +89,10 @@ const struct mm_pt_port *machine_pt_port(void)
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
-	*cfg = (struct mm_pt_cfg){ .features = kernel_has_word("svpbmt") ? MM_PT_RISCV64_SVPBMT : 0 };
+	*cfg = (struct mm_pt_cfg){
+		.features = (kernel_has_word("svpbmt") ? MM_PT_RISCV64_SVPBMT : 0u) |
+			    (kernel_has_word("svnapot") ? MM_PT_RISCV64_SVNAPOT : 0u)
+	};
 }
 
 static void flush_here(void *gather)

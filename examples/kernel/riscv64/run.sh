@@ -5,7 +5,8 @@ demo_package=qemu-system-misc # Debian package of the emulator; its firmware com
 demo_cpus=rv64                # CPUs to show it on
 demo_exit_ok=0                # QEMU's status when the kernel says that all is well
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
-conform_modes=("Sv39|rv64|sv39" "Sv48|rv64|sv48" "Sv57|rv64|sv57" "Sv48-Svpbmt|rv64,svpbmt=true|sv48 svpbmt")
+conform_modes=("Sv39|rv64|sv39" "Sv48|rv64|sv48" "Sv57|rv64|sv57" "Sv48-Svpbmt|rv64,svpbmt=true|sv48 svpbmt"
+  "Sv39-Svnapot|rv64,svnapot=true|sv39 svnapot")
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
 demo_run() {

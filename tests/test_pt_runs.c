@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/* Contiguous runs: AArch64's Contiguous bit with each granule and in stage 2, RISC-V's Svnapot. The oracle decodes
+ * them by the manuals, knows that a TLB holds a run as one, and that all members must be alike. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <mmlib/pt_aarch64.h>
+#include <mmlib/pt_formats.h>
+#include <mmlib/pt_port.h>
+#include <mmlib/pt_riscv64.h>
+#include <mmlib/pt_tree.h>
+#include "pt_oracle.h"
+
+#define RW (MM_PT_READ | MM_PT_WRITE)
+#define AD (MM_PT_ACCESSED | MM_PT_DIRTY)
+
+/* A format, one instance of the walker, and how long the manual says that runs are. */
+struct how {
+	const char *name;
+	const struct mm_pt_port *(*own)(void); /* or NULL: by number */
+	enum mm_pt_format format;
+	const struct ora_arch *arch;
+	uint32_t features;
+	unsigned small_lg2, large_lg2; /* entries of a run at levels 0 and 1; 0: none */
+	enum mm_status (*map)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint64_t, uint32_t, uint32_t,
+			      struct mm_tlb_gather *);
+	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t,
+				struct mm_tlb_gather *);
+	enum mm_status (*protect)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, uint32_t,
+				  struct mm_tlb_gather *);
+	enum mm_status (*query)(const struct mm_pt *, mm_vaddr_t, struct mm_pt_run *);
+	bool (*next)(struct mm_pt_cur *, struct mm_pt_run *);
+	bool (*leaves)(struct mm_pt_cur *, struct mm_pt_leaves *);
+	enum mm_status (*unmap_leaves)(struct mm_pt *, struct mm_pt_cur *, struct mm_tlb_gather *,
+				       struct mm_pt_leaves *);
+	enum mm_status (*translate)(const struct mm_pt *, mm_vaddr_t, mm_paddr_t *);
+};
+
+#define WITH(name)                                                                                 \
+	name##_map, name##_unmap, name##_protect, name##_query, name##_cur_next,                   \
+		name##_cur_leaves, name##_unmap_leaves, name##_translate
+#define A64(format, small, large)                                                                  \
+#format, NULL, format, NULL, MM_PT_AARCH64_CONTIG, small, large, WITH(mm_pt)
+
+/* The table of the Arm ARM, D8.7, and the Svnapot chapter: 64 KiB. */
+static const struct how ways[] = {
+	{ "AArch64 4K, folded", mm_pt_aarch64_port, 0, &ora_aarch64, MM_PT_AARCH64_CONTIG, 4, 4,
+	  WITH(mm_pt_aarch64) },
+	{ "AArch64 4K, any", mm_pt_aarch64_port, 0, &ora_aarch64, MM_PT_AARCH64_CONTIG, 4, 4,
+	  WITH(mm_pt) },
+	{ "Sv39, folded", mm_pt_sv39_port, 0, &ora_sv39, MM_PT_RISCV64_SVNAPOT, 4, 0,
+	  WITH(mm_pt_sv39) },
+	{ "Sv48, any", mm_pt_sv48_port, 0, &ora_sv48, MM_PT_RISCV64_SVNAPOT, 4, 0, WITH(mm_pt) },
+	{ A64(MM_PT_AARCH64_16K, 7, 5) },
+	{ A64(MM_PT_AARCH64_64K, 5, 5) },
+	{ A64(MM_PT_AARCH64_64K_LPA, 5, 5) },
+	{ A64(MM_PT_AARCH64_4K_LPA2, 4, 4) },
+	{ A64(MM_PT_AARCH64_16K_LPA2, 7, 5) },
+	{ A64(MM_PT_AARCH64_S2, 4, 4) },
+	{ A64(MM_PT_AARCH64_S2_48, 4, 4) },
+};
+
+static struct ora ora;
+static struct ora_set want;
+static const struct how *w;
+static struct mm_pt pt;
+static struct mm_tlb_gather g;
+static uint64_t page, run, large; /* bytes of a page, of a run of them, of a large leaf */
+static mm_paddr_t pa0;            /* aligned for all */
+
+static void start(void **state, uint32_t features)
+{
+	struct mm_pt_cfg cfg = { .features = features };
+
+	if (!ora.mem)
+		ora_init(&ora, 0x40000000, 1200);
+	w = *state;
+	ora_reset(&ora);
+	set_clear(&want);
+	ora_set_arch(&ora, w->arch ? w->arch : ora_formats[w->format]);
+	const struct mm_pt_port *port = w->own ? w->own() : mm_pt_format(w->format);
+	ora.features = features;
+	ora.pa_bits = port->pa_bits < 40 ? port->pa_bits : 40;
+	cfg.pa_bits = ora.pa_bits;
+	g = (struct mm_tlb_gather){ 0 };
+	assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
+	ora.pt = &pt;
+	ora_observe(&ora);
+	ora.unordered = ora.new_table = false;
+	page = ora_size(&ora, 0);
+	large = ora_size(&ora, 1);
+	run = page << w->small_lg2;
+	pa0 = (mm_paddr_t)(UINT64_C(1) << 39);
+}
+
+static void start_on(void **state)
+{
+	start(state, ((const struct how *)*state)->features);
+}
+
+static void check(void)
+{
+	ora_check_gather(&ora, &g);
+	assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+	if (ora.wrong)
+		fail_msg("%s", ora.wrong);
+	assert_true(set_equal(&ora.live, &want));
+}
+
+static void finish(void)
+{
+	check();
+	mm_pt_sync(&pt, &g);
+	ora_check_synced(&ora);
+	if (ora.wrong)
+		fail_msg("%s", ora.wrong);
+	ora.pt = NULL;
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	assert_int_equal(ora.used, 0);
+}
+
+static void map_ok(uint64_t va, uint64_t pa, uint64_t length, uint32_t attr, uint32_t flags)
+{
+	assert_int_equal(w->map(&pt, va, (mm_paddr_t)pa, length, attr, flags, &g), MM_OK);
+	assert_int_equal(g.pages, length / page);
+	set_insert(&want,
+		   (struct ora_run){
+			   .va = va, .last = va + (length - 1), .pa = pa, .attr = ora_told(attr) });
+	check();
+}
+
+/* The leaf or run at an address: how long it is, by the walker and by the manual. */
+static uint64_t length_at(uint64_t va)
+{
+	struct mm_pt_run r;
+	struct ora_run truth = ora_walk(&ora, va);
+	mm_paddr_t pa;
+
+	assert_int_equal(w->query(&pt, va, &r), MM_OK);
+	assert_true(r.va == truth.va && r.last == truth.last);
+	assert_true(r.pa == truth.pa + (va - truth.va));
+	assert_int_equal(r.attr, truth.attr);
+	assert_int_equal(r.level, truth.level);
+	assert_int_equal(w->translate(&pt, va, &pa), MM_OK);
+	assert_true(pa == r.pa);
+	return r.last - r.va + 1;
+}
+
+static void map_makes_runs_where_they_fit(void **state)
+{
+	start_on(state);
+	map_ok(run - page, pa0 + run - page, 3 * run + 2 * page, RW, 0);
+	assert_true(length_at(run - page) == page);
+	for (unsigned k = 1; k < 4; k++) {
+		assert_true(length_at(k * run) == run);
+		assert_true(length_at(k * run + run - 1) == run);
+		assert_true(length_at(k * run + page + 5) == run);
+	}
+	assert_true(length_at(4 * run) == page);
+	finish();
+}
+
+static void map_makes_none_where_they_do_not(void **state)
+{
+	start_on(state);
+	map_ok(0, pa0 + page, 2 * run, RW, 0); /* frames are not aligned */
+	assert_true(length_at(0) == page && length_at(run) == page);
+	map_ok(2 * run, pa0, run - page, RW, 0); /* too short */
+	assert_true(length_at(2 * run) == page);
+	map_ok(4 * run, pa0, 2 * run, RW, MM_PT_NO_RUNS);
+	assert_true(length_at(4 * run) == page && length_at(5 * run) == page);
+	map_ok(6 * run, pa0, run, RW, MM_PT_MAX_LEVEL(0));
+	assert_true(length_at(6 * run) == run);
+	for (uint64_t k = 0; k < run; k += page) /* page by page */
+		map_ok(8 * run + k, pa0 + k, page, RW, 0);
+	assert_true(length_at(8 * run) == page);
+	finish();
+}
+
+static void no_feature_no_runs(void **state)
+{
+	start(state, 0);
+	map_ok(0, pa0, 4 * run, RW, 0);
+	assert_true(length_at(run) == page);
+	assert_int_equal(mm_pt_collapse(&pt, 0, 4 * run, 0, &g), MM_OK);
+	assert_int_equal(g.pages, 0);
+	finish();
+}
+
+static void large_leaves_are_runs_too(void **state)
+{
+	start_on(state);
+	if (w->large_lg2 && ora_size(&ora, 1) << w->large_lg2 < pa0) {
+		const uint64_t length = large << w->large_lg2;
+		map_ok(length, pa0, length, RW, 0);
+		assert_true(length_at(length) == length && length_at(2 * length - 1) == length);
+		/* the smallest part of it: the run is broken, one leaf of it split */
+		assert_int_equal(w->protect(&pt, length + large + page, page, MM_PT_READ, 0, &g),
+				 MM_OK);
+		set_protect(&want, length + large + page, length + large + 2 * page - 1,
+			    MM_PT_READ);
+		check();
+		assert_true(length_at(length) == large && length_at(length + large) == page);
+		assert_true(length_at(2 * length - 1) == large);
+	}
+	finish();
+}
+
+static void a_run_in_the_way_is_seen(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, run, RW, 0);
+	assert_int_equal(w->map(&pt, 0, pa0, 2 * run, RW, 0, &g), MM_E_EXIST);
+	assert_true(g.stop_va == run && g.pages == 0);
+	check();
+	assert_int_equal(w->map(&pt, run + page, pa0, page, RW, 0, &g), MM_E_EXIST);
+	map_ok(3 * run + page, pa0, page, RW, 0);
+	assert_int_equal(w->map(&pt, 2 * run, pa0, 2 * run, RW, MM_PT_PARTIAL, &g), MM_E_EXIST);
+	assert_true(g.stop_va == 3 * run + page);
+	set_insert(&want, (struct ora_run){ .va = 2 * run,
+					    .last = 3 * run + page - 1,
+					    .pa = pa0,
+					    .attr = ora_told(RW) });
+	check();
+	assert_true(length_at(2 * run) == run && length_at(3 * run) == page);
+	finish();
+}
+
+static void a_part_is_unmapped(void **state)
+{
+	static const int8_t parts[][2] = { { 0, 1 }, { 1, 2 }, { 3, 5 }, { -1, 0 }, { -3, 0 } };
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		start_on(state);
+		map_ok(run, pa0, 3 * run, RW, 0);
+		uint64_t from = parts[i][0] < 0 ? 3 * run + (uint64_t)parts[i][0] * page
+						: 2 * run + (uint64_t)parts[i][0] * page;
+		uint64_t end = parts[i][0] < 0 ? 3 * run : 2 * run + (uint64_t)parts[i][1] * page;
+		assert_int_equal(w->unmap(&pt, from, end - from, MM_PT_EXACT, &g), MM_OK);
+		assert_int_equal(g.pages, set_remove(&want, from, end - 1));
+		check();
+		assert_true(length_at(run) == run && length_at(3 * run) == run);
+		if (from > 2 * run)
+			assert_true(length_at(2 * run) == page);
+		finish();
+	}
+}
+
+static void a_range_that_ends_in_two_runs_breaks_both(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, 4 * run, RW, 0);
+	assert_int_equal(w->protect(&pt, run + page, 3 * run - page + page, MM_PT_READ, 0, &g),
+			 MM_OK);
+	assert_int_equal(g.pages, set_protect(&want, run + page, 4 * run + page - 1, MM_PT_READ));
+	check();
+	assert_true(length_at(run) == page && length_at(4 * run) == page);
+	assert_true(length_at(2 * run) == run && length_at(3 * run) == run);
+	assert_int_equal(w->unmap(&pt, 2 * run, 2 * run, MM_PT_DISCARD, &g), MM_OK);
+	set_remove(&want, 2 * run, 4 * run - 1);
+	finish();
+}
+
+static void protect_keeps_a_run_that_lies_in_the_range(void **state)
+{
+	start_on(state);
+	map_ok(0, pa0, 2 * run, RW | MM_PT_TRACK, 0);
+	assert_true(ora_access(&ora, page, true, false, false));
+	struct ora_run hit = ora_walk(&ora, page);
+	assert_true(hit.va == 0 && hit.last == run - 1);
+	set_touch(&want, 0, run - 1, AD);
+	check();
+	assert_int_equal(w->protect(&pt, 0, 2 * run, MM_PT_READ | MM_PT_TRACK, 0, &g), MM_OK);
+	assert_int_equal(g.pages, set_protect(&want, 0, 2 * run - 1, MM_PT_READ | MM_PT_TRACK));
+	check();
+	assert_true(length_at(0) == run && length_at(run) == run);
+	assert_int_equal(w->protect(&pt, 0, run, RW | MM_PT_TRACK, MM_PT_EXACT, &g), MM_OK);
+	set_protect(&want, 0, run - 1, RW | MM_PT_TRACK);
+	finish();
+}
+
+/* Hardware sets bits in any member; breaking a run gives them to all. */
+static void bits_of_one_member_are_those_of_all(void **state)
+{
+	for (uint64_t k = 0; k < UINT64_C(1) << ((const struct how *)*state)->small_lg2; k += 3) {
+		start_on(state);
+		map_ok(run, pa0, run, RW | MM_PT_TRACK, 0);
+		assert_true(ora_access(&ora, run + k * page, true, false, false));
+		set_touch(&want, run, 2 * run - 1, AD);
+		check();
+		assert_true(length_at(run) == run);
+		assert_int_equal(mm_pt_split(&pt, run, run, MM_PT_NO_RUNS, &g), MM_OK);
+		assert_int_equal(g.pages, run / page);
+		check();
+		assert_true(length_at(run) == page);
+		assert_int_equal(mm_pt_collapse(&pt, run, run, 0, &g), MM_OK);
+		assert_int_equal(g.pages, run / page);
+		check();
+		assert_true(length_at(run) == run);
+		finish();
+	}
+}
+
+static void collapse_ors_bits_of_pages(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, 2 * run, RW | MM_PT_TRACK, MM_PT_NO_RUNS);
+	assert_true(ora_access(&ora, run + 5 * page, true, false, false));
+	assert_int_equal(mm_pt_collapse(&pt, run, 2 * run - page, 0, &g), MM_OK);
+	assert_int_equal(g.pages, run / page);
+	set_touch(&want, run, 2 * run - 1, AD);
+	check();
+	assert_true(length_at(run) == run && length_at(2 * run) == page);
+	assert_int_equal(mm_pt_collapse(&pt, run, 2 * run, MM_PT_NO_RUNS, &g), MM_OK);
+	assert_int_equal(g.pages, 0);
+	finish();
+}
+
+static void collapse_makes_a_large_leaf_of_runs(void **state)
+{
+	start_on(state);
+	map_ok(large, pa0, large, RW, MM_PT_MAX_LEVEL(0));
+	assert_true(length_at(large) == run);
+	assert_int_equal(mm_pt_collapse(&pt, large, large, 0, &g), MM_OK);
+	assert_int_equal(g.pages, large / page);
+	check();
+	assert_true(length_at(large) == large);
+	finish();
+}
+
+static void age_harvests_a_run_as_one(void **state)
+{
+	mm_paddr_t pa[4];
+	uint32_t attr[4];
+	struct mm_pt_leaves leaves = { .pa = pa, .attr = attr, .room = 4 };
+	struct mm_pt_cur cur;
+
+	start_on(state);
+	map_ok(run, pa0, run, RW | MM_PT_TRACK, 0);
+	assert_true(ora_access(&ora, run + 6 * page, true, false, false));
+	for (unsigned pass = 0; pass < 2; pass++) {
+		assert_int_equal(mm_pt_cur_init(&cur, &pt, run + page, run), MM_OK);
+		assert_int_equal(mm_pt_age(&pt, &cur, AD, &g, &leaves), MM_OK);
+		assert_int_equal(g.pages, pass ? 0 : run / page);
+		assert_int_equal(leaves.n, 1);
+		assert_true(leaves.va == run + page && leaves.last == 2 * run - 1);
+		assert_true(pa[0] == pa0 + page);
+		assert_int_equal(attr[0] & AD, pass ? 0 : AD);
+		check();
+		assert_true(length_at(run) == run);
+		assert_int_equal(mm_pt_age(&pt, &cur, AD, &g, &leaves), MM_E_NOENT);
+	}
+	finish();
+}
+
+static void cursors_tell_a_run_as_one(void **state)
+{
+	mm_paddr_t pa[4];
+	uint32_t attr[4];
+	struct mm_pt_leaves leaves = { .pa = pa, .attr = attr, .room = 4 };
+	struct mm_pt_cur cur;
+	struct mm_pt_run r;
+
+	start_on(state);
+	map_ok(run, pa0, run + page, RW, 0);
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, 0, 4 * run), MM_OK);
+	assert_true(w->next(&cur, &r) && !r.attr && r.last == run - 1);
+	assert_true(w->next(&cur, &r) && r.attr && r.va == run && r.last == 2 * run - 1 &&
+		    r.pa == pa0);
+	assert_true(w->next(&cur, &r) && r.attr && r.va == 2 * run && r.last == 2 * run + page - 1);
+	assert_true(w->next(&cur, &r) && !r.attr);
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, run + page, 4 * run), MM_OK);
+	assert_true(w->leaves(&cur, &leaves) && leaves.n == 1);
+	assert_true(leaves.va == run + page && leaves.last == 2 * run - 1 && pa[0] == pa0 + page);
+	assert_true(w->leaves(&cur, &leaves) && leaves.n == 1 && leaves.va == 2 * run);
+	/* taken: whole, then in part */
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, run, run), MM_OK);
+	assert_int_equal(w->unmap_leaves(&pt, &cur, &g, &leaves), MM_OK);
+	assert_true(leaves.n == 1 && leaves.va == run && leaves.last == 2 * run - 1 &&
+		    pa[0] == pa0);
+	assert_int_equal(g.pages, set_remove(&want, run, 2 * run - 1));
+	check();
+	map_ok(3 * run, pa0, run, RW, 0);
+	assert_int_equal(mm_pt_cur_init(&cur, &pt, 3 * run + page, 2 * page), MM_OK);
+	assert_int_equal(w->unmap_leaves(&pt, &cur, &g, &leaves), MM_OK);
+	assert_true(leaves.n == 2 && leaves.last == 3 * run + 3 * page - 1);
+	set_remove(&want, 3 * run + page, 3 * run + 3 * page - 1);
+	check();
+	assert_true(length_at(3 * run) == page);
+	finish();
+}
+
+static char lines[8][80];
+static unsigned nlines;
+
+static void keep_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	assert_true(strlen(text) < sizeof(lines[0]));
+	if (nlines < 8)
+		strcpy(lines[nlines++], text);
+}
+
+static void the_dump_says_it(void **state)
+{
+	char word[24];
+
+	start_on(state);
+	map_ok(run, pa0, 2 * run + page, RW, 0);
+	nlines = 0;
+	assert_int_equal(mm_pt_dump(&pt, 0, keep_line, NULL), 0);
+	assert_int_equal(nlines, 2);
+	snprintf(word, sizeof(word), " L0 x%u ", 1u << w->small_lg2);
+	assert_non_null(strstr(lines[0], word));
+	assert_null(strstr(lines[1], " x"));
+	finish();
+}
+
+/* The entry for @va in the lowest table. */
+static uint64_t *entry_at(uint64_t va)
+{
+	const struct mm_pt_port *port = pt.port;
+	uint64_t *table = ora_virt(&ora, pt.root);
+	unsigned l = port->nlevels - 1u;
+
+	for (;; l--) {
+		uint64_t *e = &table[va >> port->level[l].shift &
+				     ((UINT64_C(1) << port->level[l].bits) - 1)];
+		if (l == 0)
+			return e;
+		table = ora_virt(&ora, port->below(&pt, *e));
+	}
+}
+
+static void damage_is_found(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, run, RW, 0);
+	ora.damaged = true;
+	for (uint64_t k = 0; k < run / page; k += run / page - 1) {
+		uint64_t *e = entry_at(run + k * page), kept = *e;
+		*e = 0;
+		assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
+		*e = kept ^ pt.port->frame(&pt, (mm_paddr_t)run, 0); /* another frame */
+		assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
+		*e = kept;
+		assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+	}
+	ora.damaged = false;
+	finish();
+}
+
+/* Nothing about runs takes memory. */
+static void breaking_cannot_fail(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, 2 * run, RW, 0);
+	ora_fail(&ora, 1, true);
+	assert_int_equal(w->unmap(&pt, run + page, run, MM_PT_EXACT, &g), MM_OK);
+	set_remove(&want, run + page, 2 * run + page - 1);
+	check();
+	ora_fail(&ora, 0, false);
+	finish();
+}
+
+#define NWAYS (sizeof(ways) / sizeof(ways[0]))
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(map_makes_runs_where_they_fit),
+		cmocka_unit_test(map_makes_none_where_they_do_not),
+		cmocka_unit_test(no_feature_no_runs),
+		cmocka_unit_test(large_leaves_are_runs_too),
+		cmocka_unit_test(a_run_in_the_way_is_seen),
+		cmocka_unit_test(a_part_is_unmapped),
+		cmocka_unit_test(a_range_that_ends_in_two_runs_breaks_both),
+		cmocka_unit_test(protect_keeps_a_run_that_lies_in_the_range),
+		cmocka_unit_test(bits_of_one_member_are_those_of_all),
+		cmocka_unit_test(collapse_ors_bits_of_pages),
+		cmocka_unit_test(collapse_makes_a_large_leaf_of_runs),
+		cmocka_unit_test(age_harvests_a_run_as_one),
+		cmocka_unit_test(cursors_tell_a_run_as_one),
+		cmocka_unit_test(the_dump_says_it),
+		cmocka_unit_test(damage_is_found),
+		cmocka_unit_test(breaking_cannot_fail),
+	};
+	enum { NTESTS = sizeof(tests) / sizeof(tests[0]) };
+	static struct CMUnitTest all[NTESTS * NWAYS];
+	static char names[NTESTS * NWAYS][96];
+	size_t n = 0;
+
+	for (size_t k = 0; k < NWAYS; k++) {
+		for (size_t i = 0; i < NTESTS; i++, n++) {
+			snprintf(names[n], sizeof(names[0]), "%s: %s", ways[k].name, tests[i].name);
+			all[n] = tests[i];
+			all[n].name = names[n];
+			all[n].initial_state = (void *)(uintptr_t)&ways[k];
+		}
+	}
+	return _cmocka_run_group_tests("pt_runs", all, n, NULL, NULL);
+}
