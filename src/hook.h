@@ -70,6 +70,11 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */
 #define MM_PLANT_RV64_TABLES 22 /* RISC-V: a split is flushed by address, which orders leaves only */
 #define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
+#define MM_PLANT_MASK_FLUSH  75 /* formats that are data: what becomes empty is not flushed */
+#define MM_PLANT_MASK_RIGHTS 76 /* formats that are data: a loss of rights is not flushed */
+#define MM_PLANT_MASK_OTHER  77 /* formats that are data: another type, or global, is not flushed */
+#define MM_PLANT_MASK_SYNC   78 /* formats that are data: a new entry is not ordered */
+#define MM_PLANT_MASK_BREAK  79 /* formats that are data: no break-before-make */
 #define MM_PLANT_PT_REMAP    24 /* walker: maps where the TLB still has the old translation */
 #define MM_PLANT_PT_COLLAPSE 70 /* walker: what hardware set in a table that became a leaf is not looked at again */
 #define MM_PLANT_PT_RESERVE  71 /* walker: the last table of a range is not counted */

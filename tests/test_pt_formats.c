@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include <mmlib/pt_formats.h>
 #include <mmlib/pt_port.h>
+#include <mmlib/pt_tree.h>
+#include "hook.h"
 #include "pt_oracle.h"
 
 static struct ora ora;
@@ -171,9 +173,11 @@ static void each_reserved_bit_is_known(void **state)
 						print_message("%s: level %u, bit %u: %s\n",
 							      arch->name, l, bit,
 							      arch->reserved(&ora, e, l, true));
-					bool run = e & arch->run_mark && arch->run_lg2[l] &&
-						   !arch->run_field; /* what it is then: test_pt_runs.c */
-					found += kind != (run ? MM_PT_RUN : MM_PT_BAD) && !(is_x86(k) && bit == 6);
+					bool run =
+						e & arch->run_mark && arch->run_lg2[l] &&
+						!arch->run_field; /* what it is then: test_pt_runs.c */
+					found += kind != (run ? MM_PT_RUN : MM_PT_BAD) &&
+						 !(is_x86(k) && bit == 6);
 				}
 				e = table ^ UINT64_C(1) << bit;
 				valid = l > 0 && (arch->valid ? arch->valid(e, l) : e & 1);
@@ -324,6 +328,137 @@ static void entries_are_those_of_the_manuals(void **state)
 	}
 }
 
+#if MM_HOOKS
+/* ---- what TLBs may still hold ---- */
+
+#define PAGE ora_size(&ora, 0)
+
+/* What must be true after each operation. */
+static bool holds(struct mm_tlb_gather *g)
+{
+	ora_check_gather(&ora, g);
+	return !ora.wrong;
+}
+
+static bool holds_synced(struct mm_tlb_gather *g)
+{
+	bool ok = holds(g);
+
+	mm_pt_sync(&pt, g);
+	ora_check_synced(&ora);
+	return ok && !ora.wrong;
+}
+
+static uint32_t another_type(uint32_t attr)
+{
+	for (uint32_t type = MM_PT_WT; type <= MM_PT_DEVICE; type += MM_PT_WT)
+		if (arch->can(attr | type, arch->features))
+			return attr | type;
+	return attr ^ (arch->can(attr | MM_PT_GLOBAL, arch->features) ? MM_PT_GLOBAL : MM_PT_USER);
+}
+
+/* First address. */
+static uint64_t base(void)
+{
+	return arch->half == ORA_ONES ? ~((UINT64_C(1) << ora_va_bits(arch)) - 1) : 0;
+}
+
+/* Page by page: rights lost, another type, gone, another frame at once. */
+static bool pages_change(uint32_t rw, uint32_t r)
+{
+	struct mm_tlb_gather g = { 0 };
+
+	assert_int_equal(mm_pt_map(&pt, base(), 0, 4 * PAGE, rw, 0, &g), MM_OK);
+	if (!holds_synced(&g))
+		return false;
+	assert_int_equal(mm_pt_protect(&pt, base(), 2 * PAGE, r, 0, &g), MM_OK);
+	if (!holds_synced(&g))
+		return false;
+	if (arch->can(another_type(rw), arch->features)) {
+		assert_int_equal(
+			mm_pt_protect(&pt, base() + 2 * PAGE, PAGE, another_type(rw), 0, &g),
+			MM_OK);
+		if (!holds_synced(&g))
+			return false;
+	}
+	assert_int_equal(mm_pt_unmap(&pt, base() + PAGE, PAGE, 0, &g), MM_OK);
+	if (!holds(&g))
+		return false;
+	assert_int_equal(mm_pt_map(&pt, base() + PAGE, 8 * PAGE, PAGE, r, 0, &g), MM_OK);
+	return holds_synced(&g);
+}
+
+/* A large leaf, split and made again. */
+static bool a_leaf_changes(uint32_t rw)
+{
+	const uint64_t size = ora_size(&ora, 1), va = base() + 2 * size;
+	struct mm_tlb_gather g = { 0 };
+
+	assert_int_equal(mm_pt_map(&pt, va, (mm_paddr_t)(2 * size), size, rw, 0, &g), MM_OK);
+	if (!holds_synced(&g))
+		return false;
+	assert_int_equal(mm_pt_split(&pt, va, PAGE, 0, &g), MM_OK);
+	if (!holds_synced(&g))
+		return false;
+	assert_int_equal(mm_pt_collapse(&pt, va, size, 0, &g), MM_OK);
+	return holds_synced(&g);
+}
+
+/* With bug @plant, or 0: what did the oracle see? */
+static const char *seen_with(unsigned k, unsigned plant)
+{
+	start(k);
+	const uint32_t rw = arch->can(MM_PT_READ | MM_PT_WRITE, arch->features)
+				    ? MM_PT_READ | MM_PT_WRITE
+				    : MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
+	ora_observe(&ora);
+	ora.unordered = ora.new_table = false;
+	ora.pa_bits = ora.pa_bits < 52 ? ora.pa_bits : 52; /* more than is used */
+	mm_hook_plant = plant;
+	if (pages_change(rw, rw & ~(uint32_t)MM_PT_WRITE))
+		a_leaf_changes(rw);
+	mm_hook_plant = 0;
+	const char *wrong = ora.wrong;
+	ora.wrong = NULL;
+	ora.pt = NULL;
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	return wrong;
+}
+
+static bool is_data(unsigned k)
+{
+	return k != MM_PT_X86_64_LA57 &&
+	       k != MM_PT_SV57; /* those are code, and have mutants of their own */
+}
+
+/* One flush, barrier or break left out, in each format: the TLB model notices, and nothing without. */
+static void each_omission_is_noticed(void **state)
+{
+	unsigned tried = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		const char *wrong = seen_with(k, 0);
+		if (wrong)
+			fail_msg("%s: %s", ora_formats[k]->name, wrong);
+		for (unsigned plant = MM_PLANT_MASK_FLUSH;
+		     is_data(k) && plant <= MM_PLANT_MASK_BREAK; plant++) {
+			bool other = ora_formats[k]->can(another_type(MM_PT_READ | MM_PT_EXEC),
+							 ora_formats[k]->features);
+			if ((plant == MM_PLANT_MASK_SYNC && !ora_formats[k]->must_order) ||
+			    (plant == MM_PLANT_MASK_BREAK && !ora_formats[k]->must_break) ||
+			    (plant == MM_PLANT_MASK_OTHER && !other))
+				continue;
+			if (!seen_with(k, plant))
+				fail_msg("%s: bug %u was not noticed", ora_formats[k]->name, plant);
+			tried++;
+		}
+	}
+	print_message("%u omissions were noticed\n", tried);
+	assert_true(tried >= 80);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +469,9 @@ int main(void)
 		cmocka_unit_test(dirty_of_what_may_not_be_written_is_no_damage),
 		cmocka_unit_test(an_emulators_accessed_bit_is_no_damage),
 		cmocka_unit_test(entries_are_those_of_the_manuals),
+#if MM_HOOKS
+		cmocka_unit_test(each_omission_is_noticed),
+#endif
 	};
 	return cmocka_run_group_tests_name("pt_formats", tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@
 #define MM_SRC_PORTS_MASK_H
 #include <mmlib/pt_port.h>
 #include "bits.h"
+#include "hook.h"
 
 #define MASK_FN static inline __attribute__((__always_inline__))
 
@@ -233,16 +234,24 @@ MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *por
 	return mask_leaf_pa(m, port, pt, raw, level);
 }
 
+MASK_FN unsigned mask_break(const struct mm_mask *m)
+{
+	return m->breaks && !MM_PLANTED(MM_PLANT_MASK_BREAK) ? (unsigned)MM_PT_AFTER_BBM : 0u;
+}
+
 /* From leaf to leaf of the same size. */
 MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t now, unsigned big)
 {
 	uint64_t addr = big ? m->addr & ~m->spare : m->addr;
 	uint64_t any = addr | m->high | m->type_mask[big] | m->exact[big];
 
-	if ((old ^ now) & any)
-		return MM_PT_AFTER_FLUSH | (m->breaks ? (unsigned)MM_PT_AFTER_BBM : 0u);
-	if ((old & ~now & m->lost[big]) | (~old & now & m->gone[big]))
+	if ((old ^ now) & any && !MM_PLANTED(MM_PLANT_MASK_OTHER))
+		return MM_PT_AFTER_FLUSH | mask_break(m);
+	if (((old & ~now & m->lost[big]) | (~old & now & m->gone[big])) &&
+	    !MM_PLANTED(MM_PLANT_MASK_RIGHTS))
 		return MM_PT_AFTER_FLUSH;
+	if (MM_PLANTED(MM_PLANT_MASK_OTHER) || MM_PLANTED(MM_PLANT_MASK_RIGHTS))
+		return MM_PT_AFTER_NONE;
 	return old == now ? (unsigned)MM_PT_AFTER_NONE : m->after_gain;
 }
 
@@ -255,13 +264,15 @@ MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_por
 		was == MM_PT_TABLE || is == MM_PT_TABLE ? (unsigned)MM_PT_AFTER_TABLES : 0u;
 
 	if (was == MM_PT_EMPTY || was == MM_PT_BAD)
-		return is == MM_PT_EMPTY || is == MM_PT_BAD ? (unsigned)MM_PT_AFTER_NONE
-		       : top                                ? m->after_make_top
-							    : m->after_make;
+		return is == MM_PT_EMPTY || is == MM_PT_BAD || MM_PLANTED(MM_PLANT_MASK_SYNC)
+			       ? (unsigned)MM_PT_AFTER_NONE
+		       : top ? m->after_make_top
+			     : m->after_make;
 	if (is != MM_PT_TABLE && is != MM_PT_LEAF && is != MM_PT_RUN)
-		return MM_PT_AFTER_FLUSH | tables;
+		return MM_PLANTED(MM_PLANT_MASK_FLUSH) ? (unsigned)MM_PT_AFTER_NONE
+						       : MM_PT_AFTER_FLUSH | tables;
 	if (tables)
-		return MM_PT_AFTER_FLUSH | tables | (m->breaks ? (unsigned)MM_PT_AFTER_BBM : 0u);
+		return MM_PT_AFTER_FLUSH | tables | mask_break(m);
 	return mask_between(m, mask_order(m, old), mask_order(m, now), level > 0);
 }
 
