@@ -4,28 +4,23 @@
  * The shadow knows every live object: its address, its size, who it came from, and a pattern that
  * fills it. After each operation no two live objects overlap, the object is aligned and in managed
  * memory, patterns are whole, counts are exact, and from time to time everything is verified. Wrong
- * frees must get their documented error. Hardened objects come zeroed, whoever had them before, and a byte
+ * frees, of another size too, must get their documented error. Memory that is freed later stays as it is until
+ * its readers have left, and goes then (slab_waits.h). Some caches note owners, and tell as many as there are.
+ * Hardened objects come zeroed, whoever had them before, and a byte
  * written behind one is told to who frees it. At the end all is freed, shrunk and destroyed, and the
  * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
 #include <mmlib/bulk.h>
-#include <mmlib/kmalloc.h>
+#include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "../tests/pmm_state.h"
+#include "slab_waits.h"
 
 #define RAM_FRAMES 512u
 #define LIVE       64u
 #define CACHES     4u
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-struct object {
-	unsigned char *p;
-	size_t size; /* bytes that are filled */
-	uint8_t tag;
-	int8_t cache; /* index, or -1: kmalloc */
-};
 
 static struct sim sim;
 static struct mm_heap heap;
@@ -89,6 +84,7 @@ static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cach
 		MUST(p[i] == 0);
 	for (unsigned i = 0; i + 1 < s->n; i++)
 		MUST(p + size <= s->live[i].p || s->live[i].p + s->live[i].size <= p);
+	waits_apart(p, size);
 	*o = (struct object){ p, size, tag, (int8_t)cache };
 	for (size_t i = 0; i < size; i++)
 		p[i] = (unsigned char)(tag + i);
@@ -141,7 +137,7 @@ static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
 	if (!p)
 		return;
 	MUST(!s->cache[c]->hooks || *(unsigned char *)p == 0xC7);
-	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b, !s->cache[c]->flags && !s->cache[c]->hooks);
+	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b, !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
 }
 
 static void op_free(struct shadow *s, unsigned a, unsigned b)
@@ -158,6 +154,43 @@ static void op_free(struct shadow *s, unsigned a, unsigned b)
 		MUST(mm_kfree(&heap, o.p) == MM_OK);
 	if (b & 2)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
+}
+
+/* Of the right size, after a wrong one. */
+static void op_free_sized(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object o;
+	size_t now;
+
+	if (!s->n)
+		return;
+	o = s->live[a % s->n];
+	now = mm_ksize(&heap, o.p);
+	MUST(mm_kfree_sized(&heap, o.p, now + b % 100 + 1, 0) == MM_E_ORDER);
+	MUST(mm_kfree_sized(&heap, o.p, now, 3) == MM_E_INVAL && mm_kfree_sized(&heap, o.p, 0, 0) == MM_E_INVAL);
+	shadow_remove(s, a % s->n);
+	MUST(mm_kfree_sized(&heap, o.p, now, 0) == MM_OK);
+	MUST(mm_kfree_sized(&heap, o.p, now, 0) == MM_E_DOUBLE_FREE);
+}
+
+/* Later: an object of a cache is used as long as it waits. */
+static void op_free_later(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object o;
+
+	for (unsigned i = 0; i < b % 32 && s->n && waits.n < WAITING; i++) {
+		o = s->live[(a + i) % s->n];
+		shadow_remove(s, (a + i) % s->n);
+		if (o.cache >= 0)
+			s->count[o.cache]++;
+		if (!waits_add(&heap, &o)) {
+			if (o.cache >= 0)
+				s->count[o.cache]--;
+			MUST(mm_kfree(&heap, o.p) == MM_OK);
+		}
+	}
+	if (b & 32)
+		waits_poll(b & 64, b & 128, s->count);
 }
 
 /* Somebody writes a byte too far. */
@@ -208,7 +241,7 @@ static void op_bulk(struct shadow *s, unsigned a, unsigned b)
 		if (mm_cache_alloc_bulk(s->cache[c], 0, p, n) == MM_OK)
 			for (unsigned i = 0; i < n; i++)
 				shadow_add(s, p[i], s->object_size[c], (int)c, (uint8_t)(b + i),
-					   !s->cache[c]->flags && !s->cache[c]->hooks);
+					   !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
 		else
 			MUST(mm_cache_stats(s->cache[c], &after) == MM_OK && after.used == before.used);
 		return;
@@ -233,11 +266,11 @@ static void op_bulk(struct shadow *s, unsigned a, unsigned b)
 				*s->live[i].p = s->live[i].tag;
 		return;
 	}
-	MUST(after.used == 0);
+	MUST(after.used == waits_of((int)c));
 	for (unsigned i = s->n; i-- > 0;)
 		if (s->live[i].cache == (int)c)
 			s->live[i] = s->live[--s->n];
-	s->count[c] = 0;
+	s->count[c] = waits_of((int)c);
 }
 
 static void op_give_back(struct shadow *s, unsigned a, unsigned b)
@@ -281,7 +314,7 @@ static void op_reserve(struct shadow *s, unsigned a, unsigned b)
 
 			if (p)
 				shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b,
-					   !s->cache[c]->flags && !s->cache[c]->hooks);
+					   !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
 		}
 	for (unsigned i = 0; i < a % 7; i++) {
 		void *p = b & 1 ? mm_mempool_take(&pool) : mm_mempool_alloc(&pool, 0);
@@ -326,7 +359,7 @@ static void op_cache(struct shadow *s, unsigned a, unsigned b)
 			s->cache[c] = NULL;
 	} else {
 		cfg.colour = b & 16 ? (uint32_t)(cfg.align < 8 ? 8 : cfg.align) : 0;
-		cfg.flags = b & 32 ? MM_CACHE_KEEP : 0;
+		cfg.flags = (b & 32 ? MM_CACHE_KEEP : 0u) | (a & 64 ? MM_CACHE_OWNERS : 0u);
 		cfg.quota = b & 64 ? 20 * MM_FRAME_SIZE : 0;
 		cfg.hooks = b & 128 ? &hooks : NULL;
 		MUST(mm_cache_create(&heap, &cfg, &s->cache[c]) == MM_OK);
@@ -349,6 +382,19 @@ static void check_hooks(const struct shadow *s)
 	MUST(objects == built && bytes == charged);
 }
 
+/* As many objects have an owner as are allocated and do not wait. */
+static void check_owners(const struct shadow *s, unsigned c)
+{
+	struct mm_leak list[2], rest;
+	size_t n, objects = 0;
+
+	if (mm_cache_leaks(s->cache[c], list, 2, &n, &rest) != MM_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		objects += list[i].objects;
+	MUST(objects + rest.objects == s->count[c] - waits_of((int)c));
+}
+
 static void check_all(struct shadow *s, bool deep)
 {
 	struct mm_cache_stats stats;
@@ -359,8 +405,10 @@ static void check_all(struct shadow *s, bool deep)
 			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
 			MUST(stats.used == s->count[c]);
 			MUST(!s->quota[c] || stats.bytes <= s->quota[c]);
+			check_owners(s, c);
 		}
 	check_hooks(s);
+	waits_check();
 	for (unsigned i = 0; i < s->n; i++)
 		shadow_check(&s->live[i]);
 	for (struct mm_cache *c; deep && (c = mm_cache_next(&heap, &it));)
@@ -372,6 +420,19 @@ static void check_all(struct shadow *s, bool deep)
 static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 {
 	sim_cpu = what >> 7;
+	switch (what >> 4 & 7) {
+	case 0:
+		op_free_sized(s, a, b);
+		return;
+	case 1:
+		op_free_later(s, a, b);
+		return;
+	case 2:
+		percpu_op(heap.pmm, a, b);
+		return;
+	default:
+		break;
+	}
 	switch (what % 16) {
 	case 0:
 	case 1:
@@ -459,6 +520,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	built = charged = 0;
 	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
 	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
+	if (n && in[0] & 1)
+		MUST(mm_heap_note_owners(&heap) == MM_OK);
+	waits_start(&heap);
 	op_cache(&s, 0, 64); /* with a quota */
 	for (; n >= 3; in += 3, n -= 3, ops++) {
 		op(&s, in[0], in[1], in[2]);
@@ -466,6 +530,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	}
 	while (s.n)
 		op_free(&s, s.n - 1, 0);
+	sim_cpu = 0;
+	waits_poll(true, true, s.count);
+	waits_end();
+	percpu_end();
 	check_all(&s, true);
 	MUST(mm_heap_destroy(&heap) == MM_OK);
 	MUST(built == 0 && charged == 0);

@@ -87,6 +87,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
+#define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
+#define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */
 #define MM_PLANT_DEFERRED  52 /* deferred frees: a batch that is polled does not wait */
 #define MM_PLANT_MEMPOOL   51 /* mempool: a free forgets the reserve */

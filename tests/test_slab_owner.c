@@ -339,6 +339,20 @@ static void mistakes_are_answered(void **state)
 	assert_int_equal(mm_cache_destroy(plain), MM_OK);
 }
 
+/* What its record needs when it goes is none of the block's pages. */
+static void a_large_block_that_was_freed_is_free(void **state)
+{
+	(void)state;
+	for (size_t bytes = LARGE; bytes < 64 * MM_FRAME_SIZE; bytes *= 2) {
+		void *p = mm_kmalloc(&heap, bytes, 0);
+
+		assert_non_null(p);
+		assert_int_equal(mm_kfree(&heap, p), MM_OK);
+		assert_int_equal(mm_kfree(&heap, p), MM_E_DOUBLE_FREE);
+		assert_int_equal(mm_heap_shrink(&heap), MM_OK);
+	}
+}
+
 /* Objects that are at hand do not go astray, those that are allocated keep it from changing. */
 static void noting_begins_when_nothing_is_allocated(void **state)
 {
@@ -444,6 +458,7 @@ int main(void)
 		NOTING(owners_without_room_are_told_together),
 		HEAP_TEST(what_waits_is_not_told),
 		NOTING(mistakes_are_answered),
+		NOTING(a_large_block_that_was_freed_is_free),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),
 		HEAP_TEST(only_who_notes_owners_goes_to_the_slabs),
 #if MM_HOOKS

@@ -212,7 +212,8 @@ enum mm_status mm_percpu_free(struct mm_percpu *pc, uint32_t offset)
 		do {
 			bit_flip(pc->used, i++);
 			pc->nused--;
-		} while (i < pc->grains && bit_get(pc->used, i) && !bit_get(pc->starts, i));
+		} while (i < pc->grains && bit_get(pc->used, i) &&
+			 (MM_PLANTED(MM_PLANT_PERCPU) || !bit_get(pc->starts, i)));
 	}
 	mm_unlock(pc->pmm->port, &pc->lock, irq);
 	return st;

@@ -192,13 +192,12 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 /* Before a large block is written to, or its record leaves, it becomes pages that only who is here frees: of
  * racing frees one goes on. Tells the byte it has then. */
 static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
-					unsigned *byte, struct mm_slab **record)
+					unsigned *byte)
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	uint8_t *place = frame_byte(r, pfn);
 	enum mm_status st;
 
-	*record = NULL;
 	if (!MM_OBJECT_WATCHED && (MM_CHECKS == 0 || !slab_of(r, pfn)))
 		return MM_OK;
 	if (!frame_swap(place, *byte, FRAME_HEAD + order))
@@ -209,7 +208,7 @@ static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t 
 		return st;
 	}
 	*byte = FRAME_HEAD + order;
-	*record = owner_large_end(heap, pfn);
+	owner_large_drop(heap, owner_large_end(heap, pfn)); /* which may want a page: not one of these */
 	return MM_OK;
 }
 
@@ -217,19 +216,16 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t
 					 unsigned order)
 {
 	unsigned byte = FRAME_LARGE + order;
-	struct mm_slab *record;
 	enum mm_status st;
 
 	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 		return MM_E_ALIGN;
-	st = kmalloc_end_large(heap, p, pfn, order, &byte, &record);
+	st = kmalloc_end_large(heap, p, pfn, order, &byte);
 	if (st != MM_OK)
 		return st;
 	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte);
-	if (st == MM_OK) {
+	if (st == MM_OK)
 		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
-		owner_large_drop(heap, record);
-	}
 	return st;
 }
 
@@ -342,7 +338,7 @@ enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t
 	if (!p || MM_CHECKS == 0)
 		return mm_kfree(heap, p);
 	st = kmalloc_size(heap, p, &now);
-	if (st == MM_OK && !kmalloc_fits(now, kmalloc_aligned_size(size, align)))
+	if (st == MM_OK && !MM_PLANTED(MM_PLANT_SIZED) && !kmalloc_fits(now, kmalloc_aligned_size(size, align)))
 		st = MM_E_ORDER;
 	return st == MM_OK ? mm_kfree(heap, p) : object_refused(heap, p, st);
 }
