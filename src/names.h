@@ -126,6 +126,7 @@
 #define zone_best            mm_priv_zone_best
 #define zone_build           mm_priv_zone_build
 #define zone_bytes           mm_priv_zone_bytes
+#define zone_cfg_fault       mm_priv_zone_cfg_fault
 #define zone_cfg_of          mm_priv_zone_cfg_of
 #define zone_cfg_ok          mm_priv_zone_cfg_ok
 #define zone_holds           mm_priv_zone_holds
