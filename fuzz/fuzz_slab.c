@@ -6,8 +6,10 @@
  * memory, patterns are whole, counts are exact, and from time to time everything is verified. Wrong
  * frees, of another size too, must get their documented error. Memory that is freed later stays as it is until
  * its readers have left, and goes then (slab_waits.h). Some caches note owners, and tell as many as there are.
- * Hardened objects come zeroed, whoever had them before, and a byte
- * written behind one is told to who frees it. At the end all is freed, shrunk and destroyed, and the
+ * Hardened objects come zeroed, whoever had them before, and a byte written behind one is told to who frees it.
+ * On machines with nodes, one of which may have no memory, objects are of the node that was asked for, and, once
+ * each CPU has sent home what it had of others, of the CPU's own, as long as that has memory. How many nodes
+ * there are tells the length of the input. At the end all is freed, shrunk and destroyed, and the
  * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,12 @@
 #define RAM_FRAMES 512u
 #define LIVE       64u
 #define CACHES     4u
+#define NODES      4u
 
 static struct sim sim;
 static struct mm_heap heap;
+static struct mm_numa numa;
+static uint32_t nodes; /* 1, 2 or 4; of four, the last has no memory */
 
 struct shadow {
 	struct object live[LIVE];
@@ -138,6 +143,86 @@ static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
 		return;
 	MUST(!s->cache[c]->hooks || *(unsigned char *)p == 0xC7);
 	shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b, !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
+}
+
+/* The node that an ordinary request on this CPU, or for this node, is served from first. */
+static uint32_t node_first(uint32_t node)
+{
+	return nodes == 4 && node == 3 ? 2 : node;
+}
+
+static uint32_t node_here(void)
+{
+	return nodes == 1 ? 0 : node_first(sim_cpu ? nodes - 1 : 0);
+}
+
+static uint32_t node_of(const void *p)
+{
+	mm_paddr_t pa;
+
+	MUST(mm_heap_paddr(&heap, p, &pa) == MM_OK);
+	return nodes == 1 ? 0 : mm_numa_node_of(&numa, pa);
+}
+
+/* Has a node pages for any slab, and for what is noted beside it? */
+static bool node_has_room(uint32_t node)
+{
+	mm_paddr_t pa[2];
+	unsigned got = 0;
+
+	while (got < 2 &&
+	       mm_page_alloc(heap.pmm, 4, MM_ALLOC_NODE(node) | MM_ALLOC_NODE_EXACT, &pa[got]) == MM_OK)
+		got++;
+	for (unsigned i = 0; i < got; i++)
+		MUST(mm_page_free(heap.pmm, pa[i], 4) == MM_OK);
+	return got == 2;
+}
+
+/* Memory of a node. */
+static void op_node(struct shadow *s, unsigned a, unsigned b)
+{
+	uint32_t node = a % (nodes + 1), flags = MM_ALLOC_NODE(node) | (b & 1 ? MM_ALLOC_NODE_EXACT : 0);
+	unsigned c = a / 8 % CACHES;
+	bool room = node < nodes && node_has_room(node_first(node)), cached = b & 2 && s->cache[c];
+	size_t size = b * 20 + 1;
+	void *p = NULL;
+	enum mm_status st;
+
+	if (s->n == LIVE)
+		return;
+	st = cached ? mm_cache_alloc_st(s->cache[c], flags, &p) : mm_kmalloc_st(&heap, size, flags, &p);
+	MUST((st == MM_E_INVAL) == (node == nodes));
+	if (st != MM_OK)
+		return;
+	MUST(!(b & 1) || node_of(p) == node);
+	if (room && !(cached && (s->quota[c] || s->cache[c]->hooks)))
+		MUST(node_of(p) == node_first(node));
+	if (cached)
+		shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b, !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
+	else
+		shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, true);
+}
+
+/* A tick, and both CPUs have answered: from now on objects are of the CPU's node, if there are some. */
+static void op_settle(struct shadow *s, unsigned a, unsigned b)
+{
+	unsigned cpu = sim_cpu;
+	bool room;
+
+	MUST(mm_heap_reap(&heap, NULL) == MM_OK);
+	for (sim_cpu = 0; sim_cpu < 2; sim_cpu++)
+		mm_heap_cpu_idle(&heap);
+	sim_cpu = cpu;
+	room = node_has_room(node_here());
+	for (unsigned i = 0; i < b % 8 && s->n < LIVE; i++) {
+		void *p = mm_kmalloc(&heap, a * 8 + 1, 0);
+
+		if (!p)
+			return;
+		MUST(!room || node_of(p) == node_here());
+		room = node_has_room(node_here());
+		shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, true);
+	}
 }
 
 static void op_free(struct shadow *s, unsigned a, unsigned b)
@@ -437,7 +522,6 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 	case 0:
 	case 1:
 	case 2:
-	case 3:
 		op_kmalloc(s, a, b);
 		break;
 	case 4:
@@ -451,6 +535,12 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		break;
 	case 8:
 		op_realloc(s, a, b);
+		break;
+	case 3:
+		if (b & 4)
+			op_node(s, a, b);
+		else
+			op_settle(s, a, b);
 		break;
 	case 9:
 		op_cache(s, a, b);
@@ -486,6 +576,28 @@ static uint64_t random_bits(void *ctx)
 	return x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 }
 
+/* CPU 0 is on the first node, CPU 1 on the last. Equal parts of memory, and none on the last of four. */
+static void make_nodes(struct mm_pmm_cfg *cfg)
+{
+	static struct mm_numa_range ranges[NODES];
+	static uint8_t distances[NODES * NODES];
+	static uint32_t cpu_nodes[2];
+	uint32_t parts = nodes == 4 ? 3 : nodes;
+
+	if (nodes == 1)
+		return;
+	MUST(mm_numa_init(&numa, ranges, NODES, distances, nodes) == MM_OK);
+	for (uint32_t i = 0; i < parts; i++)
+		MUST(mm_numa_add_range(&numa, sim.base + i * (sim.bytes / parts & ~(MM_FRAME_SIZE - 1)),
+				       i + 1 < parts ? sim.bytes / parts & ~(MM_FRAME_SIZE - 1) : sim.bytes, i) ==
+		     MM_OK);
+	for (uint32_t to = 0; to + 1 < nodes; to++)
+		MUST(mm_numa_set_distance(&numa, nodes - 1, to, 40 - 5 * to) == MM_OK);
+	cpu_nodes[1] = nodes - 1;
+	cfg->numa = &numa;
+	cfg->cpu_nodes = cpu_nodes;
+}
+
 static void start(struct mm_pmm *pmm)
 {
 	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
@@ -500,6 +612,7 @@ static void start(struct mm_pmm *pmm)
 	}
 	sim_cpu = 0;
 	cfg.reach = sim.base + sim.bytes - 1;
+	make_nodes(&cfg);
 	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
 	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
 	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
@@ -514,6 +627,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	uint64_t first;
 	unsigned ops = 0;
 
+	nodes = n % 3 == 2 ? 4 : n % 3 + 1;
 	start(&pmm);
 	first = pmm_state_hash(&pmm);
 	memset(&s, 0, sizeof(s));

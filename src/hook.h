@@ -85,6 +85,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
+#define MM_PLANT_ASK       58 /* magazines: who answers a request forgets one that came meanwhile */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
@@ -92,5 +93,6 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */
 #define MM_PLANT_DEFERRED  52 /* deferred frees: a batch that is polled does not wait */
 #define MM_PLANT_MEMPOOL   51 /* mempool: a free forgets the reserve */
+#define MM_PLANT_HOMING    57 /* heap: a new slab has memory of the CPU's node, whatever node it is for */
 #define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
 #endif

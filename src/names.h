@@ -18,6 +18,9 @@
 #define buddy_take_bulk      mm_priv_buddy_take_bulk
 #define cache_alloc_slow     mm_priv_cache_alloc_slow
 #define cache_init           mm_priv_cache_init
+#define cache_is_home        mm_priv_cache_is_home
+#define cache_release        mm_priv_cache_release
+#define cache_slabs          mm_priv_cache_slabs
 #define cma_find             mm_priv_cma_find
 #define cma_take             mm_priv_cma_take
 #define depot_get            mm_priv_depot_get
@@ -41,8 +44,10 @@
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define kmalloc_large_at     mm_priv_kmalloc_large_at
 #define magazine_alloc       mm_priv_magazine_alloc
+#define magazine_answer      mm_priv_magazine_answer
 #define magazine_count       mm_priv_magazine_count
 #define magazine_drop        mm_priv_magazine_drop
+#define magazine_fill_part   mm_priv_magazine_fill_part
 #define magazine_flush       mm_priv_magazine_flush
 #define magazine_flush_cpu   mm_priv_magazine_flush_cpu
 #define magazine_flush_depot mm_priv_magazine_flush_depot
@@ -64,6 +69,15 @@
 #define mobility_settle      mm_priv_mobility_settle
 #define mobility_sound       mm_priv_mobility_sound
 #define mobility_taken       mm_priv_mobility_taken
+#define node_end             mm_priv_node_end
+#define node_fill            mm_priv_node_fill
+#define node_make            mm_priv_node_make
+#define node_of_cpu          mm_priv_node_of_cpu
+#define node_of_flags        mm_priv_node_of_flags
+#define node_of_object       mm_priv_node_of_object
+#define node_request         mm_priv_node_request
+#define node_run             mm_priv_node_run
+#define node_sort            mm_priv_node_sort
 #define owner_large_add      mm_priv_owner_large_add
 #define owner_large_drop     mm_priv_owner_large_drop
 #define owner_large_end      mm_priv_owner_large_end
@@ -131,6 +145,7 @@
 #define zone_cfg_ok          mm_priv_zone_cfg_ok
 #define zone_holds           mm_priv_zone_holds
 #define zone_link            mm_priv_zone_link
+#define zone_near            mm_priv_zone_near
 #define zone_of_node         mm_priv_zone_of_node
 #define zone_plan            mm_priv_zone_plan
 #define zone_refills         mm_priv_zone_refills

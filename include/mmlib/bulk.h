@@ -10,7 +10,7 @@
 MM_BEGIN_DECLS
 
 /** Allocate @p n objects.
- *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param cache cache @param flags as mm_cache_alloc_st()
  *  @param[out] out room for @p n pointers; what is there after an error means nothing
  *  @param n how many objects; 0 is nothing to do
  *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_NOMEM, MM_E_AGAIN, MM_E_NOSPC as

@@ -37,6 +37,14 @@ MM_NODISCARD static inline void *kmalloc(size_t size)
 	return mm_kmalloc(MM_GLOBAL_HEAP, size, MM_GLOBAL_FLAGS);
 }
 
+/** Allocate on a node, or, if it has no memory left, near it. @param size bytes @param node node of the page layer
+ *  @return memory, or NULL, also if there is no such node
+ *  @mm_ctx{as mm_kmalloc(); locks: slab depot; cost: O(1)\, or a new slab} */
+MM_NODISCARD static inline void *kmalloc_node(size_t size, uint32_t node)
+{
+	return mm_kmalloc(MM_GLOBAL_HEAP, size, MM_GLOBAL_FLAGS | MM_ALLOC_NODE(node));
+}
+
 /** Allocate, zeroed. @param size bytes @return memory, or NULL
  *  @mm_ctx{as mm_kmalloc(); locks: slab depot\, once in many calls; cost: O(size)} */
 MM_NODISCARD static inline void *kzalloc(size_t size)

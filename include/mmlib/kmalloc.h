@@ -11,9 +11,10 @@
 MM_BEGIN_DECLS
 
 /** Allocate memory, and say why not.
- *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC, MM_ALLOC_NODE(),
+ *  #MM_ALLOC_NODE_EXACT: as mm_cache_alloc_st()
  *  @param[out] out the memory, written only on #MM_OK
- *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, or another flag
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_OVERFLOW the size cannot be rounded up to pages
  *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_page_alloc() @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
@@ -22,7 +23,7 @@ MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uin
 					  void **out) MM_TAGGED(mm_kmalloc_st);
 
 /** Allocate memory.
- *  @param heap heap @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param heap heap @param size bytes @param flags as mm_kmalloc_st()
  *  @return the memory, or NULL for any error of mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
@@ -30,7 +31,7 @@ MM_NODISCARD void *mm_kmalloc(struct mm_heap *heap, size_t size, uint32_t flags)
 
 /** Allocate an array of @p n elements of @p size bytes.
  *  @param heap heap @param n elements @param size bytes of one
- *  @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC @param[out] out the memory, only on #MM_OK
+ *  @param flags as mm_kmalloc_st() @param[out] out the memory, only on #MM_OK
  *  @retval MM_E_OVERFLOW n * size does not fit
  *  @return or as mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
@@ -40,7 +41,7 @@ MM_NODISCARD enum mm_status mm_kmalloc_array_st(struct mm_heap *heap, size_t n, 
 
 /** Allocate memory with an alignment of its own.
  *  @param heap heap @param size bytes @param align bytes, a power of two
- *  @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC @param[out] out the memory, only on #MM_OK
+ *  @param flags as mm_kmalloc_st() @param[out] out the memory, only on #MM_OK
  *  @retval MM_E_INVAL also: the alignment is no power of two
  *  @return or as mm_kmalloc_st(); an alignment above every block is #MM_E_NOMEM
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
@@ -51,12 +52,12 @@ MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t s
 /** Change the size of memory; it may move, and then has the alignment of mm_kmalloc(). The contents up
  *  to the smaller size are kept. Making memory smaller does not fail.
  *  @param heap heap @param p memory of mm_kmalloc(), or NULL to allocate
- *  @param size bytes @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC. What is added is zero if the memory
- *  was allocated, and its size changed each time, with #MM_ALLOC_ZERO, and nothing was written beyond
+ *  @param size bytes @param flags as mm_kmalloc_st(): memory that need not move stays on its node. With
+ *  #MM_ALLOC_ZERO what is added is zero if the memory was allocated, and its size changed each time, with #MM_ALLOC_ZERO, and nothing was written beyond
  *  the size asked for: mmlib does not keep that size.
  *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
  *  @retval MM_OK done
- *  @retval MM_E_INVAL NULL, size 0, or another flag
+ *  @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT @p p, as mm_kfree()
  *  @return or as mm_kmalloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;

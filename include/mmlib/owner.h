@@ -34,6 +34,7 @@ struct mm_leak_object {
 /** How far a walk came. All-zero: it begins. */
 struct mm_leak_walk {
 	uint32_t cache;  /**< @private index of the cache */
+	uint32_t node;   /**< @private and node of its memory */
 	uint32_t page;   /**< @private number of its page of descriptors, the oldest first */
 	uint32_t at;     /**< @private byte in that page */
 	uint32_t object; /**< @private index in the slab */

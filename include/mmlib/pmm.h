@@ -93,7 +93,7 @@ enum mm_pressure {
  *  | #MM_ALLOC_TABLE | order 0 | order 0 | no | yes |
  *  | #MM_ALLOC_ATOMIC | yes | yes | yes | this one is needed, |
  *  | #MM_ALLOC_NO_RETRY | yes | yes | no | or this one |
- *  | #MM_ALLOC_NODE_EXACT, MM_ALLOC_NODE() | yes | no | no | yes |
+ *  | #MM_ALLOC_NODE_EXACT, MM_ALLOC_NODE() | yes | no | yes | yes |
  *  | MM_ALLOC_ZONE() | yes | no | no | yes |
  *  | #MM_ALLOC_HIGH | not with #MM_ALLOC_TABLE | not needed | no | yes |
  *  | #MM_ALLOC_EMERGENCY | yes | not needed | no | yes | */

@@ -11,6 +11,11 @@
  * takes a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated
  * visible to another before it is freed there, as for any data.
  *
+ * With several NUMA nodes a CPU gets objects of its own node, or of the nearest one that has memory, and
+ * objects that are freed on another node go home: when a full magazine leaves the CPU, and at a tick
+ * (mm_heap_reap()) those that are left among the others. MM_ALLOC_NODE() and #MM_ALLOC_NODE_EXACT ask for a
+ * node. The usual allocation and free do not look at nodes.
+ *
  * Costs below are for a #mm_pmm of few ranges: an address is looked up in one after the other. */
 #ifndef MMLIB_SLAB_H
 #define MMLIB_SLAB_H
@@ -98,6 +103,11 @@ struct mm_cache {
 	uint32_t low;            /**< @private the fewest that nfull was since the last tick */
 	uint32_t low_empty;      /**< @private the same of nempty */
 	uint32_t next_colour;    /**< @private bytes that the next slab begins later */
+#if MM_NODES_MAX > 1
+	uint32_t node;           /**< @private whose memory this part has; the cache itself is that of node 0 */
+	uintptr_t admitted;      /**< @private slabs of all nodes, those that come or go included, an atomic
+	                              counter; node 0's counts */
+#endif
 	struct mm_slab *partial; /**< @private slabs with some objects home, some out */
 	struct mm_slab *empty;   /**< @private slabs with all objects home */
 	struct mm_slab *spare;   /**< @private descriptors without memory */
@@ -119,6 +129,14 @@ struct mm_cache_stats {
 	size_t bytes;     /**< bytes of the slabs' pages */
 };
 
+/** Counts of a cache's memory of one node. Exact if nobody else is at work. */
+struct mm_cache_node_stats {
+	size_t slabs;   /**< slabs with memory of the node */
+	size_t objects; /**< objects they have room for */
+	size_t home;    /**< objects in these slabs: neither allocated nor in a magazine */
+	size_t bytes;   /**< bytes of the slabs' pages */
+};
+
 /** A kernel heap: some 20 KiB, so not on a stack. All-zero is a valid one that is
  *  not set up: allocation answers #MM_E_STATE. */
 struct mm_heap {
@@ -138,6 +156,9 @@ struct mm_heap {
 	struct mm_slot *magazine_pages; /**< @private pages they were cut from, linked */
 	size_t nmagazines;        /**< @private magazines that nobody uses */
 	size_t nmagazine_pages;   /**< @private */
+#if MM_NODES_MAX > 1
+	struct mm_cache **parts;  /**< @private caches[] once more for node 1, node 2, ... */
+#endif
 	uint8_t classes[MM_KMALLOC_STEPS + 1]; /**< @private class of kmalloc for sizes up to 16 times the index */
 	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
 	struct mm_slab *large;    /**< @private records of large blocks, linked; guarded by the lock */
@@ -149,11 +170,11 @@ struct mm_heap {
  *  @param ncpus CPUs that may ever call, at least 1; CPU 0 gets its magazines now
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or ncpus 0
  *  @retval MM_E_STATE @p pmm is not set up
- *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines, or, with the first
- *          heap, for an eighth of a bit for each frame of memory: as mm_page_alloc()
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines, for some 32 KiB on each node but the
+ *          first, or, with the first heap, for an eighth of a bit for each frame of memory: as mm_page_alloc()
  *  @retval MM_E_NOTSUP frames of this size are too small for it
- *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost: O(CPUs *
- *  caches)} */
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost:
+ *  O((CPUs + nodes) * caches)} */
 MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
 	MM_TAGGED(mm_heap_init);
 
@@ -214,7 +235,9 @@ MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
 
 /** A tick: give back what has not been needed since the last one. Of each cache as many full magazines go home
  *  as the depot had too many all the time, and empty slabs likewise; what CPUs have at hand stays. For a
- *  timer, every few seconds, or the idle loop of one CPU.
+ *  timer, every few seconds, or the idle loop of one CPU. With several nodes, each CPU is asked to send home
+ *  what it has at hand of other nodes: it does when it next frees an object, finds none at hand, or calls
+ *  mm_heap_cpu_idle().
  *  @param heap heap @param[out] frames NULL, or frames that went back to the page layer
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots; cost: O(caches)\, and what goes} */
@@ -261,10 +284,13 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
 MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
 
 /** Allocate an object, and say why not.
- *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC; MM_ALLOC_NODE(): an object of this node,
+ *  or else of the nearest that has some; #MM_ALLOC_NODE_EXACT: of no other node than the one asked for, or
+ *  the calling CPU's
  *  @param[out] out the object, written only on #MM_OK
  *  @retval MM_OK done
- *  @retval MM_E_INVAL NULL, another flag, or #MM_ALLOC_ZERO of a cache that constructs its objects
+ *  @retval MM_E_INVAL NULL, another flag, no such node, or #MM_ALLOC_ZERO of a cache that constructs its
+ *          objects
  *  @retval MM_E_STATE the cache is destroyed
  *  @retval MM_E_NOMEM, MM_E_AGAIN no page for a new slab: as mm_page_alloc()
  *  @retval MM_E_NOSPC no object is at hand here, and a new slab is beyond the cache's quota or was not
@@ -276,7 +302,7 @@ MM_NODISCARD enum mm_status mm_cache_alloc_st(struct mm_cache *cache, uint32_t f
 
 /** Allocate an object and tell where it is for a device. With mm_cache_cfg::quota and a mempool these are the
  *  blocks of a zone as some kernels have them.
- *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param cache cache @param flags as mm_cache_alloc_st()
  *  @param[out] out the object, only on #MM_OK @param[out] pa its physical address, only on #MM_OK
  *  @return as mm_cache_alloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
@@ -285,7 +311,7 @@ MM_NODISCARD enum mm_status mm_cache_alloc_paddr(struct mm_cache *cache, uint32_
 						 mm_paddr_t *pa);
 
 /** Allocate an object.
- *  @param cache cache @param flags #MM_ALLOC_ZERO, #MM_ALLOC_ATOMIC
+ *  @param cache cache @param flags as mm_cache_alloc_st()
  *  @return the object, or NULL for any error of mm_cache_alloc_st()
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
@@ -315,6 +341,13 @@ MM_NODISCARD enum mm_status mm_cache_shrink(struct mm_cache *cache);
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE the cache is destroyed
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(CPUs)} */
 MM_NODISCARD enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out);
+
+/** Counts of a cache's memory of one node.
+ *  @param cache cache @param node node of the page layer @param[out] out counts
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such node @retval MM_E_STATE the cache is destroyed
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_cache_node_stats(struct mm_cache *cache, uint32_t node,
+						struct mm_cache_node_stats *out);
 
 /** Next cache of a heap, kmalloc's size classes included. Start with `uint32_t it = 0;`.
  *  @param heap heap @param[in,out] it position @return a cache, or NULL at the end

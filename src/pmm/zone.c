@@ -38,8 +38,6 @@
 #include "../checked.h"
 #include "../local.h"
 
-#define ZONE_NO_NODE 0xffffu /* ends a row of nearest[] */
-
 /* Is it the last byte of a frame? */
 static bool zone_frame_end(mm_paddr_t pa)
 {
@@ -391,14 +389,19 @@ static uint32_t zone_walk_node(struct zone_walk *walk, uint32_t node)
 	return ZONE_NONE;
 }
 
-/* The nth node by distance, or ZONE_NO_NODE. */
+uint32_t zone_near(const struct mm_pmm *pmm, uint32_t node, uint32_t nth)
+{
+	uint32_t nodes = zone_nodes(pmm);
+
+	if (nth >= nodes)
+		return ZONE_NO_NODE;
+	return nodes == 1 ? 0 : pmm->nearest[(size_t)node * nodes + nth];
+}
+
+/* The nth node of a walk, or ZONE_NO_NODE. */
 static uint32_t zone_walk_nth(const struct zone_walk *walk)
 {
-	uint32_t nodes = zone_nodes(walk->pmm);
-
-	if (walk->nth >= walk->want->nodes)
-		return ZONE_NO_NODE;
-	return nodes == 1 ? 0 : walk->pmm->nearest[(size_t)walk->want->node * nodes + walk->nth];
+	return walk->nth < walk->want->nodes ? zone_near(walk->pmm, walk->want->node, walk->nth) : ZONE_NO_NODE;
 }
 
 /* Has this zone memory of a kind that the request may use? */
@@ -547,4 +550,3 @@ void zone_watch_all(struct mm_pmm *pmm)
 			zone_watch(pmm, z);
 }
 
-#undef ZONE_NO_NODE

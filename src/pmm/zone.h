@@ -5,6 +5,8 @@
 #include "pmm.h"
 
 #define ZONE_NONE 0xffffffffu /* no zone */
+#define ZONE_NO_NODE 0xffffu /* ends a row of nearest[] */
+#define ZONE_NODE_FLAGS (0x7ffu << 16) /* MM_ALLOC_NODE() of any node */
 #define ZONE_HERE 0xfffffffeu /* the one that the CPU at hand keeps frames of (Z4) */
 /* A build with one zone on one node: all that chooses is left out. */
 #define ZONE_ONE (MM_ZONES_MAX == 1 && MM_NODES_MAX == 1)
@@ -97,6 +99,8 @@ const struct mm_zone_cfg *zone_cfg_of(const struct mm_pmm *pmm, uint32_t zone);
 /* Is a range inside its zone? */
 bool zone_holds(const struct mm_pmm *pmm, const struct mm_range *r);
 
+/* The nth node by distance from a node, itself first; or ZONE_NO_NODE. */
+uint32_t zone_near(const struct mm_pmm *pmm, uint32_t node, uint32_t nth);
 /* The zone that an ordinary request of a node takes from first (Z4), or ZONE_NONE. */
 uint32_t zone_of_node(const struct mm_pmm *pmm, uint32_t node);
 /* What flags ask for; they are right. */

@@ -43,12 +43,14 @@ enum mm_status mm_cache_alloc_bulk(struct mm_cache *cache, uint32_t flags, void 
 {
 	size_t got = 0;
 
-	if (!cache || (!out && n) || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
+	if (!cache || (!out && n) || flags & ~HEAP_FLAGS)
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
+	if (!heap_flags_ok(cache->heap, flags))
+		return MM_E_INVAL;
 	while (got < n) {
-		size_t some = flags & MM_ALLOC_ZERO ? 0 : bulk_pop(cache, out + got, n - got);
+		size_t some = flags & ~(uint32_t)MM_ALLOC_ATOMIC ? 0 : bulk_pop(cache, out + got, n - got);
 		enum mm_status st;
 
 		got += some;

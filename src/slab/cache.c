@@ -2,7 +2,7 @@
 /* Theory of operation: caches
  * Problem      choose, for objects of one size, how large slabs and magazines are; and make,
  *              unmake, count and check the whole.
- * Structure    caches are places in the heap's array; the place is the cache's id, which is also
+ * Structure    a cache has a part for each node (node.c); with one node that is the cache. Caches are places in the heap's array; the place is the cache's id, which is also
  *              its place in each CPU's magazines and what its frames' bytes say.
  * Slab size    the smallest block of pages that holds eight objects and wastes at most a 64th part
  *              at its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
@@ -12,7 +12,7 @@
  *              to have it or to give it back.
  * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
- *              C2 used = room in slabs - home - in magazines; derived, never counted.
+ *              C2 used = room in slabs - home - in magazines, of all nodes; derived, never counted.
  * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
 #include "owner.h"
 #include "../checked.h"
@@ -130,6 +130,13 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 
 	if (st != MM_OK)
 		return st;
+#if MM_NODES_MAX > 1
+	for (uint32_t node = heap_nodes(heap) - 1; node > 0; node--) {
+		heap->parts[node - 1][id] = fresh;
+		heap->parts[node - 1][id].heap = heap;
+		heap->parts[node - 1][id].node = node;
+	}
+#endif
 	heap->caches[id] = fresh;
 	mm_san_pool(&heap->caches[id]);
 	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */
@@ -170,6 +177,29 @@ static bool cache_at_hand(const struct mm_cache *cache)
 	return false;
 }
 
+void cache_release(struct mm_cache *cache)
+{
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part))
+		slab_release(part);
+}
+
+bool cache_is_home(const struct mm_cache *cache)
+{
+	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
+		if (part->home != part->nslabs * part->nobjects)
+			return false;
+	return true;
+}
+
+size_t cache_slabs(const struct mm_cache *cache)
+{
+	size_t n = 0;
+
+	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
+		n += part->nslabs;
+	return n;
+}
+
 enum mm_status mm_cache_destroy(struct mm_cache *cache)
 {
 	enum mm_status drained;
@@ -182,11 +212,11 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 		return MM_E_INVAL;
 	drained = mm_heap_drain(cache->heap);
 	magazine_flush_depot(cache);
-	if (cache->home != cache->nslabs * cache->nobjects)
+	if (!cache_is_home(cache))
 		return drained == MM_OK || magazine_count(cache) == 0 ? MM_E_BUSY : MM_E_AGAIN;
 	if (cache_at_hand(cache))
 		return MM_E_AGAIN;
-	slab_release(cache);
+	cache_release(cache);
 	mm_san_pool_end(cache);
 	mm_atomic_store_release(&cache->heap, (struct mm_heap *)NULL); /* C1 */
 	return MM_OK;
@@ -198,11 +228,11 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, ui
 	enum mm_status why = MM_E_NOMEM;
 	void *p;
 
-	if (!cache || !out || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
+	if (!cache || !out || flags & ~HEAP_FLAGS)
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
-	if (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor)
+	if (!heap_flags_ok(cache->heap, flags) || (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor))
 		return MM_E_INVAL;
 	p = mm_object_give(cache, magazine_alloc(cache, flags, &why), size);
 	if (!p)
@@ -266,27 +296,52 @@ enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 									   cache_free_slow(cache, p);
 }
 
+static struct mm_cache_node_stats cache_count(struct mm_cache *part)
+{
+	const struct mm_port *port = part->heap->pmm->port;
+	uintptr_t irq = mm_lock(port, &part->lock);
+	const struct mm_cache_node_stats s = { .slabs = part->nslabs,
+					       .objects = part->nslabs * part->nobjects,
+					       .home = part->home,
+					       .bytes = (part->nslabs << part->order) << MM_FRAME_SHIFT };
+
+	mm_unlock(port, &part->lock, irq);
+	return s;
+}
+
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)
 {
-	const struct mm_port *port;
 	struct mm_cache_stats s;
-	uintptr_t irq;
+	size_t home = 0;
 
 	if (!cache || !out)
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
-	port = cache->heap->pmm->port;
-	irq = mm_lock(port, &cache->lock);
-	s = (struct mm_cache_stats){ .name = cache->name,
-				     .size = cache->size,
-				     .slabs = cache->nslabs,
-				     .objects = cache->nslabs * cache->nobjects,
-				     .cached = magazine_count(cache),
-				     .bytes = (cache->nslabs << cache->order) << MM_FRAME_SHIFT };
-	s.used = s.objects - cache->home - s.cached; /* C2 */
-	mm_unlock(port, &cache->lock, irq);
+	s = (struct mm_cache_stats){ .name = cache->name, .size = cache->size };
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
+		const struct mm_cache_node_stats n = cache_count(part);
+
+		s.slabs += n.slabs;
+		s.objects += n.objects;
+		s.bytes += n.bytes;
+		home += n.home;
+	}
+	s.cached = magazine_count(cache);
+	s.used = s.objects - home - s.cached; /* C2 */
 	*out = s;
+	return MM_OK;
+}
+
+enum mm_status mm_cache_node_stats(struct mm_cache *cache, uint32_t node, struct mm_cache_node_stats *out)
+{
+	if (!cache || !out)
+		return MM_E_INVAL;
+	if (!cache->heap)
+		return MM_E_STATE;
+	if (node >= heap_nodes(cache->heap))
+		return MM_E_INVAL;
+	*out = cache_count(cache_part(cache, node));
 	return MM_OK;
 }
 
@@ -306,8 +361,10 @@ static bool cache_verify_slab(const struct mm_cache *cache, struct mm_slab *slab
 {
 	uint32_t home = 0;
 
-	if (slab->cache != cache || slab->heap != cache->heap || slab->id != cache->id ||
-	    slab->reciprocal != cache->reciprocal || !slab->base)
+	if (slab->cache != cache_whole(cache) || !slab->base ||
+	    (heap_nodes(cache->heap) > 1 && node_of_object(cache->heap, slab->base) != cache_node(cache)) ||
+	    slab->heap != cache->heap || slab->id != cache->id ||
+	    slab->reciprocal != cache->reciprocal)
 		return false;
 	for (uint32_t i = 0; i < slab_words(cache) * SLAB_WORD_BITS; i++) {
 		bool is_home = slab_homes(cache, slab)[i / SLAB_WORD_BITS] >> i % SLAB_WORD_BITS & 1;
@@ -333,23 +390,49 @@ static bool cache_verify_list(const struct mm_cache *cache, struct mm_slab *slab
 	return true;
 }
 
-enum mm_status mm_cache_verify(const struct mm_cache *cache)
+/* Are all objects of a depot's magazine of its node? (G7) */
+static bool cache_verify_full(const struct mm_cache *cache, const struct mm_slot *magazine)
+{
+	uint32_t node = cache_node(cache);
+
+	return heap_nodes(cache->heap) == 1 || MAGAZINES_HELD > 0 ||
+	       (node_run(cache->heap, magazine + MM_MAGAZINE_SLOTS - cache->capacity, cache->capacity, &node) ==
+			cache->capacity &&
+		node == cache_node(cache));
+}
+
+/* One part; adds up the objects that are out of their slabs. */
+static bool cache_verify_part(const struct mm_cache *cache, size_t *out, size_t *admitted)
 {
 	size_t slabs = 0, empty = 0, home = 0;
 	uint32_t full = 0;
+
+	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
+	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
+		return false;
+	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
+		if (full++ < cache->nfull && !cache_verify_full(cache, m))
+			return false;
+	*out += cache->nslabs * cache->nobjects - home;
+	*admitted += cache->ndescriptors - cache->nspare;
+	return slabs + empty <= cache->nslabs && empty == cache->nempty && home == cache->home &&
+	       full == cache->nfull && cache->low <= full && cache->low_empty <= empty;
+}
+
+enum mm_status mm_cache_verify(const struct mm_cache *cache)
+{
+	size_t out = 0, admitted = 0;
 
 	if (!cache)
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
-	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
-	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
+	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
+		if (!cache_verify_part(part, &out, &admitted))
+			return MM_E_CORRUPT;
+#if MM_NODES_MAX > 1
+	if (admitted != cache->admitted)
 		return MM_E_CORRUPT;
-	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
-		full++;
-	if (slabs + empty > cache->nslabs || empty != cache->nempty || home != cache->home ||
-	    full != cache->nfull || cache->low > full || cache->low_empty > empty ||
-	    cache->nslabs * cache->nobjects - home < magazine_count(cache))
-		return MM_E_CORRUPT;
-	return MM_OK;
+#endif
+	return out < magazine_count(cache) ? MM_E_CORRUPT : MM_OK;
 }

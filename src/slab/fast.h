@@ -58,7 +58,7 @@ MM_OBJECT_FN void mm_object_slot(struct mm_slot *slot, void *p, uint8_t *state)
 struct mm_heap_cpu {
 	struct mm_slot *top[MM_CACHES_MAX];
 	uint32_t busy;
-	uint32_t drain; /* another CPU asks for what is here */
+	uint32_t drain; /* another CPU asks for what is here, or for what is of other nodes */
 	uint32_t online;
 	struct mm_slot *spare[MM_CACHES_MAX];
 } __attribute__((__aligned__(128)));

@@ -2,7 +2,8 @@
 /* Theory of operation: the heap as a whole
  * Problem      set up and take down what all caches share, and bring objects home from CPUs that
  *              cannot be touched from here.
- * Structure    one block of pages holds the magazine tops of all CPUs. Draining a CPU is done by
+ * Structure    one block of pages holds the magazine tops of all CPUs, and where the parts of caches on nodes
+ *              but the first are. Draining a CPU is done by
  *              that CPU: through the port's run_on, or when it next sees `drain`. Frees look at it,
  *              and allocations that find no object at hand; who only allocates brings home none.
  * Invariants   E1 init does all that can fail before it writes the caller's heap.
@@ -22,12 +23,13 @@ void heap_free_page(struct mm_heap *heap, void *page)
 	MM_CHECK(heap->pmm->port, st == MM_OK);
 }
 
-/* Order of the block that n CPUs' magazine tops lie in. */
+/* Order of the block that n CPUs' magazine tops lie in, and behind them pointers to parts of caches. */
 static bool heap_cpus_order(const struct mm_pmm *pmm, uint32_t n, uint32_t *order)
 {
 	size_t bytes;
 
-	if (!mm_mul_size(n, sizeof(struct mm_heap_cpu), &bytes))
+	if (!mm_mul_size(n, sizeof(struct mm_heap_cpu), &bytes) ||
+	    !mm_add_size(bytes, (zone_nodes(pmm) - 1) * sizeof(struct mm_cache *), &bytes))
 		return false;
 	for (*order = 0; *order <= pmm->max_order; ++*order)
 		if ((size_t)MM_FRAME_SIZE << *order >= bytes)
@@ -77,6 +79,42 @@ static enum mm_status heap_init_classes(struct mm_heap *heap)
 	return st;
 }
 
+/* Where the pointers to parts of caches are. */
+static struct mm_cache **heap_parts(struct mm_heap_cpu *cpus, uint32_t ncpus)
+{
+	return (struct mm_cache **)(void *)(cpus + ncpus);
+}
+
+/* All memory that a new heap needs: a block for its CPUs, and parts of caches. */
+static enum mm_status heap_memory(struct mm_pmm *pmm, uint32_t ncpus, uint32_t order, mm_paddr_t *pa)
+{
+	enum mm_status st = pmm_side_get(pmm), undone;
+
+	if (st != MM_OK)
+		return st;
+	st = pmm_alloc_as(pmm, order, 0, FRAME_META, pa);
+	if (st == MM_OK && zone_nodes(pmm) > 1) {
+		st = node_make(pmm, heap_parts(mm_port_to_virt(pmm->port, *pa), ncpus));
+		if (st != MM_OK) {
+			undone = pmm_free_as(pmm, *pa, order, FRAME_META);
+			MM_CHECK(pmm->port, undone == MM_OK);
+		}
+	}
+	if (st != MM_OK)
+		pmm_side_put(pmm);
+	return st;
+}
+
+/* No CPU has objects at hand. */
+static void heap_init_cpus(struct mm_heap *heap)
+{
+	__builtin_memset(heap->cpus, 0, heap->ncpus * sizeof(struct mm_heap_cpu));
+	for (uint32_t i = 0; i < heap->ncpus;
+	     i++) /* caches may come while others drain: G1 from the start */
+		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
+}
+
 enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
 {
 	uint32_t order;
@@ -91,14 +129,9 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 		return MM_E_NOTSUP;
 	if (!heap_cpus_order(pmm, ncpus, &order) || mm_hook_fail())
 		return MM_E_NOMEM;
-	st = pmm_side_get(pmm);
+	st = heap_memory(pmm, ncpus, order, &pa);
 	if (st != MM_OK)
-		return st;
-	st = pmm_alloc_as(pmm, order, 0, FRAME_META, &pa);
-	if (st != MM_OK) {
-		pmm_side_put(pmm);
 		return st; /* E1 */
-	}
 	__builtin_memset(heap, 0, sizeof(*heap));
 	heap->pmm = pmm;
 	heap->cpus = mm_port_to_virt(pmm->port, pa);
@@ -107,11 +140,10 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	heap->ncpus = ncpus;
 	if ((MM_HARDEN & MM_HARDEN_CANARY) && pmm->port->random)
 		heap->secret = (uintptr_t)pmm->port->random(pmm->port->ctx);
-	__builtin_memset(heap->cpus, 0, ncpus * sizeof(struct mm_heap_cpu));
-	for (uint32_t i = 0; i < ncpus;
-	     i++) /* caches may come while others drain: G1 from the start */
-		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
+#if MM_NODES_MAX > 1
+	heap->parts = heap_parts(heap->cpus, ncpus);
+#endif
+	heap_init_cpus(heap);
 	heap_init_window(heap);
 	mm_san_pool(heap);
 	st = heap_init_classes(heap);
@@ -203,7 +235,7 @@ enum mm_status mm_heap_drain(struct mm_heap *heap)
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
 		if (!heap_cpu_holds(heap, &heap->cpus[i]))
 			continue;
-		mm_atomic_store_relaxed(&heap->cpus[i].drain, 1u);
+		mm_atomic_store_relaxed(&heap->cpus[i].drain, DRAIN_ALL);
 		if (port->run_on)
 			port->run_on(port->ctx, i, heap_drain_here, heap);
 		all = all && !heap_cpu_holds(heap, &heap->cpus[i]);
@@ -221,7 +253,7 @@ void mm_heap_cpu_idle(struct mm_heap *heap)
 	cpu = heap_enter(heap, &saved);
 	if (cpu) {
 		if (mm_atomic_load_relaxed(&cpu->drain))
-			magazine_flush_cpu(heap, cpu);
+			magazine_answer(heap, cpu);
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(heap->pmm->port, saved);
@@ -238,7 +270,7 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 			continue;
 		magazine_flush_depot(&heap->caches[id]);
 		if (!(heap->caches[id].flags & MM_CACHE_KEEP))
-			slab_release(&heap->caches[id]);
+			cache_release(&heap->caches[id]);
 	}
 	magazine_release(heap);
 	return drained;
@@ -267,7 +299,7 @@ static void heap_free_tables(struct mm_heap *heap)
 
 static void heap_end_cache(struct mm_cache *cache)
 {
-	slab_release(cache);
+	cache_release(cache);
 	mm_san_pool_end(cache);
 }
 
@@ -281,7 +313,7 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	if (mm_atomic_load_relaxed(&heap->nlarge) || heap->nmagazine_pages)
 		return MM_E_BUSY; /* a prefilled handle has a magazine, too */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-		if (heap->caches[id].home != heap->caches[id].nslabs * heap->caches[id].nobjects)
+		if (heap->caches[id].heap && !cache_is_home(&heap->caches[id]))
 			return MM_E_BUSY; /* E2 */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap)
@@ -289,6 +321,8 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	mm_san_pool_end(heap);
 	heap_free_tables(heap);
 	pmm = heap->pmm;
+	if (zone_nodes(pmm) > 1)
+		node_end(pmm, heap_parts(heap->cpus, heap->ncpus));
 	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);
 	MM_CHECK(pmm->port, st == MM_OK);
 	pmm_side_put(pmm);

@@ -31,9 +31,11 @@ size_t kmalloc_class_size(uint32_t c)
 static enum mm_status kmalloc_check(const struct mm_heap *heap, size_t size, uint32_t flags,
 				    void **out)
 {
-	if (!heap || !out || size == 0 || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
+	if (!heap || !out || size == 0 || flags & ~HEAP_FLAGS)
 		return MM_E_INVAL;
-	return heap->pmm ? MM_OK : MM_E_STATE;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	return heap_flags_ok(heap, flags) ? MM_OK : MM_E_INVAL;
 }
 
 /* The memory checker is told of a new large block. */

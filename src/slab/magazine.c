@@ -9,6 +9,8 @@
  *
  *                top   <--->   spare   <--->   depot (full ones)   <--->   slabs
  *
+ * Nodes        (node.c) each has a depot of its own, which a full magazine goes to whose objects are all of
+ *              it. A magazine with objects of several nodes keeps those of the CPU's own and has room then.
  * Invariants   G1 top and spare are real magazines or magazine_none(), which is full and empty at
  *                 once and is never written.
  *              G2 the depot holds full magazines only; empty ones are the heap's, for any cache.
@@ -20,6 +22,7 @@
  *                 magazine_none(), so fast paths need not ask whether there is one.
  *              G6 while a CPU is inside, or its interrupts are off, the page layer is called with
  *                 MM_ALLOC_ATOMIC; the bypass, outside, may wait for other CPUs.
+ *              G7 all objects in the depot of a part are of its node; with quarantine, whatever came there.
  * Depot        bounded by bytes. Each magazine that had to be filled from the slabs raises the bound by
  *              one, up to 2 MiB: what came out in one burst comes back in one, and is wanted again.
  *              Emptying the depot puts the bound back.
@@ -222,6 +225,20 @@ void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
 	magazine_drop(cache->heap, top);
 }
 
+/* Only objects of this node stay in a magazine; its top then. */
+static struct mm_slot *magazine_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *top)
+{
+	uint32_t n = magazine_objects(cache, top);
+
+	return n ? top - n + node_sort(cache, node, top - n, n) : top;
+}
+
+/* Node of the objects that this CPU, which is entered, is to have. */
+static uint32_t magazine_node(const struct mm_heap *heap, const struct mm_heap_cpu *cpu)
+{
+	return heap_nodes(heap) == 1 ? 0 : node_of_cpu(heap, (uint32_t)(cpu - heap->cpus));
+}
+
 #if MM_HARDEN & MM_HARDEN_RANDOM
 /* Objects of a magazine, n below its top, in random order. */
 static void magazine_shuffle(const struct mm_cache *cache, struct mm_slot *top, uint32_t n)
@@ -253,33 +270,55 @@ static void magazine_shuffle(const struct mm_cache *cache, struct mm_slot *top, 
 }
 #endif
 
-/* Objects from slabs into out[]; if there is no memory, quarantine ends. */
-static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
-			      enum mm_status *why)
+uint32_t magazine_fill_part(struct mm_cache *part, struct mm_slot *out, uint32_t n, uint32_t flags,
+			    enum mm_status *why)
 {
 	struct mm_slot *oldest;
 	uint32_t got;
 
-	while (!(got = slab_take(cache, out, n, flags, why)) && MAGAZINES_HELD > 0) {
-		oldest = depot_get(cache, 0);
+	while (!(got = slab_take(part, out, n, flags, why)) &&
+	       (MAGAZINES_HELD > 0 || heap_nodes(part->heap) > 1)) {
+		oldest = depot_get(part, 0);
 		if (!oldest)
 			break;
-		magazine_flush(cache, oldest, SLAB_KEEP);
+		magazine_flush(part, oldest, SLAB_KEEP);
 	}
 	return got;
+}
+
+/* Objects from slabs into out[]; if there is no memory, quarantine ends. */
+static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
+			      enum mm_status *why)
+{
+	return heap_nodes(cache->heap) == 1 ? magazine_fill_part(cache, out, n, flags, why) :
+					      node_fill(cache, out, n, flags, why);
+}
+
+/* A full magazine from the depot of this CPU's node, as its top, or NULL. With quarantine it may have objects of
+ * other nodes, and none when they are home. */
+static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct mm_heap_cpu *cpu)
+{
+	uint32_t node = magazine_node(cache->heap, cpu);
+	struct mm_slot *full = depot_get(cache_part(cache, node), MAGAZINES_HELD);
+
+	return full && MAGAZINES_HELD > 0 && heap_nodes(cache->heap) > 1 ? magazine_sort(cache, node, full) : full;
 }
 
 /* The magazine at top has nothing, nor has spare: get objects. Returns the new top, or NULL. */
 static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				       enum mm_status *why)
 {
-	struct mm_slot *top = cpu->top[cache->id], *full = depot_get(cache, MAGAZINES_HELD);
+	struct mm_slot *top = cpu->top[cache->id], *full = magazine_from_depot(cache, cpu);
 	uint32_t n;
 
 	if (full) {
 		magazine_drop(cache->heap, top);
-		magazine_shuffle(cache, full, cache->capacity);
-		return full;
+		n = MAGAZINES_HELD ? magazine_objects(cache, full) : cache->capacity;
+		magazine_shuffle(cache, full, n);
+		if (!MAGAZINES_HELD || n)
+			return full;
+		top = full;
+		magazine_set(&cpu->top[cache->id], top);
 	}
 	if (!magazine_is_real(top)) {
 		top = magazine_new(cache, flags);
@@ -317,8 +356,21 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	return magazine_use(top - 1);
 }
 
+/* Can a CPU serve a request for objects of this node, with what is at its top, or else by a refill? */
+static bool magazine_suits(const struct mm_heap *heap, const struct mm_heap_cpu *cpu, const struct mm_slot *top,
+			   uint32_t node, uint32_t flags)
+{
+	if (node == NODE_ANY)
+		return true;
+	if (!magazine_is_empty(top))
+		return node_of_object(heap, top[-1].p) == node;
+	return !(flags & MM_ALLOC_NODE_EXACT) && node == magazine_node(heap, cpu);
+}
+
 void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
+	const struct mm_heap *heap = cache->heap;
+	uint32_t node = flags & HEAP_NODE_FLAGS && heap_nodes(heap) > 1 ? node_of_flags(heap, flags) : NODE_ANY;
 	uintptr_t saved;
 	struct mm_heap_cpu *cpu;
 	struct mm_slot *top;
@@ -326,34 +378,54 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 
 	if (cache_is_direct(cache))
 		return magazine_bypass(cache, flags, why);
-	cpu = heap_enter(cache->heap, &saved);
+	cpu = heap_enter(heap, &saved);
 	if (cpu) {
 		top = cpu->top[cache->id];
-		if (magazine_is_empty(top)) {
+		if (!magazine_suits(heap, cpu, top, node, flags)) {
+			p = NULL; /* another node's */
+		} else if (magazine_is_empty(top)) {
 			p = magazine_alloc_slow(cache, cpu, flags, why);
 		} else {
 			magazine_set(&cpu->top[cache->id], top - 1);
 			p = magazine_use(top - 1);
 		}
 		if (mm_atomic_load_relaxed(&cpu->drain))
-			magazine_flush_cpu(cache->heap, cpu);
+			magazine_answer(cache->heap, cpu);
 		mm_local_leave(&cpu->busy);
 	}
-	mm_local_unpin(cache->heap->pmm->port, saved);
+	mm_local_unpin(heap->pmm->port, saved);
 	return p ? p : magazine_bypass(cache, flags, why);
 }
 
-/* A CPU's spare magazine is full: it has none then. */
-static void magazine_put_away(struct mm_cache *cache, struct mm_heap_cpu *cpu)
+/* A full magazine leaves the CPU for a depot (G7), or, if its objects are of several nodes, those of the CPU's
+ * own stay; but quarantine keeps it whole. What the CPU has then. */
+static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_heap_cpu *cpu, struct mm_slot *top)
+{
+	const struct mm_heap *heap = cache->heap;
+	uint32_t here = magazine_node(heap, cpu), node = here;
+
+	if (heap_nodes(heap) > 1 &&
+	    node_run(heap, top - cache->capacity, cache->capacity, &node) < cache->capacity) {
+		if (!MAGAZINES_HELD)
+			return magazine_sort(cache, here, top);
+		node = here;
+	}
+	top = depot_put(cache_part(cache, node), top);
+	if (top)
+		magazine_flush(cache, top, SLAB_KEEP);
+	return magazine_none();
+}
+
+/* A CPU's spare magazine is full: it has none then, which is returned, or one with room. */
+static struct mm_slot *magazine_put_away(struct mm_cache *cache, struct mm_heap_cpu *cpu)
 {
 	struct mm_slot *spare = cpu->spare[cache->id];
 
 	if (!magazine_is_real(spare))
-		return;
-	spare = depot_put(cache, spare);
-	if (spare)
-		magazine_flush(cache, spare, SLAB_KEEP);
-	magazine_set(&cpu->spare[cache->id], magazine_none());
+		return magazine_none();
+	spare = magazine_leave(cache, cpu, spare);
+	magazine_set(&cpu->spare[cache->id], spare);
+	return spare;
 }
 
 /* Make room: what objects are freed to is full. Returns what they can be freed to, or NULL. */
@@ -365,8 +437,9 @@ static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 		return empty;
 	}
-	magazine_put_away(cache, cpu);
-	empty = magazine_new(cache, MM_ALLOC_ATOMIC);
+	empty = magazine_put_away(cache, cpu);
+	if (!magazine_is_real(empty))
+		empty = magazine_new(cache, MM_ALLOC_ATOMIC);
 	if (empty && !MAGAZINES_HELD)
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	return empty;
@@ -397,7 +470,7 @@ void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 	if (cpu) {
 		magazine_keep(cache, cpu, &slot);
 		if (mm_atomic_load_relaxed(&cpu->drain))
-			magazine_flush_cpu(cache->heap, cpu);
+			magazine_answer(cache->heap, cpu);
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(cache->heap->pmm->port, saved);
@@ -421,23 +494,56 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 	}
 }
 
+/* What a CPU, which is entered, has of other nodes goes home. What is in quarantine stays there. */
+static void magazine_sort_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
+{
+	uint32_t node = magazine_node(heap, cpu);
+
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
+		struct mm_cache *cache = &heap->caches[id];
+
+		magazine_set(&cpu->top[id], magazine_sort(cache, node, cpu->top[id]));
+		if (!MAGAZINES_HELD)
+			magazine_set(&cpu->spare[id], magazine_sort(cache, node, cpu->spare[id]));
+	}
+}
+
+void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu)
+{
+	uint32_t asked = DRAIN_AWAY;
+	bool away = heap_nodes(heap) > 1 && mm_atomic_load_relaxed(&cpu->drain) == DRAIN_AWAY;
+
+	if (away && MM_PLANTED(MM_PLANT_ASK))
+		mm_atomic_store_relaxed(&cpu->drain, 0u);
+	else if (away)
+		away = mm_atomic_cas(&cpu->drain, &asked, 0u); /* N4 */
+	if (away)
+		magazine_sort_cpu(heap, cpu);
+	else
+		magazine_flush_cpu(heap, cpu);
+}
+
 void magazine_flush_depot(struct mm_cache *cache)
 {
-	struct mm_slot *top;
-	uintptr_t irq;
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
+		struct mm_slot *top;
+		uintptr_t irq;
 
-	while ((top = depot_get(cache, 0)) != NULL)
-		magazine_flush(cache, top, SLAB_KEEP);
-	irq = depot_lock(cache);
-	cache->depot_max = cache->depot_least;
-	depot_unlock(cache, irq);
+		while ((top = depot_get(part, 0)) != NULL)
+			magazine_flush(part, top, SLAB_KEEP);
+		irq = depot_lock(part);
+		part->depot_max = part->depot_least;
+		depot_unlock(part, irq);
+	}
 }
 
 size_t magazine_count(const struct mm_cache *cache)
 {
 	const struct mm_heap *heap = cache->heap;
-	size_t n = (size_t)cache->nfull * cache->capacity;
+	size_t n = 0;
 
+	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
+		n += (size_t)part->nfull * part->capacity;
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
 		struct mm_slot *top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
 		struct mm_slot *spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);

@@ -67,7 +67,7 @@ void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
 	void *p = NULL;
 	enum mm_status st;
 
-	if (!pool || !pool->cache)
+	if (!pool || !pool->cache || flags & ~(uint32_t)(MM_ALLOC_ZERO | MM_ALLOC_ATOMIC))
 		return NULL;
 	st = cache_alloc_for(pool->cache, flags, OWNER_CALLER, &p);
 	if (st != MM_E_NOMEM && st != MM_E_AGAIN && st != MM_E_NOSPC)

@@ -175,7 +175,7 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 				continue;
 			*out = (struct mm_leak_object){ slab->base + i * (size_t)cache->size, cache->size,
 							mm_atomic_load_relaxed(&owner_array(cache, slab)[i]),
-							cache };
+							cache_whole(cache) };
 			return true;
 		}
 	}
@@ -228,8 +228,8 @@ static void owner_add(struct owner_list *l, const struct mm_leak_object *o)
 	to->bytes += o->bytes;
 }
 
-/* Add what is used of a cache, a page of descriptors at a time. */
-static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
+/* Add what is used of a part of a cache, a page of descriptors at a time. */
+static void owner_add_part(struct owner_list *l, struct mm_cache *cache)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
 	struct mm_leak_walk it = { 0 };
@@ -245,6 +245,12 @@ static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
 		mm_unlock(port, &cache->lock, irq);
 		owner_turn(&it);
 	} while (page);
+}
+
+static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
+{
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part))
+		owner_add_part(l, part);
 }
 
 static struct mm_leak_object owner_large_object(struct mm_slab *record)
@@ -319,6 +325,16 @@ static bool owner_next_in_page(struct mm_cache *cache, struct mm_leak_walk *it, 
 	return found;
 }
 
+/* The same in a part of a cache. */
+static bool owner_next_in_part(struct mm_cache *part, struct mm_leak_walk *it, uintptr_t owner,
+			       struct mm_leak_object *out)
+{
+	for (bool more = true; more; owner_turn(it))
+		if (owner_next_in_page(part, it, owner, out, &more))
+			return true;
+	return false;
+}
+
 static bool owner_is_noted(const struct mm_cache *cache)
 {
 	return mm_atomic_load_acquire(&cache->heap) && cache->flags & MM_CACHE_OWNERS;
@@ -343,8 +359,9 @@ enum mm_status mm_heap_note_owners(struct mm_heap *heap)
 	if (mm_atomic_load_relaxed(&heap->nlarge))
 		return MM_E_BUSY;
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++)
-		if (heap->caches[c].ndescriptors)
-			return MM_E_BUSY;
+		for (const struct mm_cache *part = &heap->caches[c]; part; part = cache_next_part(part))
+			if (part->ndescriptors)
+				return MM_E_BUSY;
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++) {
 		mm_san_pool_end(&heap->caches[c]);
 		st = heap_make_class(heap, c, MM_CACHE_OWNERS);
@@ -429,14 +446,10 @@ bool mm_leak_next(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner
 #if MM_CHECKS >= 1
 	if (!heap || !it || !out || !heap->pmm)
 		return false;
-	for (; it->cache < MM_CACHES_MAX; it->cache++, it->page = 0) {
-		struct mm_cache *cache = &heap->caches[it->cache];
-
-		for (bool more = owner_is_noted(cache); more; owner_turn(it))
-			if (owner_next_in_page(cache, it, owner, out, &more))
+	for (; it->cache < MM_CACHES_MAX; it->cache++, it->node = 0)
+		for (; it->node < heap_nodes(heap) && owner_is_noted(&heap->caches[it->cache]); it->node++, it->page = 0)
+			if (owner_next_in_part(cache_part(&heap->caches[it->cache], it->node), it, owner, out))
 				return true;
-		it->at = it->object = 0;
-	}
 	return owner_next_large(heap, it, owner, out);
 #else
 	(void)heap;

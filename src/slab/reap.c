@@ -21,7 +21,7 @@ static void reap_depot(struct mm_cache *cache, uint32_t keep)
 		magazine_flush(cache, top, SLAB_KEEP);
 }
 
-/* What of the depot and of the empty slabs was needed since the last tick; a new one begins. The depot's bound
+/* What of a part's depot and of the empty slabs was needed since the last tick; a new one begins. The depot's bound
  * falls by what was not. */
 static void reap_needed(struct mm_cache *cache, uint32_t *full, uint32_t *empty)
 {
@@ -40,9 +40,20 @@ static void reap_needed(struct mm_cache *cache, uint32_t *full, uint32_t *empty)
 /* Slabs to frames. */
 static size_t reap_frames(const struct mm_cache *cache, size_t before)
 {
-	size_t now = cache->nslabs;
+	size_t now = cache_slabs(cache);
 
 	return (before > now ? before - now : 0) << cache->order;
+}
+
+/* A tick of one part. */
+static void reap_part(struct mm_cache *part)
+{
+	uint32_t full, empty;
+
+	reap_needed(part, &full, &empty);
+	if (!(part->flags & MM_CACHE_KEEP)) /* R2 */
+		slab_trim(part, empty);
+	reap_depot(part, full > MAGAZINES_HELD ? full : MAGAZINES_HELD);
 }
 
 enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames)
@@ -55,42 +66,52 @@ enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames)
 		*frames = 0;
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
-		size_t before = cache->nslabs;
-		uint32_t full, empty;
+		size_t before;
 
 		if (!mm_atomic_load_acquire(&cache->heap))
 			continue;
-		reap_needed(cache, &full, &empty);
-		if (!(cache->flags & MM_CACHE_KEEP)) /* R2 */
-			slab_trim(cache, empty);
-		reap_depot(cache, full > MAGAZINES_HELD ? full : MAGAZINES_HELD);
+		before = cache_slabs(cache);
+		for (struct mm_cache *part = cache; part; part = cache_next_part(part))
+			reap_part(part);
 		if (frames)
 			*frames += reap_frames(cache, before);
 	}
+	if (heap_nodes(heap) > 1)
+		node_request(heap);
 	return MM_OK;
 }
 
 /* All that nobody uses and no CPU has at hand, of one cache; frames that went. */
 static size_t reap_all(struct mm_cache *cache)
 {
-	size_t before = cache->nslabs;
+	size_t before = cache_slabs(cache);
 
-	reap_depot(cache, 0);
-	if (!(cache->flags & MM_CACHE_KEEP)) /* R2 */
-		slab_trim(cache, 0);
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
+		reap_depot(part, 0);
+		if (!(cache->flags & MM_CACHE_KEEP)) /* R2 */
+			slab_trim(part, 0);
+	}
 	return reap_frames(cache, before);
+}
+
+/* Frames of all slabs. */
+static size_t reap_sum(const struct mm_heap *heap)
+{
+	size_t n = 0;
+
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		if (mm_atomic_load_acquire(&heap->caches[id].heap))
+			n += cache_slabs(&heap->caches[id]) << heap->caches[id].order;
+	return n;
 }
 
 /* What this CPU has at hand goes home, and slabs that are empty then; frames that went. */
 static size_t reap_here(struct mm_heap *heap)
 {
-	size_t before = 0, now = 0;
+	size_t before = reap_sum(heap), now;
 
-	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-		before += heap->caches[id].nslabs << heap->caches[id].order;
 	heap_drain_here(heap);
-	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-		now += heap->caches[id].nslabs << heap->caches[id].order;
+	now = reap_sum(heap);
 	return before > now ? before - now : 0;
 }
 

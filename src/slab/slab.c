@@ -26,9 +26,13 @@
  *                 reciprocal, the lower half there, is not less than the reciprocal.
  *              S6 an object is constructed before its slab is in a table, and destructed after it has left
  *                 all lists: in between it is, whoever has it.
+ *              S7 a slab is of the part of the cache that its memory's node has (node.c), and so are its
+ *                 descriptor and that one's page; slab->cache is the cache itself.
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
- * Concurrency  the cache's lock guards lists, bits and counts. Tables are set with compare-and-swap
+ * Quota        the slabs of all nodes are counted with the cache, by compare-and-swap: parts have locks of
+ *              their own.
+ * Concurrency  each part's lock guards its lists, bits and counts. Tables are set with compare-and-swap
  *              and stay until the heap is destroyed. */
 #include "slab.h"
 
@@ -162,7 +166,7 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 	for (; (size_t)(end - at) >= cache->descriptor; at += cache->descriptor) {
 		struct mm_slab *slab = (struct mm_slab *)(void *)at;
 
-		slab->cache = cache;
+		slab->cache = cache_whole(cache); /* S7 */
 		slab->heap = cache->heap;
 		slab->reciprocal = cache->reciprocal;
 		slab->id = cache->id;
@@ -173,22 +177,63 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 	}
 }
 
-/* May the cache have one slab more? The lock is held. */
+/* May the cache have one slab more? The lock of some part is held. */
 static bool slab_is_admitted(const struct mm_cache *cache)
 {
+#if MM_NODES_MAX > 1
+	cache = cache_whole(cache);
+	return mm_atomic_load_relaxed(&cache->admitted) < cache->quota;
+#else
 	return cache->ndescriptors - cache->nspare < cache->quota;
+#endif
+}
+
+/* The same, and it is counted. */
+static bool slab_admit(struct mm_cache *cache)
+{
+#if MM_NODES_MAX > 1
+	struct mm_cache *whole = cache_whole(cache);
+	uintptr_t n = mm_atomic_load_relaxed(&whole->admitted);
+
+	do {
+		if (n >= whole->quota)
+			return false;
+	} while (!mm_atomic_cas(&whole->admitted, &n, n + 1));
+	return true;
+#else
+	return slab_is_admitted(cache);
+#endif
+}
+
+/* It has one less. */
+static void slab_dismiss(struct mm_cache *cache)
+{
+#if MM_NODES_MAX > 1
+	mm_atomic_add(&cache_whole(cache)->admitted, (uintptr_t)0 - 1);
+#else
+	(void)cache;
+#endif
 }
 
 /* A descriptor without memory, or NULL: there is none, or the cache has enough. The lock is held. */
 static struct mm_slab *slab_spare(struct mm_cache *cache)
 {
-	struct mm_slab *slab = slab_is_admitted(cache) ? cache->spare : NULL;
+	struct mm_slab *slab = cache->spare && slab_admit(cache) ? cache->spare : NULL;
 
 	if (slab) {
 		slab_unhook(&cache->spare, slab);
 		cache->nspare--;
 	}
 	return slab;
+}
+
+/* Flags for pages of a part (S7): of its node, and of no other. */
+static uint32_t slab_page_flags(const struct mm_cache *cache, uint32_t flags)
+{
+	flags &= HEAP_PAGE_FLAGS & ~ZONE_NODE_FLAGS;
+	if (heap_nodes(cache->heap) == 1 || MM_PLANTED(MM_PLANT_HOMING))
+		return flags;
+	return flags | MM_ALLOC_NODE(cache_node(cache)) | MM_ALLOC_NODE_EXACT;
 }
 
 /* The same, made if there is none; NULL: why not. */
@@ -204,7 +249,7 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 	*why = MM_E_NOSPC;
 	if (slab || enough)
 		return slab;
-	page = heap_page(cache->heap, flags, why);
+	page = heap_page(cache->heap, slab_page_flags(cache, flags), why);
 	if (!page)
 		return NULL;
 	irq = mm_lock(port, &cache->lock);
@@ -223,6 +268,7 @@ static void slab_keep_descriptor(struct mm_cache *cache, struct mm_slab *slab)
 	slab_hook(&cache->spare, slab);
 	cache->nspare++;
 	mm_unlock(port, &cache->lock, irq);
+	slab_dismiss(cache);
 }
 
 /* All objects home, none used. */
@@ -286,7 +332,7 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	mm_pfn_t first;
 
 	if (!mm_hook_fail())
-		why = pmm_alloc_as(heap->pmm, cache->order, flags & MM_ALLOC_ATOMIC,
+		why = pmm_alloc_as(heap->pmm, cache->order, slab_page_flags(cache, flags),
 				   FRAME_SLAB + (unsigned)cache->id, &slab->pa);
 	if (why != MM_OK)
 		return why;
@@ -445,6 +491,12 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 	return got;
 }
 
+/* Only several nodes have a use for that. */
+static bool slab_must_not_grow(uint32_t flags)
+{
+	return MM_NODES_MAX > 1 && flags & SLAB_HAVE;
+}
+
 uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 		   enum mm_status *why)
 {
@@ -460,9 +512,9 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 			slab_bring_in(cache, fresh);
 		got += slab_take_locked(cache, out + got, n - got);
 		enough = got > n / 2 || got == n;
-		fresh = enough ? NULL : slab_spare(cache);
+		fresh = enough || slab_must_not_grow(flags) ? NULL : slab_spare(cache);
 		mm_unlock(port, &cache->lock, irq);
-		if (enough)
+		if (enough || slab_must_not_grow(flags))
 			return got;
 		*why = slab_grow(cache, flags, &fresh); /* others may take it all: then once more */
 		if (*why != MM_OK)
@@ -482,7 +534,7 @@ static struct mm_slab *slab_of_slot(const struct mm_cache *cache, const struct m
 		slab = mm_object_slab(heap, slot->p);
 	if (!slab)
 		st = slab_find(heap, slot->p, &slab);
-	MM_CHECK(heap->pmm->port, st == MM_OK && slab->cache == cache);
+	MM_CHECK(heap->pmm->port, st == MM_OK && slab->cache == cache_whole(cache));
 #if MM_CHECKS >= 1
 	*i = (uint32_t)(slot->state - slab->states);
 #else
@@ -544,7 +596,8 @@ void slab_trim(struct mm_cache *cache, uint32_t keep)
 	}
 }
 
-void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep)
+/* Bring n objects of a part home. */
+static void slab_put_part(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);
@@ -558,6 +611,20 @@ void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n,
 	mm_unlock(port, &cache->lock, irq);
 	if (surplus)
 		slab_trim(cache, keep);
+}
+
+void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep)
+{
+	uint32_t node = 0, run;
+
+	if (heap_nodes(cache->heap) == 1) {
+		slab_put_part(cache, objects, n, keep);
+		return;
+	}
+	for (; n > 0; objects += run, n -= run) {
+		run = node_run(cache->heap, objects, n, &node);
+		slab_put_part(cache_part(cache, node), objects, run, keep); /* S7 */
+	}
 }
 
 void slab_release(struct mm_cache *cache)

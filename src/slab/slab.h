@@ -7,6 +7,7 @@
  *   magazine.c   the fast paths; magazines of CPUs, the depot
  *   harden.c     canaries, zeroing
  *   slab.c       slabs: pages cut into objects, which are home and which are out
+ *   node.c       several nodes: whose memory an object is of, and how it comes home
  *   bulk.c       many objects at once
  *   prefill.c mempool.c   objects in reserve (parked.h)
  *   deferred.c   frees that wait for readers
@@ -21,7 +22,7 @@
 #include "fast.h"
 #include "../lock.h"
 #include "../names.h"
-#include "../pmm/pmm.h"
+#include "../pmm/zone.h"
 
 #define MAGAZINE_MAX (MM_MAGAZINE_SLOTS - 3u)
 _Static_assert(MM_OBJECT_FRAME_BYTE == FRAME_SLAB, "fast.h does without the page layer's headers");
@@ -35,6 +36,59 @@ _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) =
 #define MAGAZINES_HELD ((MM_HARDEN & MM_HARDEN_QUARANTINE) ? MM_QUARANTINE : 0)
 
 #define SLAB_WORD_BITS (8u * (uint32_t)sizeof(uintptr_t))
+
+/* Flags of an allocation that ask for a node, all that the heap takes, and those for its pages. With one node,
+ * to ask for it is to ask for nothing. */
+#if MM_NODES_MAX > 1
+#define HEAP_NODE_FLAGS ((uint32_t)MM_ALLOC_NODE_EXACT | ZONE_NODE_FLAGS)
+#define HEAP_PAGE_FLAGS ((uint32_t)MM_ALLOC_ATOMIC | MM_ALLOC_NO_RETRY | ZONE_NODE_FLAGS)
+#else
+#define HEAP_NODE_FLAGS ((uint32_t)MM_ALLOC_NODE_EXACT | MM_ALLOC_NODE(0))
+#define HEAP_PAGE_FLAGS ((uint32_t)MM_ALLOC_ATOMIC)
+#endif
+#define HEAP_FLAGS ((uint32_t)MM_ALLOC_ZERO | MM_ALLOC_ATOMIC | HEAP_NODE_FLAGS)
+
+/* How many nodes there are. */
+static inline uint32_t heap_nodes(const struct mm_heap *heap)
+{
+	return zone_nodes(heap->pmm);
+}
+
+/* Node of a cache's part. */
+static inline uint32_t cache_node(const struct mm_cache *part)
+{
+#if MM_NODES_MAX > 1
+	return part->node;
+#else
+	(void)part;
+	return 0;
+#endif
+}
+
+/* A cache's part of a node (node.c); node 0's is the cache itself. */
+static inline struct mm_cache *cache_part(const struct mm_cache *cache, uint32_t node)
+{
+#if MM_NODES_MAX > 1
+	if (node)
+		return &cache->heap->parts[node - 1][cache->id];
+#endif
+	(void)node;
+	return &cache->heap->caches[cache->id];
+}
+
+/* The cache that a part is of. */
+static inline struct mm_cache *cache_whole(const struct mm_cache *part)
+{
+	return cache_part(part, 0);
+}
+
+/* The part of the next node, or NULL; the cache is the first one. */
+static inline struct mm_cache *cache_next_part(const struct mm_cache *part)
+{
+	uint32_t next = cache_node(part) + 1;
+
+	return next < heap_nodes(part->heap) ? cache_part(part, next) : NULL;
+}
 
 static inline uint32_t slab_words(const struct mm_cache *cache)
 {
@@ -166,17 +220,39 @@ enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state);
 enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
 enum mm_status slab_look(const struct mm_slab *slab, const void *p);
-/* Move up to n objects out of slabs into out[]; new slabs are made as long as half is missing: what slabs
- * have left is too little to come for again. 0: why not. */
+/* Move up to n objects out of a part's slabs into out[]; new slabs are made as long as half is missing: what
+ * slabs have left is too little to come for again. 0: why not. */
 uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 		   enum mm_status *why);
+#define SLAB_HAVE (1u << 15) /* flag of slab_take(): no new slabs */
 #define SLAB_KEEP 1u /* empty slabs that a cache keeps for the next burst */
-/* Bring n objects home. Empty slabs beyond `keep` go back to the page layer. */
+/* Bring n objects home, of whichever nodes. Empty slabs beyond `keep` go back to the page layer. */
 void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep);
-/* Give empty slabs back until `keep` are left. */
+/* Give empty slabs of a part back until `keep` are left. */
 void slab_trim(struct mm_cache *cache, uint32_t keep);
-/* Give all empty slabs back, and the descriptors if no slab is left. */
+/* Give all empty slabs of a part back, and the descriptors if no slab is left. */
 void slab_release(struct mm_cache *cache);
+
+/* node.c; asked only where there are several nodes, but for the first two. */
+/* Make room for parts of caches: an array of pointers, one for each node but the first, is there. Errors as
+ * mm_page_alloc(); nothing has changed then. And its opposite. */
+enum mm_status node_make(struct mm_pmm *pmm, struct mm_cache **parts) MM_TAGGED(mm_priv_node_make);
+void node_end(struct mm_pmm *pmm, struct mm_cache **parts);
+/* The node that a CPU's objects are of: its own, or the nearest one with memory. */
+uint32_t node_of_cpu(const struct mm_heap *heap, uint32_t number);
+/* The node that flags ask for, or, unless exactly that one, the nearest to it with memory; NODE_ANY: none. */
+#define NODE_ANY 0xffffffffu
+uint32_t node_of_flags(const struct mm_heap *heap, uint32_t flags);
+/* Node of an object. */
+uint32_t node_of_object(const struct mm_heap *heap, const void *p);
+/* How many objects, from the first one on, are of one node, and which. */
+uint32_t node_run(const struct mm_heap *heap, const struct mm_slot *slots, uint32_t n, uint32_t *node);
+/* Keep the objects of one node, side by side from the first slot on; the others go home. How many stay. */
+uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots, uint32_t n);
+/* Objects from the slabs of the nearest node that has some; 0: why not. */
+uint32_t node_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags, enum mm_status *why);
+/* Ask all CPUs to send home what they have of other nodes. */
+void node_request(struct mm_heap *heap);
 
 /* magazine.c */
 extern const struct mm_slot heap_no_magazine[];
@@ -211,12 +287,20 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	MM_TAGGED(mm_priv_magazine_alloc);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
+/* What mm_heap_cpu::drain asks a CPU for: */
+#define DRAIN_ALL   1u /* bring all objects home */
+#define DRAIN_AWAY  2u /* bring those of other nodes home */
+/* Do it; this CPU is entered. */
+void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu);
+/* Objects from a part's slabs into out[]; if there is no memory, those that its depot holds back too. */
+uint32_t magazine_fill_part(struct mm_cache *part, struct mm_slot *out, uint32_t n, uint32_t flags,
+			    enum mm_status *why);
 /* A full magazine from the depot if it has more than `held`, as its top, or NULL: then slabs fill one, and the
  * depot's bound rises. */
 struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held);
 /* Bring the objects of a magazine home, all but `keep` empty slabs to the page layer, and drop it. */
 void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep);
-/* Bring the depot's objects home, those in quarantine too. */
+/* Bring the objects of all depots home, those in quarantine too. */
 void magazine_flush_depot(struct mm_cache *cache);
 /* Objects of a cache in all magazines. */
 size_t magazine_count(const struct mm_cache *cache);
@@ -245,6 +329,12 @@ static inline bool cache_is_direct(const struct mm_cache *cache)
 	return cache->flags & MM_CACHE_OWNERS;
 }
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg);
+/* slab_release() of all parts. */
+void cache_release(struct mm_cache *cache);
+/* Are all objects home, as far as it has slabs? */
+bool cache_is_home(const struct mm_cache *cache);
+/* Slabs with memory. */
+size_t cache_slabs(const struct mm_cache *cache);
 
 /* kmalloc.c */
 size_t kmalloc_class_size(uint32_t c);
@@ -269,6 +359,13 @@ static inline struct mm_heap_cpu *heap_enter(const struct mm_heap *heap, uintptr
 	return mm_atomic_load_relaxed(&cpu->online) && mm_local_enter(&cpu->busy) ? cpu : NULL;
 }
 
+/* Does the heap, which is set up, take these flags of an allocation? */
+static inline bool heap_flags_ok(const struct mm_heap *heap, uint32_t flags)
+{
+	(void)heap;
+	return !(flags & ~HEAP_FLAGS) && (MM_NODES_MAX == 1 || zone_node_in_flags(flags) <= heap_nodes(heap));
+}
+
 /* A page of metadata for the heap, or NULL. */
 static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_status *why)
 {
@@ -276,7 +373,7 @@ static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_stat
 
 	*why = mm_hook_fail()
 		       ? MM_E_NOMEM
-		       : pmm_alloc_as(heap->pmm, 0, flags & MM_ALLOC_ATOMIC, FRAME_META, &pa);
+		       : pmm_alloc_as(heap->pmm, 0, flags & HEAP_PAGE_FLAGS, FRAME_META, &pa);
 	return *why == MM_OK ? mm_port_to_virt(heap->pmm->port, pa) : NULL;
 }
 
