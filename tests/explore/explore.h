@@ -57,6 +57,10 @@ enum op_kind {
 	OP_DEFER, /* free one when it is polled */
 	OP_POLL,
 	OP_REAP,
+	OP_BULK,   /* objects into the slots from this one on, `count` of them; and free them */
+	OP_UNBULK,
+	OP_PERCPU, /* per-CPU memory, `count` bytes; and free it */
+	OP_UNPERCPU,
 	OP_EAT, /* set-up: take all free frames but `count` */
 };
 
@@ -76,6 +80,9 @@ enum {
 	SCN_CLASSES = 32, /* pageblocks have classes */
 	SCN_AREA = 128,   /* and there is a CMA area of one: EX_AREA */
 	SCN_RESERVE = 256, /* there is a reserve of one object, and frees that wait (slab scenarios) */
+	SCN_NODES = 512,   /* two nodes with half of the memory and a CPU each (slab scenarios) */
+	SCN_PERCPU = 1024, /* there is per-CPU memory (slab scenarios) */
+	SCN_ASKED = 2048,  /* after a drain that could not be complete, CPUs are still asked, or have nothing */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

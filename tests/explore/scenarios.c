@@ -64,6 +64,23 @@
 	{                                                                                          \
 		.kind = OP_REAP                                                                    \
 	}
+/* Objects into slots s to s + n - 1, and free those; per-CPU memory of n bytes. */
+#define BULK(s, n)                                                                                 \
+	{                                                                                          \
+		.kind = OP_BULK, .slot = (s), .count = (n), .flags = MM_ALLOC_ATOMIC               \
+	}
+#define UNBULK(s, n)                                                                               \
+	{                                                                                          \
+		.kind = OP_UNBULK, .slot = (s), .count = (n)                                       \
+	}
+#define PERCPU(s, n)                                                                               \
+	{                                                                                          \
+		.kind = OP_PERCPU, .slot = (s), .count = (n)                                       \
+	}
+#define UNPERCPU(s)                                                                                \
+	{                                                                                          \
+		.kind = OP_UNPERCPU, .slot = (s)                                                   \
+	}
 #define RACE(s)                                                                                    \
 	{                                                                                          \
 		.kind = OP_FREE_RACE, .slot = (s)                                                  \
@@ -132,6 +149,7 @@
 #define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
 #define PMM_SECTIONS  .world = &world_pmm, .frames = 256 /* one filled, one in part, two between */
 #define SLAB          .world = &world_slab, .frames = 48
+#define NODES         .world = &world_slab, .frames = 64
 #define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
 #define BUDDY(n)      .world = &world_buddy, .frames = (n)
 
@@ -461,6 +479,37 @@ const struct scenario ex_scenarios[] = {
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
 		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
 	  .cpu = { { REAP, A(6, 0) }, { A(7, 0), F(5) } } },
+	{ "s-node-drain", "a CPU frees objects of two nodes while all are brought home", NODES,
+	  .flags = SCN_NODES | SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0), A_ON(1, 4, 0), F_ON(1, 0),
+		   F_ON(1, 2), F_ON(1, 3) },
+	  .cpu = { { DRAIN }, { F(1), F(4) } } },
+	{ "s-node-home", "a magazine comes home while its node's CPU wants one", NODES,
+	  .flags = SCN_NODES | SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0), F_ON(1, 0), F_ON(1, 1),
+		   F_ON(1, 2), F_ON(1, 3) },
+	  .cpu = { { A(6, 0), A(7, 0) }, { F(4) } } },
+	{ "s-node-tick", "a CPU is asked for objects of the other node while it frees one", NODES,
+	  .flags = SCN_NODES | SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), F_ON(1, 0) },
+	  .cpu = { { REAP }, { F(1), A(3, 0) } } },
+	{ "s-node-ask", "a CPU sends home what is of the other node while it is asked for all", NODES,
+	  .flags = SCN_NODES | SCN_AMPLE | SCN_ASKED | SCN_NO_IRQ | SCN_LONGEST,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), REAP }, .cpu = { { DRAIN }, { F(0) } } },
+	{ "s-percpu", "per-CPU memory is allocated and freed on both CPUs", SLAB, .flags = SCN_PERCPU | SCN_AMPLE,
+	  .pre = { PERCPU(0, 48), PERCPU(1, 32) },
+	  .cpu = { { UNPERCPU(0), PERCPU(2, 64) }, { PERCPU(3, 40), UNPERCPU(1) } } },
+	{ "s-percpu-irq", "an interrupt wants per-CPU memory while its CPU frees some", SLAB,
+	  .flags = SCN_PERCPU | SCN_AMPLE, .pre = { PERCPU(0, 48), PERCPU(3, 16) },
+	  .cpu = { { UNPERCPU(0), PERCPU(1, 32) } }, .irq = { { PERCPU(2, 40), UNPERCPU(3) } } },
+	{ "s-bulk-irq", "an interrupt allocates and frees while its CPU allocates many", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
+	  .cpu = { { BULK(2, 3) } }, .irq = { { A(8, 0), F(1) } } },
+	{ "s-unbulk-irq", "the same while it frees many", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { BULK(0, 3), A_ON(0, 4, 0) }, .cpu = { { UNBULK(0, 3) } }, .irq = { { F(4), A(8, 0) } } },
+	{ "s-bulk-irq-both", "many come and go, and interrupts do the same", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { BULK(0, 2), BULK(2, 2) }, .bound = 1, .cpu = { { BULK(4, 2), UNBULK(0, 2) } },
+	  .irq = { { BULK(8, 2), UNBULK(2, 2) } } },
 	{ "s-irq-nested", "an interrupt inside an interrupt inside a call", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
 	  .cpu = { { F(0) } }, .irq = { { A(3, 0), F(1) } } },

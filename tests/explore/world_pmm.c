@@ -38,15 +38,31 @@ static mm_pfn_t frames_of(const struct op *op)
 	return op->count ? op->count : (mm_pfn_t)1 << op->order;
 }
 
+/* Two nodes, half of ram each, and a CPU on each. */
+static void make_nodes(struct mm_pmm_cfg *cfg, mm_paddr_t bytes)
+{
+	static struct mm_numa numa; /* all of it: set-up only */
+	static struct mm_numa_range ranges[2];
+	static uint8_t distances[4];
+	static const uint32_t cpu_nodes[] = { 0, 1 };
+
+	world_must(mm_numa_init(&numa, ranges, 2, distances, 2) == MM_OK &&
+			   mm_numa_add_range(&numa, BASE, bytes / 2, 0) == MM_OK &&
+			   mm_numa_add_range(&numa, BASE + bytes / 2, bytes / 2, 1) == MM_OK,
+		   "nodes");
+	cfg->numa = &numa;
+	cfg->cpu_nodes = cpu_nodes;
+}
+
 /* A manager over all of ram. With `held`, boot holds some of it back. */
 static void make(const struct scenario *s, unsigned ncpus, struct mm_mem *entries, bool held)
 {
 	static struct mm_zone_cfg one; /* set-up only */
 	mm_paddr_t bytes = s->frames << MM_FRAME_SHIFT;
-	const struct mm_pmm_cfg cfg = {
-		.zones = &one, .nzones = 1, .ncpus = ncpus, .reach = BASE + bytes - 1
-	};
+	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = ncpus, .reach = BASE + bytes - 1 };
 
+	if (s->flags & SCN_NODES)
+		make_nodes(&cfg, bytes);
 	one = (struct mm_zone_cfg){
 		.name = "ALL", .last = MM_PADDR_MAX, .low = s->low, .high = s->low
 	};

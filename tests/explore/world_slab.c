@@ -3,7 +3,9 @@
  * near. */
 #include "explore.h"
 #include "slab/slab.h"
+#include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
+#include <mmlib/percpu.h>
 #include <mmlib/reserve.h>
 #include "world_pmm.h"
 #include <stdlib.h>
@@ -16,6 +18,7 @@ static struct mm_cache *cache;
 
 static struct mm_mempool *pool; /* NULL: not in this scenario */
 static struct mm_deferred *deferred;
+static struct mm_percpu *percpu; /* NULL: not in this scenario */
 
 static void run(const struct op *op, struct record *r);
 
@@ -47,17 +50,24 @@ static void setup(const struct scenario *s)
 {
 	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT };
 
-	world_pmm_make(s, s->flags & SCN_HANDS ? 2 : 0);
+	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
 		   "heap");
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
-	cache->order = 0;
-	cache->nobjects = 2;
-	cache->span = 2 * 2048;
-	cache->capacity = 2;
-	cache->depot_max = cache->depot_least = cache->depot_most = MAGAZINES_HELD + 1;
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
+		part->order = 0;
+		part->nobjects = 2;
+		part->span = 2 * 2048;
+		part->capacity = 2;
+		part->depot_max = part->depot_least = part->depot_most = MAGAZINES_HELD + 1;
+	}
 	pool = NULL;
+	percpu = NULL;
+	if (s->flags & SCN_PERCPU) {
+		percpu = arena_alloc(sizeof(*percpu), 64);
+		world_must(mm_percpu_init(percpu, ex_pmm, 2, MM_FRAME_SIZE) == MM_OK, "per-CPU memory");
+	}
 	if (s->flags & SCN_RESERVE)
 		setup_reserve();
 	world_pre(s, run);
@@ -86,6 +96,54 @@ static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
 		return;
 	world_got(r, (uint64_t)(uintptr_t)p, bytes, 0);
 	fill(&ex->slot[r->op->slot], 0x40 + r->op->slot);
+}
+
+/* Several objects, in slots side by side. */
+static void run_bulk(const struct op *op, struct record *r)
+{
+	void *p[EX_SLOTS];
+
+	for (unsigned i = 0; i < op->count && op->kind == OP_UNBULK; i++) {
+		struct slot *slot = &ex->slot[op->slot + i];
+
+		check_filled(slot, 0x40 + op->slot + i);
+		world_giving(r, slot);
+		p[i] = (void *)(uintptr_t)slot->first;
+	}
+	if (op->kind == OP_UNBULK) {
+		r->st = mm_cache_free_bulk(cache, p, (size_t)op->count);
+		if (r->st != MM_OK)
+			ex_violate("a free of %u objects fails with status %d", (unsigned)op->count, (int)r->st);
+		return;
+	}
+	r->st = mm_cache_alloc_bulk(cache, op->flags, p, (size_t)op->count);
+	for (unsigned i = 0; i < op->count && r->st == MM_OK; i++) {
+		struct op one = *op;
+		struct record part = *r;
+
+		one.slot = op->slot + i;
+		part.op = &one;
+		got(&part, MM_OK, p[i], OBJECT);
+	}
+}
+
+/* Per-CPU memory; that of CPU 0 stands for all. */
+static void run_percpu(const struct op *op, struct record *r)
+{
+	struct slot *slot = world_live(op);
+	uint32_t offset = 0;
+
+	if (op->kind == OP_PERCPU) {
+		r->st = mm_percpu_alloc(percpu, (size_t)op->count, 0, &offset);
+		got(r, r->st, mm_percpu_ptr(percpu, offset, 0), (size_t)op->count);
+		return;
+	}
+	check_filled(slot, 0x40 + op->slot);
+	world_giving(r, slot);
+	offset = (uint32_t)(slot->first - (uintptr_t)mm_percpu_ptr(percpu, 0, 0));
+	r->st = mm_percpu_free(percpu, offset);
+	if (r->st != MM_OK)
+		ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 }
 
 static void run(const struct op *op, struct record *r)
@@ -126,6 +184,14 @@ static void run(const struct op *op, struct record *r)
 		if (r->st != MM_OK)
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
+	case OP_BULK:
+	case OP_UNBULK:
+		run_bulk(op, r);
+		break;
+	case OP_PERCPU:
+	case OP_UNPERCPU:
+		run_percpu(op, r);
+		break;
 	case OP_POLL:
 		r->st = mm_deferred_poll(deferred);
 		break;
@@ -155,7 +221,8 @@ static void check_history(const struct scenario *s)
 
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
-		bool allocates = r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC;
+		bool allocates = r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC || r->op->kind == OP_BULK ||
+				 r->op->kind == OP_PERCPU;
 
 		if (allocates && r->st != MM_OK && s->flags & SCN_AMPLE)
 			ex_violate("record %u fails with status %d although there is memory enough",
@@ -181,6 +248,34 @@ static size_t finish_reserve(void)
 	return pool->places[0] != NULL;
 }
 
+/* Has the other CPU brought home what it had, or is it still asked to? */
+static void check_asked(void)
+{
+	const struct mm_heap_cpu *cpu = &heap->cpus[1];
+	bool holds = false;
+
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+		holds = holds || cpu->top[id] != magazine_none() || cpu->spare[id] != magazine_none();
+	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has forgotten that it was asked for what it has");
+}
+
+/* All per-CPU memory is free. */
+static void finish_percpu(void)
+{
+	for (unsigned i = 0; i < EX_SLOTS; i++) {
+		struct slot *slot = &ex->slot[i];
+
+		if (!slot->live)
+			continue;
+		check_filled(slot, 0x40 + i);
+		world_must(mm_percpu_free(percpu, (uint32_t)(slot->first - (uintptr_t)mm_percpu_ptr(percpu, 0, 0))) ==
+				   MM_OK,
+			   "free of what is left");
+		slot->live = false;
+	}
+	world_must(mm_percpu_used(percpu) == 0 && mm_percpu_destroy(percpu) == MM_OK, "per-CPU memory at the end");
+}
+
 static void finish(const struct scenario *s)
 {
 	struct mm_cache_stats stats;
@@ -188,7 +283,11 @@ static void finish(const struct scenario *s)
 	size_t used, reserve;
 
 	check_history(s);
+	if (s->flags & SCN_ASKED)
+		check_asked();
 	ex_pmm->port = &ex_port_run_on;
+	if (percpu)
+		finish_percpu();
 	reserve = finish_reserve();
 	used = 0 - reserve;
 	for (struct mm_cache *c; (c = mm_cache_next(heap, &it)) != NULL;) {
