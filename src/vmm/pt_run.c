@@ -107,11 +107,13 @@ static void run_make(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *
 {
 	const struct mm_pt_port *port = pt->port;
 	const mm_paddr_t bytes = (mm_paddr_t)pt_mask(port, at->level) + 1;
+	const uint64_t rest = port->leaf(pt, 0, at->level, attr);
+	unsigned char *slot = run_slot(pt, at, va, 0);
 
-	for (size_t k = 0; k < pt_run_entries(port, at->level); k++, pa += bytes) {
-		uint64_t leaf = port->leaf(pt, pa, at->level, attr);
-		pt_make(run_slot(pt, at, va, k), port->entry_lg2,
-			is_run ? port->run(pt, leaf, at->level) : leaf);
+	for (size_t k = pt_run_entries(port, at->level); k > 0; k--, pa += bytes) {
+		uint64_t leaf = rest | port->frame(pt, pa, at->level);
+		pt_make(slot, port->entry_lg2, is_run ? port->run(pt, leaf, at->level) : leaf);
+		slot += (size_t)1 << port->entry_lg2;
 	}
 }
 
@@ -194,12 +196,12 @@ void mm_pt_priv_run_edges(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t 
 static bool run_is_free(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
 {
 	const struct mm_pt_port *port = pt->port;
+	const size_t i = run_first(pt, pt_index(port, va, at->level), at->level);
+	const uint64_t empty = port->empty(pt, at->level);
 
-	for (size_t k = 0; k < pt_run_entries(port, at->level); k++) {
-		uint64_t entry = pt_load(run_slot(pt, at, va, k), port->entry_lg2);
-		if (port->classify(pt, entry, at->level) != MM_PT_EMPTY)
+	for (size_t k = 0; k < pt_run_entries(port, at->level); k++)
+		if (pt_used(port, at->table, i + k, empty))
 			return false;
-	}
 	return true;
 }
 
