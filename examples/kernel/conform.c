@@ -4,57 +4,16 @@
 
 struct conform conform;
 
-static unsigned order_of(uint64_t bytes)
-{
-	unsigned order = 0;
-
-	while (MM_FRAME_SIZE << order < bytes)
-		order++;
-	return order;
-}
-
 bool conform_take(uint64_t bytes, mm_paddr_t *pa)
 {
-	return mm_page_alloc(&kernel.pmm, order_of(bytes), 0, pa) == MM_OK;
+	return mm_page_alloc(&kernel.pmm, memory_order(bytes), 0, pa) == MM_OK;
 }
 
 void conform_give(mm_paddr_t pa, uint64_t bytes)
 {
-	if (mm_page_free(&kernel.pmm, pa, order_of(bytes)) != MM_OK)
+	if (mm_page_free(&kernel.pmm, pa, memory_order(bytes)) != MM_OK)
 		check(false, "frames are given back");
 }
-
-/* A table smaller than a frame gets one all the same. */
-static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
-{
-	(void)ctx;
-	return conform_take(bytes, pa) ? MM_OK : MM_E_NOMEM;
-}
-
-static void table_free(void *ctx, mm_paddr_t pa, size_t bytes)
-{
-	(void)ctx;
-	conform_give(pa, bytes);
-}
-
-static void *table_to_virt(void *ctx, mm_paddr_t pa)
-{
-	(void)ctx;
-	return direct_map(pa);
-}
-
-static void table_flush(void *ctx, const struct mm_tlb_gather *g)
-{
-	(void)ctx;
-	machine_tlb_flush(g, !kernel.flush_here_only);
-}
-
-const struct mm_pt_env conform_env = {
-	.alloc_table = table_alloc,
-	.free_table = table_free,
-	.to_virt = table_to_virt,
-	.flush = table_flush,
-};
 
 void conform_mark(mm_paddr_t pa, uint8_t mark)
 {

@@ -27,7 +27,6 @@ struct conform {
 };
 
 extern struct conform conform;
-extern const struct mm_pt_env conform_env; /* tables of any size */
 
 /* The four parts: rights and types of single pages; many pages on all CPUs; large pages; accessed, dirty,
  * and address spaces. */

@@ -3,14 +3,14 @@
  * other rights.
  *
  * Theory of operation
- * Structure    one leaf of level 1; then as many leaves of level 0, in contiguous runs. Places in it are looked at as conform_pages.c looks at pages. CPU 0
- *              splits and collapses it; each other CPU writes a count to its own byte of each place and
+ * Structure    one leaf of level 1; then as many leaves of level 0, in contiguous runs. Places in it are
+ *              looked at as conform_pages.c looks at pages. CPU 0 splits and collapses it; each other CPU writes a count to its own byte of each place and
  *              reads it again, which must be what it wrote.
  * Breaks       where the format demands break-before-make, an access may fault for a moment: it is then
  *              repeated until it does not. Elsewhere a fault is a failure. */
 #include "conform.h"
 
-enum { ROUNDS = 40, PLACE_STRIDE = 7 };
+enum { ROUNDS = 40 };
 enum { PAGES_IN_RUNS = 512 }; /* all places are in there, and whole runs, whatever they have */
 
 static const char *what; /* is it that is split */
@@ -21,9 +21,14 @@ static uint32_t wrong[CPUS_MAX], faulted[CPUS_MAX], counted[CPUS_MAX];
 static uint32_t stop;
 static enum mm_status changed;
 
+/* Their page numbers differ in the low byte: the stride is odd. */
 static mm_vaddr_t place(unsigned i)
 {
-	return conform.va + (mm_vaddr_t)(i * PLACE_STRIDE * conform_page());
+	unsigned bits = conform.pt->port->level[0].bits;
+	unsigned pages = bits < 9 ? 1u << bits : PAGES_IN_RUNS;
+	unsigned stride = ((pages - 1) / (CONFORM_PAGES - 1) - 1) | 1;
+
+	return conform.va + (mm_vaddr_t)(i * stride * conform_page());
 }
 
 /* Is a place in one large leaf, or in a contiguous run? */

@@ -41,6 +41,8 @@ static inline mm_paddr_t image_pa(const void *p)
 
 /* memory.c: the part to copy into a kernel of your own. Each returns the first error it meets. */
 extern const struct mm_port memory_port;
+extern const struct mm_pt_env memory_table_env;
+unsigned memory_order(uint64_t bytes); /* of the smallest block that holds them */
 enum mm_status memory_map_init(uintptr_t boot_info);
 enum mm_status memory_frames_init(void);
 enum mm_status memory_tables_init(void);

@@ -115,19 +115,31 @@ const struct mm_port memory_port = {
 	.log = port_log,
 };
 
+unsigned memory_order(uint64_t bytes)
+{
+	unsigned order = 0;
+
+	while (MM_FRAME_SIZE << order < bytes)
+		order++;
+	return order;
+}
+
+/* Tables have a frame, if they are smaller too. On few machines, as ARMv7, a root has more. */
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
+	unsigned order = memory_order(bytes);
+
 	(void)ctx;
-	if (bytes > MM_FRAME_SIZE) /* a smaller one gets a frame all the same */
-		return MM_E_NOTSUP;
-	return mm_page_alloc(&kernel.pmm, 0, MM_ALLOC_TABLE, pa);
+	return mm_page_alloc(&kernel.pmm, order, order ? 0 : MM_ALLOC_TABLE, pa);
 }
 
 static void table_free(void *ctx, mm_paddr_t pa, size_t bytes)
 {
+	unsigned order = memory_order(bytes);
+	enum mm_status st = order ? mm_page_free(&kernel.pmm, pa, order) : mm_page_free_table(&kernel.pmm, pa);
+
 	(void)ctx;
-	(void)bytes;
-	if (mm_page_free_table(&kernel.pmm, pa) != MM_OK)
+	if (st != MM_OK)
 		port_panic(NULL, __FILE__, __LINE__);
 }
 
@@ -137,7 +149,7 @@ static void table_flush(void *ctx, const struct mm_tlb_gather *g)
 	machine_tlb_flush(g, !kernel.flush_here_only);
 }
 
-static const struct mm_pt_env table_env = {
+const struct mm_pt_env memory_table_env = {
 	.alloc_table = table_alloc,
 	.free_table = table_free,
 	.to_virt = port_to_virt,
@@ -285,7 +297,7 @@ enum mm_status memory_tables_init(void)
 	enum mm_status st;
 
 	machine_pt_probe(&cfg);
-	st = mm_pt_init(&kernel.pt, machine_pt_port(), &table_env, &cfg);
+	st = mm_pt_init(&kernel.pt, machine_pt_port(), &memory_table_env, &cfg);
 	if (st == MM_OK)
 		st = map_ram(&g);
 	if (st == MM_OK)

@@ -64,7 +64,7 @@ const char *machine_conform(struct conform *c)
 	cfg.features = MM_PT_AARCH64_CONTIG;
 	if (mm_pt_init(&c->own,
 		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
-		       &conform_env, &cfg) != MM_OK)
+		       &memory_table_env, &cfg) != MM_OK)
 		return "no memory for a root table";
 	c->pt = &c->own;
 	c->keeps = (hafdbs >= HAFDBS_AF ? MM_PT_ACCESSED : 0u) | (hafdbs >= HAFDBS_DIRTY ? MM_PT_DIRTY : 0u);

@@ -31,10 +31,9 @@ secondary_start: /* r0 is what CPU_ON was given: a struct machine_start */
 	.ltorg
 
 #define TTBCR_LPAE 0x80003500 /* long descriptors, walks in shareable cached memory, all of 32 bits */
-#define MAIR_0     0x0044bbff /* MM_PT_AARCH64_MAIR */
-#define MAIR_1     0x00000004
 #define SCTLR_ON   0x00001005 /* I, C, M */
-#define SCTLR_OFF  0x00180002 /* UWXN, WXN, A */
+#define SCTLR_SHORT 0x30000000 /* AFE, TRE */
+#define SCTLR_OFF  0x30180002 /* those, UWXN, WXN, A */
 
 	.text
 secondary_high:
@@ -50,23 +49,47 @@ machine_switch_tables:
 	bic r2, r1, #1
 	mcr p15, 0, r2, c1, c0, 0
 	isb
+	ldr r3, =SCTLR_OFF
+	bic r1, r1, r3
+	ldr r3, =machine_short
+	ldr r3, [r3]
+	cmp r3, #0
+	bne 1f
 	ldr r2, =TTBCR_LPAE
 	mcr p15, 0, r2, c2, c0, 2
-	ldr r2, =MAIR_0
+	ldr r2, =LONG_MAIR0
 	mcr p15, 0, r2, c10, c2, 0
-	ldr r2, =MAIR_1
+	ldr r2, =LONG_MAIR1
 	mcr p15, 0, r2, c10, c2, 1
 	mov r2, #0
 	mcrr p15, 0, r0, r2, c2 /* TTBR0, address space 0 */
-	dsb
+	b 2f
+1:	mov r2, #0
+	mcr p15, 0, r2, c2, c0, 2 /* TTBCR */
+	mcr p15, 0, r2, c13, c0, 1 /* address space 0 */
+	mov r2, #1
+	mcr p15, 0, r2, c3, c0, 0 /* DACR: domain 0 is a client */
+	ldr r2, =SHORT_PRRR
+	mcr p15, 0, r2, c10, c2, 0
+	ldr r2, =SHORT_NMRR
+	mcr p15, 0, r2, c10, c2, 1
+	orr r0, r0, #SHORT_TTBR
+	mcr p15, 0, r0, c2, c0, 0
+	ldr r2, =SCTLR_SHORT
+	orr r1, r1, r2
+2:	dsb
 	mcr p15, 0, r2, c8, c7, 0 /* TLBIALL */
 	dsb
 	isb
-	ldr r2, =SCTLR_OFF
-	bic r1, r1, r2
 	ldr r2, =SCTLR_ON
 	orr r1, r1, r2
 	mcr p15, 0, r1, c1, c0, 0
 	isb
 	bx lr
 	.ltorg
+
+	.data
+	.balign 4
+	.globl machine_short
+machine_short: /* short descriptors */
+	.long 0

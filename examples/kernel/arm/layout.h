@@ -11,8 +11,19 @@
 #define MACHINE_USER_CODE    0xbfe00000
 #define MACHINE_IMAGE_OFFSET 0
 
+/* What short descriptors want in PRRR and NMRR, long ones in MAIR0 and MAIR1. */
+#define SHORT_PRRR 0x070a012a
+#define SHORT_NMRR 0x00090009
+#define LONG_MAIR0 0x0044bbff
+#define LONG_MAIR1 0x00000004
+#define SHORT_TTBR 0x4a /* walks in shareable cached memory */
+
 #ifndef __ASSEMBLER__
+#include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_formats.h>
+_Static_assert(SHORT_PRRR == MM_PT_ARMV7_PRRR && SHORT_NMRR == MM_PT_ARMV7_NMRR &&
+		       (UINT64_C(LONG_MAIR1) << 32 | LONG_MAIR0) == MM_PT_AARCH64_MAIR,
+	       "the numbers in boot.S");
 #define MACHINE_NAME   "ARMv7"
 #define MACHINE_PT(op) mm_pt_##op
 #define MACHINE_DEVICE MM_PT_DEVICE

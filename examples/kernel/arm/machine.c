@@ -2,6 +2,7 @@
 /* QEMU's machine "virt" with 32 bits: PL011 serial port, GICv2, PSCI, and a device tree at the start of RAM.
  * Exceptions are in traps.c. */
 #include "../fdt.h"
+#include "../kernel.h"
 #include "../smp.h"
 #include "gic.h"
 
@@ -24,6 +25,7 @@ enum { SEMIHOST_EXIT_EXTENDED = 0x20, SEMIHOST_APPLICATION_EXIT = 0x20026 };
 enum { FLUSH_PAGES = 32, PSR_I = 0x80 };
 
 extern const char secondary_start[];
+extern uint32_t machine_short; /* for boot.S */
 
 static volatile uint32_t *reg(uint32_t device, unsigned offset)
 {
@@ -86,7 +88,8 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 
 const struct mm_pt_port *machine_pt_port(void)
 {
-	return mm_pt_format(MM_PT_ARMV7_LPAE);
+	machine_short = kernel_has_word("short");
+	return mm_pt_format(machine_short ? MM_PT_ARMV7 : MM_PT_ARMV7_LPAE);
 }
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)

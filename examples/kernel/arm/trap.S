@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions and interrupts, and the accesses that are meant to fault. All exceptions are handled in SVC mode, on
+/* Exceptions and interrupts, and the accesses that are meant to fault. All are handled in SVC mode, on
  * the stack that it has: this kernel runs in no other but user mode. */
 #define MODE_SVC 0x13
 
