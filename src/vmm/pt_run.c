@@ -193,7 +193,7 @@ void mm_pt_priv_run_edges(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t 
 }
 
 /* Are all entries of the run around @va empty? */
-static bool run_is_free(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
+static bool pt_run_is_free(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
 {
 	const struct mm_pt_port *port = pt->port;
 	const size_t i = run_first(pt, pt_index(port, va, at->level), at->level);
@@ -217,7 +217,7 @@ size_t mm_pt_priv_run_map(const struct mm_pt *pt, void *table, mm_vaddr_t va, si
 	if (!(pt->runs >> level & 1) || ((va ^ pa) & mask))
 		return 0;
 	if (to_border == size)
-		for (; *n - k >= size && run_is_free(pt, va, &at); k += size) {
+		for (; *n - k >= size && pt_run_is_free(pt, va, &at); k += size) {
 			run_make(pt, va, &at, pa, attr, true);
 			va += mask + 1;
 			pa += (mm_paddr_t)(mask + 1);
