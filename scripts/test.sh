@@ -212,7 +212,11 @@ test_bench() {
     scripts/bench.sh --quick --expect page.planted page
 }
 test_ways() {
-  check "what recipes need" need_packages make gcc g++ rustc
+  check "what recipes need" need_packages make gcc g++ rustc gdb gcc-12-multilib
+  check "gdb shows of a stopped program, and of its core, what the library counts" tools/check_gdb.sh
+  for what in frames objects; do
+    check_fails "control: $what that are counted wrong in memory are noticed by gdb" "differs" tools/check_gdb.sh --plant $what
+  done
   check "recipes: C++ new and Rust's GlobalAlloc, run" make -s -C examples/recipes check
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
