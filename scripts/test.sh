@@ -156,7 +156,7 @@ if step fuzz; then
   for t in $targets; do
     beside check "fuzz $t, 5 s" scripts/fuzz.sh "$t" 5
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 57:slab; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 57:slab 2:trace; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh "${plant#*:}" 60
   done
@@ -217,6 +217,9 @@ test_ways() {
   for what in frames objects; do
     check_fails "control: $what that are counted wrong in memory are noticed by gdb" "differs" tools/check_gdb.sh --plant $what
   done
+  check "traces: recorded, replayed, damaged ones refused" tools/check_trace.sh
+  check_fails "control: a record that is missing is noticed" "records, 0 lost before them; [1-9][0-9]* frees" tools/check_trace.sh --plant record
+  check_fails "control: too little memory fails a replay" "could not serve" tools/check_trace.sh --plant memory
   check "recipes: C++ new and Rust's GlobalAlloc, run" make -s -C examples/recipes check
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile

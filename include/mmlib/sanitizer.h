@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- *  @brief What mmlib tells a memory checker: ASan, Valgrind's memcheck, KASAN.
+ *  @brief What mmlib tells a memory checker: ASan, Valgrind's memcheck, KASAN; and a trace.
  *
  * A checker that knows of malloc() only sees one large piece of memory where mmlib gives out objects and
  * frames. Built with `-DMM_SANITIZER_HEADER='"mmlib/sanitizer_asan.h"'` (or sanitizer_valgrind.h, sanitizer_kasan.h, or
@@ -9,10 +9,11 @@
  * magazine are free; frames that nobody allocated yet are not closed. mmlib and all code that includes its
  * inline functions are built with the same header. Needs MM_CHECKS 1 or more.
  * The functions are called by who allocates or frees, in his context; they may not call mmlib.
- * Without it, all of this is nothing. */
+ * Without it, all of this is nothing. Headers that want to know of page frames by their address define
+ * #MM_SANITIZER_FRAMES. */
 #ifndef MMLIB_SANITIZER_H
 #define MMLIB_SANITIZER_H
-#include <mmlib/config.h>
+#include <mmlib/types.h>
 
 #ifdef MM_SANITIZER_HEADER
 #define MM_SANITIZER 1 /**< is somebody told? */
@@ -90,6 +91,29 @@ static inline void mm_san_close(const void *p, size_t bytes)
 {
 	(void)p;
 	(void)bytes;
+}
+#endif
+
+#if !MM_SANITIZER || !defined(MM_SANITIZER_FRAMES)
+#define MM_SANITIZER_FRAMES 0 /**< is it told of frames too? A header that defines it as 1 has these two */
+
+/** Page frames are somebody's. @param pa first byte @param frames how many @param zone index of their zone
+ *  @param own are they a heap's own */
+static inline void mm_san_frames(mm_paddr_t pa, mm_pfn_t frames, uint32_t zone, bool own)
+{
+	(void)pa;
+	(void)frames;
+	(void)zone;
+	(void)own;
+}
+
+/** Page frames are nobody's: what came with one call, or a part of it. @param pa first byte
+ *  @param frames how many @param zone index of their zone */
+static inline void mm_san_frames_free(mm_paddr_t pa, mm_pfn_t frames, uint32_t zone)
+{
+	(void)pa;
+	(void)frames;
+	(void)zone;
 }
 #endif
 #endif

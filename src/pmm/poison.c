@@ -30,10 +30,30 @@ static const struct mm_range *poison_range(const struct mm_pmm *pmm, mm_paddr_t 
 	return r && !zone_is_high(pmm, r->zone) ? r : NULL;
 }
 
+/* Who wants to know of frames is told, also of those that to_virt does not reach. */
+static void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames, bool used)
+{
+#if MM_SANITIZER_FRAMES
+	const struct mm_range *r = pmm_find_pa(pmm, pa);
+	unsigned byte = frame_load(r, mm_pa_to_pfn(pa));
+
+	if (used)
+		mm_san_frames(pa, frames, r->zone, byte >= FRAME_LARGE || byte == FRAME_META);
+	else
+		mm_san_frames_free(pa, frames, r->zone);
+#else
+	(void)pmm;
+	(void)pa;
+	(void)frames;
+	(void)used;
+#endif
+}
+
 void poison_fill(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 {
 	const struct mm_range *r = poison_range(pmm, pa);
 
+	poison_tell(pmm, pa, frames, false);
 	if (!r)
 		return;
 #if MM_PAGE_POISON
@@ -82,6 +102,7 @@ void poison_check(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames)
 {
 	const struct mm_range *r = poison_range(pmm, pa);
 
+	poison_tell(pmm, pa, frames, true);
 	if (!r)
 		return;
 #if MM_PAGE_POISON
