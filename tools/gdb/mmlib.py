@@ -421,15 +421,23 @@ class Heap:
         first = ((top - 1) & ~(size - 1)) + size - int(cache['capacity']) * self.slot_size
         return read_words(first, (top - first) // pointer_size(), pointer_size())[::self.slot_size // pointer_size()]
 
+    def parts(self, cache):
+        """A cache's part for each node; the cache itself is that of node 0."""
+        yield cache
+        if 'parts' in fields('mm_heap') and integer(self.value['parts']):
+            for node in range(1, int(self.pmm.value['nnodes'])):
+                yield self.value['parts'][node - 1][int(cache['id'])]
+
     def magazines(self, cache):
         """(whose, objects) of each magazine of a cache."""
         for i, cpu in enumerate(self.cpus):
             for place in ('top', 'spare') if int(cpu['online']) else ():
                 yield f'CPU {i}', self.objects(cache, integer(cpu[place][int(cache['id'])]))
-        at, left = integer(cache['full']), int(cache['nfull'])
-        while at and left:  # slot 0 of each links them
-            yield 'the depot', self.objects(cache, at + self.slots * self.slot_size)
-            at, left = read_word(at, pointer_size()), left - 1
+        for part in self.parts(cache):
+            at, left = integer(part['full']), int(part['nfull'])
+            while at and left:  # slot 0 of each links them
+                yield 'the depot', self.objects(cache, at + self.slots * self.slot_size)
+                at, left = read_word(at, pointer_size()), left - 1
 
 
 def mmlib_caches(words):
@@ -437,12 +445,12 @@ def mmlib_caches(words):
     heap = Heap(instance(words, 'mm_heap'))
     print('cache                 size       used     cached    objects    slabs        KiB')
     for cache in heap.caches():
-        slabs = int(cache['nslabs'])
+        slabs = sum(int(part['nslabs']) for part in heap.parts(cache))
         if not slabs:
             continue
         objects = slabs * int(cache['nobjects'])
         cached = sum(len(got) for _, got in heap.magazines(cache))
-        used = objects - int(cache['home']) - cached
+        used = objects - sum(int(part['home']) for part in heap.parts(cache)) - cached
         kib = (slabs << int(cache['order']) << heap.pmm.shift) >> 10
         print(f"{text(cache['name']):<16} {int(cache['size']):>9} {used:>10} {cached:>10} {objects:>10} {slabs:>8} {kib:>10}")
     print(f"large blocks: {int(heap.value['nlarge'])}")
@@ -463,7 +471,8 @@ def mmlib_object(words):
         print(f'{at:#x}: in no slab')
         mmlib_frame([hex(pfn << heap.pmm.shift), f"*(struct mm_pmm *){integer(heap.value['pmm']):#x}"])
         return
-    cache, offset = slab['cache'].dereference(), at - integer(slab['base'])
+    cache = heap.value['caches'][int(slab['id'])]
+    offset = at - integer(slab['base'])
     index, inside = divmod(offset, int(cache['size']))
     print(f"{at:#x}: cache {text(cache['name'])}, {int(cache['size'])} bytes each, "
           f"slab at {int(slab['pa']):#x}, {int(slab['nhome'])} of {int(cache['nobjects'])} home")
