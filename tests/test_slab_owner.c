@@ -278,6 +278,44 @@ static void what_waits_is_not_told(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* What waits belongs to nobody: who takes it out has it, not who put it there, nor who had it before. */
+static struct mm_mempool waiting;
+static struct mm_prefill handle;
+CLIENT(by_taking, p = mm_mempool_take(&waiting))
+CLIENT(by_reserve, p = mm_mempool_alloc(&waiting, 0)) /* the cache has none left */
+CLIENT(by_handle, p = mm_prefill_alloc(&handle))
+
+static void what_waited_is_of_who_took_it(void **state)
+{
+	static void *(*const ways[])(struct mm_cache *) = { by_taking, by_reserve, by_handle };
+	struct mm_cache_cfg cfg = {
+		.name = "few", .size = 2000, .flags = MM_CACHE_OWNERS, .quota = (size_t)MM_FRAME_SIZE * 4
+	};
+	struct mm_cache *cache = NULL;
+	void *place[1], *p;
+
+	(void)state;
+	held.n = 0;
+	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);
+	assert_int_equal(mm_prefill_fill(&handle, cache, 1, 0), MM_OK);
+	assert_int_equal(mm_mempool_init(&waiting, cache, place, 1, 0), MM_OK);
+	while ((p = mm_cache_alloc(cache, 0)) != NULL)
+		held.p[held.n++] = p;
+	for (unsigned turn = 0; turn < 5; turn++) {
+		bool last = turn == 4;
+
+		p = ways[turn / 2](cache);
+		assert_true(owner_of(p) - (uintptr_t)ways[turn / 2] < 512);
+		assert_int_equal(mm_heap_set_owner(&heap, p, 5), MM_OK);
+		assert_int_equal(last ? mm_cache_free(cache, p) : mm_mempool_free(&waiting, p), MM_OK);
+	}
+	mm_prefill_return(&handle);
+	while (held.n)
+		drop(held.n - 1);
+	assert_int_equal(mm_mempool_destroy(&waiting), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 static void mistakes_are_answered(void **state)
 {
 	struct mm_cache *noting = make_noting(64), *plain = make_cache(64, 0);
@@ -457,6 +495,7 @@ int main(void)
 		HEAP_TEST(an_owner_is_of_who_has_it_now),
 		NOTING(owners_without_room_are_told_together),
 		HEAP_TEST(what_waits_is_not_told),
+		HEAP_TEST(what_waited_is_of_who_took_it),
 		NOTING(mistakes_are_answered),
 		NOTING(a_large_block_that_was_freed_is_free),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),

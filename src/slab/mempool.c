@@ -45,7 +45,8 @@ enum mm_status mm_mempool_destroy(struct mm_mempool *pool)
 	return MM_OK;
 }
 
-void *mm_mempool_take(struct mm_mempool *pool)
+/* The same as mm_mempool_take(), for whoever called. */
+static void *mempool_take(struct mm_mempool *pool, uintptr_t caller)
 {
 	for (uint32_t i = 0; pool && i < pool->n; i++) {
 		void *p = mm_atomic_load_acquire(&pool->places[i]);
@@ -55,11 +56,17 @@ void *mm_mempool_take(struct mm_mempool *pool)
 		else if (!p || !mm_atomic_cas(&pool->places[i], &p, NULL))
 			p = NULL;
 		if (p) {
+			owner_note(pool->cache, p, caller);
 			parked_mark(pool->cache, p, MM_OBJECT_USED);
 			return mm_object_hand_out(pool->cache, p);
 		}
 	}
 	return NULL;
+}
+
+void *mm_mempool_take(struct mm_mempool *pool)
+{
+	return mempool_take(pool, OWNER_CALLER);
 }
 
 void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
@@ -72,7 +79,7 @@ void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
 	st = cache_alloc_for(pool->cache, flags, OWNER_CALLER, &p);
 	if (st != MM_E_NOMEM && st != MM_E_AGAIN && st != MM_E_NOSPC)
 		return p;
-	p = mm_mempool_take(pool);
+	p = mempool_take(pool, OWNER_CALLER);
 	if (p && flags & MM_ALLOC_ZERO)
 		__builtin_memset(p, 0, cache_room(pool->cache));
 	return p;

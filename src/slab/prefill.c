@@ -67,7 +67,13 @@ enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uin
 
 void *mm_prefill_alloc(struct mm_prefill *h)
 {
-	return h && h->n ? mm_object_hand_out(h->cache, magazine_use(&h->slots[--h->n])) : NULL;
+	struct mm_slot *slot;
+
+	if (!h || !h->n)
+		return NULL;
+	slot = &h->slots[--h->n];
+	owner_note(h->cache, slot->p, OWNER_CALLER);
+	return mm_object_hand_out(h->cache, magazine_use(slot));
 }
 
 void mm_prefill_return(struct mm_prefill *h)
