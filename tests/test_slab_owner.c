@@ -2,6 +2,7 @@
 /* Who holds memory: each way to allocate notes who called, the report has each owner with what he holds, and a
  * walk tells each object once. Who does not ask for it has objects at hand as always. */
 #include <mmlib/bulk.h>
+#include <mmlib/deferred.h>
 #include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "slab_box.h"
@@ -377,6 +378,43 @@ static void mistakes_are_answered(void **state)
 	assert_int_equal(mm_cache_destroy(plain), MM_OK);
 }
 
+static uint64_t no_time(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static bool it_passed(void *ctx, uint64_t time)
+{
+	(void)ctx;
+	return time == 0;
+}
+
+/* A large block with a record is no other heap's, whatever is asked of that one; nothing changes. */
+static void another_heap_does_not_have_the_block(void **state)
+{
+	static const struct mm_epoch_hooks hooks = { .now = no_time, .passed = it_passed };
+	void *large = by_large(NULL), *moved = FILLED;
+	struct mm_deferred d;
+	static struct mm_heap other;
+
+	(void)state;
+	assert_int_equal(mm_heap_init(&other, &pmm, 1), MM_OK);
+	assert_int_equal(mm_deferred_init(&d, &other, &hooks), MM_OK);
+	assert_int_equal(mm_kfree_deferred(&d, large), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&other, large, LARGE, 0, &moved), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&other, large, 4 * LARGE, 0, &moved), MM_E_OWNER);
+	assert_int_equal(mm_kfree_sized(&other, large, LARGE, 0), MM_E_OWNER);
+	assert_int_equal(mm_kfree_sized(&other, large, 8 * LARGE, 0), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&other, large), 0);
+	assert_int_equal(mm_kfree(&other, large), MM_E_OWNER);
+	assert_true(moved == FILLED);
+	assert_int_equal(mm_deferred_destroy(&d, NULL), MM_OK);
+	assert_int_equal(mm_heap_destroy(&other), MM_OK);
+	assert_true(owner_of(large) - (uintptr_t)by_large < 512);
+	assert_int_equal(mm_kfree(&heap, large), MM_OK);
+}
+
 /* What its record needs when it goes is none of the block's pages. */
 static void a_large_block_that_was_freed_is_free(void **state)
 {
@@ -497,6 +535,7 @@ int main(void)
 		HEAP_TEST(what_waits_is_not_told),
 		HEAP_TEST(what_waited_is_of_who_took_it),
 		NOTING(mistakes_are_answered),
+		NOTING(another_heap_does_not_have_the_block),
 		NOTING(a_large_block_that_was_freed_is_free),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),
 		HEAP_TEST(only_who_notes_owners_goes_to_the_slabs),

@@ -202,9 +202,11 @@ static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t 
 
 	if (!MM_OBJECT_WATCHED && (MM_CHECKS == 0 || !slab_of(r, pfn)))
 		return MM_OK;
+	if (!owner_large_ours(heap, pfn)) /* before the swap: its owner's free must not find it gone */
+		return MM_E_OWNER;
 	if (!frame_swap(place, *byte, FRAME_HEAD + order))
 		return MM_E_DOUBLE_FREE;
-	st = owner_large_ours(heap, pfn) ? harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order) : MM_E_OWNER;
+	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
 	if (st != MM_OK) {
 		mm_atomic_store_relaxed(place, (uint8_t)*byte);
 		return st;
@@ -281,7 +283,9 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order)) {
 		*size = ((size_t)MM_FRAME_SIZE << order) - MM_OBJECT_REDZONE;
-		return (uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1) ? MM_E_ALIGN : MM_OK;
+		if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
+			return MM_E_ALIGN;
+		return owner_large_ours(heap, pfn) ? MM_OK : MM_E_OWNER;
 	}
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }
