@@ -36,9 +36,10 @@ struct mm_leak_object {
 struct mm_leak_walk {
 	uint32_t cache;  /**< @private index of the cache */
 	uint32_t node;   /**< @private and node of its memory */
-	uint32_t page;   /**< @private number of its page of descriptors, the oldest first */
+	uint32_t gone;   /**< @private how many times its pages of descriptors had gone */
 	uint32_t at;     /**< @private byte in that page */
 	uint32_t object; /**< @private index in the slab */
+	void *page;      /**< @private page of descriptors; NULL: the next is the first one */
 	uintptr_t large; /**< @private address of the large block that was told last */
 };
 

@@ -103,6 +103,7 @@ struct mm_cache {
 	uint32_t low;            /**< @private the fewest that nfull was since the last tick */
 	uint32_t low_empty;      /**< @private the same of nempty */
 	uint32_t next_colour;    /**< @private bytes that the next slab begins later */
+	uint32_t meta_gone;      /**< @private how many times all of `meta` was given back, of whichever cache here */
 #if MM_NODES_MAX > 1
 	uint32_t node;           /**< @private whose memory this part has; the cache itself is that of node 0 */
 	uintptr_t admitted;      /**< @private slabs of all nodes, those that come or go included, an atomic
@@ -273,7 +274,7 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
 
 /** Unmake a cache and give its memory back.
  *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink(),
- *  mm_heap_reap() or mm_heap_reclaim()
+ *  mm_heap_reap(), mm_heap_reclaim(), mm_heap_leaks() or mm_leak_next()
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or a size class of kmalloc
  *  @retval MM_E_STATE destroyed already
  *  @retval MM_E_BUSY objects are allocated

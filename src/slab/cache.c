@@ -132,11 +132,13 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 		return st;
 #if MM_NODES_MAX > 1
 	for (uint32_t node = heap_nodes(heap) - 1; node > 0; node--) {
+		fresh.meta_gone = heap->parts[node - 1][id].meta_gone;
 		heap->parts[node - 1][id] = fresh;
 		heap->parts[node - 1][id].heap = heap;
 		heap->parts[node - 1][id].node = node;
 	}
 #endif
+	fresh.meta_gone = heap->caches[id].meta_gone; /* O3: walks outlive caches */
 	heap->caches[id] = fresh;
 	mm_san_pool(&heap->caches[id]);
 	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */

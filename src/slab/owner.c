@@ -13,8 +13,9 @@
  * Invariants   O1 owners[i] is of object i if its state is used.
  *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
  *                 before the block is a caller's until after he cannot free it any more.
- *              O3 pages of descriptors come to the front of cache->meta and go all at once, so the number of
- *                 one, counted from the oldest, stays.
+ *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
+ *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
+ *                 where it stands is there; what was allocated when it began lies at or behind it.
  * Concurrency  walks hold the cache's lock, under which no slab loses its memory, so an object that is seen
  *              used has a slab with memory; heap->lock guards the list of records. Owners are relaxed
  *              atomics: who looks may see the one before. */
@@ -182,24 +183,18 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 	return false;
 }
 
-/* A page of descriptors by its number (O3), or NULL. The lock is held. */
-static unsigned char *owner_page(const struct mm_cache *cache, uint32_t number)
+/* The page where a walk is: the first one if it begins, or if the one it was in is gone (O3). The lock is held. */
+static unsigned char *owner_page(const struct mm_cache *cache, struct mm_leak_walk *it)
 {
-	void **page, **behind = cache->meta;
-
-	for (page = cache->meta; page && number; number--)
-		page = *page;
-	if (!page)
-		return NULL;
-	for (page = *page; page; page = *page) /* as far from the end as the other one from the front */
-		behind = *behind;
-	return (unsigned char *)behind;
+	if (!it->page || it->gone != cache->meta_gone)
+		*it = (struct mm_leak_walk){ it->cache, it->node, cache->meta_gone, 0, 0, cache->meta, it->large };
+	return it->page;
 }
 
-/* Go on with the next page. */
-static void owner_turn(struct mm_leak_walk *it)
+/* Go on with a page, or end with NULL. */
+static void owner_turn(struct mm_leak_walk *it, void *page)
 {
-	it->page++;
+	it->page = page;
 	it->at = it->object = 0;
 }
 
@@ -239,12 +234,12 @@ static void owner_add_part(struct owner_list *l, struct mm_cache *cache)
 	do {
 		uintptr_t irq = mm_lock(port, &cache->lock);
 
-		page = owner_page(cache, it.page);
+		page = owner_page(cache, &it);
 		while (page && owner_in_page(cache, page, &it, &o))
 			owner_add(l, &o);
+		owner_turn(&it, page ? *(void **)(void *)page : NULL);
 		mm_unlock(port, &cache->lock, irq);
-		owner_turn(&it);
-	} while (page);
+	} while (it.page);
 }
 
 static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
@@ -306,20 +301,21 @@ static bool owner_next_large(struct mm_heap *heap, struct mm_leak_walk *it, uint
 	return best != UINTPTR_MAX;
 }
 
-/* The next object of an owner in the page where the walk is; *more: is there such a page? */
-static bool owner_next_in_page(struct mm_cache *cache, struct mm_leak_walk *it, uintptr_t owner,
-			       struct mm_leak_object *out, bool *more)
+/* The next object of an owner in the page where the walk is, which goes on if there is none. */
+static bool owner_next_in_page(struct mm_cache *part, struct mm_leak_walk *it, uintptr_t owner,
+			       struct mm_leak_object *out)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &cache->lock);
-	unsigned char *page = owner_page(cache, it->page);
+	const struct mm_port *port = part->heap->pmm->port;
+	uintptr_t irq = mm_lock(port, &part->lock);
+	unsigned char *page = owner_page(part, it);
 	struct mm_leak_object o;
 	bool found = false;
 
-	while (page && !found && owner_in_page(cache, page, it, &o))
+	while (page && !found && owner_in_page(part, page, it, &o))
 		found = o.owner == owner;
-	mm_unlock(port, &cache->lock, irq);
-	*more = page != NULL;
+	if (!found)
+		owner_turn(it, page ? *(void **)(void *)page : NULL);
+	mm_unlock(port, &part->lock, irq);
 	if (found)
 		*out = o;
 	return found;
@@ -329,9 +325,10 @@ static bool owner_next_in_page(struct mm_cache *cache, struct mm_leak_walk *it, 
 static bool owner_next_in_part(struct mm_cache *part, struct mm_leak_walk *it, uintptr_t owner,
 			       struct mm_leak_object *out)
 {
-	for (bool more = true; more; owner_turn(it))
-		if (owner_next_in_page(part, it, owner, out, &more))
+	do
+		if (owner_next_in_page(part, it, owner, out))
 			return true;
+	while (it->page);
 	return false;
 }
 
@@ -446,8 +443,8 @@ bool mm_leak_next(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner
 #if MM_CHECKS >= 1
 	if (!heap || !it || !out || !heap->pmm)
 		return false;
-	for (; it->cache < MM_CACHES_MAX; it->cache++, it->node = 0)
-		for (; it->node < heap_nodes(heap) && owner_is_noted(&heap->caches[it->cache]); it->node++, it->page = 0)
+	for (; it->cache < MM_CACHES_MAX; it->cache++, it->node = 0, owner_turn(it, NULL))
+		for (; it->node < heap_nodes(heap) && owner_is_noted(&heap->caches[it->cache]); it->node++)
 			if (owner_next_in_part(cache_part(&heap->caches[it->cache], it->node), it, owner, out))
 				return true;
 	return owner_next_large(heap, it, owner, out);

@@ -637,6 +637,7 @@ void slab_release(struct mm_cache *cache)
 	irq = mm_lock(port, &cache->lock);
 	if (cache->nspare == cache->ndescriptors) { /* none is with a slab, nor on its way to one */
 		page = cache->meta;
+		cache->meta_gone += page != NULL;
 		cache->meta = NULL;
 		cache->spare = NULL;
 		cache->nspare = cache->ndescriptors = 0;
