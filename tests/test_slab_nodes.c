@@ -118,6 +118,29 @@ static void a_drain_is_not_lost_to_a_tick(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* A CPU has only objects of another node at hand: who asks for its own gets none of them. */
+static void a_spare_of_another_node_does_not_serve(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
+	const unsigned n = cache->capacity;
+	void *p;
+
+	for (unsigned i = 0; i <= n; i++)
+		held[i] = take_on(1, cache, 0);
+	for (unsigned i = 0; i <= n; i++)
+		free_on(0, cache, held[i]);
+	p = take_on(0, cache, 0); /* now top is empty, spare full */
+	assert_non_null(held[0] = mm_cache_alloc(cache, MM_ALLOC_NODE(0)));
+	assert_int_equal(node_of(held[0]), 0);
+	assert_non_null(held[1] = mm_cache_alloc(cache, MM_ALLOC_NODE(0) | MM_ALLOC_ZERO));
+	assert_int_equal(node_of(held[1]), 0);
+	free_on(0, cache, held[0]);
+	free_on(0, cache, held[1]);
+	free_on(0, cache, p);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 static void flags_ask_for_a_node(void **state)
 {
 	(void)state;
@@ -470,6 +493,7 @@ int main(void)
 		FOUR_NODES(mixed_magazines_are_sorted),
 		TWO_NODES(a_tick_sends_home_what_would_stay),
 		TWO_NODES(a_drain_is_not_lost_to_a_tick),
+		TWO_NODES(a_spare_of_another_node_does_not_serve),
 		FOUR_NODES(flags_ask_for_a_node),
 		TWO_NODES(wrong_nodes_are_answered),
 		FOUR_NODES(others_follow_by_distance),

@@ -356,12 +356,15 @@ static void *magazine_alloc_slow(struct mm_cache *cache, struct mm_heap_cpu *cpu
 	return magazine_use(top - 1);
 }
 
-/* Can a CPU serve a request for objects of this node, with what is at its top, or else by a refill? */
+/* Can a CPU serve a request for objects of this node, with what is at its top, or else with its spare, or by a
+ * refill? */
 static bool magazine_suits(const struct mm_heap *heap, const struct mm_heap_cpu *cpu, const struct mm_slot *top,
-			   uint32_t node, uint32_t flags)
+			   const struct mm_slot *spare, uint32_t node, uint32_t flags)
 {
 	if (node == NODE_ANY)
 		return true;
+	if (magazine_is_empty(top) && !MAGAZINES_HELD) /* they change places */
+		top = spare;
 	if (!magazine_is_empty(top))
 		return node_of_object(heap, top[-1].p) == node;
 	return !(flags & MM_ALLOC_NODE_EXACT) && node == magazine_node(heap, cpu);
@@ -381,7 +384,7 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	cpu = heap_enter(heap, &saved);
 	if (cpu) {
 		top = cpu->top[cache->id];
-		if (!magazine_suits(heap, cpu, top, node, flags)) {
+		if (!magazine_suits(heap, cpu, top, cpu->spare[cache->id], node, flags)) {
 			p = NULL; /* another node's */
 		} else if (magazine_is_empty(top)) {
 			p = magazine_alloc_slow(cache, cpu, flags, why);
