@@ -39,6 +39,9 @@ memory=()
 grep -qF "$(cat "$out/said")" "$out/replay" || wrong "the program says '$(cat "$out/said")', mm-replay: $(sed -n 2p "$out/replay")"
 grep -q ' 0 lost before them; 0 frees of what was allocated before, 2 refused' "$out/replay" || wrong "$(head -n 1 "$out/replay")"
 
+"${traced[@]}" -o "$out/ring" tests/trace/ring.c
+"$out/ring" || bad=1
+
 MM_TRACE_FILE=$out/hosted.trace "$out/hosted" >/dev/null
 "$replay" "$out/hosted.trace" >"$out/replay" || wrong "examples/hosted cannot be replayed"
 

@@ -126,11 +126,17 @@ static inline void mm_trace_write(struct mm_trace *t, unsigned kind, unsigned po
 	*(volatile uint32_t *)&r->sequence = mm_trace_le32((uint32_t)at + 1);
 }
 
-/** Begin to read: the head of the trace that the ring holds. Nobody writes from here until the last
- *  mm_trace_next(), or what is written meanwhile overwrites what is read, and is not in the trace.
- *  @param t ring @param[out] head to be written first @param[out] it position for mm_trace_next()
+/** Where reading is. */
+struct mm_trace_cur {
+	uintptr_t at, end; /**< @private numbers of the next record and of that behind the last */
+};
+
+/** Begin to read: the head of the trace that the ring holds, as it is now. What is written from here on is not in
+ *  the trace; if it overwrites what is not read yet, mm_trace_next() gives that instead, and readers of the trace
+ *  refuse it, for its number does not follow.
+ *  @param t ring @param[out] head to be written first @param[out] cur position for mm_trace_next()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
-static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head *head, uintptr_t *it)
+static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head *head, struct mm_trace_cur *cur)
 {
 	uintptr_t next = *(const volatile uintptr_t *)&t->next, lost = next > t->n ? next - t->n : 0;
 
@@ -141,17 +147,17 @@ static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head
 	head->frame_shift = mm_trace_le32(MM_FRAME_SHIFT);
 	mm_trace_halves(head->lost, lost);
 	mm_trace_halves(head->zero, 0);
-	*it = lost;
+	*cur = (struct mm_trace_cur){ lost, next };
 }
 
-/** Next record, oldest first. @param t ring @param[in,out] it of mm_trace_begin()
+/** Next record, oldest first: as many as the head says. @param t ring @param[in,out] cur of mm_trace_begin()
  *  @return a record, to be written to the file as it is, or NULL at the end
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
-static inline const struct mm_trace_record *mm_trace_next(const struct mm_trace *t, uintptr_t *it)
+static inline const struct mm_trace_record *mm_trace_next(const struct mm_trace *t, struct mm_trace_cur *cur)
 {
-	if (*it == *(const volatile uintptr_t *)&t->next)
+	if (cur->at == cur->end)
 		return NULL;
-	return &t->records[(*it)++ & (t->n - 1)];
+	return &t->records[cur->at++ & (t->n - 1)];
 }
 MM_END_DECLS
 #endif

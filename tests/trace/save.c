@@ -27,13 +27,13 @@ __attribute__((__destructor__)) static void save(void)
 	FILE *f = path && ring.records ? fopen(path, "wb") : NULL;
 	const struct mm_trace_record *r;
 	struct mm_trace_head head;
-	uintptr_t it;
+	struct mm_trace_cur cur;
 
 	if (!f)
 		return;
-	mm_trace_begin(&ring, &head, &it);
+	mm_trace_begin(&ring, &head, &cur);
 	fwrite(&head, sizeof(head), 1, f);
-	while ((r = mm_trace_next(&ring, &it)) != NULL)
+	while ((r = mm_trace_next(&ring, &cur)) != NULL)
 		fwrite(r, sizeof(*r), 1, f);
 	fclose(f);
 }
