@@ -49,6 +49,19 @@ MM_TRACE_FILE=$out/small MM_TRACE_RECORDS=1024 "$out/work" 20000 >/dev/null
 "$replay" "$out/small" >"$out/replay" || wrong "what a ring kept of a longer trace cannot be replayed"
 grep -qE '^1024 records, [1-9][0-9]* lost before them; [1-9]' "$out/replay" || wrong "a ring that ran over: $(head -n 1 "$out/replay")"
 
+# Memory is chosen large enough, whatever the objects are.
+for size in 1 64 3000; do
+  python3 - "$out/many" "$size" <<'PY'
+import struct, sys
+size = int(sys.argv[2])
+n = min(500000, (40 << 20) // size)
+with open(sys.argv[1], 'wb') as f:
+    f.write(struct.pack('<IHHIIQQ', 0x72546d6d, 1, 24, n, 12, 0, 0))
+    f.write(b''.join(struct.pack('<IBBHQQ', i + 1, 4, 0, 0, 4096 * (i + 1), size) for i in range(n)))
+PY
+  "$replay" "$out/many" >"$out/replay" || wrong "$size bytes each: $(tail -n 2 "$out/replay")"
+done
+
 # Damaged: what it is, and what mm-replay must say.
 python3 - "$out" >"$out/damaged" <<'PY'
 import struct, sys

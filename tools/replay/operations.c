@@ -115,11 +115,19 @@ static void add(struct operations *ops, enum operation_kind kind, uint32_t place
 	ops->op[ops->n++] = (struct operation){ kind, place, offset, size };
 }
 
-/* Something came or went: note the peaks. An object may take a quarter more, or a frame. */
+/* Bytes that so much may take: an object 16 at least and a quarter more; if it is large, a frame. */
+static uint64_t room_for(uint64_t frames, uint64_t bytes, unsigned shift)
+{
+	uint64_t whole = (bytes + 15) & ~UINT64_C(15);
+
+	return (frames << shift) + whole + whole / 4 + (whole >> shift ? UINT64_C(1) << shift : 0);
+}
+
+/* Something came or went: note the peaks. */
 static void account(struct operations *ops, struct reader *r, uint64_t frames, uint64_t bytes, bool more,
 		    unsigned shift)
 {
-	uint64_t room = frames + ((bytes + bytes / 4) >> shift) + (bytes > (uint64_t)1 << shift);
+	uint64_t room = room_for(frames, bytes, shift);
 
 	r->live_frames = more ? r->live_frames + frames : r->live_frames - frames;
 	r->live_bytes = more ? r->live_bytes + bytes : r->live_bytes - bytes;

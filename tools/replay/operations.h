@@ -22,7 +22,7 @@ struct operations {
 	uint64_t refused;     /* frees that the traced system refused */
 	uint64_t peak_frames; /* of callers, at the same time */
 	uint64_t peak_bytes;  /* of objects */
-	uint64_t peak_room;   /* frames that objects need at most, and those of callers */
+	uint64_t peak_room;   /* bytes that objects and frames of callers need at most */
 };
 
 /* Read a trace. NULL, or what is wrong with it, and *at is the record. operations_end() in any case. */

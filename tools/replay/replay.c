@@ -307,7 +307,7 @@ int main(int argc, char **argv)
 	printf("%zu operations; at most live: %ju frames, %ju bytes in objects\n", ops.n, (uintmax_t)ops.peak_frames,
 	       (uintmax_t)ops.peak_bytes);
 	if (!mib)
-		for (mib = 16; mib << (20 - MM_FRAME_SHIFT) < 2 * ops.peak_room; mib *= 2)
+		for (mib = 16; (uint64_t)mib << 20 < 2 * ops.peak_room; mib *= 2)
 			;
 	printf("memory: %zu MiB\n", mib);
 	here = calloc(ops.places + 1, sizeof(*here));
