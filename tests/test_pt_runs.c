@@ -454,6 +454,45 @@ static void damage_is_found(void **state)
 	finish();
 }
 
+/* Who asks in an NMI may find a run that is being changed: some members are empty. Rights are not made up. */
+static void an_empty_member_gives_no_rights(void **state)
+{
+	struct mm_pt_run found;
+
+	start_on(state);
+	map_ok(run, pa0, run, MM_PT_READ, 0);
+	ora.damaged = true;
+	uint64_t *e = entry_at(2 * run - page), kept = *e;
+	*e = pt.port->empty(&pt, 0);
+	assert_int_equal(w->query(&pt, run, &found), MM_OK);
+	assert_int_equal(found.attr & (RW | MM_PT_EXEC | MM_PT_USER | MM_PT_GLOBAL), MM_PT_READ);
+	*e = kept;
+	ora.damaged = false;
+	finish();
+}
+
+/* A member that somebody made writable and executable is told, with where it is. */
+static void the_dump_hides_no_member(void **state)
+{
+	char where[24];
+
+	start_on(state);
+	map_ok(run, pa0, run, MM_PT_READ, 0);
+	ora.damaged = true;
+	uint64_t *e = entry_at(run + 5 * page), kept = *e;
+	*e = pt.port->run(&pt, pt.port->leaf(&pt, (mm_paddr_t)(pa0 + 5 * page), 0, RW | MM_PT_EXEC), 0);
+	nlines = 0;
+	assert_int_equal(mm_pt_dump(&pt, MM_PT_DUMP_WX, keep_line, NULL), 1);
+	assert_int_equal(nlines, 1);
+	snprintf(where, sizeof(where), "%llx-", (unsigned long long)(run + 5 * page));
+	assert_non_null(strstr(lines[0], where));
+	snprintf(where, sizeof(where), "%llx L0 ", (unsigned long long)(pa0 + 5 * page));
+	assert_non_null(strstr(lines[0], where));
+	*e = kept;
+	ora.damaged = false;
+	finish();
+}
+
 /* Nothing about runs takes memory. */
 static void breaking_cannot_fail(void **state)
 {
@@ -488,6 +527,8 @@ int main(void)
 		cmocka_unit_test(the_dump_says_it),
 		cmocka_unit_test(damage_is_found),
 		cmocka_unit_test(breaking_cannot_fail),
+		cmocka_unit_test(an_empty_member_gives_no_rights),
+		cmocka_unit_test(the_dump_hides_no_member),
 	};
 	enum { NTESTS = sizeof(tests) / sizeof(tests[0]) };
 	static struct CMUnitTest all[NTESTS * NWAYS];

@@ -69,27 +69,28 @@ static void pt_line_add(struct dump *d, struct pt_line *at, const struct pt_line
 	*at = *next;
 }
 
-/* Leaf @entry around @va; accessed and dirty are left out, they would tear lines apart. */
-static struct pt_line pt_line_leaf(const struct mm_pt *pt, uint64_t entry, unsigned level,
-				   mm_vaddr_t va)
+/* Leaf @at around @va; accessed and dirty are left out, they would tear lines apart. Members of a run that are
+ * not alike are told one by one. */
+static struct pt_line pt_line_leaf(const struct mm_pt *pt, const struct pt_at *at, mm_vaddr_t va)
 {
 	const struct mm_pt_port *port = pt->port;
-	const mm_vaddr_t mask = pt_mask(port, level);
-	struct pt_line leaf = {
-		.va = va & ~mask, .last = va | mask, .entry = entry, .level = level
-	};
+	const unsigned level = at->level;
+	const size_t i = pt_index(port, va, level);
+	mm_vaddr_t mask = pt_mask(port, level);
+	struct pt_line leaf = { .entry = at->entry, .level = level, .any = true };
+	enum mm_pt_kind kind = port->classify(pt, at->entry, level);
 
-	leaf.any = true;
-	enum mm_pt_kind kind = port->classify(pt, entry, level);
+	if (kind == MM_PT_RUN) {
+		size_t first = i & ~(pt_run_entries(port, level) - 1);
+		leaf.run = mm_pt_priv_run_whole(pt, at->table, first, level) ? port->run_lg2[level] : 0;
+		mask = leaf.run ? pt_run_mask(port, level) : mask;
+	}
+	leaf.va = va & ~mask;
+	leaf.last = va | mask;
 	if (!pt_maps(port, kind))
 		return leaf;
-	if (kind == MM_PT_RUN) {
-		leaf.va = va & ~pt_run_mask(port, level);
-		leaf.last = va | pt_run_mask(port, level);
-		leaf.run = port->run_lg2[level];
-	}
-	leaf.pa = port->pa(pt, entry, level) & (mm_paddr_t) ~(leaf.last - leaf.va);
-	leaf.attr = port->attr(pt, entry, level) & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY);
+	leaf.pa = mm_pt_priv_run_pa(pt, at->entry, i, level) & (mm_paddr_t)~mask;
+	leaf.attr = port->attr(pt, at->entry, level) & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY);
 	return leaf;
 }
 
@@ -104,7 +105,7 @@ static uint64_t pt_dump_part(const struct mm_pt *pt, uint32_t flags, struct dump
 	while (!span.done) {
 		struct pt_at entry = pt_seek(pt, pt->port, span.va);
 		enum mm_pt_kind kind = pt->port->classify(pt, entry.entry, entry.level);
-		struct pt_line next = pt_line_leaf(pt, entry.entry, entry.level, span.va);
+		struct pt_line next = pt_line_leaf(pt, &entry, span.va);
 		bool wx = (next.attr & DUMP_WX) == DUMP_WX;
 		size_t n = (size_t)1 << next.run;
 		found += wx ? n * pt_pages(pt->port, entry.level) : 0;

@@ -48,15 +48,18 @@ mm_paddr_t mm_pt_priv_run_pa(const struct mm_pt *pt, uint64_t entry, size_t i, u
 	return run_base(pt, entry, level) + (mm_paddr_t)mm_shl64(i, port->level[level].shift);
 }
 
-/* Attributes of the run, with what hardware has set up to now. */
+/* Attributes of the run, with what hardware has set up to now. Rights are those of the member at hand: an NMI may
+ * find others empty, and the attributes of an empty entry mean nothing. */
 static uint32_t run_attr(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
 {
 	const struct mm_pt_port *port = pt->port;
-	uint32_t attr = 0;
+	uint32_t attr = port->attr(pt, at->entry, at->level);
 
-	for (size_t k = 0; k < pt_run_entries(port, at->level); k++) /* R2 */
-		attr |= port->attr(pt, pt_load(run_slot(pt, at, va, k), port->entry_lg2),
-				   at->level);
+	for (size_t k = 0; k < pt_run_entries(port, at->level); k++) { /* R2 */
+		uint64_t entry = pt_load(run_slot(pt, at, va, k), port->entry_lg2);
+		if (port->classify(pt, entry, at->level) == MM_PT_RUN)
+			attr |= port->attr(pt, entry, at->level) & RUN_SEEN;
+	}
 	return attr;
 }
 
