@@ -532,7 +532,7 @@ static void wrong_configurations_are_refused(void **state)
 	REFUSED_WITH((zones[TCM].min = 2, zones[TCM].low = 1, zones[TCM].high = 3));
 	cfg.ncpus = 2, cfg.cpu_nodes = cpu_nodes;
 	assert_refused();
-	cpu_nodes[1] = 0;
+	cfg.ncpus = 1;
 	start();
 }
 
@@ -565,6 +565,10 @@ static void refusals_are_told_in_words(void **state)
 	zones[NORMAL].last = AT(0x600) - 1;
 	cfg.ncpus = 2, cfg.cpu_nodes = cpu_nodes;
 	WHY("node", 1);
+	cfg.ncpus = 1;
+	zones[HIGH].last -= MM_FRAME_SIZE;
+	WHY("MM_PADDR_MAX", HIGH); /* not how many CPUs were looked at before */
+	zones[HIGH].last = MM_PADDR_MAX;
 	cfg.ncpus = 0, cfg.cpu_nodes = NULL;
 	sim.port.size = 1;
 	WHY("another mmlib/port.h", 0);

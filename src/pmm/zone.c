@@ -96,6 +96,7 @@ static enum zone_fault zone_zones(const struct mm_pmm_cfg *cfg, uint32_t *which)
 	const uint16_t all = MM_ZONE_NAMED | MM_ZONE_EXPLICIT | MM_ZONE_NOFALLBACK | MM_ZONE_HIGH;
 	uint32_t nlimits = zone_limits(cfg);
 
+	*which = nlimits ? nlimits - 1 : 0;
 	if (nlimits == 0 || cfg->zones[nlimits - 1].last != MM_PADDR_MAX)
 		return ZONE_FAULT_END;
 	for (uint32_t i = 0; i < (ZONE_ONE ? 1 : cfg->nzones); i++) {
