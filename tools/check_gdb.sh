@@ -52,7 +52,7 @@ judge() { # NAME FLAG…
 }
 judge release -O1
 judge word8 -O0 -DMM_CHECKS=3 -DMM_WORD_BITS=8 -DMM_HARDEN=6 # objects come back at once, in order
-judge microcontroller -O1 -m32 -DMM_ATOMICS=0 -DMM_BUDDY_ROWS=0 -DMM_PADDR_BITS=64
+judge microcontroller -O0 -m32 -DMM_ATOMICS=0 -DMM_BUDDY_ROWS=0 -DMM_PADDR_BITS=64
 if [ -z "$wrong" ]; then
   ask "$out/release" "$out/release.core" | said | tidy | diff "$out/release.want" - && echo "core: the same" || bad=1
 fi

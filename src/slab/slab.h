@@ -233,7 +233,9 @@ void slab_trim(struct mm_cache *cache, uint32_t keep);
 /* Give all empty slabs of a part back, and the descriptors if no slab is left. */
 void slab_release(struct mm_cache *cache);
 
+#define NODE_ANY 0xffffffffu /* no node in particular */
 /* node.c; asked only where there are several nodes, but for the first two. */
+#if MM_NODES_MAX > 1
 /* Make room for parts of caches: an array of pointers, one for each node but the first, is there. Errors as
  * mm_page_alloc(); nothing has changed then. And its opposite. */
 enum mm_status node_make(struct mm_pmm *pmm, struct mm_cache **parts) MM_TAGGED(mm_priv_node_make);
@@ -241,7 +243,6 @@ void node_end(struct mm_pmm *pmm, struct mm_cache **parts);
 /* The node that a CPU's objects are of: its own, or the nearest one with memory. */
 uint32_t node_of_cpu(const struct mm_heap *heap, uint32_t number);
 /* The node that flags ask for, or, unless exactly that one, the nearest to it with memory; NODE_ANY: none. */
-#define NODE_ANY 0xffffffffu
 uint32_t node_of_flags(const struct mm_heap *heap, uint32_t flags);
 /* Node of an object. */
 uint32_t node_of_object(const struct mm_heap *heap, const void *p);
@@ -253,6 +254,73 @@ uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots,
 uint32_t node_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags, enum mm_status *why);
 /* Ask all CPUs to send home what they have of other nodes. */
 void node_request(struct mm_heap *heap);
+#else /* never asked; a compiler that does not optimise wants them all the same */
+static inline enum mm_status node_make(struct mm_pmm *pmm, struct mm_cache **parts)
+{
+	(void)pmm;
+	(void)parts;
+	return MM_OK;
+}
+
+static inline void node_end(struct mm_pmm *pmm, struct mm_cache **parts)
+{
+	(void)pmm;
+	(void)parts;
+}
+
+static inline uint32_t node_of_cpu(const struct mm_heap *heap, uint32_t number)
+{
+	(void)heap;
+	(void)number;
+	return 0;
+}
+
+static inline uint32_t node_of_flags(const struct mm_heap *heap, uint32_t flags)
+{
+	(void)heap;
+	(void)flags;
+	return 0;
+}
+
+static inline uint32_t node_of_object(const struct mm_heap *heap, const void *p)
+{
+	(void)heap;
+	(void)p;
+	return 0;
+}
+
+static inline uint32_t node_run(const struct mm_heap *heap, const struct mm_slot *slots, uint32_t n, uint32_t *node)
+{
+	(void)heap;
+	(void)slots;
+	*node = 0;
+	return n;
+}
+
+static inline uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots, uint32_t n)
+{
+	(void)cache;
+	(void)node;
+	(void)slots;
+	return n;
+}
+
+static inline uint32_t node_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
+				 enum mm_status *why)
+{
+	(void)cache;
+	(void)out;
+	(void)n;
+	(void)flags;
+	*why = MM_E_NOMEM;
+	return 0;
+}
+
+static inline void node_request(struct mm_heap *heap)
+{
+	(void)heap;
+}
+#endif
 
 /* magazine.c */
 extern const struct mm_slot heap_no_magazine[];
