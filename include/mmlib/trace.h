@@ -128,7 +128,8 @@ static inline void mm_trace_write(struct mm_trace *t, unsigned kind, unsigned po
 
 /** Where reading is. */
 struct mm_trace_cur {
-	uintptr_t at, end; /**< @private numbers of the next record and of that behind the last */
+	uintptr_t at;  /**< @private number of the next record */
+	uintptr_t end; /**< @private number of the one behind the last */
 };
 
 /** Begin to read: the head of the trace that the ring holds, as it is now. What is written from here on is not in
