@@ -294,7 +294,8 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
  *  @retval MM_OK mapped @retval MM_E_NOENT not mapped
  *  @retval MM_E_CORRUPT the entry is damaged (reserved bits): see mm_pt_verify()
  *  @retval MM_E_RANGE non-canonical @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)\, in a contiguous
+ *  run also its members} */
 MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
 
 /** Only the physical address of mm_pt_query(), in half the time.
@@ -302,7 +303,8 @@ MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, s
  *  @param[out] pa physical address of @p va, written only on #MM_OK
  *  @retval MM_OK mapped
  *  @retval MM_E_NOENT, MM_E_CORRUPT, MM_E_RANGE, MM_E_INVAL, MM_E_STATE as mm_pt_query()
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(levels)\, in a contiguous
+ *  run also its members} */
 MM_NODISCARD enum mm_status mm_pt_translate(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t *pa);
 
 /** Next stretch of a cursor's range: a leaf or a run, or holes folded into one; cut to the range. A damaged

@@ -5,7 +5,8 @@
  * Built with `-DMM_SANITIZER_HEADER='"mmlib/sanitizer_trace.h"'`, mmlib writes a record for each page frame
  * and object that comes or goes. The host defines mm_trace_here(), which says where to. Later it writes the
  * ring to a file, mm_trace_begin() and then what mm_trace_next() gives, which `tools/replay` replays and the
- * fuzz target `trace` takes as it is. Any number of CPUs and interrupts write at the same time; none waits.
+ * fuzz target `trace` takes as it is. Any number of CPUs and interrupts write at the same time; none waits. Where
+ * MM_ATOMICS is 0, an interrupt in the midst of a write loses its record: keep those that allocate off.
  *
  * A trace is a head of 32 bytes and records of 24, little-endian. `next` counts the records that were ever
  * written; as soon as the ring is full the oldest are overwritten, and the head says how many. */
