@@ -285,10 +285,10 @@ static void op_cursor(const struct op *op)
 		MUST(run.attr || !hole); /* holes are folded */
 		hole = !run.attr;
 		if (run.attr)
-			set_insert(&before, (struct ora_run){ .va = run.va,
-							      .last = run.last,
-							      .pa = run.pa,
-							      .attr = run.attr });
+			append(&before, (struct ora_run){ .va = run.va,
+							  .last = run.last,
+							  .pa = run.pa,
+							  .attr = run.attr });
 		ended = run.last == va + (len - 1);
 		at = run.last + 1;
 	}

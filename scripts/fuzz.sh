@@ -4,6 +4,7 @@
 #   scripts/fuzz.sh                      list the targets (--list: nothing else)
 #   scripts/fuzz.sh --build              build them all
 #   scripts/fuzz.sh TARGET [SECONDS]     default 60 seconds; a finding is kept and replayed
+#   scripts/fuzz.sh --seed N TARGET [SECONDS]   from inputs that follow from N alone, for what must repeat
 #   scripts/fuzz.sh --runs N TARGET      the long form: N executions, however long they take
 #   scripts/fuzz.sh --operations N TARGET [SECONDS]   until the oracle has looked at N operations, in
 #                                        rounds of so many seconds; for targets that count them
@@ -13,7 +14,11 @@ cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need_packages clang libclang-rt-14-dev meson gcc libfdt-dev
 
-runs= operations=0
+runs= operations=0 seed=
+if [ "${1-}" = --seed ]; then
+  seed=$2
+  shift 2
+fi
 if [ "${1-}" = --runs ]; then
   runs=$2
   shift 2
@@ -54,11 +59,18 @@ mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
 [ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
-options=()
+options=(${seed:+-seed="$seed"})
+noise() { # 4,096 bytes, the $1th of them; of the seed, if there is one
+  if [ -n "$seed" ]; then
+    python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(sys.argv[1]).randbytes(4096))' "$seed $1"
+  else
+    head -c 4096 /dev/urandom
+  fi
+}
 if grep -q operations_count "fuzz/fuzz_${target%64}.c"; then # lists of operations: long ones from the beginning
-  options=(-len_control=0 -entropic=0)
+  options+=(-len_control=0 -entropic=0)
   for i in {1..16}; do
-    [ -e "$work/corpus/long-$i" ] || head -c 4096 /dev/urandom >"$work/corpus/long-$i"
+    [ -e "$work/corpus/long-$i" ] || noise "$i" >"$work/corpus/long-$i"
   done
 fi
 echo "fuzz_$target: $long, corpus and findings in $work"
