@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 need_packages gcc gcc-12-multilib gdb
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,pt_x86_64 src/layers | sed 's/^/src\//')
+mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,pt_x86_64,pt_riscv64 src/layers | sed 's/^/src\//')
 bad=0
 case ${2-} in
   frames) wrong='set var pmm.ranges[0].buddy.level[1].words[0] = pmm.ranges[0].buddy.level[1].words[0] ^ 2' ;;
@@ -21,7 +21,7 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
   local command=(-ex 'source tools/gdb/mmlib.py')
   for what in zones caches 'frame at_head' 'frame at_tail' "frame at_movable" 'frame at_hand' 'frame at_table' \
     'frame at_meta' 'frame at_objects' 'frame at_large' 'frame at_nothing' 'object p_used' 'object p_freed' \
-    'object p_home' 'pt at_va'; do
+    'object p_home' 'pt at_va tree' 'pt at_member runs'; do
     command+=(-ex "mmlib $what")
   done
   if [ $# -eq 1 ]; then

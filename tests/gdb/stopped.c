@@ -3,6 +3,7 @@
  * library's own statistics, and stops in stopped(). */
 #include <mmlib/kmalloc.h>
 #include <mmlib/mobility.h>
+#include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,12 @@
 static _Alignas(4096) unsigned char ram[RAM_BYTES];
 static struct mm_pmm pmm;
 static struct mm_heap heap;
-static struct mm_pt tree;
+static struct mm_pt tree, runs;
 static struct mm_cache *cache;
 /* What gdb is asked for. */
 mm_paddr_t at_head, at_tail, at_movable, at_free, at_hand, at_objects, at_table, at_meta, at_large, at_nothing;
 void *p_used, *p_freed, *p_home, *p_large;
-mm_vaddr_t at_va = UINT64_C(0xffff800000201000);
+mm_vaddr_t at_va = UINT64_C(0xffff800000201000), at_member = 0x235678; /* in a run from 0x230000 on */
 
 void stopped(void);
 
@@ -151,6 +152,10 @@ static void make_tables(void)
 	CHECK(mm_pt_init(&tree, mm_pt_x86_64_port(), &env, NULL) == MM_OK);
 	CHECK(mm_pt_x86_64_map(&tree, at_va, at_head, 0x1000, MM_PT_READ | MM_PT_WRITE, 0, &g) == MM_OK);
 	mm_pt_sync(&tree, &g);
+	const struct mm_pt_cfg cfg = { .features = MM_PT_RISCV64_SVNAPOT };
+	CHECK(mm_pt_init(&runs, mm_pt_sv39_port(), &env, &cfg) == MM_OK);
+	CHECK(mm_pt_sv39_map(&runs, 0x230000, 0x40000, 0x10000, MM_PT_READ, 0, &g) == MM_OK);
+	mm_pt_sync(&runs, &g);
 	at_table = tree.root;
 }
 
@@ -254,6 +259,7 @@ int main(void)
 	puts("object freed: free, in a magazine of CPU 0");
 	puts("object home: free, home in its slab");
 	printf("pt: here %#jx\n", (uintmax_t)at_head);
+	puts("pt: here 0x45678");
 	puts("END");
 	stopped();
 	return 0;

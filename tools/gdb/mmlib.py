@@ -521,10 +521,12 @@ def mmlib_pt(words):
         pa = ((entry & int(tree['address']) & mask) << shift) & ((1 << 64) - 1)
         is_table = level > 0 and table_mask and entry & int(tree['table_test']) == int(port['table_bits'])
         empty = not entry & ~int(port['empty_ignore'])
-        leaf = pa & ~((1 << int(here['shift'])) - 1)
+        # a member of a run that says in its address how long that is: Svnapot's N bit
+        run = int(here['shift']) + (int(port['run_lg2'][level]) if entry >> 63 & 1 and shift == 2 else 0)
+        leaf = pa & ~((1 << run) - 1)
         print(f'  level {level}, entry {index}: {entry:#0{size * 2 + 2}x} ' +
               ('nothing' if empty else f'table at {pa:#x}' if is_table else
-               f"leaf of {1 << int(here['shift']):#x} bytes at {leaf:#x}, here {leaf | va & ((1 << int(here['shift'])) - 1):#x}"))
+               f"leaf of {1 << run:#x} bytes at {leaf:#x}, here {leaf | va & ((1 << run) - 1):#x}"))
         if not is_table:
             return
 
