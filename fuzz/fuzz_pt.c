@@ -2,8 +2,10 @@
 /* Fuzz target: page tables of all formats; the first byte chooses. Random operations at both ends of
  * the address space and around borders of all levels, with allocations that fail, against a plain
  * list of what is mapped, an independent walker, and a TLB that forgets nothing until it is told and
- * notices where break-before-make or an order of stores is missing. Everything is compared after
- * each operation, and at the end all tables must have come back. */
+ * notices where break-before-make or an order of stores is missing. After each operation all that
+ * is mapped is compared, as the tables have it that the library was told the address of; with each 32nd,
+ * and at the end, every table is decoded anew, and mm_pt_verify() must find as many. Then all tables must
+ * have come back. An input is one case after the other. */
 #include "operations.h"
 #include "pt_case.h"
 
@@ -16,12 +18,23 @@ static void nothing_changed(void)
 
 static void compare(void)
 {
-	size_t tables = 0;
-
 	ora_check_gather(&ora, &f.g);
 	MUST(set_equal(&ora.live, &model));
-	if (f.compared++ % 8) /* reads every entry, as the oracle just did */
-		return;
+	MUST(!f.refused || ora_hash_seen(&ora) == f.hash);
+}
+
+/* The same, of all tables. */
+static void compare_all(void)
+{
+	ora_observe_all(&ora);
+	compare();
+}
+
+/* What the library thinks of it. */
+static void verify(void)
+{
+	size_t tables = 0;
+
 	MUST(mm_pt_verify(&f.pt, &tables) == MM_OK);
 	MUST(tables == ora.reachable);
 }
@@ -37,7 +50,7 @@ static void sync_all(void)
 static void failed(enum mm_status st, enum mm_status expect)
 {
 	MUST(st == expect);
-	nothing_changed();
+	f.refused = true; /* nothing may have changed */
 }
 
 /* ---- operations ---- */
@@ -426,14 +439,15 @@ static void op_split(const struct op *op)
 	}
 	MUST(st == MM_OK);
 	unsigned cap = op->flags & 2 ? op->flags >> 2 & 3 : 9;
-	for (size_t i = 0; i < model.n; i++) {
-		uint64_t lo = model.run[i].va > va ? model.run[i].va : va;
-		uint64_t hi = model.run[i].last < va + len - 1 ? model.run[i].last : va + len - 1;
-		if (lo > hi)
-			continue;
-		struct ora_run a = ora_walk(&ora, lo), b = ora_walk(&ora, hi);
-		MUST(a.va >= va && b.last <= va + len - 1 && a.level <= cap && b.level <= cap);
-		MUST(!(flags & MM_PT_NO_RUNS) || (!a.run && !b.run));
+	struct ora_run first = ora_walk(&ora, va), last = ora_walk(&ora, va + (len - 1));
+	MUST(!first.attr || first.va >= va);
+	MUST(!last.attr || last.last <= va + (len - 1));
+	ora_observe(&ora);
+	for (size_t i = set_find(&ora.live, va); i < ora.live.n; i++) {
+		const struct ora_run *leaf = &ora.live.run[i];
+		if (leaf->va > va + (len - 1))
+			return;
+		MUST(leaf->level <= cap && (!(flags & MM_PT_NO_RUNS) || !leaf->run));
 	}
 }
 
@@ -526,14 +540,24 @@ static void op_dump(const struct op *op)
 			wx += (model.run[i].last - model.run[i].va) / PAGE + 1;
 	MUST(n == wx);
 	MUST(op->flags & 1 ? (dumped != 0) == (wx != 0) : (dumped != 0) == (model.n != 0));
-	nothing_changed();
+	f.refused = true;
+}
+
+/* A page that is mapped, or any. */
+static uint64_t pick_page(const struct op *op)
+{
+	if (!(op->flags & 8) || !model.n)
+		return pick_va(op);
+	const struct ora_run *r = &model.run[op->length % model.n];
+	return r->va + op->offset % set_run_pages(r) * PAGE;
 }
 
 static void op_access(const struct op *op)
 {
-	uint64_t va = pick_va(op), first;
+	uint64_t va = pick_page(op), first;
 	bool write = op->flags & 1;
 
+	ora_begin(&ora, va, va);
 	if (range_status(va, 1))
 		return;
 	bool there = set_overlaps(&model, va, va, &first);
@@ -547,8 +571,12 @@ static void op_access(const struct op *op)
 
 static void run_op(const struct op *op)
 {
+	const uint64_t va = pick_va(op), most = pick_length(op) + LIST * PAGE;
+
 	operations_count();
-	f.hash = ora_hash(&ora);
+	ora_begin(&ora, va, va + most < va ? UINT64_MAX : va + most);
+	f.hash = ora_hash_seen(&ora);
+	f.refused = false;
 	ora_fail(&ora, op->fail & 0x80 ? op->fail % 8u : 0, op->fail & 0x40);
 	switch (op->kind % 16) {
 	case 0:
@@ -600,10 +628,16 @@ static void run_op(const struct op *op)
 		op_age(op);
 		break;
 	case 14:
-		op_dump(op);
+		if (op->offset % 64) /* as slow as a thousand others */
+			op_query(op);
+		else
+			op_dump(op);
 		break;
 	}
-	compare();
+	if (++f.compared % EVERYTHING)
+		compare();
+	else
+		compare_all();
 	if (op->kind & 0x80)
 		sync_all();
 }
@@ -623,7 +657,7 @@ static void start(uint8_t format, uint8_t how)
 	const struct mm_pt_port *port;
 
 	if (!ready)
-		ora_init(&ora, 0x40000000, TABLES * 16); /* the longest has 64 KiB */
+		ora_init(&ora, 0x40000000, LONG * 16); /* the longest has 64 KiB */
 	ready = true;
 	ora_reset(&ora);
 	set_clear(&model);
@@ -631,9 +665,10 @@ static void start(uint8_t format, uint8_t how)
 	f.format = k < NFOLDED ? &folded[k] : NULL;
 	f.arch = k < NFOLDED ? folded[k].arch : ora_formats[k - NFOLDED];
 	port = k < NFOLDED ? folded[k].port() : mm_pt_format((enum mm_pt_format)(k - NFOLDED));
+	port = swap_port ? swap_port(port) : port;
 	f.features = how & 32 ? f.arch->features : 0;
 	ora_set_arch(&ora, f.arch);
-	ora.pages = ora.slot > PAGE_4K ? TABLES / 4 : TABLES; /* long ones take long to look at */
+	ora.pages = ora.slot > PAGE_4K ? LONG : TABLES;
 	pick_bases();
 	struct mm_pt_cfg cfg = { .pa_bits = port->pa_bits < PA_BITS ? port->pa_bits : PA_BITS };
 	f.limit = UINT64_C(1) << cfg.pa_bits;
@@ -646,27 +681,38 @@ static void start(uint8_t format, uint8_t how)
 	ora.c_bit = cfg.set_bits;
 	MUST(mm_pt_init(&f.pt, port, &ora.env, &cfg) == MM_OK);
 	ora.pt = &f.pt;
+	ora.quick = true;
 	ora_observe(&ora);
 	ora.unordered = ora.new_table = false; /* the root is loaded into a register */
 	MUST(ora.used == 1);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+/* Returns how much of the input it took. */
+static size_t run_case(const uint8_t *in, size_t n)
 {
+	size_t at = 2;
 	struct op op;
 
-	if (n < 2)
-		return 0;
 	start(in[0], in[1]);
-	in += 2, n -= 2;
-	for (unsigned i = 0; i < MAX_OPS && n >= sizeof(op);
-	     i++, in += sizeof(op), n -= sizeof(op)) {
-		memcpy(&op, in, sizeof(op));
+	for (unsigned i = 0; i < MAX_OPS && n - at >= sizeof(op); i++, at += sizeof(op)) {
+		memcpy(&op, in + at, sizeof(op));
 		run_op(&op);
 	}
+	compare_all();
+	if (in[at - 1] % 32 == 0) /* it takes as long as all of the case */
+		verify();
 	sync_all();
 	ora.pt = NULL;
 	MUST(mm_pt_destroy(&f.pt) == MM_OK);
 	MUST(ora.used == 0 && f.pt.port == NULL);
+	return at;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
+{
+	size_t used;
+
+	for (; n >= 2; in += used, n -= used)
+		used = run_case(in, n);
 	return 0;
 }

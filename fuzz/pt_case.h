@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES  40u
-#define MAX_OPS 40
+#define TABLES  28u /* more than a gather holds */
+#define LONG    10u /* if they are longer than 4 KiB */
+#define MAX_OPS 48 /* of a case */
+#define EVERYTHING 32 /* operations until all tables are looked at */
 #define LIST    700u /* most frames in a list: more than a table takes */
 #define PAGE    (UINT64_C(1) << ora_page_shift)
 #define PAGE_4K 4096u
@@ -75,10 +77,13 @@ struct fuzz {
 	bool folded, allow_wx;
 	uint32_t features;
 	uint8_t leaf_levels;
-	uint64_t hash; /* of all tables, before the operation */
+	uint64_t hash; /* of all tables, before the operation... */
+	bool refused;  /* ...which was: they are as they were */
 	unsigned compared;
 };
 
+/* Tests try formats that are wrong: what to take in place of one, or NULL. */
+static const struct mm_pt_port *(*swap_port)(const struct mm_pt_port *port);
 static struct ora ora;
 static struct ora_set model, before, part, one;
 static struct fuzz f;
@@ -180,6 +185,7 @@ static uint64_t pick_va(const struct op *op)
 	return f.base[op->where % 8] + off;
 }
 
+/* Mostly short: a large one takes as long as a hundred others. */
 static uint64_t pick_length(const struct op *op)
 {
 	uint64_t n = op->length;
@@ -188,11 +194,11 @@ static uint64_t pick_length(const struct op *op)
 	case 0:
 		return n % 16 * PAGE;
 	case 1:
-		return n % 2048 * PAGE;
+		return n % (n < 0xe000 ? 160 : 2048) * PAGE;
 	case 2:
-		return n % 16 * f.big[1] + (n >> 4) % 2 * PAGE;
+		return n % (n < 0xe000 ? 4 : 16) * f.big[1] + (n >> 4) % 2 * PAGE;
 	default:
-		return n % 4 * f.big[2] + (n >> 2) % 2 * f.big[1];
+		return n % (n < 0xc000 ? 2 : 4) * f.big[2] + (n >> 2) % 2 * f.big[1];
 	}
 }
 

@@ -141,6 +141,7 @@ static const struct ora_arch ora_pae = {
 	.half = ORA_ZERO,
 	.address = BITS(51, 12),
 	.ignored = BIT(5) | BIT(6),
+	.root_is_latched = true, /* 4.4.1: "PDPTE registers" */
 	.is_leaf = pae_is_leaf,
 	.attr = pae_attr,
 	.path = pae_path,

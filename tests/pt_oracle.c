@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Oracle for page tables: see pt_oracle.h. */
-#include "pt_oracle.h"
+#include "pt_mmu.h"
+#include "pt_shadow.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,318 +13,6 @@ void ora_violation(struct ora *ora, const char *what)
 {
 	if (!ora->wrong)
 		ora->wrong = what;
-}
-
-/* ---- the MMU ---- */
-
-static unsigned shift_of(const struct ora *ora, unsigned level)
-{
-	return ora->arch->span_lg2[0] ? ora->arch->span_lg2[level] : 12 + 9 * level;
-}
-
-static unsigned bits_of(const struct ora *ora, unsigned level)
-{
-	return ora->arch->span_lg2[0] ? ora->arch->entries_lg2[level] : 9;
-}
-
-unsigned ora_va_bits(const struct ora_arch *arch)
-{
-	const unsigned top = arch->top;
-
-	return arch->span_lg2[0] ? arch->span_lg2[top] + arch->entries_lg2[top] : 21 + 9 * top;
-}
-
-static size_t entry_bytes(const struct ora *ora)
-{
-	return ora->arch->entry_lg2 == 2 ? 4 : 8;
-}
-
-static uint64_t index_of(const struct ora *ora, uint64_t va, unsigned level)
-{
-	return va >> shift_of(ora, level) & ((UINT64_C(1) << bits_of(ora, level)) - 1);
-}
-
-/* Byte @i of an entry, counted from the lowest, is which in memory? */
-static size_t place(const struct ora *ora, size_t i)
-{
-	const uint16_t one = 1;
-	bool host_is_big = !*(const uint8_t *)&one;
-
-	return ora->arch->big_endian || host_is_big ? entry_bytes(ora) - 1 - i : i;
-}
-
-static uint64_t get(struct ora *ora, uint64_t pa, uint64_t i)
-{
-	const uint8_t *p = (const uint8_t *)ora_virt(ora, (mm_paddr_t)pa) + i * entry_bytes(ora);
-	uint64_t e = 0;
-
-	if (!ora->arch->big_endian && entry_bytes(ora) == 8) /* most of them, and fast */
-		return *(const uint64_t *)(const void *)p;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	if (entry_bytes(ora) == 8)
-		return __builtin_bswap64(*(const uint64_t *)(const void *)p);
-#endif
-	for (size_t k = 0; k < entry_bytes(ora); k++)
-		e |= (uint64_t)p[place(ora, k)] << 8 * k;
-	return e;
-}
-
-static void put(struct ora *ora, uint64_t pa, uint64_t i, uint64_t e)
-{
-	uint8_t *p = (uint8_t *)ora_virt(ora, (mm_paddr_t)pa) + i * entry_bytes(ora);
-
-	if (!ora->arch->big_endian && entry_bytes(ora) == 8)
-		*(uint64_t *)(void *)p = e;
-	else
-		for (size_t k = 0; k < entry_bytes(ora); k++)
-			p[place(ora, k)] = (uint8_t)(e >> 8 * k);
-}
-
-static bool is_valid(const struct ora *ora, uint64_t e, unsigned level)
-{
-	return ora->arch->valid ? ora->arch->valid(e, level) : e & 1;
-}
-
-static bool is_empty(const struct ora *ora, uint64_t e, unsigned level)
-{
-	return ora->arch->empty ? ora->arch->empty(e, level) : !(e & ~ora->arch->ignored);
-}
-
-#define BIT_OF(n) (UINT64_C(1) << (n))
-#define RIGHTS (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER)
-
-static uint64_t span_of(const struct ora *ora, unsigned level)
-{
-	return UINT64_C(1) << shift_of(ora, level);
-}
-
-uint64_t ora_size(const struct ora *ora, unsigned level)
-{
-	return span_of(ora, level);
-}
-
-static uint64_t pa_of(const struct ora *ora, uint64_t e, unsigned level)
-{
-	return ora->arch->pa ? ora->arch->pa(e, level) : (e & ora->arch->address & ~ora->c_bit) << ora->arch->shift;
-}
-
-/* @path: rights that the tables above leave, and MM_PT_GLOBAL if they make it so. */
-static struct ora_run decode_leaf(const struct ora *ora, uint64_t e, unsigned level, uint64_t va,
-				  uint32_t path)
-{
-	uint64_t size = span_of(ora, level);
-	uint32_t attr = ora->arch->attr(e, level);
-
-	return (struct ora_run){ .va = va,
-				 .last = va + (size - 1),
-				 .pa = pa_of(ora, e, level) & ~(size - 1),
-				 .attr = (attr & (path | ~(uint32_t)RIGHTS)) |
-					 (path & MM_PT_GLOBAL),
-				 .level = (uint8_t)level };
-}
-
-/* ---- contiguous runs ---- */
-
-/* Log2 of the entries of the run that leaf @e is in; 0: none. */
-static unsigned run_of(const struct ora *ora, uint64_t e, unsigned level)
-{
-	const struct ora_arch *arch = ora->arch;
-
-	return ora->features & arch->run_feature && e & arch->run_mark ? arch->run_lg2[level] : 0;
-}
-
-/* The entry without what says that it is in a run. */
-static uint64_t without_run(const struct ora *ora, uint64_t e, unsigned level, bool leaf)
-{
-	return leaf && run_of(ora, e, level) ? e & ~(ora->arch->run_mark | ora->arch->run_field)
-					     : e;
-}
-
-/* Is @e what member @k of the run whose first is @first has to be? */
-static bool is_member(const struct ora *ora, uint64_t first, uint64_t e, uint64_t k, unsigned level)
-{
-	const struct ora_arch *arch = ora->arch;
-	uint64_t differ = (first ^ e) & ~arch->run_touch;
-
-	if (arch->run_field)
-		return !differ && (e & arch->run_field) == arch->run_length;
-	uint64_t pa = pa_of(ora, first, level), there = pa_of(ora, e, level);
-	return there == pa + k * span_of(ora, level) &&
-	       !(pa >> shift_of(ora, level) & (BIT_OF(arch->run_lg2[level]) - 1)) &&
-	       !(differ & ~(arch->pa ? pa ^ there : (pa ^ there) >> arch->shift));
-}
-
-/* The run whose member is entry @i of a table: as a CPU sees it that has it in its TLB. Manuals leave open what
- * happens if members are not alike: here that is a violation. */
-static struct ora_run decode_run(struct ora *ora, uint64_t table, uint64_t i, unsigned level,
-				 uint64_t va, uint32_t path)
-{
-	uint64_t e = get(ora, table, i), n = BIT_OF(run_of(ora, e, level)), first = i & ~(n - 1);
-	struct ora_run r = decode_leaf(ora, e, level, va, path);
-
-	r.run = (uint8_t)run_of(ora, e, level);
-	r.va = va - (i - first) * span_of(ora, level);
-	r.last = r.va + (n * span_of(ora, level) - 1);
-	r.pa &= ~(n * span_of(ora, level) - 1);
-	e = get(ora, table, first);
-	for (uint64_t k = 0; k < n; k++) {
-		uint64_t member = get(ora, table, first + k);
-		if (!is_valid(ora, member, level) || !run_of(ora, member, level) ||
-		    !is_member(ora, e, member, k, level)) {
-			if (!ora->damaged)
-				ora_violation(ora, "members of a contiguous run differ");
-			continue;
-		}
-		r.attr |= ora->arch->attr(member, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
-	}
-	return r;
-}
-
-/* What no entry may have: address bits beyond the machine, and what the manual reserves. */
-static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool leaf)
-{
-	const struct ora_arch *arch = ora->arch;
-	uint64_t beyond = ~((UINT64_C(1) << ora->pa_bits) - 1) >> arch->shift;
-
-	if (ora->damaged)
-		return;
-	if (arch->pa ? pa_of(ora, e, level) >> ora->pa_bits : e & beyond & arch->address & ~ora->c_bit)
-		ora_violation(ora, "an address beyond the machine's physical bits");
-	const char *wrong = arch->reserved(ora, without_run(ora, e, level, leaf), level, leaf);
-	if (wrong)
-		ora_violation(ora, wrong);
-	if (ora->c_bit && !(e & ora->c_bit))
-		ora_violation(ora, "an entry without the encryption bit");
-}
-
-/* The whole address for one that is translated. */
-static uint64_t whole(const struct ora *ora, uint64_t va)
-{
-	unsigned bits = ora_va_bits(ora->arch);
-	uint64_t upper = ~((UINT64_C(1) << bits) - 1);
-
-	if (ora->arch->half == ORA_SIGN)
-		return va >> (bits - 1) & 1 ? va | upper : va;
-	return ora->arch->half == ORA_ONES ? va | upper : va;
-}
-
-static void scan_leaf(struct ora *ora, struct ora_run r)
-{
-	struct ora_set *set = &ora->scan;
-	struct ora_run *p = set->n ? &set->run[set->n - 1] : NULL;
-
-	ora->leaves += set_run_pages(&r);
-	if (p && p->level == r.level && p->run == r.run && p->attr == r.attr &&
-	    p->last + 1 == r.va && p->pa + (p->last - p->va) + 1 == r.pa) {
-		p->last = r.last;
-		return;
-	}
-	if (set->n == ORA_RUNS)
-		abort();
-	set->run[set->n++] = r;
-}
-
-/* Does @now differ from @before in nothing but the next frame? */
-static bool goes_on(const struct ora *ora, uint64_t before, uint64_t now, unsigned level)
-{
-	if (ora->arch->pa) /* if all that differs is in its place */
-		return pa_of(ora, now, level) == pa_of(ora, before, level) + span_of(ora, level) &&
-		       (now ^ before) == (pa_of(ora, now, level) ^ pa_of(ora, before, level));
-	return now == before + (span_of(ora, level) >> ora->arch->shift) &&
-	       !((now ^ before) & ~(ora->arch->address & ~ora->c_bit));
-}
-
-static void scan_table(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint32_t path)
-{
-	const struct ora_arch *arch = ora->arch;
-	struct ora_page *page = &ora->page[(pa - ora->base) / ora->slot];
-	bool empty = true, was_leaf = false;
-	uint64_t before = 0, e;
-
-	if (page->now)
-		ora_violation(ora, "a table is reached twice");
-	page->now = true;
-	page->level = level;
-	page->va = whole(ora, base);
-	page->last = page->va + ((span_of(ora, level) << bits_of(ora, level)) - 1);
-	if (page->bytes != entry_bytes(ora) << bits_of(ora, level))
-		ora_violation(ora, "a table of another level's size");
-	ora->reachable++;
-	for (uint64_t i = 0; i >> bits_of(ora, level) == 0; i++, before = e) {
-		uint64_t va = whole(ora, base + (i << shift_of(ora, level)));
-		e = get(ora, pa, i);
-		if (was_leaf && goes_on(ora, before, e, level)) {
-			struct ora_run *r = &ora->scan.run[ora->scan.n - 1];
-			ora->leaves += span_of(ora, level) >> ora_page_shift;
-			r->last += span_of(ora, level);
-			continue;
-		}
-		was_leaf = false;
-		if (is_empty(ora, e, level))
-			continue;
-		empty = false;
-		if (!is_valid(ora, e, level))
-			continue;
-		was_leaf = arch->is_leaf(e, level);
-		check_reserved(ora, e, level, was_leaf);
-		if (was_leaf && run_of(ora, e, level)) {
-			uint64_t skip = (BIT_OF(run_of(ora, e, level)) - 1) & ~i;
-			scan_leaf(ora, decode_run(ora, pa, i, level, va, path));
-			i += skip; /* the others are like it */
-			was_leaf = false;
-		} else if (was_leaf)
-			scan_leaf(ora, decode_leaf(ora, e, level, va, path));
-		else if (level > 0 && !ora->wrong)
-			scan_table(ora, pa_of(ora, e, level), level - 1,
-				   base + (i << shift_of(ora, level)), arch->path(e, path));
-	}
-	ora->empty_table |= empty && level < arch->top;
-}
-
-struct ora_run ora_walk(struct ora *ora, uint64_t va)
-{
-	uint64_t pa = ora->pt->root;
-	uint32_t path = RIGHTS;
-
-	for (unsigned level = ora->arch->top;; level--) {
-		uint64_t e = get(ora, pa, index_of(ora, va, level));
-		uint64_t mask = span_of(ora, level) - 1;
-		if (!is_valid(ora, e, level))
-			return (struct ora_run){ .va = va & ~mask,
-						 .last = va | mask,
-						 .level = (uint8_t)level };
-		if (ora->arch->is_leaf(e, level) && run_of(ora, e, level))
-			return decode_run(ora, pa, index_of(ora, va, level), level, va & ~mask,
-					  path);
-		if (ora->arch->is_leaf(e, level) || level == 0)
-			return decode_leaf(ora, e, level, va & ~mask, path);
-		path = ora->arch->path(e, path);
-		pa = pa_of(ora, e, level);
-	}
-}
-
-bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)
-{
-	struct ora_run r = ora_walk(ora, va);
-	uint64_t pa = ora->pt->root;
-
-	if (!r.attr || (write && !(r.attr & MM_PT_WRITE)) || (user && !(r.attr & MM_PT_USER)) ||
-	    (fetch && !(r.attr & MM_PT_EXEC)) || (!fetch && !(r.attr & MM_PT_READ)))
-		return false;
-	if (fetch && !user && (r.attr & MM_PT_USER) && ora->arch->user_is_not_kernel)
-		return false;
-	for (unsigned level = ora->arch->top;; level--) {
-		uint64_t i = index_of(ora, va, level);
-		if (level == r.level && r.run)
-			i ^= va >> (shift_of(ora, level) + 1) &
-			     (BIT_OF(r.run) - 1); /* any of them */
-		uint64_t e = get(ora, pa, i);
-		e = ora->arch->touched(e, level == r.level, write);
-		put(ora, pa, i, e);
-		if (level == r.level)
-			return true;
-		pa = pa_of(ora, e, level);
-	}
 }
 
 /* ---- the TLB ---- */
@@ -446,32 +135,232 @@ static void find_conflicts(struct ora *ora)
 	}
 }
 
-void ora_observe(struct ora *ora)
+/* ---- what has changed ---- */
+
+/* Of a long table, what an operation on ora->reach may write: it takes long to compare. Contiguous runs are written
+ * whole. */
+static void reached_in(const struct ora *ora, const struct ora_page *p, size_t *first, size_t *last)
 {
-	if (!ora->pt || !ora->pt->port)
+	const uint64_t run = BIT_OF(ora->arch->run_lg2[p->level]) - 1;
+	const struct ora_span *reach = &ora->reach;
+
+	if (reach->va > p->last || reach->last < p->va)
 		return;
-	for (size_t i = 0; i < ora->pages; i++)
-		ora->page[i].now = false;
-	ora->reachable = 0;
-	ora->leaves = 0;
-	ora->empty_table = false;
+	if (reach->va > p->va)
+		*first = (index_of(ora, reach->va, p->level) & ~run) * entry_bytes(ora);
+	if (reach->last < p->last)
+		*last = ((index_of(ora, reach->last, p->level) | run) + 1) * entry_bytes(ora) - 1;
+}
+
+/* Entries of a table that are not as they were: all from the first to the last, and all of contiguous runs. */
+static bool changed_in(struct ora *ora, size_t page, struct ora_span *span, bool all)
+{
+	struct ora_page *p = &ora->page[page];
+	size_t first = 0, last = p->bytes - 1;
+
+	if (!all && p->bytes > ORA_PAGE)
+		reached_in(ora, p, &first, &last);
+	if (!shadow_update(ora, page, &first, &last))
+		return false;
+	uint64_t run = ora->features & ora->arch->run_feature ? BIT_OF(ora->arch->run_lg2[p->level]) - 1 : 0;
+	uint64_t i = first / entry_bytes(ora) & ~run, k = last / entry_bytes(ora) | run;
+	p->written = true;
+	span->va = whole(ora, p->va + (i << shift_of(ora, p->level)));
+	span->last = whole(ora, p->va + (k << shift_of(ora, p->level))) + (span_of(ora, p->level) - 1);
+	return true;
+}
+
+/* Put one among the others, and join those that overlap or touch: what is mapped in two of them is no stretch. */
+static void add_changed(struct ora *ora, struct ora_span span)
+{
+	struct ora_span *list = ora->changed;
+	size_t i = 0, k;
+
+	while (i < ora->nchanged && list[i].last < span.va && list[i].last + 1 != span.va)
+		i++;
+	for (k = i; k < ora->nchanged && (list[k].va <= span.last || list[k].va - 1 == span.last); k++) {
+		span.va = list[k].va < span.va ? list[k].va : span.va;
+		span.last = list[k].last > span.last ? list[k].last : span.last;
+	}
+	memmove(&list[i + 1], &list[k], (ora->nchanged - k) * sizeof(*list));
+	list[i] = span;
+	ora->nchanged = ora->nchanged + 1 - (k - i);
+}
+
+/* Who looks at which tables of the tree, if it is `quick`. */
+enum look {
+	LOOK_FRESH, /* those that were asked for since the last look: what was written earlier is seen later */
+	LOOK_ASKED, /* those that were asked for since the operation began */
+	LOOK_ALL,
+};
+
+static bool is_looked_at(const struct ora *ora, const struct ora_page *p, enum look how)
+{
+	return p->live && (how == LOOK_ALL || !ora->quick || p->fresh || (how == LOOK_ASKED && p->asked));
+}
+
+static void find_changed(struct ora *ora, enum look how)
+{
+	struct ora_span span;
+
+	ora->nchanged = 0;
+	for (size_t i = 0; i < ora->pages; i++) {
+		if (is_looked_at(ora, &ora->page[i], how) && changed_in(ora, i, &span, how == LOOK_ALL || !ora->quick))
+			add_changed(ora, span);
+		ora->page[i].fresh = false;
+	}
+	if (how == LOOK_ALL || !ora->quick || ora->seen != ora->pt)
+		add_changed(ora, (struct ora_span){ 0, UINT64_MAX });
+}
+
+static bool is_in(const struct ora_span *span, const struct ora_page *p)
+{
+	return p->va >= span->va && p->last <= span->last;
+}
+
+/* Scan what has changed. */
+static void scan_changed(struct ora *ora)
+{
 	set_clear(&ora->scan);
-	scan_table(ora, ora->pt->root, ora->arch->top, 0, RIGHTS);
-	for (size_t i = 0; i < ora->live.n; i++)
-		compare_with_scan(ora, &ora->live.run[i]);
-	if (ora->arch->must_order)
-		find_new(ora);
-	if (ora->arch->must_break)
-		find_conflicts(ora);
-	memcpy(ora->live.run, ora->scan.run, ora->scan.n * sizeof(ora->scan.run[0]));
-	ora->live.n = ora->scan.n;
+	for (size_t i = 0; i < ora->pages; i++)
+		for (size_t k = 0; ora->page[i].now && k < ora->nchanged; k++)
+			if (is_in(&ora->changed[k], &ora->page[i]))
+				ora->page[i].now = false;
+	for (size_t k = 0; k < ora->nchanged; k++)
+		mmu_scan(ora, ora->pt->root, ora->arch->top, 0, RIGHTS, &ora->changed[k]);
+}
+
+/* What was mapped where something has changed: is it so yet? */
+static void compare_span(struct ora *ora, const struct ora_span *span)
+{
+	for (size_t i = set_find(&ora->live, span->va); i < ora->live.n; i++) {
+		struct ora_run old = ora->live.run[i];
+		if (old.va > span->last)
+			return;
+		if (old.va < span->va) {
+			old.pa += span->va - old.va;
+			old.va = span->va;
+		}
+		if (old.last > span->last)
+			old.last = span->last;
+		compare_with_scan(ora, &old);
+	}
+}
+
+/* What is mapped there becomes what was. */
+static void take_scan(struct ora *ora)
+{
+	const struct ora_run *run = ora->scan.run, *end = run + ora->scan.n;
+
+	for (size_t k = 0; k < ora->nchanged; k++) {
+		size_t n = 0;
+		while (run + n < end && run[n].va <= ora->changed[k].last)
+			n++;
+		set_splice(&ora->live, ora->changed[k].va, ora->changed[k].last, run, n);
+		run += n;
+	}
+}
+
+/* Is a table empty? The entry that was not is looked at first. */
+static bool has_none(struct ora *ora, size_t page)
+{
+	struct ora_page *p = &ora->page[page];
+	const uint64_t pa = ora->base + page * ora->slot, n = BIT_OF(bits_of(ora, p->level));
+
+	if (p->filled < n && !mmu_is_empty(ora, mmu_get(ora, pa, p->filled), p->level))
+		return false;
+	for (p->filled = 0; p->filled < n; p->filled++)
+		if (!mmu_is_empty(ora, mmu_get(ora, pa, p->filled), p->level))
+			return false;
+	return true;
+}
+
+static void take_pages(struct ora *ora)
+{
+	ora->reachable = 0;
+	ora->empty_table = false;
 	for (size_t i = 0; i < ora->pages; i++) {
 		struct ora_page *p = &ora->page[i];
 		if (p->now && !p->used)
 			ora_violation(ora, "a table in the tree was given back");
 		p->stale = (p->stale || p->live) && !p->now;
 		p->live = p->now;
+		if (!p->now)
+			continue;
+		ora->reachable++;
+		if (p->written)
+			p->empty = has_none(ora, i);
+		p->written = false;
+		ora->empty_table |= p->empty && p->level < ora->arch->top;
 	}
+}
+
+/* ---- a root that is latched ---- */
+
+/* What entry @i of the root translates. */
+static struct ora_span root_span(const struct ora *ora, uint64_t i)
+{
+	const uint64_t va = i << shift_of(ora, ora->arch->top);
+
+	return (struct ora_span){ va, va + (span_of(ora, ora->arch->top) - 1) };
+}
+
+/* All CPUs read the root's entries over [va, last]. */
+static void latch_root(struct ora *ora, uint64_t va, uint64_t last)
+{
+	for (uint64_t i = 0; ora->arch->root_is_latched && i >> bits_of(ora, ora->arch->top) == 0; i++)
+		if (root_span(ora, i).va <= last && root_span(ora, i).last >= va)
+			ora->latched[i] = mmu_get(ora, ora->pt->root, i);
+}
+
+/* An entry of the root that is not what CPUs go on using, and that [va, last] does not reach? */
+static bool root_differs(struct ora *ora, const struct ora_span *but)
+{
+	for (uint64_t i = 0; ora->arch->root_is_latched && i >> bits_of(ora, ora->arch->top) == 0; i++) {
+		struct ora_span span = root_span(ora, i);
+		if ((mmu_get(ora, ora->pt->root, i) ^ ora->latched[i]) & ~ora->arch->ignored &&
+		    (!but || span.va > but->last || span.last < but->va))
+			return true;
+	}
+	return false;
+}
+
+static void look(struct ora *ora, enum look how)
+{
+	if (!ora->pt || !ora->pt->port)
+		return;
+	find_changed(ora, how);
+	if (ora->seen != ora->pt) /* loaded into a register */
+		latch_root(ora, 0, UINT64_MAX);
+	ora->seen = ora->pt;
+	if (!ora->nchanged)
+		return;
+	scan_changed(ora);
+	for (size_t k = 0; k < ora->nchanged; k++)
+		compare_span(ora, &ora->changed[k]);
+	if (ora->arch->must_order)
+		find_new(ora);
+	if (ora->arch->must_break)
+		find_conflicts(ora);
+	take_scan(ora);
+	take_pages(ora);
+}
+
+void ora_observe(struct ora *ora)
+{
+	look(ora, LOOK_ASKED);
+}
+
+void ora_observe_all(struct ora *ora)
+{
+	look(ora, LOOK_ALL);
+}
+
+void ora_begin(struct ora *ora, uint64_t va, uint64_t last)
+{
+	ora->reach = (struct ora_span){ va, last };
+	for (size_t i = 0; i < ora->pages; i++)
+		ora->page[i].asked = false;
 }
 
 /* Does a flush of @g order the stores that made entries valid? One with addresses only does not on
@@ -501,11 +390,14 @@ void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 	}
 	if (ora->unordered && !orders(ora, g))
 		ora_violation(ora, "an entry became valid and the gather does not say so");
+	const struct ora_span over = { g->start, g->last };
+	if (root_differs(ora, g->flush && g->tables ? &over : NULL))
+		ora_violation(ora, "an entry of the root changed and the gather does not have it reloaded");
 }
 
 void ora_check_synced(struct ora *ora)
 {
-	ora_observe(ora);
+	look(ora, LOOK_FRESH);
 	if (ora->stale.n)
 		ora_violation(ora, "a stale translation survived the flush");
 	for (size_t i = 0; i < ora->pages; i++)
@@ -513,6 +405,8 @@ void ora_check_synced(struct ora *ora)
 			ora_violation(ora, "a pointer to a dead table survived the flush");
 	if (ora->unordered)
 		ora_violation(ora, "an entry became valid without a flush or order");
+	if (root_differs(ora, NULL))
+		ora_violation(ora, "a CPU uses an entry of the root that has changed");
 	if (ora->used != ora->reachable)
 		ora_violation(ora, "tables leaked");
 }
@@ -531,15 +425,13 @@ static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
 
 /* ---- the environment ---- */
 
+#define FREE 0xA5 /* in memory that is free: nothing may depend on what a new table holds */
+
 void *ora_virt(struct ora *ora, mm_paddr_t pa)
 {
-	if (pa < ora->base || pa - ora->base >= ora->pages * ora->slot || (pa - ora->base) % ora->slot) {
-		ora_violation(ora, "an address that is no table");
-		return ora->mem; /* readable, so that the test can tell */
-	}
-	if (!ora->page[(pa - ora->base) / ora->slot].used)
-		ora_violation(ora, "a table is used after it was given back");
-	return ora->mem + (pa - ora->base);
+	if (is_table(ora, pa))
+		page_at(ora, pa)->asked = page_at(ora, pa)->fresh = true;
+	return mmu_table(ora, pa);
 }
 
 static void *env_virt(void *ctx, mm_paddr_t pa)
@@ -560,7 +452,7 @@ static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 	struct ora *ora = ctx;
 
 	ora->allocs++;
-	ora_observe(ora);
+	look(ora, LOOK_FRESH);
 	if (!is_table_size(ora, bytes))
 		ora_violation(ora, "a table of a wrong size");
 	if (ora->fail_at &&
@@ -574,7 +466,6 @@ static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 	for (size_t i = 0; i < ora->pages; i++) {
 		if (!ora->page[i].used) {
 			ora->page[i] = (struct ora_page){ .used = true, .bytes = bytes };
-			memset(ora->mem + i * ora->slot, 0xA5, bytes);
 			ora->used++;
 			*pa = (mm_paddr_t)(ora->base + i * ora->slot);
 			return MM_OK;
@@ -587,13 +478,13 @@ static void env_free(void *ctx, mm_paddr_t pa, size_t bytes)
 {
 	struct ora *ora = ctx;
 
-	if (pa < ora->base || pa - ora->base >= ora->pages * ora->slot || (pa - ora->base) % ora->slot) {
+	if (!is_table(ora, pa)) {
 		if (ora->given_back)
 			ora_violation(ora, "a foreign page was given back twice");
 		ora->given_back = pa;
 		return;
 	}
-	struct ora_page *p = &ora->page[(pa - ora->base) / ora->slot];
+	struct ora_page *p = page_at(ora, pa);
 	if (!p->used || bytes != p->bytes)
 		ora_violation(ora, "a table is given back twice, or with a wrong size");
 	if (ora->pt && (p->live || p->stale))
@@ -601,7 +492,7 @@ static void env_free(void *ctx, mm_paddr_t pa, size_t bytes)
 	if (p->used)
 		ora->used--;
 	*p = (struct ora_page){ 0 };
-	memset(ora->mem + (pa - ora->base), 0xDB, bytes);
+	memset(ora->mem + (pa - ora->base), FREE, bytes);
 }
 
 static void env_flush(void *ctx, const struct mm_tlb_gather *g)
@@ -615,6 +506,8 @@ static void env_flush(void *ctx, const struct mm_tlb_gather *g)
 	ora_observe(ora);
 	if (g->flush)
 		drop_stale(ora, g->start, g->last, g->tables);
+	if (g->flush && g->tables && ora->pt)
+		latch_root(ora, g->start, g->last);
 	if (orders(ora, g))
 		ora->unordered = ora->new_table = false;
 }
@@ -632,12 +525,15 @@ void ora_set_arch(struct ora *ora, const struct ora_arch *arch)
 
 void ora_reset(struct ora *ora)
 {
+	for (size_t i = 0; i < ora->pages; i++)
+		if (ora->page[i].used)
+			memset(ora->mem + i * ora->slot, FREE, ora->page[i].bytes);
 	memset(ora->page, 0, ora->bytes / ORA_PAGE * sizeof(ora->page[0]));
 	ora->used = ora->reachable = 0;
 	ora->wrong = NULL;
 	ora->give = ora->given_back = 0;
 	ora->flushes = 0;
-	ora->pt = NULL;
+	ora->pt = ora->seen = NULL;
 	ora->damaged = ora->unordered = ora->new_table = false;
 	ora_set_arch(ora, &ora_x86_64);
 	ora->pa_bits = 52;
@@ -652,9 +548,12 @@ void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 	ora->bytes = pages * ORA_PAGE;
 	ora->base = base;
 	ora->mem = aligned_alloc(ORA_PAGE, ora->bytes);
+	ora->shadow = aligned_alloc(ORA_PAGE, ora->bytes);
 	ora->page = calloc(pages, sizeof(ora->page[0]));
-	if (!ora->mem || !ora->page)
+	ora->changed = calloc(pages + 1, sizeof(ora->changed[0]));
+	if (!ora->mem || !ora->shadow || !ora->page || !ora->changed)
 		abort();
+	memset(ora->mem, FREE, ora->bytes);
 	ora->env = (struct mm_pt_env){ .ctx = ora,
 				       .alloc_table = env_alloc,
 				       .free_table = env_free,
@@ -666,7 +565,9 @@ void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 void ora_destroy(struct ora *ora)
 {
 	free(ora->mem);
+	free(ora->shadow);
 	free(ora->page);
+	free(ora->changed);
 }
 
 void ora_fail(struct ora *ora, unsigned at, bool sticky)
@@ -676,18 +577,19 @@ void ora_fail(struct ora *ora, unsigned at, bool sticky)
 	ora->fail_sticky = sticky;
 }
 
+uint64_t ora_hash_seen(const struct ora *ora)
+{
+	uint64_t hash = ora->reachable;
+
+	for (size_t i = 0; i < ora->pages; i++)
+		hash += ora->page[i].live ? ora->page[i].hash : 0;
+	return hash;
+}
+
 uint64_t ora_hash(struct ora *ora)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-
 	ora_observe(ora);
-	hash ^= ora->reachable;
-	for (size_t i = 0; i < ora->pages; i++) {
-		const uint32_t *t = (const uint32_t *)(ora->mem + i * ora->slot);
-		for (size_t k = 0; ora->page[i].live && k < ora->page[i].bytes / 4; k++)
-			hash = (hash ^ t[k] ^ i) * 0x100000001b3u;
-	}
-	return hash;
+	return ora_hash_seen(ora);
 }
 
 #if defined(__clang__)

@@ -36,8 +36,19 @@ struct ora_page {
 	bool live;         /* reachable when last observed */
 	bool now;          /* scratch: reachable in this scan */
 	bool stale;        /* was reachable, and no flush has covered it since */
+	bool asked;        /* the library was told where it is, since ora_begin()... */
+	bool fresh;        /* ...and since somebody looked */
+	bool written;      /* scratch: since its entries were last looked for one that is not empty */
+	bool empty;        /* none is */
 	unsigned level;    /* as a table */
 	uint64_t va, last; /* what it translates */
+	size_t filled;     /* an entry that was not empty */
+	uint64_t hash;     /* of its copy */
+};
+
+/* What has changed, as addresses. */
+struct ora_span {
+	uint64_t va, last;
 };
 
 struct ora;
@@ -67,6 +78,7 @@ struct ora_arch {
 	uint64_t run_mark, run_field, run_length, run_touch;
 	bool must_order;         /* an entry that became valid wants ordered stores */
 	bool user_is_not_kernel; /* the kernel never executes what the user may use */
+	bool root_is_latched;    /* a CPU reads the root's entries when the root is loaded, and never again */
 	bool (*valid)(uint64_t e, unsigned level);    /* NULL: bit 0 */
 	bool (*empty)(uint64_t e, unsigned level);    /* nothing in it; NULL: no bit but `ignored` */
 	uint64_t (*pa)(uint64_t e, unsigned level);   /* address in an entry; NULL: `address` */
@@ -92,14 +104,14 @@ extern const struct ora_arch *const ora_formats[];
 struct ora {
 	struct mm_pt_env env; /* hand this to mm_pt_init() */
 	unsigned char *mem;
-	size_t bytes; /* of `mem` */
+	unsigned char *shadow; /* tables of the tree as they were last observed */
+	size_t bytes;          /* of `mem` */
 	size_t pages; /* tables that it has room for, of `slot` bytes each */
 	size_t slot;
 	mm_paddr_t base;
 	struct ora_page *page;
 	size_t used;      /* tables given out */
 	size_t reachable; /* tables in the tree, by the last scan */
-	uint64_t leaves;  /* smallest pages mapped, by the last scan */
 	bool empty_table; /* there is one below the root, by the last scan */
 	const char *wrong;
 
@@ -119,7 +131,13 @@ struct ora {
 	uint32_t features; /* of the machine, as mm_pt_cfg::features */
 	uint8_t pa_bits;   /* of the machine */
 	uint64_t c_bit;    /* encryption bit, not an address bit */
-	struct ora_set live, stale, scan;
+	bool quick;        /* look at what may have changed only, see ora_begin() */
+	const void *seen;  /* tree that was observed last */
+	uint64_t latched[4]; /* the root's entries as all CPUs have them, where they keep them */
+	struct ora_span reach;    /* of the operation */
+	struct ora_span *changed; /* since then: sorted, disjoint */
+	size_t nchanged;
+	struct ora_set live, stale, scan; /* scan: what is in `changed` now */
 };
 
 /* Memory for @pages tables of 4 KiB from physical @base on. */
@@ -134,14 +152,22 @@ void ora_violation(struct ora *ora, const char *what);
 void *ora_virt(struct ora *ora, mm_paddr_t pa);
 
 /* Look at the whole tree: ora->live is what it maps, translations that are gone become stale.
- * Checks reserved bits, tables that were given back, shadow-stack pages. */
+ * Checks reserved bits, tables that were given back, shadow-stack pages.
+ * If `quick` is set, only tables are looked at of which the library, or hardware, was told the address since
+ * ora_begin(), of those longer than 4 KiB only what an operation on the range that it was told may write, and
+ * only what changed is decoded: whoever sets it calls ora_observe_all() from time to time, which sees what was
+ * written elsewhere, and decodes everything. */
 void ora_observe(struct ora *ora);
+void ora_observe_all(struct ora *ora);
+/* An operation on [va, last] begins. */
+void ora_begin(struct ora *ora, uint64_t va, uint64_t last);
 /* After an operation: whatever is stale must be covered by the gather, and no table is empty. */
 void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g);
 /* After mm_pt_sync(): nothing is stale, every table given out is in the tree. */
 void ora_check_synced(struct ora *ora);
-/* Hash of all tables in the tree and of how many there are. */
+/* Hash of all tables in the tree and of how many there are; as they were last observed. */
 uint64_t ora_hash(struct ora *ora);
+uint64_t ora_hash_seen(const struct ora *ora);
 
 /* An access as the MMU does it: checks rights, sets accessed and dirty. */
 bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch);
@@ -158,6 +184,8 @@ size_t set_find(const struct ora_set *set, uint64_t va);
 uint64_t set_run_pages(const struct ora_run *r);
 bool set_overlaps(const struct ora_set *set, uint64_t va, uint64_t last, uint64_t *first);
 void set_insert(struct ora_set *set, struct ora_run run);
+/* What is in [va, last] becomes these, which are in there. */
+void set_splice(struct ora_set *set, uint64_t va, uint64_t last, const struct ora_run *run, size_t n);
 /* Removes [va, last]; returns how many smallest pages were there. */
 uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last);
 /* New attributes for what is there in [va, last]; accessed and dirty stay. Returns pages. */

@@ -50,10 +50,21 @@ static void set_open(struct ora_set *set, size_t i)
 	set->n++;
 }
 
+/* Does @b go on where @a ends? */
+static bool set_joins(const struct ora_run *a, const struct ora_run *b)
+{
+	return a->last + 1 == b->va && a->pa + (a->last - a->va) + 1 == b->pa && a->attr == b->attr &&
+	       a->level == b->level && a->run == b->run;
+}
+
 void set_insert(struct ora_set *set, struct ora_run run)
 {
 	size_t i = set_find(set, run.va);
 
+	if (i > 0 && set_joins(&set->run[i - 1], &run)) {
+		set->run[i - 1].last = run.last;
+		return;
+	}
 	set_open(set, i);
 	set->run[i] = run;
 }
@@ -96,6 +107,26 @@ uint64_t set_remove(struct ora_set *set, uint64_t va, uint64_t last)
 	memmove(&set->run[i], &set->run[end], (set->n - end) * sizeof(set->run[0]));
 	set->n -= end - i;
 	return pages;
+}
+
+void set_splice(struct ora_set *set, uint64_t va, uint64_t last, const struct ora_run *run, size_t n)
+{
+	size_t end, i = set_slice(set, va, last, &end);
+
+	if (i > 0 && n > 0 && set_joins(&set->run[i - 1], run)) {
+		set->run[i - 1].last = run->last;
+		run++, n--;
+	}
+	if (set->n - (end - i) + n > ORA_RUNS)
+		abort();
+	memmove(&set->run[i + n], &set->run[end], (set->n - end) * sizeof(*run));
+	memcpy(&set->run[i], run, n * sizeof(*run));
+	set->n = set->n - (end - i) + n;
+	i += n;
+	if (i > 0 && i < set->n && set_joins(&set->run[i - 1], &set->run[i])) {
+		set->run[i - 1].last = set->run[i].last;
+		memmove(&set->run[i], &set->run[i + 1], (--set->n - i) * sizeof(*run));
+	}
 }
 
 uint32_t ora_told(uint32_t attr)

@@ -98,7 +98,7 @@ static void both_ends_of_the_address_space_work(void **state)
 		assert_false(w->next(&cur, &run));
 		unmap_ok(edge[i] - f->base, len);
 	}
-	assert_int_equal(ora.leaves, 0);
+	assert_int_equal(ora.live.n, 0);
 	/* split right up to the last byte */
 	uint64_t end = edge[n - 1] + K4 - f->base;
 	map_ok(end - 2 * G1, PA0, 2 * G1, RW, 0);

@@ -699,6 +699,29 @@ static void the_test_for_break_before_make_can_fail(void **state)
 	*raw_entry(4 * M2, 1) = table;
 }
 
+/* As the fuzzer has it look: at tables that were asked for, and from time to time at all. */
+static void a_stray_write_is_noticed(void **state)
+{
+	start(state);
+	map_ok(0, PA0, K4, RW, 0);
+	map_ok(M2, PA0, K4, RW, 0);
+	sync_and_check();
+	uint64_t *near = raw_entry(K4, 0), *far = raw_entry(M2 + K4, 0), hash = ora_hash(&ora);
+	ora.quick = true;
+	ora_begin(&ora, V(0), V(K4 - 1));
+	*near = *raw_entry(0, 0);
+	assert_true(ora_hash(&ora) != hash);
+	assert_int_equal(set_pages(&ora.live, 0, UINT64_MAX), 3);
+	*near = 0;
+	assert_true(ora_hash(&ora) == hash);
+	ora_begin(&ora, V(0), V(K4 - 1));
+	*far = *raw_entry(0, 0);
+	assert_true(ora_hash(&ora) == hash);
+	ora_observe_all(&ora);
+	assert_true(ora_hash(&ora) != hash);
+	assert_int_equal(set_pages(&ora.live, 0, UINT64_MAX), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -726,6 +749,7 @@ int main(void)
 		cmocka_unit_test(entries_are_those_of_the_manual),
 		cmocka_unit_test(any_test_for_the_gather_can_fail),
 		cmocka_unit_test(the_test_for_break_before_make_can_fail),
+		cmocka_unit_test(a_stray_write_is_noticed),
 	};
 	return run_for_all("pt_errors", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -445,7 +445,8 @@ static void each_omission_is_noticed(void **state)
 		     is_data(k) && plant <= MM_PLANT_MASK_BREAK; plant++) {
 			bool other = ora_formats[k]->can(another_type(MM_PT_READ | MM_PT_EXEC),
 							 ora_formats[k]->features);
-			if ((plant == MM_PLANT_MASK_SYNC && !ora_formats[k]->must_order) ||
+			if ((plant == MM_PLANT_MASK_SYNC && !ora_formats[k]->must_order &&
+			     !ora_formats[k]->root_is_latched) ||
 			    (plant == MM_PLANT_MASK_BREAK && !ora_formats[k]->must_break) ||
 			    (plant == MM_PLANT_MASK_OTHER && !other))
 				continue;
