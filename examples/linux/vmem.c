@@ -2,6 +2,7 @@
 /* Scattered frames at contiguous addresses.
  *
  * Invariant    a frame is freed only after mm_pt_sync(): until then some CPU may still use it. */
+#include <mmlib/range.h>
 #include "port.h"
 #include "vmem.h"
 
@@ -23,30 +24,21 @@ enum mm_status vmem_unmap(struct mm_pt *pt, mm_vaddr_t va, size_t n)
 	return st;
 }
 
-static enum mm_status frames_free(const mm_paddr_t *pages, size_t n)
-{
-	enum mm_status st = MM_OK;
-
-	while (n-- && st == MM_OK)
-		st = mm_page_free(&linux_pmm, pages[n], 0);
-	return st;
-}
-
 struct vmem *vmem_alloc(struct mm_pt *pt, mm_vaddr_t va, size_t n)
 {
 	struct vmem *v = mm_kmalloc(&linux_heap, sizeof(*v) + n * sizeof(v->pages[0]), 0);
-	enum mm_status st = MM_OK;
+	enum mm_status st;
 
 	if (!v)
 		return NULL;
 	v->va = va;
-	for (v->n = 0; v->n < n && st == MM_OK; v->n += st == MM_OK)
-		st = mm_page_alloc(&linux_pmm, 0, 0, &v->pages[v->n]);
+	v->n = 0;
+	st = mm_page_alloc_bulk(&linux_pmm, 0, 0, v->pages, n, &v->n);
 	if (st == MM_OK)
-		st = vmem_map(pt, va, v->pages, n);
+		st = v->n < n ? MM_E_NOMEM : vmem_map(pt, va, v->pages, n);
 	if (st == MM_OK)
 		return v;
-	if (frames_free(v->pages, v->n) != MM_OK || mm_kfree(&linux_heap, v) != MM_OK)
+	if (mm_page_free_bulk(&linux_pmm, 0, v->pages, v->n) != MM_OK || mm_kfree(&linux_heap, v) != MM_OK)
 		linux_port.panic(linux_port.ctx, __FILE__, __LINE__);
 	return NULL;
 }
@@ -56,6 +48,6 @@ enum mm_status vmem_free(struct mm_pt *pt, struct vmem *v)
 	enum mm_status st = vmem_unmap(pt, v->va, v->n);
 
 	if (st == MM_OK)
-		st = frames_free(v->pages, v->n);
+		st = mm_page_free_bulk(&linux_pmm, 0, v->pages, v->n);
 	return st == MM_OK ? mm_kfree(&linux_heap, v) : st;
 }

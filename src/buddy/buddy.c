@@ -401,9 +401,7 @@ enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
 }
 #endif
 
-/* Take at most `most` blocks of an order, all from one word. */
-static enum mm_status buddy_take_set(struct mm_buddy *b, struct buddy_set *s, unsigned order,
-				     unsigned most)
+enum mm_status buddy_take_set(struct mm_buddy *b, struct buddy_set *s, unsigned order, unsigned most)
 {
 	s->k = buddy_of_order(b, order);
 	s->most = most;
@@ -594,8 +592,9 @@ enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_
 {
 	const struct buddy_block k = buddy_of_order(b, order);
 	const unsigned shift = BUDDY_F * k.level;
-	const mm_pfn_t first = buddy_unit_above(k.level, buddy_start(b));
-	mm_pfn_t unit = n ? (b->base + *at) >> shift : 0;
+	const mm_pfn_t first = buddy_unit_above(k.level, buddy_start(b)), base = b->base;
+	const mm_word_t run = buddy_run(k.run);
+	mm_pfn_t unit = n ? (base + *at) >> shift : 0;
 	enum mm_status st = MM_OK;
 
 	while (n && st == MM_OK) {
@@ -603,9 +602,9 @@ enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_
 		mm_word_t mask = 0;
 
 		do { /* neighbours in one word */
-			mask |= (mm_word_t)(buddy_run(k.run) << (unit & (BUDDY_W - 1)));
+			mask |= (mm_word_t)(run << (unit & (BUDDY_W - 1)));
 			if (--n)
-				unit = (b->base + *++at) >> shift;
+				unit = (base + *++at) >> shift;
 		} while (n && unit >> BUDDY_F == word);
 		st = buddy_give_word(b, k.level, word - first, mask);
 	}

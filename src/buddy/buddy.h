@@ -202,9 +202,17 @@ static inline enum mm_status buddy_sure(struct mm_buddy *b, struct buddy_set *s,
 #endif
 }
 
+/* Take at most `most` blocks of an order, at least one, all from the lowest word that has one: s->k says
+ * where the lowest is, s->pick has its bit and the lowest bit of each other. Errors as mm_buddy_alloc(). */
+enum mm_status buddy_take_set(struct mm_buddy *b, struct buddy_set *s, unsigned order, unsigned most);
+/* Bits `at` to `at + n - 1` of a word; n is not 0. */
+static inline mm_word_t buddy_bits(unsigned at, unsigned n)
+{
+	return (mm_word_t)((mm_word_t)(BUDDY_FULL >> (BUDDY_W - n)) << at);
+}
+
 /* Many blocks of one order at a time, as offsets from the first frame of a buddy of at most 2^32 frames.
- * Arguments are right. buddy_take_bulk: at most `most` blocks, at least one, all from the lowest word
- * that has one; the lowest comes last. Errors as mm_buddy_alloc(). buddy_give_bulk: neighbours in the
+ * Arguments are right. buddy_take_bulk: as buddy_take_set; the lowest comes last. buddy_give_bulk: neighbours in the
  * array that share a word are given together. MM_E_DOUBLE_FREE: one was free; those before are given. */
 enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,
 			       unsigned *got);

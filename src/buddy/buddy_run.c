@@ -30,12 +30,6 @@ struct buddy_run {
 	unsigned seed; /* order of a block that every such run holds */
 };
 
-/* `n` bits of a word from bit `at` on; n is not 0. */
-static mm_word_t run_bits(unsigned at, unsigned n)
-{
-	return (mm_word_t)((mm_word_t)(BUDDY_FULL >> (BUDDY_W - n)) << at);
-}
-
 /* The piece that [first, first + count) begins with; returns its frames. */
 static mm_pfn_t run_piece(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t count,
 			  struct buddy_set *s)
@@ -50,7 +44,7 @@ static mm_pfn_t run_piece(const struct mm_buddy *b, mm_pfn_t first, mm_pfn_t cou
 	units = count >> (BUDDY_F * level);
 	n = units < BUDDY_W - at ? (unsigned)units : BUDDY_W - at;
 	s->k = (struct buddy_block){ first, level, 0 };
-	s->pick = run_bits(at, n);
+	s->pick = buddy_bits(at, n);
 	return (mm_pfn_t)n << (BUDDY_F * level);
 }
 

@@ -3,7 +3,7 @@
  * Problem      who fills a ring of a device, or unmaps a process, wants or gives many blocks of one order:
  *              one search and one compare-and-swap for each would be most of the cost.
  * Structure    the buddy gives all blocks of the lowest word that has some by one compare-and-swap, and
- *              takes neighbours of one word back by another (buddy_take_bulk, buddy_give_bulk). What is at
+ *              takes neighbours in the array that share a word back by another. What is at
  *              hand on CPUs stays there; when the buddies have no more, blocks come one by one by the
  *              ordinary path, which ends as exactly as a single allocation.
  * Invariants   K1 Frees: every block is believed, and its byte 00, before the first one is in a buddy; who
@@ -15,8 +15,6 @@
 #include "../buddy/buddy.h"
 #include "../checked.h"
 
-#define BULK_CHUNK 32u /* blocks on the way between array and buddy */
-
 /* What a call wants, and how far it is. */
 struct bulk {
 	struct mm_pmm *pmm;
@@ -27,29 +25,54 @@ struct bulk {
 	size_t done, n;
 };
 
-/* Is a block of a range told by 32 bits? With classes, each block may be of another buddy. */
+/* Does a range have such blocks, all in one buddy? With classes, each may be in another. */
 static bool bulk_fits(const struct mm_range *r, unsigned order)
 {
-	return !pmm_has_classes(r) && mm_fits_32(r->last - r->first) && order <= mm_buddy_max_order(&r->buddy);
+	return !pmm_has_classes(r) && order <= mm_buddy_max_order(&r->buddy);
+}
+
+/* Tell of blocks that came from the buddy of a range; returns how many. */
+static size_t bulk_tell(const struct mm_range *r, const struct buddy_set *s, unsigned byte,
+			mm_paddr_t *out)
+{
+	const unsigned shift = BUDDY_F * s->k.level, low = mm_lowest_bit_word(s->pick);
+	const size_t step = (size_t)1 << shift;
+	const mm_paddr_t size = mm_pfn_to_pa(step);
+	mm_word_t rest = (mm_word_t)(s->pick >> low);
+	size_t n = 0;
+
+	while (rest) {
+		unsigned at = mm_lowest_bit_word(rest), row = 1;
+		mm_word_t more = (mm_word_t) ~(rest >> at);
+		mm_pfn_t pfn = s->k.pfn + ((mm_pfn_t)at << shift);
+		mm_paddr_t pa = mm_pfn_to_pa(pfn);
+		uint8_t *mark = frame_byte(r, pfn);
+
+		if (s->k.run == 0) /* bits of neighbours are neighbours */
+			row = more ? mm_lowest_bit_word(more) : BUDDY_W;
+		rest &= (mm_word_t)~buddy_bits(at, row);
+		for (; row > 0; row--, mark += step, pa += size) {
+			mm_atomic_store_relaxed(mark, (uint8_t)byte);
+			out[n++] = pa;
+		}
+	}
+	return n;
 }
 
 /* From the words of one range. */
 static void bulk_from_range(struct bulk *b, struct mm_range *r)
 {
-	uint32_t at[BULK_CHUNK];
+	struct buddy_set set;
 
 	while (b->done < b->n) {
-		unsigned most = b->n - b->done < BULK_CHUNK ? (unsigned)(b->n - b->done) : BULK_CHUNK;
-		unsigned got = 0;
+		size_t most = b->n - b->done < BUDDY_W ? b->n - b->done : BUDDY_W, got;
 
 		if (!zone_admits(b->pmm, &b->want, r->zone, (mm_pfn_t)most << b->order) ||
-		    buddy_take_bulk(&r->buddy, b->order, at, most, &got) != MM_OK)
+		    buddy_take_set(&r->buddy, &set, b->order, (unsigned)most) != MM_OK)
 			return;
+		got = mm_count_bits_word(set.pick);
 		pmm_count(b->pmm, r->zone, (uintptr_t)0 - ((uintptr_t)got << b->order)); /* M3 */
-		while (got-- > 0) { /* the lowest comes last */
-			frame_store(r, r->first + at[got], b->byte);
-			b->out[b->done++] = mm_pfn_to_pa(r->first + at[got]);
-		}
+		b->done += bulk_tell(r, &set, b->byte, b->out + b->done);
 	}
 }
 
@@ -58,7 +81,8 @@ static void bulk_from_zones(struct bulk *b)
 	struct zone_walk walk;
 	uint32_t zone;
 
-	for (zone_walk_start(&walk, b->pmm, &b->want); b->done < b->n && zone_walk_next(&walk, &zone);)
+	for (zone_walk_start(&walk, b->pmm, &b->want);
+	     b->done < b->n && zone_walk_next(&walk, &zone);)
 		for (struct mm_range *r = zone_first_range(b->pmm, zone); r;
 		     r = zone_next_range(b->pmm, r))
 			if (bulk_fits(r, b->order))
@@ -103,62 +127,161 @@ enum mm_status mm_page_alloc_bulk(struct mm_pmm *pmm, unsigned order, uint32_t f
 	return MM_OK;
 }
 
-/* Believe one block, whose byte becomes 00. */
-static enum mm_status bulk_believe(const struct mm_pmm *pmm, mm_paddr_t pa, unsigned byte)
+/* Blocks that follow each other in memory, from pa[0] on, at most n. */
+static inline size_t bulk_row(const mm_paddr_t *pa, size_t n, unsigned order)
 {
-	mm_pfn_t pfn = mm_pa_to_pfn(pa);
-	const struct mm_range *r;
+	const mm_paddr_t size = mm_pfn_to_pa((mm_pfn_t)1 << order);
+	mm_paddr_t next = pa[0] + size;
+	size_t k = 1;
 
-	if (pa & (MM_FRAME_SIZE - 1))
-		return MM_E_ALIGN;
-	r = pmm_find_pa(pmm, pa);
-	if (!r)
-		return MM_E_FOREIGN;
-	if (MM_PLANTED(MM_PLANT_BULK) && frame_load(r, pfn) == FRAME_FREE)
-		return MM_OK;
-	if (frame_load(r, pfn) != byte)
-		return pmm_refuse(r, pfn, frame_load(r, pfn));
-	return frame_swap(frame_byte(r, pfn), byte, FRAME_FREE) ? MM_OK : MM_E_DOUBLE_FREE;
+	for (; n - k >= 4 && pa[k] == next && pa[k + 1] == next + size &&
+	       pa[k + 2] == next + 2 * size && pa[k + 3] == next + 3 * size;
+	     k += 4)
+		next += 4 * size;
+	for (; k < n && pa[k] == next; k++)
+		next += size;
+	return k;
 }
 
-/* Give the first blocks of an array, at least one, to the buddy of their range; returns how many. */
-static size_t bulk_give(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa, size_t n)
+/* Frames that lie together in one section, so that their bytes are there; at first none. */
+struct bulk_place {
+	mm_pfn_t first, count;
+	uint8_t *bytes;
+};
+
+/* Where a block is, which is not where the one before is. */
+static PMM_SLOW enum mm_status bulk_find(const struct mm_pmm *pmm, mm_paddr_t pa,
+					 struct bulk_place *place)
+{
+	const struct mm_range *r = pmm_find_pa(pmm, pa);
+	mm_pfn_t pfn = mm_pa_to_pfn(pa), first = pfn & ~(BUDDY_SECTION - 1),
+		 last = first | (BUDDY_SECTION - 1);
+
+	if (!r)
+		return MM_E_FOREIGN;
+	if (!buddy_filled(&r->buddy, pfn))
+		return pmm_refuse(r, pfn, FRAME_FREE); /* Q1 of section.h */
+	place->first = first > r->first ? first : r->first;
+	place->count = (last < r->last ? last : r->last) - place->first + 1;
+	place->bytes = frame_byte(r, place->first);
+	return MM_OK;
+}
+
+/* Believe a block that is not as it should be. */
+static PMM_SLOW enum mm_status bulk_doubt(const struct mm_pmm *pmm, mm_paddr_t pa)
+{
+	mm_pfn_t pfn = mm_pa_to_pfn(pa);
+	const struct mm_range *r = pmm_find_pa(pmm, pa);
+	unsigned byte = frame_load(r, pfn);
+
+	if (MM_PLANTED(MM_PLANT_BULK) && byte == FRAME_FREE)
+		return MM_OK;
+	return pmm_refuse(r, pfn, byte);
+}
+
+/* Believe neighbours in one place, as far as they are as they should be; returns how many. */
+static inline size_t bulk_believe_row(uint8_t *at, size_t n, unsigned order, unsigned byte)
+{
+	const size_t step = (size_t)1 << order;
+	size_t k = 0;
+
+	for (; k < n && mm_atomic_load_relaxed(at) == byte && frame_swap(at, byte, FRAME_FREE); k++)
+		at += step;
+	return k;
+}
+
+/* Believe blocks, whose bytes become 00. *done: how many. *one: all of them are in one place. */
+static enum mm_status bulk_believe(const struct mm_pmm *pmm, unsigned order, unsigned byte,
+				   const mm_paddr_t *pa, size_t n, size_t *done, bool *one)
+{
+	struct bulk_place place = { .count = 0 };
+	enum mm_status st = MM_OK;
+	size_t k = 0, row, got, fit;
+	mm_paddr_t off;
+
+	for (; k < n && st == MM_OK; k += got) {
+		got = 0;
+		off = (pa[k] >> MM_FRAME_SHIFT) -
+		      place.first; /* a frame number may have fewer bits */
+		if (pa[k] & (MM_FRAME_SIZE - 1)) {
+			st = MM_E_ALIGN;
+		} else if (off >= place.count) {
+			*one = k == 0;
+			st = bulk_find(pmm, pa[k], &place);
+		} else {
+			fit = (size_t)((place.count - (mm_pfn_t)off - 1) >> order) + 1;
+			row = bulk_row(pa + k, n - k < fit ? n - k : fit, order);
+			got = bulk_believe_row(place.bytes + off, row, order, byte);
+			if (got < row && (st = bulk_doubt(pmm, pa[k + got])) == MM_OK)
+				got++;
+		}
+	}
+	*done = k;
+	return st;
+}
+
+/* How many blocks, from pa[0] on, are of one range. */
+static size_t bulk_in(const struct mm_range *r, const mm_paddr_t *pa, size_t n)
+{
+	const mm_pfn_t first = r->first, last = r->last - first;
+	size_t k = 0;
+
+	while (k < n && mm_pa_to_pfn(pa[k]) - first <= last)
+		k++;
+	return k;
+}
+
+/* Give the first blocks of an array, at least one, to the buddy of their range, if not @one that of all;
+ * returns how many. */
+static size_t bulk_give(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa, size_t n,
+			bool one)
 {
 	struct mm_range *r = pmm_find_pa(pmm, pa[0]);
-	uint32_t at[BULK_CHUNK], k = 0;
-	enum mm_status st;
+	const struct buddy_block k = buddy_of_order(&r->buddy, order);
+	const unsigned shift = BUDDY_F * k.level;
+	enum mm_status st = MM_OK;
 
 	if (!bulk_fits(r, order)) {
 		pmm_to_buddy(pmm, r, mm_pa_to_pfn(pa[0]), order);
 		return 1;
 	}
-	for (; k < n && k < BULK_CHUNK; k++) {
-		mm_pfn_t pfn = mm_pa_to_pfn(pa[k]);
+	if (!one)
+		n = bulk_in(r, pa, n);
+	pmm_count(pmm, r->zone, (uintptr_t)n << order); /* M3 */
+	for (size_t i = 0; i < n && st == MM_OK;) {
+		mm_pfn_t pfn = mm_pa_to_pfn(pa[i]), unit = pfn >> shift, word = unit >> BUDDY_F;
+		mm_word_t mask = 0;
 
-		if (pfn < r->first || pfn > r->last)
-			break;
-		at[k] = (uint32_t)(pfn - r->first);
+		do { /* neighbours in one word */
+			unsigned at = (unsigned)unit & (BUDDY_W - 1);
+			size_t room = (BUDDY_W - at) >> k.run;
+			size_t row = bulk_row(pa + i, n - i < room ? n - i : room, order);
+
+			mask |= buddy_bits(at, (unsigned)row << k.run);
+			i += row;
+			unit = i < n ? mm_pa_to_pfn(pa[i]) >> shift : 0;
+		} while (i < n && unit >> BUDDY_F == word);
+		st = buddy_give(&r->buddy, k.level, pfn, mask);
 	}
-	pmm_count(pmm, r->zone, (uintptr_t)k << order); /* M3 */
-	st = buddy_give_bulk(&r->buddy, order, at, k);
 	MM_CHECK(pmm->port, st == MM_OK); /* K1, M2 */
 	zone_watch_range(pmm, r);
-	return k;
+	return n;
 }
 
 enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order, const mm_paddr_t *pa, size_t n)
 {
 	unsigned byte;
-	enum mm_status st = MM_OK;
+	enum mm_status st;
+	bool one = true;
 	size_t i;
 
 	if (!pmm || (!pa && n))
 		return MM_E_INVAL;
 	if (!pmm_ready(pmm))
 		return MM_E_STATE;
-	byte = n ? pmm_head_at(pmm, pa[0], order) : FRAME_NOTHING; /* movable, or not, as the first */
-	for (i = 0; i < n && st == MM_OK; i += st == MM_OK)
-		st = bulk_believe(pmm, pa[i], byte);
+	byte = n ? pmm_head_at(pmm, pa[0], order)
+		 : FRAME_NOTHING; /* movable, or not, as the first */
+	st = bulk_believe(pmm, order, byte, pa, n, &i, &one);
 	if (st != MM_OK) {
 		while (i-- > 0) /* K1 */
 			frame_store(pmm_find_pa(pmm, pa[i]), mm_pa_to_pfn(pa[i]), byte);
@@ -167,6 +290,6 @@ enum mm_status mm_page_free_bulk(struct mm_pmm *pmm, unsigned order, const mm_pa
 	for (i = 0; i < n && POISON_ACTS; i++)
 		poison_fill(pmm, pa[i], (mm_pfn_t)1 << order);
 	for (i = 0; i < n;)
-		i += bulk_give(pmm, order, pa + i, n - i);
+		i += bulk_give(pmm, order, pa + i, n - i, one);
 	return MM_OK;
 }
