@@ -201,6 +201,21 @@ static inline bool goes_on(const struct ora *ora, uint64_t before, uint64_t now,
 	return now == before + step && !((now ^ before) & ~(ora->arch->address & ~ora->c_bit));
 }
 
+/* The last of the entries from @i on, up to @end, that are just like it. */
+static uint64_t last_alike(const struct ora *ora, const uint8_t *table, uint64_t i, uint64_t end)
+{
+	const uint64_t *wide = (const uint64_t *)(const void *)table;
+	const uint32_t *narrow = (const uint32_t *)(const void *)table;
+
+	if (entry_bytes(ora) == 8)
+		while (i < end && wide[i + 1] == wide[i])
+			i++;
+	else
+		while (i < end && narrow[i + 1] == narrow[i])
+			i++;
+	return i;
+}
+
 /* A table of which all that it translates has to be scanned. */
 static void scan_page(struct ora *ora, struct ora_page *page, unsigned level, struct ora_span reach)
 {
@@ -247,8 +262,10 @@ void mmu_scan(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint3
 			continue;
 		}
 		was_leaf = false;
-		if (mmu_is_empty(ora, e, level) || !is_valid(ora, e, level))
+		if (mmu_is_empty(ora, e, level) || !is_valid(ora, e, level)) {
+			i = last_alike(ora, table, i, end);
 			continue;
+		}
 		uint64_t va = whole(ora, base + (i << shift_of(ora, level)));
 		was_leaf = arch->is_leaf(e, level);
 		check_reserved(ora, e, level, was_leaf);
