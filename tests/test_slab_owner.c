@@ -460,6 +460,29 @@ static void another_heap_does_not_have_the_block(void **state)
 	assert_int_equal(mm_kfree(&heap, large), MM_OK);
 }
 
+/* What waits for readers: objects are nobody's, a large block is still whose it was, and the batch is mmlib's. */
+static void what_waits_is_not_told_but_for_large_blocks(void **state)
+{
+	static const struct mm_epoch_hooks hooks = { .now = no_time, .passed = it_passed };
+	void *p = by_kmalloc(NULL), *large = by_large(NULL);
+	struct mm_deferred d;
+
+	(void)state;
+	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+	assert_int_equal(mm_kfree_deferred(&d, p), MM_OK);
+	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
+	assert_int_equal(mm_heap_leaks(&heap, list, ROOM, &n, &rest), MM_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(list[0].owner, owner_of(large));
+	assert_int_equal(list[0].objects, 1);
+	assert_int_equal(list[1].owner, 0);
+	assert_int_equal(list[1].objects, 2); /* the batch, and the block's record */
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_deferred_destroy(&d, NULL), MM_OK);
+	assert_int_equal(mm_heap_leaks(&heap, list, ROOM, &n, &rest), MM_OK);
+	assert_int_equal(n, 0);
+}
+
 /* What its record needs when it goes is none of the block's pages. */
 static void a_large_block_that_was_freed_is_free(void **state)
 {
@@ -582,6 +605,7 @@ int main(void)
 		HEAP_TEST(what_waited_is_of_who_took_it),
 		NOTING(mistakes_are_answered),
 		NOTING(another_heap_does_not_have_the_block),
+		NOTING(what_waits_is_not_told_but_for_large_blocks),
 		NOTING(a_large_block_that_was_freed_is_free),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),
 		HEAP_TEST(only_who_notes_owners_goes_to_the_slabs),

@@ -8,9 +8,8 @@
  * each allocation takes the cache's lock: such caches have no objects at hand on CPUs, so their order is not
  * random (#MM_HARDEN_RANDOM). All others pay nothing.
  *
- * What waits in a mempool or a prefilled handle, or for a deferred free, is not told; who takes it out of one
- * of the first two is its owner. A wrapper's calls all
- * have one owner, the wrapper, unless it says whose they are. Of memory that is allocated or freed during a
+ * What waits in a mempool or a prefilled handle, or for a deferred free, is not told, but a large block is until
+ * it goes; who takes it out of one of the first two is its owner. A wrapper's calls all have one owner, the wrapper, unless it says whose they are. Of memory that is allocated or freed during a
  * walk it is told or not, or whose it was before. */
 #ifndef MMLIB_OWNER_H
 #define MMLIB_OWNER_H

@@ -139,6 +139,20 @@ static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full
 	deferred_unlock(d, irq);
 }
 
+/* A batch is mmlib's own, where owners are noted (owner.h). */
+static enum mm_status deferred_batch(struct mm_heap *heap, struct mm_deferred_batch **out)
+{
+	struct mm_cache *cache = &heap->caches[mm_object_class_of(heap, BATCH_BYTES)];
+	void *room;
+	enum mm_status st = cache_alloc_for(cache, MM_ALLOC_ATOMIC, 0, &room);
+
+	if (st != MM_OK)
+		return st;
+	*out = room;
+	(*out)->n = 0;
+	return MM_OK;
+}
+
 static enum mm_status deferred_add(struct mm_deferred *d, uintptr_t what)
 {
 	struct mm_deferred_batch *fresh = NULL, *full = NULL;
@@ -146,13 +160,9 @@ static enum mm_status deferred_add(struct mm_deferred *d, uintptr_t what)
 
 	while (!deferred_put(d, what, &fresh, &full)) {
 		if (!fresh) {
-			void *room;
-
-			st = mm_kmalloc_st(d->heap, BATCH_BYTES, MM_ALLOC_ATOMIC, &room);
+			st = deferred_batch(d->heap, &fresh);
 			if (st != MM_OK)
 				return st;
-			fresh = room;
-			fresh->n = 0;
 		}
 		if (full)
 			deferred_close(d, full);
