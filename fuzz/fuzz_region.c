@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Any sequence of calls of one region heap, right or wrong, against the shadow heap of
- * tests/region_model.h: no block overlaps another or leaves its region, contents stay, each status is
- * the expected one, what is refused changes no byte, verify is content after each operation. At the end
- * all is freed: the first state.
+ * tests/region_model.h. After each operation: its status is the expected one, what was refused has changed no
+ * byte, contents stay (so no block overlaps another), nor is anything written beside regions, verify is content,
+ * and the number of blocks is the model's. Each 8th time and at the end: the heap tells each block of the model,
+ * in its region, and no other, and what it counts is so. At the end all is freed: the first state.
  *
  * Input: byte 0 how many regions, then two bytes for the length and place of each; then 4 bytes an
  * operation: what, which block, and a size or an address, 2 bytes. */
 #include "../tests/region_model.h"
+#include "operations.h"
 #include <stdio.h>
+
+#define WHOLE 8u /* operations between two looks at every block that the heap tells */
+static unsigned done; /* operations of this input */
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 
@@ -72,7 +77,8 @@ static void run_op(struct model *m, const uint8_t *op)
 	default:
 		must(model_free(m, pointer_of(m, op)));
 	}
-	must(model_check(m));
+	must(++done % WHOLE == 0 ? model_check(m) : model_check_books(m));
+	operations_count();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
@@ -85,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		must(model_add(&m, 1024 + in[1 + 2 * i] * 8u, in[2 + 2 * i] & 63) == MM_OK ? NULL
 											   : "add");
 	must(model_check(&m));
+	done = 0;
 	for (in += 7, n -= 7; n >= 4; in += 4, n -= 4)
 		run_op(&m, in);
 	must(model_empty(&m));

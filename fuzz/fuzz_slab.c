@@ -3,23 +3,28 @@
  *
  * The shadow knows every live object: its address, its size, who it came from, and a pattern that
  * fills it. After each operation no two live objects overlap, the object is aligned and in managed
- * memory, patterns are whole, counts are exact, and from time to time everything is verified. Wrong
- * frees, of another size too, must get their documented error. Memory that is freed later stays as it is until
- * its readers have left, and goes then (slab_waits.h). Some caches note owners, and tell as many as there are.
+ * memory, patterns are whole (of large blocks, at their ends), and counts are exact. Each 64th time, and at
+ * the end, all patterns, all owners, and everything is verified. Wrong frees, of another size too, must get
+ * their documented error. Memory that is freed later stays as it is until its readers have left, and goes then
+ * (slab_waits.h). Some caches note owners, and tell each object's (slab_owners.h).
  * Hardened objects come zeroed, whoever had them before, and a byte written behind one is told to who frees it.
  * On machines with nodes, one of which may have no memory, objects are of the node that was asked for, and, once
- * each CPU has sent home what it had of others, of the CPU's own, as long as that has memory. How many nodes
+ * each CPU has sent home what it had of others, it has none of them, and objects are of the CPU's own as long as
+ * that has memory. Allocations inside the library fail when the input says so. How many nodes
  * there are tells the length of the input. At the end all is freed, shrunk and destroyed, and the
  * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/early.h>
 #include <mmlib/bulk.h>
-#include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "../tests/pmm_state.h"
+#include "operations.h"
+#include "slab/slab.h"
+#include "slab_owners.h"
 #include "slab_waits.h"
 
+#define WHOLE      64u /* operations between two looks at everything; at each second one, at the page layer */
 #define RAM_FRAMES 512u
 #define LIVE       64u
 #define CACHES     4u
@@ -29,6 +34,7 @@ static struct sim sim;
 static struct mm_heap heap;
 static struct mm_numa numa;
 static uint32_t nodes; /* 1, 2 or 4; of four, the last has no memory */
+static bool failing;   /* allocations inside the library fail */
 
 struct shadow {
 	struct object live[LIVE];
@@ -76,8 +82,7 @@ static const struct mm_cache_hooks hooks = {
 
 static void shadow_check(const struct object *o)
 {
-	for (size_t i = 0; i < o->size; i++)
-		MUST(o->p[i] == (unsigned char)(o->tag + i));
+	MUST(object_intact(o, 0, true));
 }
 
 static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cache, uint8_t tag, bool fresh)
@@ -85,14 +90,13 @@ static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cach
 	struct object *o = &s->live[s->n++];
 
 	MUST(p >= sim.host && p + size <= sim.host + sim.bytes);
-	for (size_t i = 0; fresh && MM_HARDEN & MM_HARDEN_ZERO && i < size; i++)
-		MUST(p[i] == 0);
+	MUST(!fresh || !(MM_HARDEN & MM_HARDEN_ZERO) || contents_all(p, size, 0));
 	for (unsigned i = 0; i + 1 < s->n; i++)
 		MUST(p + size <= s->live[i].p || s->live[i].p + s->live[i].size <= p);
 	waits_apart(p, size);
-	*o = (struct object){ p, size, tag, (int8_t)cache };
-	for (size_t i = 0; i < size; i++)
-		p[i] = (unsigned char)(tag + i);
+	*o = (struct object){ p, size, tag, (int8_t)cache, 0 };
+	owners_add(&heap, o, cache >= 0 ? s->cache[cache]->flags & MM_CACHE_OWNERS : heap.notes);
+	contents_fill(p, size, tag);
 	if (cache >= 0)
 		s->count[cache]++;
 }
@@ -126,8 +130,7 @@ static void op_kmalloc(struct shadow *s, unsigned a, unsigned b)
 	if (st != MM_OK)
 		return;
 	MUST((uintptr_t)p % 16 == 0 && mm_ksize(&heap, p) >= size);
-	for (size_t i = 0; b & 1 && i < size; i++)
-		MUST(((unsigned char *)p)[i] == 0);
+	MUST(!(b & 1) || contents_all(p, size, 0));
 	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, size <= MM_KMALLOC_MAX_CLASS / 2);
 }
 
@@ -160,22 +163,39 @@ static uint32_t node_of(const void *p)
 {
 	mm_paddr_t pa;
 
-	MUST(mm_heap_paddr(&heap, p, &pa) == MM_OK);
+	MUST(mm_heap_paddr(&heap, p, &pa) == MM_OK && pa == sim.base + (mm_paddr_t)((const unsigned char *)p - sim.host));
 	return nodes == 1 ? 0 : mm_numa_node_of(&numa, pa);
 }
 
-/* Has a node pages for any slab, and for what is noted beside it? */
+/* Has a node pages for any slab, and for what is noted beside it: two blocks of order 4? */
 static bool node_has_room(uint32_t node)
 {
-	mm_paddr_t pa[2];
-	unsigned got = 0;
+	unsigned blocks = 0, order;
+	mm_pfn_t at;
 
-	while (got < 2 &&
-	       mm_page_alloc(heap.pmm, 4, MM_ALLOC_NODE(node) | MM_ALLOC_NODE_EXACT, &pa[got]) == MM_OK)
-		got++;
-	for (unsigned i = 0; i < got; i++)
-		MUST(mm_page_free(heap.pmm, pa[i], 4) == MM_OK);
-	return got == 2;
+	for (uint32_t i = 0; !failing && i < heap.pmm->nranges; i++) {
+		const struct mm_range *r = &heap.pmm->ranges[i];
+
+		if (heap.pmm->zones[r->zone].node != node)
+			continue;
+		for (at = r->first; blocks < 2 && mm_buddy_next_free(&r->buddy, at, 4, &at, &order);
+		     at += (mm_pfn_t)1 << order)
+			blocks += 1u << (order - 4);
+	}
+	return blocks >= 2;
+}
+
+/* What a CPU has at hand is of its node; but with quarantine, what was freed there is of any. */
+static void node_check_hands(const struct mm_heap_cpu *cpu)
+{
+	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
+		for (const struct mm_slot *slot = cpu->top[id]; (--slot)->p;)
+			MUST(mm_numa_node_of(&numa, sim.base + (mm_paddr_t)((unsigned char *)slot->p - sim.host)) ==
+			     node_here());
+		for (const struct mm_slot *slot = cpu->spare[id]; !MAGAZINES_HELD && (--slot)->p;)
+			MUST(mm_numa_node_of(&numa, sim.base + (mm_paddr_t)((unsigned char *)slot->p - sim.host)) ==
+			     node_here());
+	}
 }
 
 /* Memory of a node. */
@@ -210,8 +230,11 @@ static void op_settle(struct shadow *s, unsigned a, unsigned b)
 	bool room;
 
 	MUST(mm_heap_reap(&heap, NULL) == MM_OK);
-	for (sim_cpu = 0; sim_cpu < 2; sim_cpu++)
+	for (sim_cpu = 0; sim_cpu < 2; sim_cpu++) {
 		mm_heap_cpu_idle(&heap);
+		if (nodes > 1)
+			node_check_hands(&heap.cpus[sim_cpu]);
+	}
 	sim_cpu = cpu;
 	room = node_has_room(node_here());
 	for (unsigned i = 0; i < b % 8 && s->n < LIVE; i++) {
@@ -425,8 +448,9 @@ static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 		return;
 	}
 	keep = o.size < size ? o.size : size;
-	for (size_t i = 0; i < keep; i++)
-		MUST(((unsigned char *)p)[i] == (unsigned char)(o.tag + i));
+	MUST(contents_intact(p, keep, o.tag));
+	if (p == o.p)
+		owners_keep(&heap, &o);
 	s->live[a % s->n] = s->live[--s->n];
 	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1), false);
 }
@@ -453,36 +477,10 @@ static void op_cache(struct shadow *s, unsigned a, unsigned b)
 	}
 }
 
-static void check_hooks(const struct shadow *s)
+static void check_all(struct shadow *s, bool deep, bool pages)
 {
 	struct mm_cache_stats stats;
-	size_t objects = 0, bytes = 0;
-
-	for (unsigned c = 0; c < CACHES; c++)
-		if (s->cache[c] && s->cache[c]->hooks) {
-			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
-			objects += stats.objects;
-			bytes += stats.bytes;
-		}
-	MUST(objects == built && bytes == charged);
-}
-
-/* As many objects have an owner as are allocated and do not wait. */
-static void check_owners(const struct shadow *s, unsigned c)
-{
-	struct mm_leak list[2], rest;
-	size_t n, objects = 0;
-
-	if (mm_cache_leaks(s->cache[c], list, 2, &n, &rest) != MM_OK)
-		return;
-	for (size_t i = 0; i < n; i++)
-		objects += list[i].objects;
-	MUST(objects + rest.objects == s->count[c] - waits_of((int)c));
-}
-
-static void check_all(struct shadow *s, bool deep)
-{
-	struct mm_cache_stats stats;
+	size_t objects = 0, bytes = 0; /* of caches with hooks */
 	uint32_t it = 0;
 
 	for (unsigned c = 0; c < CACHES; c++)
@@ -490,16 +488,19 @@ static void check_all(struct shadow *s, bool deep)
 			MUST(mm_cache_stats(s->cache[c], &stats) == MM_OK);
 			MUST(stats.used == s->count[c]);
 			MUST(!s->quota[c] || stats.bytes <= s->quota[c]);
-			check_owners(s, c);
+			objects += s->cache[c]->hooks ? stats.objects : 0;
+			bytes += s->cache[c]->hooks ? stats.bytes : 0;
 		}
-	check_hooks(s);
-	waits_check();
+	MUST(objects == built && bytes == charged);
+	waits_check(deep);
 	for (unsigned i = 0; i < s->n; i++)
-		shadow_check(&s->live[i]);
-	for (struct mm_cache *c; deep && (c = mm_cache_next(&heap, &it));)
+		MUST(object_intact(&s->live[i], 0, deep));
+	if (!deep)
+		return;
+	owners_check(&heap, s->live, s->n, s->n / 2);
+	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
 		MUST(mm_cache_verify(c) == MM_OK);
-	if (deep)
-		MUST(mm_pmm_verify(heap.pmm) == MM_OK);
+	MUST(!pages || mm_pmm_verify(heap.pmm) == MM_OK);
 }
 
 static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
@@ -515,6 +516,10 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 	case 2:
 		percpu_op(heap.pmm, a, b);
 		return;
+	case 3: /* the nth allocation inside the library fails, or all from there on */
+		sim_fail_at(a % 4 + 1, b & 8);
+		failing = true;
+		break;
 	default:
 		break;
 	}
@@ -632,6 +637,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	first = pmm_state_hash(&pmm);
 	memset(&s, 0, sizeof(s));
 	built = charged = 0;
+	owners_given = 0;
 	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
 	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
 	if (n && in[0] & 1)
@@ -640,7 +646,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	op_cache(&s, 0, 64); /* with a quota */
 	for (; n >= 3; in += 3, n -= 3, ops++) {
 		op(&s, in[0], in[1], in[2]);
-		check_all(&s, ops % 32 == 0);
+		sim_fail_at(0, false);
+		failing = false;
+		check_all(&s, ops % WHOLE == 0, ops % (2 * WHOLE) == 0);
+		operations_count();
 	}
 	while (s.n)
 		op_free(&s, s.n - 1, 0);
@@ -648,7 +657,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	waits_poll(true, true, s.count);
 	waits_end();
 	percpu_end();
-	check_all(&s, true);
+	check_all(&s, true, true);
 	MUST(mm_heap_destroy(&heap) == MM_OK);
 	MUST(built == 0 && charged == 0);
 	MUST(mm_pmm_drain(&pmm) == MM_OK);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Any sequence of calls of one tiny cache, right or wrong, against the shadow of tests/tiny_model.h:
- * objects do not overlap, contents stay, each status is the expected one, what is refused changes no
- * byte, verify is content after each operation. At the end all is freed and given back.
+/* Any sequence of calls of one tiny cache, right or wrong, against the shadow of tests/tiny_model.h.
+ *
+ * After each operation: its status is the expected one; what was refused has changed no byte, and what was
+ * done none that objects are in; objects do not overlap; verify is content and counts are the model's. Each 64th
+ * time, when pages went, and at the end: where each object is and what it holds. At the end all is freed and
+ * given back. Many at once are as many operations.
  *
  * Input: byte 0 size of an object, 1 alignment and size of a page, 2 where pages come from; then 3 bytes
  * an operation: what, and an object or an address, 2 bytes. */
 #include "../tests/tiny_model.h"
+#include "operations.h"
 #include <stdio.h>
+
+#define WHOLE 64u /* operations between two looks at every object */
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 
@@ -16,6 +22,15 @@ static void must(const char *wrong)
 		fprintf(stderr, "tiny: %s\n", wrong);
 		abort();
 	}
+}
+
+static unsigned done; /* operations of this input */
+
+/* After an operation. */
+static void look(const struct model *m)
+{
+	must(++done % WHOLE == 0 ? model_check(m) : model_check_books(m));
+	operations_count();
 }
 
 /* Mostly in the arena, now and then anywhere. */
@@ -40,7 +55,7 @@ static void add(struct model *m, const uint8_t *op)
 			want = MM_E_EXIST;
 	if (op[0] & 0x80)
 		want = MM_E_NOSPC;
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = want == MM_E_NOSPC ? mm_tiny_add(&m->t, m->arena + i * page + 1,
 					      page - 1 + op[1] % (unsigned)page)
 				: mm_tiny_add(&m->t, m->arena + i * page, pages * page);
@@ -64,9 +79,11 @@ static void run_op(struct model *m, const uint8_t *op)
 	case 4:
 		must(model_alloc(m));
 		break;
-	case 5: /* many */
-		for (unsigned i = 0; i < op[1]; i++)
+	case 5: /* many; once more when there is none */
+		for (unsigned i = 0, had = 0; i < op[1] && had <= m->nobjects; i++, look(m)) {
+			had = m->nobjects + 1;
 			must(model_alloc(m));
+		}
 		break;
 	case 6:
 	case 7:
@@ -76,7 +93,7 @@ static void run_op(struct model *m, const uint8_t *op)
 			must(model_free(m, m->object[which % m->nobjects]));
 		break;
 	case 10:
-		for (unsigned i = 0; i < op[1] && m->nobjects; i++)
+		for (unsigned i = 0; i < op[1] && m->nobjects; i++, look(m))
 			must(model_free(m, m->object[(which * 7 + i) % m->nobjects]));
 		break;
 	case 11:
@@ -85,6 +102,7 @@ static void run_op(struct model *m, const uint8_t *op)
 		break;
 	case 13:
 		must(mm_tiny_shrink(&m->t) == (m->cfg.put ? MM_OK : MM_E_NOTSUP) ? NULL : "shrink");
+		must(model_check(m));
 		break;
 	case 14:
 		m->dry = op[1] & 1;
@@ -93,7 +111,7 @@ static void run_op(struct model *m, const uint8_t *op)
 	default:
 		add(m, op);
 	}
-	must(model_check(m));
+	look(m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
@@ -102,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 
 	if (n < 3)
 		return 0;
+	done = 0;
 	if (model_init(&m, 1 + in[0] % 100u, (size_t)1 << (in[1] & 7) >> 1,
 		       (size_t)128 << (in[1] >> 3 & 3), in[2] & 1) != MM_OK) {
 		model_destroy(&m);

@@ -31,7 +31,7 @@ elif [ "${1-}" = --operations ]; then
   operations=$2
   shift 2
 fi
-list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && echo buddy64; }
+list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && printf "%s\n" buddy64 slab1; }
 if [ "${1-}" = --list ]; then
   list
   exit 0
@@ -71,7 +71,7 @@ noise() { # 4,096 bytes, the $1th of them; of the seed, if there is one
     head -c 4096 /dev/urandom
   fi
 }
-if grep -q operations_count "fuzz/fuzz_${target%64}.c"; then # lists of operations: long ones from the beginning
+if grep -q operations_count "fuzz/fuzz_${target%%[0-9]*}.c"; then # lists of operations: long ones from the beginning
   options+=(-len_control=0 -entropic=0)
   for i in {1..16}; do
     [ -e "$work/corpus/long-$i" ] || noise "$i" >"$work/corpus/long-$i"

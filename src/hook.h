@@ -88,6 +88,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_ASK       58 /* magazines: who answers a request forgets one that came meanwhile */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
+#define MM_PLANT_WALK      61 /* owners: of the last object of a slab, a walk tells its neighbour's */
+#define MM_PLANT_SORT      62 /* nodes: the last object that a CPU has is not looked at, and stays */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */

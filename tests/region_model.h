@@ -7,6 +7,7 @@
 #include <mmlib/region.h>
 #include <stdlib.h>
 #include <string.h>
+#include "contents.h"
 #include "tiny/region.h"
 
 #define MODEL_REGIONS 3
@@ -21,7 +22,7 @@ struct model_block {
 };
 
 struct model_area {
-	unsigned char *host; /* memory of the host, more than the region */
+	unsigned char *host; /* memory of the host, more than the region; and room to save it */
 	size_t host_bytes;
 	unsigned char *memory; /* the region */
 	size_t bytes;
@@ -72,6 +73,16 @@ static inline void model_save(const struct model *m, struct model_state *s)
 	}
 }
 
+/* The same for one call, before which no other is saved so. */
+static inline void model_save_call(const struct model *m, struct model_state *s)
+{
+	s->heap = m->heap;
+	for (unsigned a = 0; a < m->nareas; a++) {
+		s->copy[a] = m->area[a].host + m->area[a].host_bytes;
+		memcpy(s->copy[a], m->area[a].host, m->area[a].host_bytes);
+	}
+}
+
 /* Is all as it was saved? With `back` it is made so. The copy is given up. */
 static inline bool model_same(struct model *m, struct model_state *s, bool back)
 {
@@ -83,7 +94,8 @@ static inline bool model_same(struct model *m, struct model_state *s, bool back)
 		same = same && memcmp(s->copy[a], m->area[a].host, m->area[a].host_bytes) == 0;
 		if (back)
 			memcpy(m->area[a].host, s->copy[a], m->area[a].host_bytes);
-		free(s->copy[a]);
+		if (s->copy[a] != m->area[a].host + m->area[a].host_bytes)
+			free(s->copy[a]);
 	}
 	return same;
 }
@@ -112,7 +124,7 @@ static inline enum mm_status model_add(struct model *m, size_t bytes, unsigned s
 
 	a->bytes = bytes;
 	a->host_bytes = (bytes + 64 + 2 * MODEL_GUARD + 63) & ~(size_t)63;
-	a->host = aligned_alloc(64, a->host_bytes);
+	a->host = aligned_alloc(64, 2 * a->host_bytes);
 	a->memory = a->host + MODEL_GUARD + skew;
 	memset(a->host, 0xA5, a->host_bytes);
 	st = mm_region_add(&m->heap, a->memory, bytes);
@@ -129,16 +141,12 @@ static inline enum mm_status model_add(struct model *m, size_t bytes, unsigned s
 
 static inline void model_fill(const struct model_block *b)
 {
-	for (size_t i = 0; i < b->size; i++)
-		b->p[i] = (unsigned char)(b->seed + i * 7);
+	contents_fill(b->p, b->size, b->seed);
 }
 
 static inline bool model_intact(const struct model_block *b, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++)
-		if (b->p[i] != (unsigned char)(b->seed + i * 7))
-			return false;
-	return true;
+	return contents_intact(b->p, bytes, b->seed);
 }
 
 /* What mm_region_free() must say to p. */
@@ -162,30 +170,58 @@ static inline enum mm_status model_free_status(const struct model *m, const void
 	return MM_E_FOREIGN;
 }
 
-static inline const char *model_check_block(const struct model *m, const unsigned char *p,
-					    size_t bytes)
-{
-	for (unsigned i = 0; i < m->nblocks; i++) {
-		const struct model_block *b = &m->block[i];
+/* Blocks of the model by address. */
+struct model_index {
+	uint8_t at[4 * MODEL_BLOCKS]; /* from a place that follows from the address on: number and 1 */
+};
 
-		if (b->p != p)
-			continue;
-		if (bytes < b->size)
-			return "a block is shorter than it was asked for";
-		if (mm_region_usable(&m->heap, p) != bytes)
-			return "usable: another size";
-		return model_intact(b, b->size) ? NULL : "contents have changed";
+static inline unsigned model_place(const unsigned char *p)
+{
+	return (unsigned)((uintptr_t)p / MM_REGION_ALIGN % (4 * MODEL_BLOCKS));
+}
+
+static inline void model_sort(const struct model *m, struct model_index *index)
+{
+	memset(index, 0, sizeof(*index));
+	for (unsigned i = 0; i < m->nblocks; i++) {
+		unsigned at = model_place(m->block[i].p);
+
+		while (index->at[at])
+			at = (at + 1) % (4 * MODEL_BLOCKS);
+		index->at[at] = (uint8_t)(i + 1);
 	}
-	return "a block that nobody has is allocated";
+}
+
+static inline const struct model_block *model_find(const struct model *m, const struct model_index *index,
+						   const unsigned char *p)
+{
+	for (unsigned at = model_place(p); index->at[at]; at = (at + 1) % (4 * MODEL_BLOCKS))
+		if (m->block[index->at[at] - 1].p == p)
+			return &m->block[index->at[at] - 1];
+	return NULL;
+}
+
+static inline const char *model_check_block(const struct model *m, const struct model_block *b, size_t bytes)
+{
+	if (!b)
+		return "a block that nobody has is allocated";
+	if (bytes < b->size)
+		return "a block is shorter than it was asked for";
+	if (mm_region_usable(&m->heap, b->p) != bytes)
+		return "usable: another size";
+	return NULL;
 }
 
 /* Blocks lie in their region, in order, and do not overlap; no two neighbours are free. */
 static inline const char *model_check_walk(const struct model *m, size_t *used, size_t *most)
 {
 	unsigned taken = 0, area = 0;
+	struct model_index index;
 	struct model_walk w;
+	const char *wrong;
 
 	model_walk(m, &w);
+	model_sort(m, &index);
 	for (unsigned i = 0; i < w.n; i++) {
 		unsigned char *p = w.at[i].p, *end = p + w.at[i].bytes;
 		bool follows = i && p == w.at[i - 1].p + w.at[i - 1].bytes + REGION_HEAD;
@@ -204,8 +240,9 @@ static inline const char *model_check_walk(const struct model *m, size_t *used, 
 		}
 		taken++;
 		*used += w.at[i].bytes + REGION_HEAD;
-		if (model_check_block(m, p, w.at[i].bytes))
-			return model_check_block(m, p, w.at[i].bytes);
+		wrong = model_check_block(m, model_find(m, &index, p), w.at[i].bytes);
+		if (wrong)
+			return wrong;
 	}
 	if (m->nareas && area + 1 != m->nareas)
 		return "a region without blocks";
@@ -214,30 +251,44 @@ static inline const char *model_check_walk(const struct model *m, size_t *used, 
 
 static inline bool model_guards(const struct model_area *a)
 {
-	for (const unsigned char *p = a->host; p < a->host + a->host_bytes; p++)
-		if ((p < a->memory || p >= a->memory + a->bytes) && *p != 0xA5)
-			return false;
-	return true;
+	const unsigned char *end = a->memory + a->bytes;
+
+	return contents_all(a->host, (size_t)(a->memory - a->host), 0xA5) &&
+	       contents_all(end, (size_t)(a->host + a->host_bytes - end), 0xA5);
 }
 
+/* The heap is whole and has as many blocks, which hold what was written; so do guards. */
+static inline const char *model_check_books(const struct model *m)
+{
+	if (mm_region_verify(&m->heap) != MM_OK)
+		return "verify";
+	if (m->heap.blocks != m->nblocks)
+		return "blocks";
+	for (unsigned i = 0; i < m->nblocks; i++)
+		if (!model_intact(&m->block[i], m->block[i].size))
+			return "contents have changed";
+	for (unsigned a = 0; a < m->nareas; a++)
+		if (!model_guards(&m->area[a]))
+			return "bytes outside a region have changed";
+	return NULL;
+}
+
+/* And all blocks are the model's, and nothing else is there. */
 static inline const char *model_check(const struct model *m)
 {
 	struct mm_region_stats s;
 	size_t used = 0, most = 0;
-	const char *wrong = model_check_walk(m, &used, &most);
+	const char *wrong = model_check_books(m);
 
+	if (!wrong)
+		wrong = model_check_walk(m, &used, &most);
 	if (wrong)
 		return wrong;
-	if (mm_region_verify(&m->heap) != MM_OK)
-		return "verify";
 	if (mm_region_stats(&m->heap, &s) != (m->nareas ? MM_OK : MM_E_STATE))
 		return "stats: status";
 	if (m->nareas && (s.used != used || s.blocks != m->nblocks || s.peak < used ||
 			  s.most > most || (s.most == 0) != (most == 0)))
 		return "stats";
-	for (unsigned a = 0; a < m->nareas; a++)
-		if (!model_guards(&m->area[a]))
-			return "bytes outside a region have changed";
 	return NULL;
 }
 
@@ -270,7 +321,7 @@ static inline const char *model_alloc(struct model *m, size_t align, size_t size
 
 	if (m->nblocks == MODEL_BLOCKS)
 		return NULL;
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = mm_region_alloc_st(&m->heap, align, size, &p);
 	if (st != MM_OK) {
 		if (!model_same(m, &was, false) || p != &was)
@@ -296,7 +347,7 @@ static inline const char *model_free(struct model *m, void *p)
 
 	if (MM_CHECKS == 0 && want != MM_OK)
 		return NULL;
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = mm_region_free(&m->heap, p);
 	if ((want != MM_OK || !p) != model_same(m, &was, false))
 		return want == MM_OK ? "a free that did nothing"
@@ -319,7 +370,7 @@ static inline const char *model_realloc(struct model *m, unsigned i, size_t alig
 	void *p = &was;
 	enum mm_status st;
 
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = mm_region_realloc(&m->heap, b->p, align, size, &p);
 	if (st != MM_OK) {
 		if (!model_same(m, &was, false) || p != &was)

@@ -8,6 +8,7 @@
 #include <mmlib/tiny.h>
 #include <stdlib.h>
 #include <string.h>
+#include "contents.h"
 #include "tiny/tiny.h"
 
 #define MODEL_PAGES   6
@@ -16,7 +17,7 @@
 struct model {
 	struct mm_tiny t;
 	struct mm_tiny_cfg cfg;
-	unsigned char *arena;  /* MODEL_PAGES pages */
+	unsigned char *arena;  /* MODEL_PAGES pages, and room to save them */
 	bool out[MODEL_PAGES]; /* the cache has this page */
 	bool dry, skewed;      /* get() has nothing; get() returns nonsense */
 	unsigned put_wrong;    /* pages given back that were not out */
@@ -55,7 +56,7 @@ static inline enum mm_status model_init(struct model *m, size_t size, size_t ali
 	*m = (struct model){ .cfg = { .size = size, .align = align, .page = page, .ctx = m } };
 	m->cfg.get = source ? model_get : NULL;
 	m->cfg.put = source ? model_put : NULL;
-	m->arena = aligned_alloc(page, MODEL_PAGES * page);
+	m->arena = aligned_alloc(page, 2 * MODEL_PAGES * page);
 	memset(m->arena, 0xA5, MODEL_PAGES * page);
 	return mm_tiny_init(&m->t, &m->cfg);
 }
@@ -67,10 +68,7 @@ static inline void model_destroy(struct model *m)
 
 static inline bool model_intact(const struct model *m, unsigned i)
 {
-	for (size_t k = 0; k < m->cfg.size; k++)
-		if (m->object[i][k] != (unsigned char)(m->seed[i] + k * 7))
-			return false;
-	return true;
+	return contents_intact(m->object[i], m->cfg.size, m->seed[i]);
 }
 
 static inline unsigned model_pages(const struct model *m)
@@ -82,8 +80,8 @@ static inline unsigned model_pages(const struct model *m)
 	return n;
 }
 
-/* Objects are where objects can be, apart, and hold what was written. */
-static inline const char *model_check(const struct model *m)
+/* The cache is whole, and counts what the model counts. */
+static inline const char *model_check_books(const struct model *m)
 {
 	struct mm_tiny_stats s;
 
@@ -94,6 +92,17 @@ static inline const char *model_check(const struct model *m)
 		return "stats";
 	if (m->put_wrong)
 		return "a page given back that it did not have";
+	return NULL;
+}
+
+/* And objects are where objects can be, and hold what was written. */
+static inline const char *model_check(const struct model *m)
+{
+	const char *wrong = model_check_books(m);
+	struct mm_tiny_stats s;
+
+	if (wrong || mm_tiny_stats(&m->t, &s) != MM_OK)
+		return wrong ? wrong : "stats";
 	for (unsigned i = 0; i < m->nobjects; i++) {
 		size_t at = (size_t)(m->object[i] - m->arena), in = at % m->cfg.page;
 
@@ -117,12 +126,34 @@ struct model_state {
 	unsigned char *copy;
 };
 
-static inline void model_save(const struct model *m, struct model_state *s)
+static inline void model_save_to(const struct model *m, struct model_state *s, unsigned char *copy)
 {
 	s->t = m->t;
 	memcpy(s->out, m->out, sizeof(s->out));
-	s->copy = malloc(MODEL_PAGES * m->cfg.page);
+	s->copy = copy;
 	memcpy(s->copy, m->arena, MODEL_PAGES * m->cfg.page);
+}
+
+static inline void model_save(const struct model *m, struct model_state *s)
+{
+	model_save_to(m, s, malloc(MODEL_PAGES * m->cfg.page));
+}
+
+/* The same for one call, before which no other is saved so. */
+static inline void model_save_call(const struct model *m, struct model_state *s)
+{
+	model_save_to(m, s, m->arena + MODEL_PAGES * m->cfg.page);
+}
+
+/* Is all that objects are in as it was saved? */
+static inline bool model_objects_same(const struct model *m, const struct model_state *s)
+{
+	size_t first = m->t.first, rest = m->cfg.page - first;
+
+	for (unsigned i = 0; i < MODEL_PAGES; i++, first += m->cfg.page)
+		if (memcmp(m->arena + first, s->copy + first, rest) != 0)
+			return false;
+	return true;
 }
 
 /* Is all as it was saved? With `back` it is made so. The copy is given up. */
@@ -137,7 +168,8 @@ static inline bool model_same(struct model *m, struct model_state *s, bool back)
 		memcpy(m->out, s->out, sizeof(s->out));
 		memcpy(m->arena, s->copy, MODEL_PAGES * m->cfg.page);
 	}
-	free(s->copy);
+	if (s->copy != m->arena + MODEL_PAGES * m->cfg.page)
+		free(s->copy);
 	return same;
 }
 
@@ -157,10 +189,12 @@ static inline const char *model_alloc(struct model *m)
 		want = MM_E_NOMEM;
 	else if (s.used == s.objects && m->skewed)
 		want = MM_E_PORT;
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = mm_tiny_alloc_st(&m->t, &p);
 	if (model_same(m, &was, false) != (want != MM_OK) || (st != MM_OK && p != &was))
 		return "allocation: state";
+	if (!model_objects_same(m, &was))
+		return "allocation: contents have changed";
 	if (st != want)
 		return "allocation: status";
 	if (st != MM_OK)
@@ -171,8 +205,7 @@ static inline const char *model_alloc(struct model *m)
 			return "objects overlap";
 	m->object[m->nobjects] = q;
 	m->seed[m->nobjects] = (unsigned char)(++m->serial * 31);
-	for (size_t k = 0; k < m->cfg.size; k++)
-		q[k] = (unsigned char)(m->seed[m->nobjects] + k * 7);
+	contents_fill(q, m->cfg.size, m->seed[m->nobjects]);
 	m->nobjects++;
 	return NULL;
 }
@@ -204,10 +237,12 @@ static inline const char *model_free(struct model *m, void *p)
 
 	if (MM_CHECKS == 0 && want != MM_OK)
 		return NULL;
-	model_save(m, &was);
+	model_save_call(m, &was);
 	st = mm_tiny_free(&m->t, p);
 	if ((want != MM_OK || !p) != model_same(m, &was, false))
 		return "free: state";
+	if (!model_objects_same(m, &was))
+		return "free: contents have changed";
 	if (st != want)
 		return "free: status";
 	for (unsigned i = 0; i < m->nobjects; i++) {

@@ -143,7 +143,7 @@ uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots,
 		struct mm_slot slot = slots[i];
 
 		r = node_range(heap, slot.p, r);
-		if (heap->pmm->zones[r->zone].node == node) {
+		if (heap->pmm->zones[r->zone].node == node || (MM_PLANTED(MM_PLANT_SORT) && i + 1 == n)) {
 			slots[i] = slots[kept];
 			slots[kept++] = slot;
 		}

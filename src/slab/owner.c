@@ -170,12 +170,14 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 		struct mm_slab *slab = (struct mm_slab *)(void *)(page + it->at);
 
 		while (it->object < cache->nobjects) {
-			uint32_t i = it->object++;
+			uint32_t i = it->object++, whose = i;
 
 			if (mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
 				continue;
+			if (MM_PLANTED(MM_PLANT_WALK) && i && it->object == cache->nobjects)
+				whose--;
 			*out = (struct mm_leak_object){ slab->base + i * (size_t)cache->size, cache->size,
-							mm_atomic_load_relaxed(&owner_array(cache, slab)[i]),
+							mm_atomic_load_relaxed(&owner_array(cache, slab)[whose]),
 							cache_whole(cache) };
 			return true;
 		}
