@@ -42,6 +42,7 @@
 #define isolate_empty        mm_priv_isolate_empty
 #define isolate_end          mm_priv_isolate_end
 #define isolate_frames       mm_priv_isolate_frames
+#define kmalloc_claim_large  mm_priv_kmalloc_claim_large
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define kmalloc_large_at     mm_priv_kmalloc_large_at
 #define magazine_alloc       mm_priv_magazine_alloc
@@ -79,12 +80,7 @@
 #define node_request         mm_priv_node_request
 #define node_run             mm_priv_node_run
 #define node_sort            mm_priv_node_sort
-#define owner_large_add      mm_priv_owner_large_add
-#define owner_large_drop     mm_priv_owner_large_drop
-#define owner_large_end      mm_priv_owner_large_end
-#define owner_large_new      mm_priv_owner_large_new
-#define owner_large_ours     mm_priv_owner_large_ours
-#define owner_note           mm_priv_owner_note
+#define owner_calls          mm_priv_owner_calls
 #define pmm_alloc_as         mm_priv_pmm_alloc_as
 #define pmm_any_at_hand      mm_priv_pmm_any_at_hand
 #define pmm_byte             mm_priv_pmm_byte
@@ -130,7 +126,6 @@
 #define slab_release         mm_priv_slab_release
 #define slab_retire          mm_priv_slab_retire
 #define slab_state           mm_priv_slab_state
-#define slab_table           mm_priv_slab_table
 #define slab_take            mm_priv_slab_take
 #define slab_trim            mm_priv_slab_trim
 #define slab_unhook          mm_priv_slab_unhook

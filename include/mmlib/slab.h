@@ -164,6 +164,7 @@ struct mm_heap {
 	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
 	struct mm_slab *large;    /**< @private records of large blocks, linked; guarded by the lock */
 	uint32_t notes;           /**< @private 1: who has large blocks is noted */
+	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
 };
 
 /** Set up a heap with all size classes of kmalloc.

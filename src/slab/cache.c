@@ -161,6 +161,10 @@ enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *
 		;
 	if (id < MM_CACHES_MAX)
 		st = cache_init(heap, id, cfg);
+#if MM_CHECKS >= 1
+	if (st == MM_OK && cfg->flags & MM_CACHE_OWNERS)
+		heap->owners = &owner_calls;
+#endif
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
 	if (st == MM_OK)
 		*out = &heap->caches[id];

@@ -50,25 +50,17 @@ static void kmalloc_show_large(const struct mm_heap *heap, void *p, size_t size,
 static enum mm_status kmalloc_pages(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller,
 				    void **out)
 {
-	struct mm_slab *record;
+	enum mm_status st;
 	mm_paddr_t pa;
-	enum mm_status st = owner_large_new(heap, (size_t)MM_FRAME_SIZE << order, flags, caller, &record);
 
-	if (st != MM_OK)
-		return st;
+#if MM_CHECKS >= 1
+	if (heap->notes)
+		return heap->owners->large(heap, order, flags, caller, out);
+#endif
+	(void)caller;
 	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
-	if (st != MM_OK) {
-		owner_large_drop(heap, record);
-		return st;
-	}
-	*out = mm_port_to_virt(heap->pmm->port, pa);
-	st = record ? owner_large_add(record, *out, mm_pa_to_pfn(pa), flags) : MM_OK;
-	if (st != MM_OK) {
-		enum mm_status undone = pmm_free_as(heap->pmm, pa, order, FRAME_LARGE + order);
-
-		MM_CHECK(heap->pmm->port, undone == MM_OK);
-		owner_large_drop(heap, record);
-	}
+	if (st == MM_OK)
+		*out = mm_port_to_virt(heap->pmm->port, pa);
 	return st;
 }
 
@@ -193,17 +185,11 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 
 /* Before a large block is written to, or its record leaves, it becomes pages that only who is here frees: of
  * racing frees one goes on. Tells the byte it has then. */
-static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
-					unsigned *byte)
+enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
 {
-	const struct mm_range *r = pmm_find(heap->pmm, pfn);
-	uint8_t *place = frame_byte(r, pfn);
+	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
 	enum mm_status st;
 
-	if (!MM_OBJECT_WATCHED && (MM_CHECKS == 0 || !slab_of(r, pfn)))
-		return MM_OK;
-	if (!owner_large_ours(heap, pfn)) /* before the swap: its owner's free must not find it gone */
-		return MM_E_OWNER;
 	if (!frame_swap(place, *byte, FRAME_HEAD + order))
 		return MM_E_DOUBLE_FREE;
 	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
@@ -212,8 +198,20 @@ static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t 
 		return st;
 	}
 	*byte = FRAME_HEAD + order;
-	owner_large_drop(heap, owner_large_end(heap, pfn)); /* which may want a page: not one of these */
 	return MM_OK;
+}
+
+/* The same, if that is needed, and its record goes. A block with a record is of a heap that notes owners. */
+static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
+					unsigned *byte)
+{
+#if MM_CHECKS >= 1
+	if (heap->notes)
+		return heap->owners->large_end(heap, p, pfn, order, byte);
+	if (owner_record(heap, pfn))
+		return MM_E_OWNER;
+#endif
+	return MM_OBJECT_WATCHED ? kmalloc_claim_large(heap, p, pfn, order, byte) : MM_OK;
 }
 
 static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,
@@ -285,7 +283,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 		*size = ((size_t)MM_FRAME_SIZE << order) - MM_OBJECT_REDZONE;
 		if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 			return MM_E_ALIGN;
-		return owner_large_ours(heap, pfn) ? MM_OK : MM_E_OWNER;
+		return owner_is_ours(heap, owner_record(heap, pfn)) ? MM_OK : MM_E_OWNER;
 	}
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }

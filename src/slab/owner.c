@@ -10,6 +10,8 @@
  *                frame --table--> slab descriptor: | head | states | bits | owners |
  *                frame --table--> record:          | head of nobody | heap | owner | bytes |
  *
+ *              Other files call through a table in the heap (owner.h), which is there from when somebody asks for
+ *              owners, and only in slow paths: who never does is linked without this file.
  * Invariants   O1 owners[i] is of object i if its state is used.
  *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
  *                 before the block is a caller's until after he cannot free it any more.
@@ -22,13 +24,6 @@
 #include "owner.h"
 
 #if MM_CHECKS >= 1
-/* What follows the head of a record. */
-struct owner_large {
-	struct mm_heap *heap;
-	uintptr_t owner;
-	size_t bytes;
-};
-
 /* Owners in a list by rising number while it grows. */
 struct owner_list {
 	struct mm_leak *list, rest;
@@ -40,20 +35,15 @@ static uintptr_t *owner_array(const struct mm_cache *cache, struct mm_slab *slab
 	return slab_homes(cache, slab) + slab_words(cache);
 }
 
-void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
+static void owner_note_object(const struct mm_cache *cache, const void *p, uintptr_t owner)
 {
 	struct mm_slab *slab;
 	uint32_t i;
 
-	if (!(cache->flags & MM_CACHE_OWNERS) || slab_find(cache->heap, p, &slab) != MM_OK || !mm_object_index(slab, p, &i))
+	if (slab_find(cache->heap, p, &slab) != MM_OK || !mm_object_index(slab, p, &i))
 		return;
 	if (!MM_PLANTED(MM_PLANT_OWNER) || !owner_array(cache, slab)[i])
 		mm_atomic_store_relaxed(&owner_array(cache, slab)[i], owner); /* O1 */
-}
-
-static struct owner_large *owner_large(struct mm_slab *record)
-{
-	return (struct owner_large *)(void *)(record + 1);
 }
 
 /* Records come from a class of kmalloc, and are mmlib's own. */
@@ -62,17 +52,14 @@ static struct mm_cache *owner_large_cache(struct mm_heap *heap)
 	return &heap->caches[mm_object_class_of(heap, sizeof(struct mm_slab) + sizeof(struct owner_large))];
 }
 
-enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flags, uintptr_t owner,
-			       struct mm_slab **out)
+/* A record for a block that is not there yet. */
+static enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flags, uintptr_t owner,
+				      struct mm_slab **out)
 {
-	enum mm_status st;
 	void *room;
+	enum mm_status st = cache_alloc_slow(owner_large_cache(heap), sizeof(struct mm_slab) + sizeof(struct owner_large),
+					     flags & MM_ALLOC_ATOMIC, 0, &room);
 
-	*out = NULL;
-	if (!heap->notes)
-		return MM_OK;
-	st = cache_alloc_slow(owner_large_cache(heap), sizeof(struct mm_slab) + sizeof(struct owner_large),
-			      flags & MM_ALLOC_ATOMIC, 0, &room);
 	if (st != MM_OK)
 		return st;
 	*out = room;
@@ -81,7 +68,8 @@ enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flag
 	return MM_OK;
 }
 
-enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags)
+/* It is of the block at p. */
+static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags)
 {
 	struct mm_heap *heap = owner_large(record)->heap;
 	enum mm_status st = MM_E_NOMEM;
@@ -98,35 +86,60 @@ enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, ui
 	return MM_OK;
 }
 
-bool owner_large_ours(const struct mm_heap *heap, mm_pfn_t pfn)
+static void owner_large_drop(struct mm_heap *heap, struct mm_slab *record)
 {
-	struct mm_slab *record = slab_of(pmm_find(heap->pmm, pfn), pfn);
-
-	return !record || owner_large(record)->heap == heap;
-}
-
-struct mm_slab *owner_large_end(struct mm_heap *heap, mm_pfn_t pfn)
-{
-	const struct mm_range *r = pmm_find(heap->pmm, pfn);
-	struct mm_slab *record = slab_of(r, pfn), **table;
-	uintptr_t irq;
-
-	if (!record)
-		return NULL;
-	table = mm_atomic_load_acquire(slab_table_place(r, pfn));
-	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], (struct mm_slab *)NULL); /* O2 */
-	irq = mm_lock(heap->pmm->port, &heap->lock);
-	slab_unhook(&heap->large, record);
-	mm_unlock(heap->pmm->port, &heap->lock, irq);
-	return record;
-}
-
-void owner_large_drop(struct mm_heap *heap, struct mm_slab *record)
-{
-	enum mm_status st = mm_cache_free(owner_large_cache(heap), record); /* NULL is fine */
+	enum mm_status st = mm_cache_free(owner_large_cache(heap), record);
 
 	MM_CHECK(heap->pmm->port, st == MM_OK);
 }
+
+static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t owner,
+					void **out)
+{
+	struct mm_slab *record;
+	mm_paddr_t pa;
+	enum mm_status st = owner_large_new(heap, (size_t)MM_FRAME_SIZE << order, flags, owner, &record);
+
+	if (st != MM_OK)
+		return st;
+	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	if (st == MM_OK) {
+		*out = mm_port_to_virt(heap->pmm->port, pa);
+		st = owner_large_add(record, *out, mm_pa_to_pfn(pa), flags);
+		if (st != MM_OK) {
+			enum mm_status undone = pmm_free_as(heap->pmm, pa, order, FRAME_LARGE + order);
+
+			MM_CHECK(heap->pmm->port, undone == MM_OK);
+		}
+	}
+	if (st != MM_OK)
+		owner_large_drop(heap, record);
+	return st;
+}
+
+static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
+{
+	const struct mm_range *r = pmm_find(heap->pmm, pfn);
+	struct mm_slab *record, **table;
+	enum mm_status st;
+	uintptr_t irq;
+
+	if (!owner_is_ours(heap, slab_of(r, pfn))) /* before the swap: its owner's free must not find it gone */
+		return MM_E_OWNER;
+	st = kmalloc_claim_large(heap, p, pfn, order, byte);
+	if (st != MM_OK)
+		return st;
+	record = slab_of(r, pfn); /* O2 */
+	table = mm_atomic_load_acquire(slab_table_place(r, pfn));
+	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], (struct mm_slab *)NULL);
+	irq = mm_lock(heap->pmm->port, &heap->lock);
+	slab_unhook(&heap->large, record);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	owner_large_drop(heap, record); /* which may want a page: not one of these */
+	return MM_OK;
+}
+
+const struct mm_owner_calls owner_calls = { owner_note_object, owner_large_alloc, owner_large_end };
 
 /* Where the owner of memory at p is, or why there is none. */
 static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t **place)
@@ -366,6 +379,9 @@ enum mm_status mm_heap_note_owners(struct mm_heap *heap)
 		st = heap_make_class(heap, c, MM_CACHE_OWNERS);
 		MM_CHECK(heap->pmm->port, st == MM_OK);
 	}
+#if MM_CHECKS >= 1
+	heap->owners = &owner_calls;
+#endif
 	heap->notes = 1;
 	return MM_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What other files of the heap tell owner.c, and nothing where it is not compiled: MM_CHECKS 0. */
+/* What other files of the heap tell owner.c, and nothing where it is not compiled: MM_CHECKS 0. They call it through
+ * a table that the heap has from who asked for owners, so a kernel in which nobody does is linked without it. */
 #ifndef MM_SRC_SLAB_OWNER_H
 #define MM_SRC_SLAB_OWNER_H
 #include <mmlib/owner.h>
@@ -9,66 +10,66 @@
 #define OWNER_CALLER ((uintptr_t)__builtin_return_address(0))
 
 #if MM_CHECKS >= 1
+struct mm_owner_calls {
+	/* The object at p, of a cache that notes owners, is this owner's. */
+	void (*note)(const struct mm_cache *cache, const void *p, uintptr_t owner);
+	/* A large block of a heap that notes owners, and its record. Errors as kmalloc_pages(). */
+	enum mm_status (*large)(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t owner, void **out);
+	/* kmalloc_claim_large(), if the block is this heap's; then its record goes. */
+	enum mm_status (*large_end)(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte);
+};
+extern const struct mm_owner_calls owner_calls;
+
+/* What follows the head of a record. */
+struct owner_large {
+	struct mm_heap *heap;
+	uintptr_t owner;
+	size_t bytes;
+};
+
+static inline struct owner_large *owner_large(struct mm_slab *record)
+{
+	return (struct owner_large *)(void *)(record + 1);
+}
+
+/* The record of the large block at this frame, or NULL. */
+static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t pfn)
+{
+	return slab_of(pmm_find(heap->pmm, pfn), pfn);
+}
+
+/* Is a block with this record not another heap's? */
+static inline bool owner_is_ours(const struct mm_heap *heap, struct mm_slab *record)
+{
+	return !record || owner_large(record)->heap == heap;
+}
+
 /* The object at p is this owner's, if its cache notes owners. */
-void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
-	MM_TAGGED(mm_priv_owner_note);
-/* A record for a large block; NULL: the heap does not note owners. */
-enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flags, uintptr_t owner,
-			       struct mm_slab **out);
-/* It is of the block at p: may fail. */
-enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags);
-/* Is the block at this frame not another heap's, as far as there is a record? */
-bool owner_large_ours(const struct mm_heap *heap, mm_pfn_t pfn);
-/* Nobody else can free the block any more: its record leaves, to be dropped. NULL: it has none. */
-struct mm_slab *owner_large_end(struct mm_heap *heap, mm_pfn_t pfn);
-/* Give a record back, or NULL. */
-void owner_large_drop(struct mm_heap *heap, struct mm_slab *record);
-#else
 static inline void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
 {
-	(void)cache;
-	(void)p;
-	(void)owner;
+	if (cache->flags & MM_CACHE_OWNERS)
+		cache->heap->owners->note(cache, p, owner);
 }
-
-static inline enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32_t flags, uintptr_t owner,
-					     struct mm_slab **out)
-{
-	(void)heap;
-	(void)bytes;
-	(void)flags;
-	(void)owner;
-	*out = NULL;
-	return MM_OK;
-}
-
-static inline enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags)
-{
-	(void)record;
-	(void)p;
-	(void)pfn;
-	(void)flags;
-	return MM_OK;
-}
-
-static inline bool owner_large_ours(const struct mm_heap *heap, mm_pfn_t pfn)
-{
-	(void)heap;
-	(void)pfn;
-	return true;
-}
-
-static inline struct mm_slab *owner_large_end(struct mm_heap *heap, mm_pfn_t pfn)
+#else
+static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t pfn)
 {
 	(void)heap;
 	(void)pfn;
 	return NULL;
 }
 
-static inline void owner_large_drop(struct mm_heap *heap, struct mm_slab *record)
+static inline bool owner_is_ours(const struct mm_heap *heap, struct mm_slab *record)
 {
 	(void)heap;
 	(void)record;
+	return true;
+}
+
+static inline void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
+{
+	(void)cache;
+	(void)p;
+	(void)owner;
 }
 #endif
 #endif

@@ -105,24 +105,6 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 	return MM_OK;
 }
 
-struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn, uint32_t flags,
-			    enum mm_status *why)
-{
-	void **place = slab_table_place(r, pfn);
-	void *table = mm_atomic_load_acquire(place), *page;
-
-	if (table)
-		return table;
-	page = heap_page(heap, flags, why);
-	if (!page)
-		return NULL;
-	__builtin_memset(page, 0, (size_t)MM_FRAME_SIZE);
-	if (mm_atomic_cas(place, &table, page))
-		return page;
-	heap_free_page(heap, page); /* another CPU was first */
-	return table;
-}
-
 /* Note the slab in the tables of all its frames; NULL to clear. The tables are there. */
 static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
 		      struct mm_slab *slab)

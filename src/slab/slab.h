@@ -205,9 +205,6 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 	return table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : NULL;
 }
 
-/* The table for a frame, made if it is not there; NULL: why not. */
-struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn, uint32_t flags,
-			    enum mm_status *why);
 /* Put a slab into a list, or take it out. Who guards the list does. */
 void slab_hook(struct mm_slab **list, struct mm_slab *slab);
 void slab_unhook(struct mm_slab **list, struct mm_slab *slab);
@@ -408,6 +405,8 @@ size_t cache_slabs(const struct mm_cache *cache);
 size_t kmalloc_class_size(uint32_t c);
 /* Is p, which is in no slab, a large block whose end is whole? Why not. */
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
+/* Of all who free a large block, whose frame has this byte, one goes on: it has another byte then. */
+enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte);
 
 /* heap.c */
 /* Make a class of kmalloc; flags of its cache. */
@@ -447,4 +446,23 @@ static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_stat
 
 /* Give such a page back. */
 void heap_free_page(struct mm_heap *heap, void *page);
+
+/* The table of slabs for a frame, made if it is not there; NULL: why not. */
+static inline struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn,
+					  uint32_t flags, enum mm_status *why)
+{
+	void **place = slab_table_place(r, pfn);
+	void *table = mm_atomic_load_acquire(place), *page;
+
+	if (table)
+		return table;
+	page = heap_page(heap, flags, why);
+	if (!page)
+		return NULL;
+	__builtin_memset(page, 0, (size_t)MM_FRAME_SIZE);
+	if (mm_atomic_cas(place, &table, page))
+		return page;
+	heap_free_page(heap, page); /* another CPU was first */
+	return table;
+}
 #endif
