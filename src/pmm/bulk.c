@@ -134,6 +134,8 @@ static inline size_t bulk_row(const mm_paddr_t *pa, size_t n, unsigned order)
 	mm_paddr_t next = pa[0] + size;
 	size_t k = 1;
 
+	if (n == 1 || pa[1] != next)
+		return 1;
 	for (; n - k >= 4 && pa[k] == next && pa[k + 1] == next + size &&
 	       pa[k + 2] == next + 2 * size && pa[k + 3] == next + 3 * size;
 	     k += 4)
@@ -141,30 +143,6 @@ static inline size_t bulk_row(const mm_paddr_t *pa, size_t n, unsigned order)
 	for (; k < n && pa[k] == next; k++)
 		next += size;
 	return k;
-}
-
-/* Frames that lie together in one section, so that their bytes are there; at first none. */
-struct bulk_place {
-	mm_pfn_t first, count;
-	uint8_t *bytes;
-};
-
-/* Where a block is, which is not where the one before is. */
-static PMM_SLOW enum mm_status bulk_find(const struct mm_pmm *pmm, mm_paddr_t pa,
-					 struct bulk_place *place)
-{
-	const struct mm_range *r = pmm_find_pa(pmm, pa);
-	mm_pfn_t pfn = mm_pa_to_pfn(pa), first = pfn & ~(BUDDY_SECTION - 1),
-		 last = first | (BUDDY_SECTION - 1);
-
-	if (!r)
-		return MM_E_FOREIGN;
-	if (!buddy_filled(&r->buddy, pfn))
-		return pmm_refuse(r, pfn, FRAME_FREE); /* Q1 of section.h */
-	place->first = first > r->first ? first : r->first;
-	place->count = (last < r->last ? last : r->last) - place->first + 1;
-	place->bytes = frame_byte(r, place->first);
-	return MM_OK;
 }
 
 /* Believe a block that is not as it should be. */
@@ -190,28 +168,32 @@ static inline size_t bulk_believe_row(uint8_t *at, size_t n, unsigned order, uns
 	return k;
 }
 
-/* Believe blocks, whose bytes become 00. *done: how many. *one: all of them are in one place. */
+/* Believe blocks, whose bytes become 00. *done: how many. *one: all of them are in one range. */
 static enum mm_status bulk_believe(const struct mm_pmm *pmm, unsigned order, unsigned byte,
 				   const mm_paddr_t *pa, size_t n, size_t *done, bool *one)
 {
-	struct bulk_place place = { .count = 0 };
+	const struct mm_range *r = pmm->ranges; /* that of the block before, or any */
 	enum mm_status st = MM_OK;
-	size_t k = 0, row, got, fit;
-	mm_paddr_t off;
+	size_t k = 0, row, got;
 
 	for (; k < n && st == MM_OK; k += got) {
+		mm_pfn_t pfn = mm_pa_to_pfn(pa[k]), left = r->last - pfn, in_section;
+
 		got = 0;
-		off = (pa[k] >> MM_FRAME_SHIFT) -
-		      place.first; /* a frame number may have fewer bits */
 		if (pa[k] & (MM_FRAME_SIZE - 1)) {
 			st = MM_E_ALIGN;
-		} else if (off >= place.count) {
+		} else if ((pa[k] >> MM_FRAME_SHIFT) - r->first > r->last - r->first) {
+			/* a frame number may have fewer bits than that */
 			*one = k == 0;
-			st = bulk_find(pmm, pa[k], &place);
+			st = (r = pmm_find_pa(pmm, pa[k])) != NULL ? MM_OK : MM_E_FOREIGN;
+		} else if (!buddy_filled(&r->buddy, pfn)) {
+			st = bulk_doubt(pmm, pa[k]);
+			got = st == MM_OK;
 		} else {
-			fit = (size_t)((place.count - (mm_pfn_t)off - 1) >> order) + 1;
-			row = bulk_row(pa + k, n - k < fit ? n - k : fit, order);
-			got = bulk_believe_row(place.bytes + off, row, order, byte);
+			in_section = ~pfn & (BUDDY_SECTION - 1);
+			left = (left < in_section ? left : in_section) >> order;
+			row = bulk_row(pa + k, n - k <= left ? n - k : (size_t)left + 1, order);
+			got = bulk_believe_row(frame_byte(r, pfn), row, order, byte);
 			if (got < row && (st = bulk_doubt(pmm, pa[k + got])) == MM_OK)
 				got++;
 		}
