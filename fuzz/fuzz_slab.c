@@ -7,6 +7,7 @@
  * the end, all patterns, all owners, and everything is verified. Wrong frees, of another size too, must get
  * their documented error. Memory that is freed later stays as it is until its readers have left, and goes then
  * (slab_waits.h). Some caches note owners, and tell each object's (slab_owners.h).
+ * Some objects are guarded (slab_guards.h).
  * Hardened objects come zeroed, whoever had them before, and a byte written behind one is told to who frees it.
  * On machines with nodes, one of which may have no memory, objects are of the node that was asked for, and, once
  * each CPU has sent home what it had of others, it has none of them, and objects are of the CPU's own as long as
@@ -23,6 +24,7 @@
 #include "slab/slab.h"
 #include "slab_owners.h"
 #include "slab_waits.h"
+#include "slab_guards.h"
 
 #define WHOLE      64u /* operations between two looks at everything; at each second one, at the page layer */
 #define RAM_FRAMES 512u
@@ -242,7 +244,7 @@ static void op_settle(struct shadow *s, unsigned a, unsigned b)
 
 		if (!p)
 			return;
-		MUST(!room || node_of(p) == node_here());
+		MUST(!room || guards_has(p) || node_of(p) == node_here());
 		room = node_has_room(node_here());
 		shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, true);
 	}
@@ -251,15 +253,21 @@ static void op_settle(struct shadow *s, unsigned a, unsigned b)
 static void op_free(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object o;
+	size_t room;
 
 	if (!s->n)
 		return;
 	o = s->live[a % s->n];
+	room = mm_ksize(&heap, o.p);
+	guards_border(o.p, room);
+	guards.refuses = b & 8;
 	shadow_remove(s, a % s->n);
 	if (o.cache >= 0 && b & 1)
 		MUST(mm_cache_free(s->cache[o.cache], o.p) == MM_OK);
 	else
 		MUST(mm_kfree(&heap, o.p) == MM_OK);
+	guards.refuses = b & 16; /* from now on */
+	guards_freed(o.p, room);
 	if (b & 2)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
 }
@@ -301,20 +309,26 @@ static void op_free_later(struct shadow *s, unsigned a, unsigned b)
 		waits_poll(b & 64, b & 128, s->count);
 }
 
-/* Somebody writes a byte too far. */
+/* Somebody writes a byte too far, or before a guarded object. */
 static void op_overflow(struct shadow *s, unsigned a, unsigned b)
 {
-	unsigned char *p, was;
+	unsigned char *p, *at, was;
 	size_t n;
 
-	if (!s->n || !(MM_HARDEN & MM_HARDEN_CANARY))
+	if (!s->n)
 		return;
 	p = s->live[a % s->n].p;
 	n = mm_ksize(&heap, p);
-	was = p[n];
-	p[n] = b & 1 ? 0 : (unsigned char)(was ^ (b | 2)); /* no canary has a zero byte */
+	at = b & 4 && guards_has(p) && (uintptr_t)p % MM_FRAME_SIZE ? p - 1 : p + n;
+	if (guards_has(p) ? (uintptr_t)at % MM_FRAME_SIZE == 0 : !(MM_HARDEN & MM_HARDEN_CANARY))
+		return;
+	was = *at;
+	*at = b & 1 ? 0 : (unsigned char)(was ^ (b | 2)); /* no canary has a zero byte */
 	MUST(mm_kfree(&heap, p) == MM_E_CORRUPT);
-	p[n] = was;
+	if (guards_has(p))
+		guards_expect(&guards.told, at < p ? MM_GUARD_BEFORE : MM_GUARD_BEHIND, at, p, n);
+	guards.told.kind = MM_GUARD_UNKNOWN;
+	*at = was;
 	shadow_check(&s->live[a % s->n]);
 }
 
@@ -468,13 +482,25 @@ static void op_cache(struct shadow *s, unsigned a, unsigned b)
 			s->cache[c] = NULL;
 	} else {
 		cfg.colour = b & 16 ? (uint32_t)(cfg.align < 8 ? 8 : cfg.align) : 0;
-		cfg.flags = (b & 32 ? MM_CACHE_KEEP : 0u) | (a & 64 ? MM_CACHE_OWNERS : 0u);
+		cfg.flags = (b & 32 ? MM_CACHE_KEEP : MM_CACHE_GUARD) | (a & 64 ? MM_CACHE_OWNERS : 0u);
 		cfg.quota = b & 64 ? 20 * MM_FRAME_SIZE : 0;
 		cfg.hooks = b & 128 ? &hooks : NULL;
 		MUST(mm_cache_create(&heap, &cfg, &s->cache[c]) == MM_OK);
 		s->object_size[c] = cfg.size;
 		s->quota[c] = cfg.quota;
 	}
+}
+
+/* Objects that are guarded, those included that wait. */
+static size_t count_guarded(const struct shadow *s)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		n += guards_has(s->live[i].p);
+	for (unsigned i = 0; i < waits.n; i++)
+		n += guards_has(waits.object[i].p);
+	return n;
 }
 
 static void check_all(struct shadow *s, bool deep, bool pages)
@@ -500,6 +526,7 @@ static void check_all(struct shadow *s, bool deep, bool pages)
 	owners_check(&heap, s->live, s->n, s->n / 2);
 	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
 		MUST(mm_cache_verify(c) == MM_OK);
+	guards_check(count_guarded(s));
 	MUST(!pages || mm_pmm_verify(heap.pmm) == MM_OK);
 }
 
@@ -642,6 +669,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
 	if (n && in[0] & 1)
 		MUST(mm_heap_note_owners(&heap) == MM_OK);
+	guards_start(&heap, sim.host, sim.base, n ? in[0] : 0);
 	waits_start(&heap);
 	op_cache(&s, 0, 64); /* with a quota */
 	for (; n >= 3; in += 3, n -= 3, ops++) {
@@ -658,7 +686,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	waits_end();
 	percpu_end();
 	check_all(&s, true, true);
+	guards.refuses = false;
 	MUST(mm_heap_destroy(&heap) == MM_OK);
+	guards_end(&pmm);
 	MUST(built == 0 && charged == 0);
 	MUST(mm_pmm_drain(&pmm) == MM_OK);
 	MUST(pmm_state_hash(&pmm) == first);

@@ -4,6 +4,7 @@
 #ifndef SLAB_OWNERS_H
 #define SLAB_OWNERS_H
 #include <mmlib/owner.h>
+#include "slab_guards.h"
 #include "slab_waits.h"
 
 #define OWNERS_ROOM 128u
@@ -48,13 +49,13 @@ static void owners_walk(struct mm_heap *heap, const struct object *o)
 	MUST(!mm_leak_next(heap, &it, o->owner, &out));
 }
 
-/* Large blocks that wait for readers, and are still told. */
+/* Large blocks that wait for readers, and are still told, unless they are guarded. */
 static size_t owners_waiting(void)
 {
 	size_t large = 0;
 
 	for (unsigned i = 0; i < waits.n; i++)
-		large += waits.object[i].owner && waits.object[i].size > MM_KMALLOC_MAX_CLASS;
+		large += waits.object[i].owner && waits.object[i].size > MM_KMALLOC_MAX_CLASS && !guards_has(waits.object[i].p);
 	return large;
 }
 

@@ -2,6 +2,7 @@
 /* What callers do wrong with objects, row by row: each row is a test of its own, has its documented error, and
  * changes nothing. */
 #include <mmlib/bulk.h>
+#include <mmlib/guard.h>
 #include <mmlib/reserve.h>
 #include "slab_box.h"
 #include "slab/slab.h"
@@ -18,6 +19,9 @@ static struct {
 	unsigned char *alien, *alien_large;  /* the other heap's */
 	unsigned char *was, *was_large, *was_object, *was_long_ago, *was_slab; /* freed */
 	unsigned char *page, *table, *meta, *free;
+	struct mm_cache *watched;
+	unsigned char *pages, *guarded, *was_guarded, *spoilt; /* the last has a byte behind it that was written */
+	struct mm_guard_report report;
 	void *out, *list[3];
 	struct mm_prefill prefill, no_prefill;
 	struct mm_mempool pool, no_pool;
@@ -99,6 +103,38 @@ static int statically;
 	ROW(page_free_slab_as_table, OWNER, mm_page_free_table(&pmm, frame_of(u.object)))                  \
 	ROW(page_free_large, OWNER, mm_page_free(&pmm, frame_of(u.large), 2))                              \
 	ROW(page_free_magazines, OWNER, mm_page_free(&pmm, frame_of((void *)u.prefill.slots), 0))          \
+	/* guarded */                                                                                      \
+	ROW(kfree_guarded_twice, DOUBLE_FREE, mm_kfree(H, u.was_guarded))                                  \
+	ROW(free_guarded_twice, DOUBLE_FREE, mm_cache_free(u.watched, u.was_guarded))                      \
+	ROW(kfree_sized_guarded_twice, DOUBLE_FREE, mm_kfree_sized(H, u.was_guarded, 40, 0))               \
+	ROW(realloc_guarded_freed, DOUBLE_FREE, mm_krealloc_st(H, u.was_guarded, 50, 0, &u.out))           \
+	ROW(bulk_free_guarded_twice, DOUBLE_FREE, mm_cache_free_bulk(u.watched, LIST(u.guarded, u.guarded), 2)) \
+	ROW(kfree_guarded_second_byte, ALIGN, mm_kfree(H, u.guarded + 1))                                  \
+	ROW(kfree_beside_guarded, ALIGN, mm_kfree(H, u.guarded - 16))                                      \
+	ROW(free_guarded_middle, ALIGN, mm_cache_free(u.watched, u.guarded + 24))                          \
+	ROW(free_guarded_of_another_cache, OWNER, mm_cache_free(u.a, u.guarded))                           \
+	ROW(kfree_guarded_of_another_heap, OWNER, mm_kfree(&u.other, u.guarded))                           \
+	ROW(kfree_pool_of_guarded, OWNER, mm_kfree(H, u.pages))                                            \
+	ROW(kfree_sized_guarded_of_another_size, ORDER, mm_kfree_sized(H, u.guarded, 400, 0))              \
+	ROW(kfree_spoilt, CORRUPT, mm_kfree(H, u.spoilt))                                                  \
+	ROW(free_spoilt, CORRUPT, mm_cache_free(u.watched, u.spoilt))                                      \
+	ROW(bulk_free_spoilt, CORRUPT, mm_cache_free_bulk(u.watched, LIST(u.guarded, u.spoilt), 2))        \
+	ROW(check_spoilt, CORRUPT, mm_guard_check(H, &u.report))                                           \
+	ROW(destroy_with_guarded, BUSY, mm_cache_destroy(u.watched))                                       \
+	ROW(end_with_guarded, BUSY, mm_guard_end(H))                                                       \
+	ROW(guard_twice, EXIST, mm_guard_init(H, &(const struct mm_guard_cfg){ .base = u.pages, .bytes = 8 * FRAME })) \
+	ROW(guard_before_init, STATE,                                                                      \
+	    mm_guard_init(&u.none, &(const struct mm_guard_cfg){ .base = u.pages, .bytes = 8 * FRAME }))    \
+	ROW(guard_without_memory, INVAL, mm_guard_init(&u.other, &(const struct mm_guard_cfg){ .bytes = 8 * FRAME })) \
+	ROW(guard_off_a_border, INVAL,                                                                     \
+	    mm_guard_init(&u.other, &(const struct mm_guard_cfg){ .base = u.page + 8, .bytes = FRAME }))   \
+	ROW(guard_without_room, INVAL,                                                                     \
+	    mm_guard_init(&u.other, &(const struct mm_guard_cfg){ .base = u.page, .bytes = FRAME }))       \
+	ROW(end_without_pool, STATE, mm_guard_end(&u.other))                                               \
+	ROW(create_guarded_that_keeps, INVAL,                                                              \
+	    mm_cache_create(H, CFG(.size = 8, .flags = MM_CACHE_GUARD | MM_CACHE_KEEP), (void *)&u.out))   \
+	ROW(fault_elsewhere, FOREIGN, mm_guard_fault(H, (uintptr_t)u.small, &u.report))                    \
+	ROW(fault_inside, NOENT, mm_guard_fault(H, (uintptr_t)u.guarded, &u.report))                       \
 	/* sizes */                                                                                        \
 	ROW(kmalloc_0, INVAL, mm_kmalloc_st(H, 0, 0, &u.out))                                              \
 	ROW(kmalloc_max, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX, 0, &u.out))                                  \
@@ -242,6 +278,19 @@ static void set_up_pages(void)
 	u.meta = (unsigned char *)pmm.ranges;
 }
 
+static void set_up_guarded(void)
+{
+	struct mm_guard_cfg cfg = { .bytes = 8 * FRAME };
+
+	assert_int_equal(mm_page_alloc(&pmm, 3, 0, &cfg.pa), MM_OK);
+	cfg.base = u.pages = sim_to_virt(&sim, cfg.pa);
+	assert_int_equal(mm_guard_init(&heap, &cfg), MM_OK);
+	u.was_guarded = lost(u.watched, 0);
+	u.guarded = filled(mm_cache_alloc(u.watched, 0), 40);
+	u.spoilt = filled(mm_cache_alloc(u.watched, 0), 40);
+	u.spoilt[mm_ksize(&heap, u.spoilt) + 20] = 1;
+}
+
 static void set_up(void)
 {
 	void *more[MORE];
@@ -249,6 +298,7 @@ static void set_up(void)
 	memset(&u, 0, sizeof(u));
 	u.a = make_cache(48, 0);
 	u.b = make_cache(48, 0);
+	assert_int_equal(mm_cache_create(&heap, CFG(.size = 40, .flags = MM_CACHE_GUARD), &u.watched), MM_OK);
 	u.gone = make_cache(48, 0);
 	assert_int_equal(mm_cache_destroy(u.gone), MM_OK);
 	assert_int_equal(mm_heap_init(&u.other, &pmm, NCPUS), MM_OK);
@@ -271,6 +321,7 @@ static void set_up(void)
 	assert_int_equal(mm_heap_shrink(&heap), MM_OK);
 	assert_int_equal(mm_heap_drain(&heap), MM_OK);
 	set_up_pages();
+	set_up_guarded();
 	u.was_large = lost(NULL, LARGE);
 	u.was = lost(NULL, 100);
 	u.was_object = lost(u.a, 0);
@@ -283,6 +334,8 @@ static void contents_are_whole(void)
 	check(u.large, LARGE, 5);
 	check(u.huge, 20 * FRAME, 5);
 	check(u.object, 48, 5);
+	check(u.guarded, 40, 5);
+	check(u.spoilt, 40, 5);
 	check(u.neighbour, 48, 5);
 	check(u.page, FRAME, 5);
 	check(u.table, FRAME, 5);

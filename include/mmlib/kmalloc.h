@@ -84,7 +84,8 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap. Blocks of more
  *          than #MM_KMALLOC_MAX_CLASS bytes are told apart by heap only if theirs notes owners.
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
- *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY); it stays allocated
+ *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY), or beside it (mmlib/guard.h); it
+ *          stays allocated
  *  Racing frees and MM_CHECKS 0: as mm_cache_free().
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);
@@ -99,7 +100,7 @@ MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t align);
 
-/** Bytes that may be used at @p p: the size asked for, rounded up to its class or to pages.
+/** Bytes that may be used at @p p: the size asked for, rounded up to its class or to pages, unless it is guarded.
  *  @param heap heap @param p memory of mm_kmalloc() @return bytes; 0 if it is not allocated memory
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 size_t mm_ksize(struct mm_heap *heap, const void *p);

@@ -40,6 +40,7 @@ struct mm_leak_walk {
 	uint32_t object; /**< @private index in the slab */
 	void *page;      /**< @private page of descriptors; NULL: the next is the first one */
 	uintptr_t large; /**< @private address of the large block that was told last */
+	uint32_t guarded; /**< @private slot of the object that is guarded, and next */
 };
 
 /** Note owners of what mm_kmalloc() and its kind give out from now on. For the time between mm_heap_init() and
@@ -90,7 +91,7 @@ MM_NODISCARD enum mm_status mm_heap_leaks(struct mm_heap *heap, struct mm_leak *
 MM_NODISCARD enum mm_status mm_cache_leaks(struct mm_cache *cache, struct mm_leak *list, size_t room, size_t *n,
 					   struct mm_leak *rest);
 
-/** Walk what is held, cache by cache, large blocks at the end. Start with `struct mm_leak_walk it = { 0 };` and
+/** Walk what is held, cache by cache, then guarded objects, large blocks at the end. Start with `struct mm_leak_walk it = { 0 };` and
  *  call until false.
  *  @param heap heap @param[in,out] it how far the walk came @param owner whose memory
  *  @param[out] out one object or block, written only on true @return whether there was one

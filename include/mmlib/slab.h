@@ -24,6 +24,7 @@ MM_BEGIN_DECLS
 
 struct mm_heap;
 struct mm_heap_cpu;
+struct mm_guard;
 struct mm_slab;
 struct mm_slot;
 
@@ -43,6 +44,8 @@ enum mm_cache_flags {
 	                              at an object that was freed meanwhile (a reader without locks) finds
 	                              one of the same type. mm_heap_shrink() leaves it alone */
 	MM_CACHE_OWNERS = 1u << 1, /**< who allocated each object is noted, and told by mmlib/owner.h */
+	MM_CACHE_GUARD = 1u << 2,  /**< some objects are alone in pages that are watched, if the heap has some:
+	                              mmlib/guard.h. Not with #MM_CACHE_KEEP */
 };
 
 /** What a cache does beside giving out objects. Each is optional. All are called with no lock held, by who
@@ -87,7 +90,7 @@ struct mm_cache {
 	uint32_t descriptor;     /**< @private bytes of a slab's descriptor */
 	uint32_t span;           /**< @private bytes from a slab's first object to the end of its last */
 	uint32_t quota;          /**< @private most slabs */
-	uint32_t flags;          /**< @private #mm_cache_flags */
+	uint32_t flags;          /**< @private #mm_cache_flags, and in the highest byte log2 of the alignment */
 	uint32_t colour;         /**< @private bytes from one colour to the next */
 	const struct mm_cache_hooks *hooks; /**< @private or NULL */
 	uint16_t depot_least;    /**< @private full magazines that the depot may keep in any case */
@@ -165,6 +168,7 @@ struct mm_heap {
 	struct mm_slab *large;    /**< @private records of large blocks, linked; guarded by the lock */
 	uint32_t notes;           /**< @private 1: who has large blocks is noted */
 	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
+	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
 };
 
 /** Set up a heap with all size classes of kmalloc.
@@ -265,7 +269,7 @@ MM_NODISCARD enum mm_status mm_heap_paddr(struct mm_heap *heap, const void *p, m
  *  @param[out] out the cache, written only on #MM_OK
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL, size 0 or above 32 KiB, alignment no power of two or above a frame, unknown
- *          flag, a colour that is no multiple of the alignment, a quota below a slab's bytes, or only one
+ *          flag, #MM_CACHE_GUARD with #MM_CACHE_KEEP, a colour that is no multiple of the alignment, a quota below a slab's bytes, or only one
  *          of mm_cache_hooks::charge and mm_cache_hooks::uncharge
  *  @retval MM_E_NOSPC the heap has #MM_CACHES_MAX caches @retval MM_E_STATE not set up
  *  @retval MM_E_NOTSUP frames of this size are too small for it, or #MM_CACHE_OWNERS with MM_CHECKS 0
@@ -325,7 +329,8 @@ MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags) MM_TAG
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages
  *  @retval MM_E_OWNER of another cache, or no object at all
  *  @retval MM_E_ALIGN inside an object @retval MM_E_DOUBLE_FREE it is free
- *  @retval MM_E_CORRUPT somebody wrote over the object's end (#MM_HARDEN_CANARY); it stays allocated
+ *  @retval MM_E_CORRUPT somebody wrote over the object's end (#MM_HARDEN_CANARY), or beside it
+ *          (#MM_CACHE_GUARD); it stays allocated
  *  With MM_CHECKS 0 all but NULL is believed. Of two CPUs that free one object at the same time,
  *  both may be told #MM_OK unless MM_CHECKS is 2 or more.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */

@@ -7,6 +7,7 @@
  *                 is refused has made all of them used again.
  * Concurrency  that of single objects. */
 #include <mmlib/bulk.h>
+#include "guard.h"
 #include "owner.h"
 
 /* Pop up to n objects of this CPU's magazine, used from now on; returns how many. */
@@ -78,7 +79,7 @@ static enum mm_status bulk_state(const struct mm_cache *cache, const void *p, ui
 }
 
 /* Make one idle, or say why not. */
-static enum mm_status bulk_retire(const struct mm_cache *cache, const void *p)
+static enum mm_status bulk_retire(const struct mm_cache *cache, const void *p, uintptr_t caller)
 {
 	uint8_t *state = NULL;
 	enum mm_status st;
@@ -88,7 +89,7 @@ static enum mm_status bulk_retire(const struct mm_cache *cache, const void *p)
 	st = bulk_state(cache, p, &state);
 	if (st != MM_OK)
 		return st;
-	return harden_retire(cache, p, state);
+	return object_retire(cache, p, state, caller);
 }
 
 /* Where the state of one that was retired is. */
@@ -101,8 +102,8 @@ static uint8_t *bulk_retired(const struct mm_cache *cache, const void *p)
 	return state;
 }
 
-/* Push the first objects into this CPU's magazine, as many as there is room for; returns how many pointers
- * that were. */
+/* Push the first objects into this CPU's magazine, as many as there is room for, and up to one that is guarded;
+ * returns how many pointers that were. */
 static size_t bulk_push(struct mm_cache *cache, void *const *p, size_t n)
 {
 	uintptr_t saved;
@@ -112,7 +113,8 @@ static size_t bulk_push(struct mm_cache *cache, void *const *p, size_t n)
 	if (cpu) {
 		struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
-		for (; done < n && (uintptr_t)top & (MM_MAGAZINE_BYTES - 1) && !mm_atomic_load_relaxed(&cpu->drain);
+		for (; done < n && (uintptr_t)top & (MM_MAGAZINE_BYTES - 1) && !mm_atomic_load_relaxed(&cpu->drain) &&
+		       !guard_pool(cache->heap, p[done]);
 		     done++)
 			if (p[done])
 				mm_object_slot(top++, p[done], bulk_retired(cache, p[done]));
@@ -134,7 +136,7 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 	if (!cache->heap)
 		return MM_E_STATE;
 	for (i = 0; i < n && st == MM_OK; i += st == MM_OK)
-		st = bulk_retire(cache, p[i]);
+		st = bulk_retire(cache, p[i], OWNER_CALLER);
 	if (st != MM_OK) {
 		const void *wrong = p[i];
 
@@ -145,13 +147,13 @@ enum mm_status mm_cache_free_bulk(struct mm_cache *cache, void *const *p, size_t
 	}
 	for (i = 0; i < n; i++)
 		if (p[i]) {
-			harden_clear(cache, p[i]);
+			object_clear(cache, p[i]);
 			object_closed(cache, p[i]);
 		}
 	for (i = 0; i < n; i++) {
 		i += bulk_push(cache, p + i, n - i);
 		if (i < n && p[i])
-			mm_object_keep(cache, p[i], bulk_retired(cache, p[i]));
+			object_keep(cache, p[i], bulk_retired(cache, p[i]));
 	}
 	return MM_OK;
 }

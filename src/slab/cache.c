@@ -12,14 +12,16 @@
  *              to have it or to give it back.
  * Magazines    bounded by bytes: no CPU holds much more than 32 KiB of one cache.
  * Invariants   C1 cache->heap is set last when a cache is made and cleared first when it goes.
- *              C2 used = room in slabs - home - in magazines, of all nodes; derived, never counted.
+ *              C2 used = room in slabs - home - in magazines, of all nodes, + guarded; derived, never counted.
  * Concurrency  making takes the heap's lock; unmaking is for who alone knows the cache. */
+#include "guard.h"
 #include "owner.h"
 #include "../checked.h"
 
 #define CACHE_MAX_SIZE    32768u
 #define CACHE_MAX_ORDER   4u
-#define CACHE_FLAGS       ((uint32_t)(MM_CACHE_KEEP | MM_CACHE_OWNERS))
+#define CACHE_FLAGS       ((uint32_t)(MM_CACHE_KEEP | MM_CACHE_OWNERS | MM_CACHE_GUARD))
+#define CACHE_FLAGS_APART ((uint32_t)(MM_CACHE_KEEP | MM_CACHE_GUARD)) /* not both */
 #define CACHE_HOLD_BYTES  16384u               /* of objects in one magazine */
 #define CACHE_DEPOT_LEAST (256u * 1024u)       /* bytes of objects in the depot */
 #define CACHE_DEPOT_MOST  (2u * 1024u * 1024u) /* the same, if it is used */
@@ -58,6 +60,7 @@ static bool cache_cfg_ok(const struct mm_cache_cfg *cfg)
 
 	return cfg->size && cfg->size <= CACHE_MAX_SIZE && cfg->align <= MM_FRAME_SIZE &&
 	       (cfg->align == 0 || mm_is_pow2(cfg->align)) && !(cfg->flags & ~CACHE_FLAGS) &&
+	       (cfg->flags & CACHE_FLAGS_APART) != CACHE_FLAGS_APART &&
 	       (!hooks || !hooks->charge == !hooks->uncharge);
 }
 
@@ -114,6 +117,7 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	if (cache->nobjects == 0)
 		return MM_E_NOTSUP;
 	cache->span = cache->nobjects * cache->size;
+	cache->flags |= mm_highest_bit32((uint32_t)align) << CACHE_ALIGN_SHIFT;
 	if (!cache_limits(cache, cfg, align))
 		return MM_E_INVAL;
 	cache->reciprocal = UINT32_MAX / cache->size + 1;
@@ -191,6 +195,10 @@ void cache_release(struct mm_cache *cache)
 
 bool cache_is_home(const struct mm_cache *cache)
 {
+	uint32_t i = 0;
+
+	if (guard_next(cache->heap, cache, &i))
+		return false;
 	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
 		if (part->home != part->nslabs * part->nobjects)
 			return false;
@@ -223,6 +231,8 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	if (cache_at_hand(cache))
 		return MM_E_AGAIN;
 	cache_release(cache);
+	if (GUARD_POSSIBLE && cache->heap->guard)
+		cache->heap->guard->ops->forget(cache->heap->guard, cache);
 	mm_san_pool_end(cache);
 	mm_atomic_store_release(&cache->heap, (struct mm_heap *)NULL); /* C1 */
 	return MM_OK;
@@ -240,6 +250,11 @@ PMM_SLOW enum mm_status cache_alloc_slow(struct mm_cache *cache, size_t size, ui
 		return MM_E_STATE;
 	if (!heap_flags_ok(cache->heap, flags) || (flags & MM_ALLOC_ZERO && cache->hooks && cache->hooks->ctor))
 		return MM_E_INVAL;
+	p = guard_alloc(cache, size, flags, caller);
+	if (p) {
+		*out = p;
+		return MM_OK;
+	}
 	p = mm_object_give(cache, magazine_alloc(cache, flags, &why), size);
 	if (!p)
 		return why;
@@ -275,7 +290,7 @@ void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags)
 		       cache_alloc_plain(cache, flags, OWNER_CALLER);
 }
 
-/* A slab that is not in the window, no room in the magazine, or a mistake. */
+/* A slab that is not in the window, no room in the magazine, or a mistake. Tail-called: kfree_slow(). */
 static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 {
 	struct mm_slab *slab;
@@ -290,9 +305,9 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 		return MM_OK;
 	st = slab_find(cache->heap, p, &slab);
 	if (st == MM_OK)
-		st = slab->cache == cache ? slab_retire(slab, p, &state) : MM_E_OWNER;
+		st = slab->cache == cache ? slab_retire(slab, p, &state, OWNER_CALLER) : MM_E_OWNER;
 	if (st == MM_OK)
-		mm_object_keep(cache, p, state);
+		object_keep(cache, p, state);
 	return object_refused(cache, p, st);
 }
 
@@ -318,7 +333,7 @@ static struct mm_cache_node_stats cache_count(struct mm_cache *part)
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)
 {
 	struct mm_cache_stats s;
-	size_t home = 0;
+	size_t home = 0, guarded;
 
 	if (!cache || !out)
 		return MM_E_INVAL;
@@ -334,6 +349,8 @@ enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out
 		home += n.home;
 	}
 	s.cached = magazine_count(cache);
+	guarded = guard_count(cache);
+	s.objects += guarded;
 	s.used = s.objects - home - s.cached; /* C2 */
 	*out = s;
 	return MM_OK;

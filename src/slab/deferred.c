@@ -12,6 +12,7 @@
  * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
  *              without it. */
 #include <mmlib/deferred.h>
+#include "owner.h"
 #include "parked.h"
 
 #define BATCH_BYTES 512u
@@ -47,7 +48,7 @@ static void deferred_unlock(struct mm_deferred *d, uintptr_t irq)
 }
 
 /* Make an object wait, if it is one that is used (D2); what a batch has of it. */
-static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr_t *what)
+static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr_t caller, uintptr_t *what)
 {
 	struct mm_slab *slab;
 	uint8_t *state;
@@ -61,7 +62,7 @@ static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr
 	st = slab_state(slab, p, &state);
 	if (st != MM_OK)
 		return st;
-	return MM_CHECKS == 0 ? MM_OK : harden_retire(slab->cache, p, state);
+	return MM_CHECKS == 0 ? MM_OK : object_retire(slab->cache, p, state, caller);
 }
 
 /* It waits no more, and is used. */
@@ -184,7 +185,7 @@ enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
 		return MM_E_STATE;
 	if (!p)
 		return MM_OK;
-	st = deferred_hold(d->heap, p, &what);
+	st = deferred_hold(d->heap, p, OWNER_CALLER, &what);
 	if (st != MM_OK)
 		return object_refused(d->heap, p, st);
 	st = deferred_add(d, what);

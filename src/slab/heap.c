@@ -9,7 +9,7 @@
  * Invariants   E1 init does all that can fail before it writes the caller's heap.
  *              E2 destroy drains, then checks that everything is home, then gives pages back.
  * Concurrency  as each function says; other CPUs' magazines are never touched while they run. */
-#include "slab.h"
+#include "guard.h"
 #include "../checked.h"
 
 void heap_free_page(struct mm_heap *heap, void *page)
@@ -318,6 +318,8 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap)
 			heap_end_cache(&heap->caches[id]); /* those that keep their memory, too */
+	if (GUARD_POSSIBLE && heap->guard)
+		heap->guard->ops->end(heap);
 	mm_san_pool_end(heap);
 	heap_free_tables(heap);
 	pmm = heap->pmm;

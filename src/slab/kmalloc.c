@@ -16,6 +16,7 @@
  *                 the size last asked for, if the caller wrote only below it: so all that a
  *                 reallocation adds is zero, though no size is kept.
  * Concurrency  that of the parts. */
+#include "guard.h"
 #include "owner.h"
 #include "../checked.h"
 
@@ -67,10 +68,14 @@ static enum mm_status kmalloc_pages(struct mm_heap *heap, unsigned order, uint32
 /* A block of pages. */
 static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller, void **out)
 {
+	void *p = guard_alloc(&heap->caches[MM_KMALLOC_CLASSES - 1], size, flags, caller);
 	unsigned order = 0;
 	enum mm_status st;
-	void *p;
 
+	if (p) {
+		*out = p;
+		return MM_OK;
+	}
 	if (size > SIZE_MAX - (size_t)MM_FRAME_SIZE + 1)
 		return MM_E_OVERFLOW;
 	size += MM_OBJECT_REDZONE;
@@ -231,7 +236,7 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t
 	return st;
 }
 
-static enum mm_status kfree_checked(struct mm_heap *heap, void *p)
+static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t caller)
 {
 	struct mm_slab *slab;
 	uint8_t *state;
@@ -247,9 +252,9 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p)
 		return MM_OK;
 	st = slab_find(heap, p, &slab);
 	if (st == MM_OK) {
-		st = slab_retire(slab, p, &state);
+		st = slab_retire(slab, p, &state, caller);
 		if (st == MM_OK)
-			mm_object_keep(slab->cache, p, state);
+			object_keep(slab->cache, p, state);
 		return st;
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order))
@@ -257,9 +262,21 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p)
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }
 
+static PMM_SLOW enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller)
+{
+	return object_refused(heap, p, kfree_checked(heap, p, caller));
+}
+
+/* Tail-called, so its caller is who called mm_kfree(), which would have a frame for its sake otherwise. */
 static PMM_SLOW enum mm_status kfree_slow(struct mm_heap *heap, void *p)
 {
-	return object_refused(heap, p, kfree_checked(heap, p));
+	return kfree_from(heap, p, OWNER_CALLER);
+}
+
+/* mm_kfree(), called by another function of the heap for its caller. */
+static inline enum mm_status kfree_for(struct mm_heap *heap, void *p, uintptr_t caller)
+{
+	return mm_object_to_heap(heap, p) ? MM_OK : kfree_from(heap, p, caller);
 }
 
 enum mm_status mm_kfree(struct mm_heap *heap, void *p)
@@ -276,7 +293,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	unsigned order;
 
 	if (st == MM_OK) {
-		*size = cache_room(slab->cache);
+		*size = object_room(slab->cache, p);
 		return slab_look(slab, p);
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order)) {
@@ -340,11 +357,11 @@ enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t
 	if (!heap->pmm)
 		return MM_E_STATE;
 	if (!p || MM_CHECKS == 0)
-		return mm_kfree(heap, p);
+		return kfree_for(heap, p, OWNER_CALLER);
 	st = kmalloc_size(heap, p, &now);
 	if (st == MM_OK && !MM_PLANTED(MM_PLANT_SIZED) && !kmalloc_fits(now, kmalloc_aligned_size(size, align)))
 		st = MM_E_ORDER;
-	return st == MM_OK ? mm_kfree(heap, p) : object_refused(heap, p, st);
+	return st == MM_OK ? kfree_for(heap, p, OWNER_CALLER) : object_refused(heap, p, st);
 }
 
 /* The memory stays where it is. Bytes beyond the size are zero, if that is asked for at every step (K3). */
@@ -360,13 +377,14 @@ static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, si
 }
 
 /* The memory moves. Bytes from `size` to `now` are not copied, so K3 holds. */
-static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, void *to, void **out)
+static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, void *to, uintptr_t caller,
+				   void **out)
 {
 	enum mm_status st, undone;
 
 	mm_san_open(p, keep);
 	__builtin_memcpy(to, p, keep);
-	st = mm_kfree(heap, p);
+	st = kfree_for(heap, p, caller);
 	if (st == MM_OK) {
 		*out = to;
 		return MM_OK;
@@ -393,5 +411,5 @@ enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32
 	st = kmalloc_for(heap, size, flags, OWNER_CALLER, &to);
 	if (st != MM_OK) /* a shrink need not succeed: there is room already */
 		return size <= now ? kmalloc_stay(heap, p, now, size, flags, out) : st;
-	return kmalloc_move(heap, p, now < size ? now : size, to, out);
+	return kmalloc_move(heap, p, now < size ? now : size, to, OWNER_CALLER, out);
 }

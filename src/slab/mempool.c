@@ -110,11 +110,12 @@ enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p)
 		return MM_OK;
 	st = parked_state(pool->cache, p, &state);
 	if (st == MM_OK && MM_CHECKS >= 1)
-		st = harden_retire(pool->cache, p, state);
+		st = object_retire(pool->cache, p, state, OWNER_CALLER);
 	if (st != MM_OK)
 		return object_refused(pool->cache, p, st);
-	harden_clear(pool->cache, p);
-	if (!MM_PLANTED(MM_PLANT_MEMPOOL) && mempool_put(pool, p)) /* P2 */
+	object_clear(pool->cache, p);
+	if (!MM_PLANTED(MM_PLANT_MEMPOOL) && object_room(pool->cache, p) == cache_room(pool->cache) &&
+	    mempool_put(pool, p)) /* P2 */
 		return MM_OK;
 	parked_free(pool->cache, p);
 	return MM_OK;

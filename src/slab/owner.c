@@ -21,6 +21,7 @@
  * Concurrency  walks hold the cache's lock, under which no slab loses its memory, so an object that is seen
  *              used has a slab with memory; heap->lock guards the list of records. Owners are relaxed
  *              atomics: who looks may see the one before. */
+#include "guard.h"
 #include "owner.h"
 
 #if MM_CHECKS >= 1
@@ -37,9 +38,14 @@ static uintptr_t *owner_array(const struct mm_cache *cache, struct mm_slab *slab
 
 static void owner_note_object(const struct mm_cache *cache, const void *p, uintptr_t owner)
 {
+	const struct mm_guard *g = guard_pool(cache->heap, p);
 	struct mm_slab *slab;
 	uint32_t i;
 
+	if (g) {
+		mm_atomic_store_relaxed(&g->ops->slot(g, p)->allocated, owner);
+		return;
+	}
 	if (slab_find(cache->heap, p, &slab) != MM_OK || !mm_object_index(slab, p, &i))
 		return;
 	if (!MM_PLANTED(MM_PLANT_OWNER) || !owner_array(cache, slab)[i])
@@ -145,6 +151,7 @@ const struct mm_owner_calls owner_calls = { owner_note_object, owner_large_alloc
 static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t **place)
 {
 	struct mm_slab *slab = NULL;
+	const struct mm_guard *g;
 	const struct mm_range *r;
 	enum mm_status st;
 	uint32_t i = 0;
@@ -159,7 +166,8 @@ static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t
 		if (st != MM_OK || !(slab->cache->flags & MM_CACHE_OWNERS))
 			return st != MM_OK ? st : MM_E_NOTSUP;
 		(void)mm_object_index(slab, p, &i);
-		*place = &owner_array(slab->cache, slab)[i];
+		g = guard_pool(heap, p);
+		*place = g ? &g->ops->slot(g, p)->allocated : &owner_array(slab->cache, slab)[i];
 		return MM_OK;
 	}
 	st = kmalloc_large_at(heap, p);
@@ -202,7 +210,7 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 static unsigned char *owner_page(const struct mm_cache *cache, struct mm_leak_walk *it)
 {
 	if (!it->page || it->gone != cache->meta_gone)
-		*it = (struct mm_leak_walk){ it->cache, it->node, cache->meta_gone, 0, 0, cache->meta, it->large };
+		*it = (struct mm_leak_walk){ it->cache, it->node, cache->meta_gone, 0, 0, cache->meta, it->large, 0 };
 	return it->page;
 }
 
@@ -257,10 +265,40 @@ static void owner_add_part(struct owner_list *l, struct mm_cache *cache)
 	} while (it.page);
 }
 
+static bool owner_is_noted(const struct mm_cache *cache)
+{
+	return mm_atomic_load_acquire(&cache->heap) && cache->flags & MM_CACHE_OWNERS;
+}
+
+/* The next object of a cache, or of any, that is guarded and used, slot *i or later. */
+static bool owner_next_guarded(const struct mm_heap *heap, const struct mm_cache *cache, uint32_t *i,
+			       struct mm_leak_object *out)
+{
+	struct mm_slab *slab;
+
+	while ((slab = guard_next(heap, cache, i)) != NULL) {
+		const struct mm_guard *g = guard_pool(heap, slab->base);
+		const struct guard_slot *slot = g ? g->ops->slot(g, slab->base) : NULL;
+		bool large = slot && slab->cache->id == MM_KMALLOC_CLASSES - 1 && slot->size > MM_OBJECT_MAX;
+
+		if (!slot || !owner_is_noted(slab->cache) || mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED)
+			continue;
+		*out = (struct mm_leak_object){ slab->base, slot->size, mm_atomic_load_relaxed(&slot->allocated),
+						large ? NULL : slab->cache };
+		return true;
+	}
+	return false;
+}
+
 static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
 {
+	struct mm_leak_object o;
+	uint32_t i = 0;
+
 	for (struct mm_cache *part = cache; part; part = cache_next_part(part))
 		owner_add_part(l, part);
+	while (owner_next_guarded(cache->heap, cache, &i, &o))
+		owner_add(l, &o);
 }
 
 static struct mm_leak_object owner_large_object(struct mm_slab *record)
@@ -347,10 +385,6 @@ static bool owner_next_in_part(struct mm_cache *part, struct mm_leak_walk *it, u
 	return false;
 }
 
-static bool owner_is_noted(const struct mm_cache *cache)
-{
-	return mm_atomic_load_acquire(&cache->heap) && cache->flags & MM_CACHE_OWNERS;
-}
 #endif
 
 enum mm_status mm_heap_note_owners(struct mm_heap *heap)
@@ -372,11 +406,11 @@ enum mm_status mm_heap_note_owners(struct mm_heap *heap)
 		return MM_E_BUSY;
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++)
 		for (const struct mm_cache *part = &heap->caches[c]; part; part = cache_next_part(part))
-			if (part->ndescriptors)
+			if (part->ndescriptors || guard_count(&heap->caches[c]))
 				return MM_E_BUSY;
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++) {
 		mm_san_pool_end(&heap->caches[c]);
-		st = heap_make_class(heap, c, MM_CACHE_OWNERS);
+		st = heap_make_class(heap, c, MM_CACHE_OWNERS | (heap->caches[c].flags & MM_CACHE_GUARD));
 		MM_CHECK(heap->pmm->port, st == MM_OK);
 	}
 #if MM_CHECKS >= 1
@@ -459,12 +493,19 @@ enum mm_status mm_cache_leaks(struct mm_cache *cache, struct mm_leak *list, size
 bool mm_leak_next(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner, struct mm_leak_object *out)
 {
 #if MM_CHECKS >= 1
+	struct mm_leak_object o;
+
 	if (!heap || !it || !out || !heap->pmm)
 		return false;
 	for (; it->cache < MM_CACHES_MAX; it->cache++, it->node = 0, owner_turn(it, NULL))
 		for (; it->node < heap_nodes(heap) && owner_is_noted(&heap->caches[it->cache]); it->node++)
 			if (owner_next_in_part(cache_part(&heap->caches[it->cache], it->node), it, owner, out))
 				return true;
+	while (owner_next_guarded(heap, NULL, &it->guarded, &o))
+		if (o.owner == owner) {
+			*out = o;
+			return true;
+		}
 	return owner_next_large(heap, it, owner, out);
 #else
 	(void)heap;

@@ -3,7 +3,7 @@
  * that a free of one is answered. They count as used. */
 #ifndef MM_SRC_SLAB_PARKED_H
 #define MM_SRC_SLAB_PARKED_H
-#include "slab.h"
+#include "guard.h"
 
 /* State of an object of a cache; or why it is none. With MM_CHECKS 0 there is none to look at. */
 static inline enum mm_status parked_state(const struct mm_cache *cache, const void *p, uint8_t **state)
@@ -34,9 +34,9 @@ static inline enum mm_status parked_release(struct mm_cache *cache, void *p)
 	enum mm_status st = parked_state(cache, p, &state);
 
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
-	st = harden_idle(cache, p);
+	st = object_idle(cache, p);
 	if (st == MM_OK)
-		mm_object_keep(cache, p, state);
+		object_keep(cache, p, state);
 	return st;
 }
 

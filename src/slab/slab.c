@@ -34,7 +34,7 @@
  *              their own.
  * Concurrency  each part's lock guards its lists, bits and counts. Tables are set with compare-and-swap
  *              and stay until the heap is destroyed. */
-#include "slab.h"
+#include "guard.h"
 
 /* Why p, whose frame has this byte, is in no slab. */
 static enum mm_status slab_refuse(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
@@ -51,10 +51,14 @@ static enum mm_status slab_refuse(const struct mm_range *r, mm_pfn_t pfn, unsign
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out)
 {
 	mm_pfn_t pfn;
-	const struct mm_range *r = pmm_find_virt(heap->pmm, p, &pfn);
+	const struct mm_guard *g = guard_pool(heap, p);
+	const struct mm_range *r;
 	unsigned byte;
 	struct mm_slab *slab;
 
+	if (g)
+		return g->ops->find(g, p, out);
+	r = pmm_find_virt(heap->pmm, p, &pfn);
 	if (!r)
 		return MM_E_FOREIGN;
 	byte = frame_load(r, pfn);
@@ -77,12 +81,15 @@ enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state)
 	return MM_OK;
 }
 
-enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state)
+enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state, uintptr_t caller)
 {
 	enum mm_status st = slab_state(slab, p, state);
+	struct mm_guard *g = guard_pool(slab->heap, p);
 
 	if (st != MM_OK)
 		return st;
+	if (g)
+		return g->ops->retire(g, p, caller);
 #if MM_OBJECT_WATCHED
 	st = mm_object_release(slab, p, *state);
 	if (st == MM_E_CORRUPT)

@@ -14,6 +14,7 @@
  *   reap.c       ticks, memory pressure
  *   physical.c   where an object is for a device
  *   owner.c      who holds what (owner.h)
+ *   guard.c      objects in pages of their own (guard.h)
  *
  * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
  * called with none of the locks held. */
@@ -105,6 +106,14 @@ static inline uintptr_t *slab_homes(const struct mm_cache *cache, struct mm_slab
 static inline size_t cache_room(const struct mm_cache *cache)
 {
 	return cache->size - cache->redzone;
+}
+
+#define CACHE_ALIGN_SHIFT 24
+
+/* Alignment of its objects, bytes. */
+static inline size_t cache_align(const struct mm_cache *cache)
+{
+	return (size_t)1 << (cache->flags >> CACHE_ALIGN_SHIFT);
 }
 
 /* Why a free was refused; the memory checker is told. */
@@ -212,7 +221,7 @@ void slab_unhook(struct mm_slab **list, struct mm_slab *slab);
 enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_slab **out)
 	MM_TAGGED(mm_priv_slab_find);
 /* Make the object at p idle, which is in this slab; where its state is, or why it is none that is used. */
-enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state);
+enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state, uintptr_t caller);
 /* Where the state of the object at p is, whatever it is. MM_E_ALIGN: no object starts there. */
 enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state);
 /* Is the object at p used? MM_OK, or why not. */
