@@ -72,8 +72,9 @@ struct mm_pt_env {
 	 *  the indirect call for each table is gone. */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
-	 *  upper entries over it if `g->tables`. With `g->sync` alone: only order the stores. Returns
-	 *  when all CPUs have done so. */
+	 *  upper entries over it if `g->tables`: those of the root too, which CPUs with ia32 PAE keep until
+	 *  CR3 is written. With `g->sync` alone: only order the stores. Returns when all CPUs have done
+	 *  so. */
 	void (*flush)(void *ctx, const struct mm_tlb_gather *g);
 };
 

@@ -12,7 +12,10 @@
  * what is not writable; where DACR does not make domain 0 a client (ARMv7 short) rights mean nothing; with
  * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection. With
  * 52 bits, bits 51:48 of the root's address go into bits 5:2 of TTBR. ARMv7 cores whose walks are not coherent
- * (ID_MMFR3) want env->to_virt to return addresses that are not cached. */
+ * (ID_MMFR3) want env->to_virt to return addresses that are not cached.
+ *
+ * ia32 PAE: CPUs keep the four entries of the root as they were when CR3 was written, empty ones too. Every change
+ * of one asks for a flush with `tables`: env->flush then writes CR3 on each CPU. INVLPG does not read them again. */
 #ifndef MMLIB_PT_FORMATS_H
 #define MMLIB_PT_FORMATS_H
 #include <mmlib/pt.h>
