@@ -87,6 +87,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
 #define MM_PLANT_ASK       58 /* magazines: who answers a request forgets one that came meanwhile */
+#define MM_PLANT_GUARD_FREE 63 /* guarded objects: who frees one does not see that another did */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
 #define MM_PLANT_WALK      61 /* owners: of the last object of a slab, a walk tells its neighbour's */

@@ -328,7 +328,9 @@ static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t 
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
 	const unsigned char *stain;
 
-	if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
+	if (MM_PLANTED(MM_PLANT_GUARD_FREE) && mm_atomic_load_relaxed(&slab->states[0]) == MM_OBJECT_USED)
+		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
+	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
 		return MM_E_DOUBLE_FREE;
 	stain = guard_beside(g, slab);
 	if (!stain) {

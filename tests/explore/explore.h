@@ -42,6 +42,7 @@ enum op_kind {
 	OP_FREE_RACE, /* of several for one slot, exactly one must be believed */
 	OP_DRAIN,
 	OP_IDLE,
+	OP_CHECK, /* patterns of guarded objects are whole */
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
 	OP_MORE,    /* fill a section that is not */
@@ -83,6 +84,7 @@ enum {
 	SCN_NODES = 512,   /* two nodes with half of the memory and a CPU each (slab scenarios) */
 	SCN_PERCPU = 1024, /* there is per-CPU memory (slab scenarios) */
 	SCN_ASKED = 2048,  /* after a drain that could not be complete, CPUs are still asked, or have nothing */
+	SCN_GUARD = 4096,  /* objects are guarded, as long as there are slots: two (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

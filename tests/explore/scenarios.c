@@ -85,6 +85,10 @@
 	{                                                                                          \
 		.kind = OP_FREE_RACE, .slot = (s)                                                  \
 	}
+#define CHECK                                                                                      \
+	{                                                                                          \
+		.kind = OP_CHECK                                                                   \
+	}
 #define DRAIN                                                                                      \
 	{                                                                                          \
 		.kind = OP_DRAIN                                                                   \
@@ -468,6 +472,11 @@ const struct scenario ex_scenarios[] = {
 	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { TAKE_ON(0, 0) }, .cpu = { { LEAVE(0), TAKE(1) }, { TAKE(2) } } },
 	{ "s-reserve-nmi", "what needs no lock hits what does", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE, .bound = 1,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE(0) }, { A(1, 0) } }, .irq = { { TAKE(2) } } },
+	{ "s-guard-free-free", "two CPUs free one guarded object", SLAB, .flags = SCN_RUN_ON | SCN_GUARD,
+	  .pre = { A_ON(0, 0, 0) }, .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "s-guard-reuse", "pages are freed and used again while patterns are looked at", SLAB,
+	  .flags = SCN_RUN_ON | SCN_GUARD | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { F(0), A(2, 0) }, { F(1), CHECK } } },
 	{ "s-defer", "two frees wait, and both CPUs poll", SLAB,
 	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONGEST | SCN_NO_IRQ,
 	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DEFER(0), POLL }, { DEFER(1), POLL } } },

@@ -5,6 +5,7 @@
 #include "slab/slab.h"
 #include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
+#include <mmlib/guard.h>
 #include <mmlib/percpu.h>
 #include <mmlib/reserve.h>
 #include "world_pmm.h"
@@ -46,9 +47,18 @@ static void setup_reserve(void)
 	world_must(mm_deferred_init(deferred, heap, &hooks) == MM_OK, "deferred frees");
 }
 
+/* A pool of two slots, without an MMU. */
+static void setup_guard(void)
+{
+	struct mm_guard_cfg cfg = { .bytes = 3 * (size_t)MM_FRAME_SIZE };
+
+	cfg.base = arena_alloc(cfg.bytes, (size_t)MM_FRAME_SIZE);
+	world_must(mm_guard_init(heap, &cfg) == MM_OK, "guarded objects");
+}
+
 static void setup(const struct scenario *s)
 {
-	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT };
+	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT, .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0 };
 
 	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
@@ -70,6 +80,8 @@ static void setup(const struct scenario *s)
 	}
 	if (s->flags & SCN_RESERVE)
 		setup_reserve();
+	if (s->flags & SCN_GUARD)
+		setup_guard();
 	world_pre(s, run);
 }
 
@@ -149,6 +161,7 @@ static void run_percpu(const struct op *op, struct record *r)
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
+	struct mm_guard_report report;
 	void *p = NULL;
 
 	switch (op->kind) {
@@ -206,6 +219,11 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_IDLE:
 		mm_heap_cpu_idle(heap);
+		break;
+	case OP_CHECK:
+		r->st = mm_guard_check(heap, &report);
+		if (r->st != MM_OK)
+			ex_violate("a pattern is not whole: status %d", (int)r->st);
 		break;
 	case OP_OFFLINE:
 		r->st = mm_heap_cpu_offline(heap, r->cpu);
@@ -278,6 +296,7 @@ static void finish_percpu(void)
 
 static void finish(const struct scenario *s)
 {
+	struct mm_guard_report report;
 	struct mm_cache_stats stats;
 	uint32_t it = 0;
 	size_t used, reserve;
@@ -311,6 +330,7 @@ static void finish(const struct scenario *s)
 	}
 	world_must(!pool || mm_mempool_destroy(pool) == MM_OK, "the reserve is whole again");
 	world_must(used == 0, "what is used is not what is held");
+	world_must(mm_guard_check(heap, &report) == MM_OK, "guarded objects at the end");
 	world_must(mm_heap_destroy(heap) == MM_OK, "destroy");
 	world_pmm_all_back();
 }
