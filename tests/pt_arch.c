@@ -718,6 +718,11 @@ const struct ora_arch *const ora_formats[] = {
 	[MM_PT_S390X] = &ora_s390x,
 	[MM_PT_S390X_R2] = &ora_s390x_r2,
 	[MM_PT_PPC64] = &ora_ppc64,
+	[MM_PT_LOONGARCH64] = &ora_loong,
+	[MM_PT_LOONGARCH64_HIGH] = &ora_loong_high,
+	[MM_PT_LOONGARCH64_16K] = &ora_loong_16k,
+	[MM_PT_LOONGARCH64_16K_HIGH] = &ora_loong_16k_high,
+	[MM_PT_MIPS64] = &ora_mips64,
 };
 
 #if defined(__clang__)

@@ -37,4 +37,5 @@ static inline uint64_t not_touched(uint64_t e, bool last, bool write)
 }
 
 extern const struct ora_arch ora_s390x, ora_s390x_r2, ora_ppc64;
+extern const struct ora_arch ora_loong, ora_loong_high, ora_loong_16k, ora_loong_16k_high, ora_mips64;
 #endif

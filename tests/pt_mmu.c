@@ -12,6 +12,8 @@ unsigned ora_va_bits(const struct ora_arch *arch)
 {
 	const unsigned top = arch->top;
 
+	if (arch->va_bits)
+		return arch->va_bits;
 	return arch->span_lg2[0] ? arch->span_lg2[top] + arch->entries_lg2[top] : 21 + 9 * top;
 }
 
@@ -68,13 +70,24 @@ static void put(struct ora *ora, uint64_t pa, uint64_t i, uint64_t e)
 			p[place(ora, k)] = (uint8_t)(e >> 8 * k);
 }
 
+/* Does a directory's entry lead to the table that leads nowhere? */
+static bool leads_nowhere(const struct ora *ora, uint64_t e, unsigned level)
+{
+	return ora->arch->follows && level > 0 &&
+	       (e & ~ora->c_bit) == ora->pt->root + ora->arch->nowhere;
+}
+
 static bool is_valid(const struct ora *ora, uint64_t e, unsigned level)
 {
+	if (leads_nowhere(ora, e, level))
+		return false;
 	return ora->arch->valid ? ora->arch->valid(e, level) : e & 1;
 }
 
 bool mmu_is_empty(const struct ora *ora, uint64_t e, unsigned level)
 {
+	if (ora->arch->follows && level > 0)
+		return leads_nowhere(ora, e, level);
 	return ora->arch->empty ? ora->arch->empty(e, level) : !(e & ~ora->arch->ignored);
 }
 

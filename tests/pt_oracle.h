@@ -64,6 +64,7 @@ struct ora_arch {
 	uint8_t span_lg2[6];     /* log2 of what an entry covers, by level; 0: 12 + 9 * level */
 	uint8_t entries_lg2[6];  /* log2 of the entries of a table; 0: 9 */
 	uint8_t entry_lg2;       /* log2 of the bytes of an entry; 0: 3 */
+	uint8_t va_bits;         /* bits of an address that are translated; 0: all that index tables */
 	bool big_endian;         /* whatever the CPU is; else entries are in the CPU's own order */
 	enum ora_half half;      /* address bits above those that are translated */
 	uint64_t address;        /* field of the physical address... */
@@ -80,6 +81,11 @@ struct ora_arch {
 	bool user_is_not_kernel; /* the kernel never executes what the user may use */
 	bool root_is_latched;    /* a CPU reads the root's entries when the root is loaded, and never again */
 	bool (*valid)(uint64_t e, unsigned level);    /* NULL: bit 0 */
+	bool pairs; /* a TLB keeps a page that is not valid, as half of a pair: not here, in test_pt_refill.c */
+	/* The MMU follows whatever is above level 0. What leads so many bytes behind the root, where no address
+	 * of those that are translated leads, is a table that leads to itself: empty. */
+	bool follows;
+	uint64_t nowhere;
 	bool (*empty)(uint64_t e, unsigned level);    /* nothing in it; NULL: no bit but `ignored` */
 	uint64_t (*pa)(uint64_t e, unsigned level);   /* address in an entry; NULL: `address` */
 	bool (*is_leaf)(uint64_t e, unsigned level);  /* of a valid entry */

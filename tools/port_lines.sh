@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 for f in src/ports/*.h; do
-  formats=$(grep -cE '^(static const struct mm_(pt|mask)_port [a-z0-9_]+( __attribute__.*)? =|A64S1_PORTS\()' "$f" || true)
+  formats=$(grep -cE '^(static const struct mm_(pt|mask)_port [a-z0-9_]+( __attribute__.*)? =|A64S1_PORTS\(|LOONG_PORT\()' "$f" || true)
   grep -qE 'A64S1_PORTS\([a-z]' "$f" && formats=$((formats + $(grep -cE '^A64S1_PORTS\(' "$f"))) # a low and a high half
   [ "$formats" -gt 0 ] || formats='what they share, 0'
   awk -v name="${f#src/ports/}" -v formats="$formats" '

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  *  @brief Page-table formats that are selected at run time: more sizes of x86-64, RISC-V and AArch64, second
- *         stages of translation, 32-bit CPUs, s390x and PPC64.
+ *         stages of translation, 32-bit CPUs, s390x, PPC64, LoongArch64 and MIPS64.
  *
  * For mm_pt_init() and the operations of mmlib/pt.h and mmlib/pt_tree.h, which ask the format. What the manuals
  * say, and what each format can express, is in its file in src/ports/. A kernel that wants one of them as fast
@@ -51,6 +51,13 @@ enum mm_pt_format {
 	MM_PT_S390X,      /**< s390x from region 3 on, 42 bits; for trees that no CPU uses yet */
 	MM_PT_S390X_R2,   /**< from region 2 on, 53 bits */
 	MM_PT_PPC64,      /**< PPC64 radix tree, 52 bits, big-endian entries: a root of 64 KiB */
+	MM_PT_LOONGARCH64, /**< LoongArch64, pages of 4 KiB, four levels: the half of PGDL, 47 bits; a root of
+	                        8 KiB. PWCL as #MM_PT_LOONGARCH64_PWCL, PWCH as #MM_PT_LOONGARCH64_PWCH */
+	MM_PT_LOONGARCH64_HIGH, /**< its high half: PGDH is 4 KiB behind the root */
+	MM_PT_LOONGARCH64_16K, /**< LoongArch64, pages of 16 KiB, three levels; a root of 32 KiB. PWCL and PWCH
+	                            as #MM_PT_LOONGARCH64_16K_PWCL and #MM_PT_LOONGARCH64_16K_PWCH */
+	MM_PT_LOONGARCH64_16K_HIGH, /**< its high half: PGDH is 16 KiB behind the root */
+	MM_PT_MIPS64, /**< tables for the TLB of MIPS64, which software fills: mmlib/pt_refill.h; 48 bits */
 	MM_PT_FORMATS,    /**< how many there are */
 };
 
@@ -59,6 +66,15 @@ enum mm_pt_format {
 #define MM_PT_ARMV7_PRRR 0x070a012au
 /** NMRR as #MM_PT_ARMV7 expects it: write-back, write-through, not cached. */
 #define MM_PT_ARMV7_NMRR 0x00090009u
+
+/** PWCL as #MM_PT_LOONGARCH64 expects it: from bit 12 on 9 bits, from 21 on 9, from 30 on 9. */
+#define MM_PT_LOONGARCH64_PWCL 0x13e4d52cu
+/** PWCH: from bit 39 on 9 bits. Its bit 24 is the hardware walker's, if the CPU has one. */
+#define MM_PT_LOONGARCH64_PWCH 0x267u
+/** PWCL as #MM_PT_LOONGARCH64_16K expects it: from bit 14 on 11 bits, from 25 on 11. */
+#define MM_PT_LOONGARCH64_16K_PWCL 0x0005e56eu
+/** PWCH: from bit 36 on 11 bits. */
+#define MM_PT_LOONGARCH64_16K_PWCH 0x2e4u
 
 /** A format by its number, for mm_pt_init().
  *  @param format which @return static data, or NULL for a number that is none

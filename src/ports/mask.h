@@ -54,6 +54,8 @@ struct mm_mask {
 	bool write_needs_read;
 	bool breaks; /* break-before-make */
 	uint64_t empty[MM_PT_LEVELS_MAX];
+	bool follows;        /* hardware follows whatever is in a directory: see mask_empty() */
+	uint32_t nowhere;    /* then: bytes from the root on of the table that leads nowhere */
 	uint64_t ignored;                      /* bits that an empty entry may have */
 	uint64_t table[MM_PT_LEVELS_MAX];      /* what a table's entry has beside its address... */
 	uint64_t table_mask[MM_PT_LEVELS_MAX]; /* ...and which bits tell that it is one */
@@ -130,11 +132,6 @@ MASK_FN uint64_t mask_low(const struct mm_mask *m, const struct mm_pt_port *port
 	return level ? low & ~m->spare : low;
 }
 
-MASK_FN uint64_t mask_empty(const struct mm_mask *m, unsigned level)
-{
-	return mask_order(m, m->empty[level]);
-}
-
 MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level)
 {
 	const struct mm_mask_rule *rule = m->rules[level > 0];
@@ -185,6 +182,17 @@ MASK_FN uint64_t mask_table(const struct mm_mask *m, const struct mm_pt *pt, mm_
 	       pt->cfg.set_bits;
 }
 
+/* Where no value of a directory's entry means that nothing is there, an empty one has the address of a table that
+ * leads back to itself, and that as a table of level 0 has no valid entry. It is the part of the root that no
+ * address reaches: the root has an index of one bit more than there are, so that no memory but its own is needed,
+ * and nobody has to fill it but who fills the root with empty entries. */
+MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt *pt, unsigned level)
+{
+	if (m->follows && level > 0)
+		return mask_table(m, pt, pt->root + m->nowhere, level);
+	return mask_order(m, m->empty[level]);
+}
+
 MASK_FN mm_paddr_t mask_leaf_pa(const struct mm_mask *m, const struct mm_pt_port *port,
 				const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
@@ -211,8 +219,9 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 				      const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
 	uint64_t entry = mask_order(m, raw);
+	bool follows = m->follows && level > 0; /* a call, which keeps frames small where CPUs have 32 bits */
 
-	if (!((entry ^ m->empty[level]) & ~m->ignored))
+	if (follows ? raw == port->empty(pt, level) : !((entry ^ m->empty[level]) & ~m->ignored))
 		return MM_PT_EMPTY;
 	if (level > 0 && !(raw & pt->reserved) &&
 	    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
@@ -282,8 +291,7 @@ MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_por
 	static const struct mm_pt_port id##_port;                                                  \
 	static uint64_t id##_empty(const struct mm_pt *pt, unsigned level)                         \
 	{                                                                                          \
-		(void)pt;                                                                          \
-		return mask_empty(&id##_mask, level);                                              \
+		return mask_empty(&id##_mask, pt, level);                                          \
 	}                                                                                          \
 	static enum mm_pt_kind id##_classify(const struct mm_pt *pt, uint64_t e, unsigned level)   \
 	{                                                                                          \

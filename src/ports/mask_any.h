@@ -17,7 +17,7 @@ static const struct mm_mask *mask_of(const struct mm_pt *pt)
 
 static uint64_t mask_any_empty(const struct mm_pt *pt, unsigned level)
 {
-	return mask_empty(mask_of(pt), level);
+	return mask_empty(mask_of(pt), pt, level);
 }
 
 static enum mm_pt_kind mask_any_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)

@@ -485,7 +485,8 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 			pt_fill_leaves(pt, leaves, at->entry, at->level);
 		while (!pt_change(slot, port->entry_lg2, &at->entry, now));
 	}
-	pt_note(g, va & ~mask, va | mask, port->level[at->level].shift, after);
+	/* Meanwhile a TLB may have learnt, of smallest pages, that nothing is there. */
+	pt_note(g, va & ~mask, va | mask, port->level[broken ? 0 : at->level].shift, after);
 }
 
 static void pt_split_down(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level,
@@ -623,5 +624,6 @@ void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
 	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);
 	pt_make(slot, port->entry_lg2, now);
-	pt_note(g, va, va, port->level[0].shift, port->transition(pt, empty, now, level));
+	pt_note(g, va & ~mask, va | mask, port->level[0].shift,
+		port->transition(pt, empty, now, level));
 }
