@@ -314,10 +314,13 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	if (!pt || !pt->port || !g)
 		return;
-	mm_pt_priv_flush(pt, g);
+	if (!PT_SKIPS(PT_SITE_SYNC) && !PT_SKIPS(PT_SITE_FREE))
+		mm_pt_priv_flush(pt, g);
 	for (unsigned i = 0; i < g->ntables; i++)
 		pt_free_tree(pt, g->trees[i], g->levels[i]); /* T2 */
 	g->ntables = 0;
+	if (PT_SKIPS(PT_SITE_FREE))
+		mm_pt_priv_flush(pt, g);
 }
 
 /* A table that is its own descendant would be walked for ever, or freed twice. */
@@ -408,7 +411,8 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 	}
 	uint64_t now = port->table(pt, pa[at->level - 1], at->level);
 	pt_link(pt_slot(port, at->table, i), port->entry_lg2, now); /* T4 */
-	pt_note(g, va, va, port->level[0].shift, port->transition(pt, at->entry, now, at->level));
+	pt_note(g, va, va, port->level[0].shift,
+		PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
 	return MM_OK;
 }
 
@@ -475,8 +479,9 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 		while (!pt_change(slot, port->entry_lg2, &at->entry, empty))
 			;
 		pt_note(g, va & ~mask, va | mask, port->level[at->level].shift,
-			after | MM_PT_AFTER_FLUSH);
-		mm_pt_sync(pt, g);
+			PT_AFTER(PT_SITE_SPLIT_EMPTY, after | MM_PT_AFTER_FLUSH));
+		if (!PT_SKIPS(PT_SITE_SPLIT_SYNC))
+			mm_pt_sync(pt, g);
 		after = port->transition(pt, empty, now, at->level);
 		pt_fill_leaves(pt, leaves, at->entry, at->level);
 		pt_link(slot, port->entry_lg2, now);
@@ -486,7 +491,8 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 		while (!pt_change(slot, port->entry_lg2, &at->entry, now));
 	}
 	/* Meanwhile a TLB may have learnt, of smallest pages, that nothing is there. */
-	pt_note(g, va & ~mask, va | mask, port->level[broken ? 0 : at->level].shift, after);
+	pt_note(g, va & ~mask, va | mask, port->level[broken ? 0 : at->level].shift,
+		PT_AFTER(PT_SITE_SPLIT_MAKE, after));
 }
 
 static void pt_split_down(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level,
@@ -552,7 +558,8 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 
 	uint64_t old = pt_get(port, at->table, i);
 	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
-	pt_note(g, va, last, shift, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES); /* T2 */
+	pt_note(g, va, last, shift,
+		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */
 	mm_pt_priv_retire(pt, g, port->pa(pt, old, at->level), at->level - 1);
 }
 
@@ -619,11 +626,13 @@ void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 
 	while (!pt_change(slot, port->entry_lg2, &old, empty))
 		;
-	pt_note(g, va & ~mask, va | mask, port->level[level].shift, MM_PT_AFTER_FLUSH);
-	mm_pt_sync(pt, g);
+	pt_note(g, va & ~mask, va | mask, port->level[level].shift,
+		PT_AFTER(PT_SITE_BREAK_EMPTY, MM_PT_AFTER_FLUSH));
+	if (!PT_SKIPS(PT_SITE_BREAK_SYNC))
+		mm_pt_sync(pt, g);
 	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
 	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);
 	pt_make(slot, port->entry_lg2, now);
 	pt_note(g, va & ~mask, va | mask, port->level[0].shift,
-		port->transition(pt, empty, now, level));
+		PT_AFTER(PT_SITE_BREAK_MAKE, port->transition(pt, empty, now, level)));
 }

@@ -76,7 +76,8 @@ static void age_run(struct mm_pt *pt, struct mm_pt_cur *cur, struct mm_tlb_gathe
 		if (!(like.attr & what))
 			continue;
 		mm_vaddr_t va = first + mm_shl64(k, shift);
-		pt_note(g, va, va | pt_mask(port, level), shift, like.after);
+		pt_note(g, va, va | pt_mask(port, level), shift,
+			PT_AFTER(PT_SITE_AGE, like.after));
 		g->pages += pt_pages(port, level);
 	}
 	mm_vaddr_t end = pt_end(port, first, k, level);

@@ -8,7 +8,40 @@
 #include <mmlib/pt_port.h>
 #include "bits.h"
 #include "checked.h"
+#include "hook.h"
 #include "vmm/pt_entry.h"
+
+/* Where something is noted, flushed, or in an order: tests leave each out in turn, and it must be missed. */
+enum pt_site {
+	PT_SITE_MAP,
+	PT_SITE_MAP_PAGE,
+	PT_SITE_UNMAP,
+	PT_SITE_UNMAP_PAGE,
+	PT_SITE_UNMAP_LEAVES,
+	PT_SITE_PROTECT,
+	PT_SITE_AGE,
+	PT_SITE_GROW,
+	PT_SITE_DETACH,
+	PT_SITE_SYNC, /* tables go back without the flush... */
+	PT_SITE_FREE, /* ...or before it */
+	PT_SITE_BREAK_EMPTY,
+	PT_SITE_BREAK_SYNC,
+	PT_SITE_BREAK_MAKE,
+	PT_SITE_SPLIT_EMPTY,
+	PT_SITE_SPLIT_SYNC,
+	PT_SITE_SPLIT_MAKE,
+	PT_SITE_JOIN_EMPTY,
+	PT_SITE_JOIN_FLUSH,
+	PT_SITE_JOIN_MAKE,
+	PT_SITE_RUN_EMPTY,
+	PT_SITE_RUN_MAKE,
+	PT_SITE_RUN_TAKE,
+	PT_SITE_RUN_AGE,
+	PT_SITES,
+};
+#define PT_SKIPS(site) MM_PLANTED((unsigned)MM_PLANT_PT_SITE + (unsigned)(site))
+/* What must follow a change, as a site has to say it. */
+#define PT_AFTER(site, after) (PT_SKIPS(site) ? (unsigned)MM_PT_AFTER_NONE : (unsigned)(after))
 
 /* A place in the tree: an entry and what was read from it. */
 struct pt_at {

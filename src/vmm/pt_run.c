@@ -155,14 +155,15 @@ static void run_rewrite(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 	const mm_paddr_t pa = run_base(pt, at->entry, at->level);
 	uint32_t found = run_empty(pt, va, at);
 
-	run_note(pt, g, va, at->level, MM_PT_AFTER_FLUSH);
+	run_note(pt, g, va, at->level, PT_AFTER(PT_SITE_RUN_EMPTY, MM_PT_AFTER_FLUSH));
 	if (!MM_PLANTED(MM_PLANT_RUN_FLUSH))
 		mm_pt_sync(pt, g);
 	attr = attr ? attr | (found & RUN_SEEN) : found | MM_PT_TRACK;
 	run_make(pt, va, at, pa, attr, is_run);
 	run_note(pt, g, va, at->level,
-		 port->transition(pt, port->empty(pt, at->level),
-				  port->leaf(pt, pa, at->level, attr), at->level));
+		 PT_AFTER(PT_SITE_RUN_MAKE,
+			  port->transition(pt, port->empty(pt, at->level),
+					   port->leaf(pt, pa, at->level, attr), at->level)));
 }
 
 void mm_pt_priv_run_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
@@ -268,7 +269,9 @@ size_t mm_pt_priv_run_take(const struct mm_pt *pt, mm_vaddr_t va, const struct p
 	uint32_t attr = run_empty(pt, va, at);
 
 	run_note(pt, g, va, at->level,
-		 pt->port->transition(pt, at->entry, pt->port->empty(pt, at->level), at->level));
+		 PT_AFTER(PT_SITE_RUN_TAKE,
+			  pt->port->transition(pt, at->entry, pt->port->empty(pt, at->level),
+					       at->level)));
 	leaves->pa[0] = run_base(pt, at->entry, at->level);
 	if (leaves->attr)
 		leaves->attr[0] = attr;
@@ -315,7 +318,7 @@ uint32_t mm_pt_priv_run_age(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_
 		after |= run_age_member(pt, va, at, k, what, &found);
 		attr |= k == 0 || !MM_PLANTED(MM_PLANT_RUN_DIRTY) ? found : found & ~RUN_SEEN;
 	}
-	run_note(pt, g, va, at->level, after);
+	run_note(pt, g, va, at->level, PT_AFTER(PT_SITE_RUN_AGE, after));
 	g->pages += attr & what ? n * pt_pages(pt->port, at->level) : 0;
 	return attr;
 }

@@ -384,15 +384,17 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 	while (!pt_change(slot, port->entry_lg2, &at->entry, next))
 		;
 	pt_note(g, va, last, port->level[level - 1].shift,
-		after | MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES);
+		PT_AFTER(PT_SITE_JOIN_EMPTY, after | MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES));
 	if ((after & MM_PT_AFTER_BBM) || (!leaf->still && !MM_PLANTED(MM_PLANT_PT_COLLAPSE))) {
-		mm_pt_priv_flush(pt, g);
+		if (!PT_SKIPS(PT_SITE_JOIN_FLUSH))
+			mm_pt_priv_flush(pt, g);
 		leaf->attr |= shape_seen(pt, table, level - 1); /* S3 */
 	}
 	if (after & MM_PT_AFTER_BBM) {
 		now = port->leaf(pt, leaf->pa, level, leaf->attr | MM_PT_TRACK);
 		pt_make(slot, port->entry_lg2, now);
-		pt_note(g, va, last, port->level[0].shift, port->transition(pt, next, now, level));
+		pt_note(g, va, last, port->level[0].shift,
+			PT_AFTER(PT_SITE_JOIN_MAKE, port->transition(pt, next, now, level)));
 	} else {
 		shape_mark(pt, g, va, slot, level, leaf->attr & (MM_PT_ACCESSED | MM_PT_DIRTY));
 	}
