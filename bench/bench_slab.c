@@ -5,7 +5,8 @@
  *	bench_slab           turns of work as bench_drive asks for them
  *	bench_slab rss       prints the most memory that was resident in churn, over the most bytes that
  *	                     were live
- *	bench_slab count     10,000 pairs in counted(), for callgrind */
+ *	bench_slab count     10,000 pairs in counted(), for callgrind
+ *	bench_slab churn     10,000 steps of churn in counted_churn(), for the same */
 #define _GNU_SOURCE
 #include "duo.h"
 #include "slab_jobs.h"
@@ -389,6 +390,23 @@ void counted(void)
 	__asm__ volatile("");
 }
 
+__attribute__((noinline)) void counted_churn(void);
+void counted_churn(void)
+{
+	work_churn(&mixed[0], 10000);
+	__asm__ volatile("");
+}
+
+static void count_churn(void)
+{
+	allocator_start();
+	make_churn(&mixed[0], 1);
+	work_fill(&mixed[0]);
+	work_churn(&mixed[0], 200000);
+	counted_churn();
+	end_churn(&mixed[0]);
+}
+
 static void count(void)
 {
 	allocator_start();
@@ -406,6 +424,8 @@ int main(int argc, char **argv)
 		resident();
 	} else if (argc > 1 && strcmp(argv[1], "count") == 0) {
 		count();
+	} else if (argc > 1 && strcmp(argv[1], "churn") == 0) {
+		count_churn();
 	} else {
 		allocator_start();
 		serve();

@@ -5,8 +5,8 @@
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
 #     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
-#     --instructions count instructions (page and slab: of the pairs; tiny: of the longest calls; pt: of
-#                    each page) under callgrind: the same in each run
+#     --instructions count instructions (page and slab: of the pairs; slab: of a step of churn, too; tiny: of
+#                    the longest calls; pt: of each page) under callgrind: the same in each run
 #     --quick        hardly any slices: shows that all works; times mean nothing
 #     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
@@ -136,7 +136,9 @@ run_slab() { # RUN
 
 # Prints how many instructions a program takes in functions counted… .
 counted() { # PROGRAM ARGUMENT…
-  valgrind --tool=callgrind --toggle-collect='counted*' --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null </dev/null |
+  # glibc's memset() of 2 KiB is one instruction for each byte there, otherwise
+  GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=1000000 \
+    valgrind --tool=callgrind --toggle-collect='counted*' --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null </dev/null |
     awk '/Collected :/ && $4 > 0 { print $4; found = 1 } END { exit !found }' ||
     { echo "bench: $* was not counted" >&2; return 1; }
 }
@@ -164,6 +166,7 @@ count_run_slab() {
   local level form
   for level in l0 l1 l2; do
     instructions slab.pair64.$level.call.instructions "$dir/bench_slab-call-$level" count || return
+    instructions slab.churn.$level.call.instructions "$dir/bench_slab-call-$level" churn || return
   done
   for level in l0 l1; do
     instructions slab.pair64.$level.inline.instructions "$dir/bench_slab-inline-$level" count || return

@@ -217,11 +217,40 @@ static void a_write_after_free_is_found(void **state)
 			assert_non_null(mm_cache_alloc(cache, 0)); /* its neighbour: the slab stays */
 			assert_int_equal(mm_cache_free(cache, p), MM_OK);
 			p[at] = 0x40;
-			assert_false(comes_again(cache, p));
+			if (comes_again(cache, p)) { /* of a large one not all is looked at */
+				assert_true(!(MM_HARDEN & MM_HARDEN_WHOLE) && sizes[s] > 256 && at >= 64 &&
+					    at < sizes[s] - 64);
+				sim_destroy(&sim);
+				continue;
+			}
 			assert_int_equal(sscanf(told, "free memory was written: %llx", &where), 1);
 			assert_true(where == to_pa(p + at));
 			sim_destroy(&sim);
 		}
+}
+
+/* Whoever writes to the same place of many large objects is found, wherever that is. */
+static void a_habit_of_writing_after_free_is_found(void **state)
+{
+	enum { OBJECTS = 300, SIZE = 1000 };
+	static unsigned char *p[OBJECTS];
+
+	(void)state;
+	for (size_t at = 0; at < SIZE; at += 99) {
+		struct mm_cache *cache;
+
+		start_listening(NULL);
+		cache = make_cache(SIZE, 0);
+		for (unsigned i = 0; i < OBJECTS; i++)
+			assert_non_null(p[i] = mm_cache_alloc(cache, 0));
+		assert_non_null(mm_cache_alloc(cache, 0)); /* the last slab stays */
+		for (unsigned i = 0; i < OBJECTS; i++) {
+			assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+			p[i][at] = 1;
+		}
+		assert_false(comes_again(cache, NULL));
+		sim_destroy(&sim);
+	}
 }
 
 static void a_free_that_is_refused_clears_nothing(void **state)
@@ -376,6 +405,7 @@ int main(void)
 #endif
 #if MM_HARDEN & MM_HARDEN_ZERO
 		cmocka_unit_test(a_write_after_free_is_found),
+		cmocka_unit_test(a_habit_of_writing_after_free_is_found),
 		LISTENING(a_free_that_is_refused_clears_nothing),
 #if MM_HOOKS
 		LISTENING(who_is_refused_does_not_clear_pages),

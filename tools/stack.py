@@ -92,11 +92,15 @@ def public():
 
 
 def of_machine(machine, folder):
-    """Depths of all functions, and of the deepest one of a page-table format that is selected at run time."""
+    """Depths of all functions, and of the deepest ones that are called through tables: of a page-table format that
+    is selected at run time, and of who notes owners."""
     files = [f for f in layers('files') if not (machine == 'Cortex-M3' and f.startswith('vmm/'))]
     got = depths(*graph(MACHINES[machine], ['%s/src/%s' % (ROOT, f) for f in files], folder))
-    formats = '%d:' % files.index('vmm/pt_formats.c') if 'vmm/pt_formats.c' in files else None
-    return got, max((d for f, (d, _) in got.items() if formats and f.startswith(formats)), default=0)
+
+    def deepest(file):
+        prefix = '%d:' % files.index(file) if file in files else None
+        return max((d for f, (d, _) in got.items() if prefix and f.startswith(prefix)), default=0)
+    return got, deepest('vmm/pt_formats.c'), deepest('slab/owner.c')
 
 
 def plant(folder):
@@ -108,17 +112,17 @@ def plant(folder):
 
 
 def main(folder):
-    tables, formats = {}, 0
+    tables, formats, owners = {}, 0, 0
     for machine in MACHINES:
-        tables[machine], deepest = of_machine(machine, folder)
-        formats = max(formats, deepest)
+        tables[machine], of_formats, of_owners = of_machine(machine, folder)
+        formats, owners = max(formats, of_formats), max(owners, of_owners)
     names = [n for n in public() if n in tables['x86-64']]
     print('# Stack\n<!-- SPDX-License-Identifier: MIT -->\n')
     print('Bytes that a call needs at most, with all functions of mmlib that it calls in turn, its return address '
           'included,\nas gcc compiles it (`-O2`; Cortex-M3 `-Os`). A star: it may call what the kernel supplied '
           '(port, hooks, a callback),\nwhose stack comes on top. Nothing is recursive. Functions of page tables '
-          'whose format is selected at run\ntime also call those of that format as a callback: %d bytes at most.\n'
-          % formats)
+          'whose format is selected at run\ntime also call those of that format as a callback: %d bytes at most. So do\nfunctions of a heap that '
+          'notes owners, of what notes them: %d bytes.\n' % (formats, owners))
     print('| function | ' + ' | '.join(MACHINES) + ' |\n|---|' + '---|' * len(MACHINES))
     for n in sorted(names, key=lambda n: (-tables['x86-64'][n][0], n)):
         row = [tables[m].get(n) for m in MACHINES]

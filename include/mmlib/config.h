@@ -164,17 +164,22 @@
 #define MM_HARDEN_CANARY     2 /**< what lies behind an object is looked at when it is freed: who wrote over
                                     its end is told #MM_E_CORRUPT */
 #define MM_HARDEN_ZERO       4 /**< an object is zeroed when it is freed, and must be zero when it is allocated:
-                                    who wrote to it meanwhile is found (port: `log`, then `panic`). Not in
+                                    who wrote to it meanwhile is found (port: `log`, then `panic`). Of more than
+                                    256 bytes, 64 at each end are looked at, and 64 somewhere between. Not in
                                     caches with a constructor or #MM_CACHE_KEEP */
 #define MM_HARDEN_QUARANTINE 8 /**< what is freed is handed out again late, oldest first */
+#define MM_HARDEN_WHOLE      16 /**< with #MM_HARDEN_ZERO: all of an object is looked at, however large */
 /** @} */
 
-/** Hardening of the objects of all heaps. Default: all of it if MM_CHECKS is 2 or more, else 0. The canary
+/** Hardening of the objects of all heaps. Default: all of it if MM_CHECKS is 3, all but #MM_HARDEN_WHOLE if it
+ *  is 2, else 0. The canary
  *  is a pointer's size for each object, and doubles kmalloc() of sizes that are powers of two, which stay
  *  aligned to themselves; zeroing touches each object twice, from end to end; bench/README.md has figures.
  *  A plain number, as it is part of a name (#MM_TAGGED). Needs MM_CHECKS 1 or more. */
 #ifndef MM_HARDEN
-#if MM_CHECKS >= 2
+#if MM_CHECKS >= 3
+#define MM_HARDEN 31
+#elif MM_CHECKS >= 2
 #define MM_HARDEN 15
 #else
 #define MM_HARDEN 0
@@ -233,8 +238,8 @@
 #if MM_PAGE_POISON != 0 && MM_PAGE_POISON != 1
 #error "MM_PAGE_POISON: 0 or 1"
 #endif
-#if MM_HARDEN < 0 || MM_HARDEN > 15
-#error "MM_HARDEN: 0 to 15"
+#if MM_HARDEN < 0 || MM_HARDEN > 31
+#error "MM_HARDEN: 0 to 31"
 #endif
 #if (MM_HARDEN != 0 || defined(MM_SANITIZER_HEADER)) && MM_CHECKS < 1
 #error "MM_HARDEN and MM_SANITIZER_HEADER need MM_CHECKS 1 or more"

@@ -153,7 +153,7 @@ struct mm_heap {
 	void **window_side;       /**< @private their tables */
 	uint8_t *window_bytes;    /**< @private their frame bytes */
 	mm_paddr_t cpus_pa;       /**< @private the pages of `cpus` */
-	uintptr_t secret;         /**< @private of canaries */
+	uintptr_t secret;         /**< @private of canaries, and of where large objects are looked at */
 	uintptr_t nlarge;         /**< @private large blocks that are allocated, an atomic counter */
 	uintptr_t lock;           /**< @private guards caches[] and all below */
 	struct mm_slot *magazines;      /**< @private magazines that nobody uses, linked */

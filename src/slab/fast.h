@@ -120,11 +120,9 @@ MM_OBJECT_FN uint32_t mm_object_class_of(const struct mm_heap *heap, size_t size
 #if MM_SANITIZER || (MM_HARDEN & MM_HARDEN_CANARY)
 	bool keeps_alignment = size <= 16 || (size & (size - 1));
 
-	(void)heap;
-	return mm_object_class(keeps_alignment ? size + MM_OBJECT_REDZONE : 2 * size);
-#else
-	return __builtin_constant_p(size) ? mm_object_class(size) : heap->classes[(size + 15) / 16];
+	size = keeps_alignment ? size + MM_OBJECT_REDZONE : 2 * size;
 #endif
+	return __builtin_constant_p(size) ? mm_object_class(size) : heap->classes[(size + 15) / 16];
 }
 
 /* Enter this CPU's part of a heap. False: it has none, or somebody below us is inside. Pinned in every

@@ -18,14 +18,20 @@
  * Invariants   H1 the canary of an object is whole from the making of its slab to the free of its pages.
  *              H2 an object that is not used is zero, but for its canary; not in caches that construct their
  *                 objects or keep their memory, whose readers may look at objects that are free.
+ *              H3 all of a free object is looked at when it is allocated if it has up to 256 bytes; of a larger
+ *                 one, three times 64: both ends, and a place between them that its address and the heap's
+ *                 secret tell, another one for each object. MM_HARDEN_WHOLE: all of it.
+ * Why not all  an object that is freed late is in no CPU cache any more, and who allocates it uses its first
+ *              line, often no other. A kernel that writes to free memory does so more than once.
  * Concurrency  who frees an object, or has just got it, is alone with it. */
 #include "slab.h"
 
 #if MM_OBJECT_WATCHED
 #define WORD sizeof(uintptr_t)
+#define LOOK ((size_t)64) /* bytes of each place of a large object that is looked at */
 
 #if MM_HARDEN & MM_HARDEN_CANARY
-static uintptr_t harden_canary(const struct mm_heap *heap, uintptr_t at)
+static inline uintptr_t harden_canary(const struct mm_heap *heap, uintptr_t at)
 {
 	return (heap->secret ^ at * 0x9e3779b1u) | UINTPTR_MAX / 0xffu;
 }
@@ -52,44 +58,66 @@ static void harden_write(const struct mm_heap *heap, unsigned char *p)
 	*(uintptr_t *)(void *)(p + n) = harden_canary(heap, (uintptr_t)(p + n));
 }
 
-static bool harden_whole(const struct mm_heap *heap, const unsigned char *p)
+/* Is it there, in one word? */
+static inline bool harden_word_whole(const struct mm_heap *heap, const unsigned char *p)
+{
+	return MM_PLANTED(MM_PLANT_CANARY) ||
+	       *(const uintptr_t *)(const void *)p == harden_canary(heap, (uintptr_t)p);
+}
+
+static PMM_SLOW bool harden_parts_whole(const struct mm_heap *heap, const unsigned char *p)
 {
 	unsigned char part[WORD];
-	size_t n = 0;
+	size_t n = harden_part(heap, p, part);
 
-	if ((uintptr_t)p % WORD) {
-		n = harden_part(heap, p, part);
-		if (__builtin_memcmp(p, part, n) != 0)
-			return false;
-	}
-	if (MM_PLANTED(MM_PLANT_CANARY))
-		return true;
-	return *(const uintptr_t *)(const void *)(p + n) == harden_canary(heap, (uintptr_t)(p + n));
+	return __builtin_memcmp(p, part, n) == 0 && harden_word_whole(heap, p + n);
+}
+
+static inline bool harden_whole(const struct mm_heap *heap, const unsigned char *p)
+{
+	return (uintptr_t)p % WORD ? harden_parts_whole(heap, p) : harden_word_whole(heap, p);
 }
 #endif
 
 #if MM_HARDEN & MM_HARDEN_ZERO
-/* Not what stays constructed, nor what may be looked at after its free. */
-static bool harden_zeroes(const struct mm_cache *cache)
+static inline bool harden_zeroes(const struct mm_cache *cache)
 {
-	return !(cache->flags & MM_CACHE_KEEP) && !(cache->hooks && cache->hooks->ctor);
+	return cache->flags & CACHE_ZEROED;
 }
 
-static bool harden_is_zero(const unsigned char *p, size_t n)
+static inline uintptr_t harden_any8(const uintptr_t *w)
+{
+	return w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7];
+}
+
+/* Is any of so many bytes not zero, which begin at a word? */
+static inline uintptr_t harden_any(const unsigned char *p, size_t n)
 {
 	const uintptr_t *w = (const uintptr_t *)(const void *)p;
 	uintptr_t any = 0;
 
-	for (; n >= 8 * WORD; w += 8, n -= 8 * WORD) {
-		any = w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7];
-		if (any)
-			return false;
-	}
+	for (; n >= 8 * WORD; w += 8, n -= 8 * WORD)
+		any |= harden_any8(w);
 	for (; n >= WORD; n -= WORD)
 		any |= *w++;
 	for (p = (const unsigned char *)w; n; n--)
 		any |= *p++;
-	return any == 0;
+	return any;
+}
+
+/* Of a large object: both ends, and a place between them that its address tells and nobody knows (H3). */
+static inline uintptr_t harden_any_of(const struct mm_heap *heap, const unsigned char *p, size_t n)
+{
+	uint32_t places = (uint32_t)((n - 3 * LOOK) / WORD) + 1;
+	uint32_t mixed = (uint32_t)((uintptr_t)p >> 4 ^ heap->secret) * 0x9e3779b1u;
+	size_t at = LOOK + (size_t)((uint64_t)mixed * places >> 32) * WORD, end = (n - LOOK) & ~(WORD - 1);
+
+	return harden_any(p, LOOK) | harden_any(p + at, LOOK) | harden_any(p + end, n - end);
+}
+
+static inline bool harden_is_zero(const struct mm_heap *heap, const unsigned char *p, size_t n)
+{
+	return (MM_HARDEN & MM_HARDEN_WHOLE || n <= 4 * LOOK ? harden_any(p, n) : harden_any_of(heap, p, n)) == 0;
 }
 #endif
 
@@ -107,7 +135,7 @@ void harden_slab(const struct mm_cache *cache, unsigned char *base)
 }
 
 /* Is the canary of an object whole? */
-static bool harden_is_whole(const struct mm_cache *cache, const void *p)
+static inline bool harden_is_whole(const struct mm_cache *cache, const void *p)
 {
 #if MM_HARDEN & MM_HARDEN_CANARY
 	const unsigned char *end = (const unsigned char *)p + cache_room(cache);
@@ -124,7 +152,7 @@ static bool harden_is_whole(const struct mm_cache *cache, const void *p)
 #endif
 }
 
-enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)
+static inline enum mm_status harden_retire_now(const struct mm_cache *cache, const void *p, uint8_t *state)
 {
 	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
 		return MM_E_DOUBLE_FREE;
@@ -133,17 +161,9 @@ enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_
 	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
 }
 
-enum mm_status harden_idle(const struct mm_cache *cache, void *p)
+enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)
 {
-	if (!harden_is_whole(cache, p)) {
-		harden_tell(cache->heap, "memory behind an object was written: ",
-			    (unsigned char *)p + cache_room(cache));
-		return MM_E_CORRUPT;
-	}
-	mm_san_open(p, cache_room(cache));
-	harden_clear(cache, p);
-	object_closed(cache, p);
-	return MM_OK;
+	return harden_retire_now(cache, p, state);
 }
 
 void harden_clear(const struct mm_cache *cache, void *p)
@@ -159,9 +179,22 @@ void harden_clear(const struct mm_cache *cache, void *p)
 #endif
 }
 
+enum mm_status harden_idle(const struct mm_cache *cache, void *p)
+{
+	if (!harden_is_whole(cache, p)) {
+		harden_tell(cache->heap, "memory behind an object was written: ",
+			    (unsigned char *)p + cache_room(cache));
+		return MM_E_CORRUPT;
+	}
+	mm_san_open(p, cache_room(cache));
+	harden_clear(cache, p);
+	object_closed(cache, p);
+	return MM_OK;
+}
+
 enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *state)
 {
-	enum mm_status st = harden_retire(slab->cache, p, state);
+	enum mm_status st = harden_retire_now(slab->cache, p, state);
 
 	if (st != MM_OK)
 		return st;
@@ -176,7 +209,7 @@ void mm_object_prove(const struct mm_cache *cache, const void *p)
 {
 	size_t room = cache_room(cache), at = 0;
 	bool zero = !harden_zeroes(cache) ||
-		    (MM_PLANTED(MM_PLANT_HARDEN) ? *(const unsigned char *)p == 0 : harden_is_zero(p, room));
+		    (MM_PLANTED(MM_PLANT_HARDEN) ? *(const unsigned char *)p == 0 : harden_is_zero(cache->heap, p, room));
 
 	while (!zero && ((const unsigned char *)p)[at] == 0)
 		at++;
@@ -234,5 +267,6 @@ enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, s
 	mm_san_free(heap, p, bytes);
 	return MM_OK;
 }
+#undef LOOK
 #undef WORD
 #endif

@@ -138,7 +138,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	heap->cpus_pa = pa;
 	heap->cpus_order = order;
 	heap->ncpus = ncpus;
-	if ((MM_HARDEN & MM_HARDEN_CANARY) && pmm->port->random)
+	if ((MM_HARDEN & (MM_HARDEN_CANARY | MM_HARDEN_ZERO)) && pmm->port->random)
 		heap->secret = (uintptr_t)pmm->port->random(pmm->port->ctx);
 #if MM_NODES_MAX > 1
 	heap->parts = heap_parts(heap->cpus, ncpus);
