@@ -2,6 +2,7 @@
 /* Guarded objects: who touches what is beside one, or one that is free, is caught at the instruction that does it,
  * and told rightly; without an MMU when the object is freed, or its page is used again. */
 #include "guard_box.h"
+#include "slab/guard.h"
 
 #if MM_CHECKS >= 1
 /* Is this an address in a function that is no longer than that? */
@@ -299,6 +300,23 @@ static void a_host_may_go_on(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* What the pool knows of itself is damaged: that is told, and no more of it is believed. */
+static void a_damaged_queue_is_told(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(104, 0, 0);
+	unsigned char *p = allocate(cache);
+	struct mm_guard_report r;
+
+	heap.guard->nfree++; /* more than there are: the queue's end is no slot */
+	assert_int_equal(mm_guard_check(&heap, &r), MM_E_CORRUPT);
+	assert_null(r.cache);
+	heap.guard->nfree--;
+	assert_int_equal(mm_guard_check(&heap, &r), MM_OK);
+	release(cache, p);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 /* Freed objects' pages come again oldest first, and some stay away. */
 static void pages_are_used_again_in_turn(void **state)
 {
@@ -363,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup(who_does_not_want_to_know_panics, start_without_mmu),
 		GUARD_TEST(pages_that_cannot_be_protected_are_not),
 		GUARD_TEST(a_host_may_go_on),
+		GUARD_TEST(a_damaged_queue_is_told),
 		GUARD_TEST(pages_are_used_again_in_turn),
 #else
 		HEAP_TEST(without_checks_nobody_would_know),

@@ -539,7 +539,7 @@ static bool guard_is_sound(struct mm_guard *g)
 	uint32_t n = 0, last = GUARD_NONE, i = g->oldest;
 	bool sound = g->nfree <= g->nslots;
 
-	for (; sound && n < g->nfree; n++, last = i, i = guard_slot_of(guard_slab(g, i))->next)
+	for (; sound && n < g->nfree; n++) {
 		sound = i < g->nslots && guard_slot_of(guard_slab(g, i))->phase == GUARD_FREE;
 	sound = sound && (g->nfree == 0 || (last == g->newest && i == GUARD_NONE));
 	guard_unlock(g, irq);
@@ -548,6 +548,11 @@ static bool guard_is_sound(struct mm_guard *g)
 #endif
 
 enum mm_status mm_guard_init(struct mm_heap *heap, const struct mm_guard_cfg *cfg)
+		if (sound) {
+			last = i;
+			i = guard_slot_of(guard_slab(g, i))->next;
+		}
+	}
 {
 	if (!heap || !cfg)
 		return MM_E_INVAL;
