@@ -202,6 +202,74 @@ static void they_wait_in_reserve(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* A host that is told of damage beside what waits in reserve goes on: the reserve is given back. */
+static void damage_beside_a_reserve_is_told(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(96, 0, 0);
+	struct mm_mempool reserve;
+	struct mm_prefill h = { 0 };
+	void *places[1];
+	unsigned char *p;
+
+	assert_int_equal(mm_mempool_init(&reserve, cache, places, 1, 0), MM_OK);
+	assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+	p = places[0];
+	assert_true(is_guarded(p));
+	p[-1] ^= 1;
+	assert_int_equal(mm_mempool_destroy(&reserve), MM_OK);
+	assert_int_equal(tellings, 1);
+	assert_ptr_equal(told.object, p);
+	assert_int_equal(told.address, (uintptr_t)(p - 1));
+	mm_prefill_return(&h);
+	assert_int_equal(tellings, 1);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
+CALLED unsigned char *take(struct mm_mempool *reserve)
+{
+	unsigned char *p = mm_mempool_take(reserve);
+
+	assert_true(is_guarded(p));
+	return p;
+}
+
+CALLED unsigned char *take_prefilled(struct mm_prefill *h)
+{
+	unsigned char *p = mm_prefill_alloc(h);
+
+	assert_true(is_guarded(p));
+	return p;
+}
+
+/* Who took an object out of a reserve has it: he is told, not who filled that. */
+static void who_took_one_of_a_reserve_is_told(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(96, 0, 0);
+	struct mm_mempool reserve;
+	struct mm_prefill h = { 0 };
+	struct mm_guard_report r;
+	void *places[1];
+	unsigned char *p;
+
+	assert_int_equal(mm_mempool_init(&reserve, cache, places, 1, 0), MM_OK);
+	p = take(&reserve);
+	assert_int_equal(mm_guard_fault(&heap, (uintptr_t)((uintptr_t)p % FRAME ? p + 96 : p - 1), &r), MM_OK);
+	assert_ptr_equal(r.object, p);
+	assert_true(r.allocated - (uintptr_t)&take < 1024);
+	assert_int_equal(mm_mempool_free(&reserve, p), MM_OK);
+	assert_int_equal(mm_mempool_destroy(&reserve), MM_OK);
+	assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+	p = take_prefilled(&h);
+	assert_int_equal(mm_guard_fault(&heap, (uintptr_t)((uintptr_t)p % FRAME ? p + 96 : p - 1), &r), MM_OK);
+	assert_ptr_equal(r.object, p);
+	assert_true(r.allocated - (uintptr_t)&take_prefilled < 1024);
+	release(cache, p);
+	mm_prefill_return(&h);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 /* An object of kmalloc's that is smaller than its class does not serve as one of it. */
 static void a_smaller_object_is_no_reserve(void **state)
 {
@@ -427,3 +495,5 @@ int main(void)
 	};
 	return cmocka_run_group_tests_name("slab guarded", tests, NULL, NULL);
 }
+		GUARD_TEST(who_took_one_of_a_reserve_is_told),
+		NO_MMU_TEST(damage_beside_a_reserve_is_told),

@@ -353,7 +353,7 @@ static void guard_keep(struct mm_guard *g, void *p)
 	guard_unlock(g, irq);
 	if (hooks && hooks->dtor)
 		hooks->dtor(hooks->ctx, p); /* Q5 */
-	__builtin_memset(p, GUARD_BYTE, slot->size); /* Q2 */
+	__builtin_memset(slot->page, GUARD_BYTE, g->slot_bytes); /* Q2: what was told of is not told again */
 	slot->open = !guard_protect(g, slot->page, g->slot_bytes, false); /* Q3 */
 	guard_push(g, slab);
 }

@@ -83,6 +83,15 @@ static inline void *guard_alloc(struct mm_cache *cache, size_t size, uint32_t fl
 	return g ? g->ops->alloc(g, cache, size, flags, caller) : NULL;
 }
 
+/* An object that waited is this caller's; if it is guarded, reports say so. */
+static inline void guard_note(const struct mm_cache *cache, const void *p, uintptr_t caller)
+{
+	const struct mm_guard *g = cache->flags & MM_CACHE_GUARD ? guard_pool(cache->heap, p) : NULL;
+
+	if (g)
+		mm_atomic_store_relaxed(&g->ops->slot(g, p)->allocated, caller);
+}
+
 /* The next guarded object of a cache, or of any. Start with 0. */
 static inline struct mm_slab *guard_next(const struct mm_heap *heap, const struct mm_cache *cache, uint32_t *i)
 {
@@ -128,6 +137,14 @@ static inline void object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 		g->ops->keep(g, p);
 	else
 		mm_object_keep(cache, p, state);
+}
+
+/* Is the host told of damage beside the object at p, if it is guarded? */
+static inline bool guard_tells(const struct mm_heap *heap, const void *p)
+{
+	const struct mm_guard *g = guard_pool(heap, p);
+
+	return g && g->hooks && g->hooks->report;
 }
 
 /* Bytes of an object that are the caller's. */

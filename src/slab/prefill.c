@@ -73,6 +73,7 @@ void *mm_prefill_alloc(struct mm_prefill *h)
 		return NULL;
 	slot = &h->slots[--h->n];
 	owner_note(h->cache, slot->p, OWNER_CALLER);
+	guard_note(h->cache, slot->p, OWNER_CALLER);
 	return mm_object_hand_out(h->cache, magazine_use(slot));
 }
 
