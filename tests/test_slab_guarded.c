@@ -396,6 +396,78 @@ static void a_device_finds_them(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+#if MM_HOOKS
+static struct mm_cache *page_cache;
+static void *twice, *taken;
+static unsigned steps_left;
+
+/* Another CPU frees the same object first, and its pages are another object, that begins elsewhere. */
+static void overtake(void)
+{
+	if (steps_left-- > 1)
+		return;
+	sim_step = NULL;
+	if (mm_kfree(&heap, twice) == MM_OK)
+		assert_true(is_guarded(taken = mm_cache_alloc(page_cache, 0)));
+}
+
+/* Who frees what another CPU has freed does not touch the object that is there now. */
+static void a_free_too_late_is_refused(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(96, 0, 0);
+	void *p[64], *free_at;
+	unsigned n = 0;
+
+	page_cache = make_guarded(FRAME, 0, 0);
+	for (unsigned step = 1; step < 40; step++) {
+		do {
+			p[n] = mm_cache_alloc(cache, 0);
+		} while (is_guarded(p[n]) && ++n < 64);
+		if (!is_guarded(p[n]))
+			assert_int_equal(mm_cache_free(cache, p[n]), MM_OK);
+		assert_int_equal(mm_heap_drain(&heap), MM_OK);
+		for (unsigned i = 0; i < n; i++) /* one at the end of its page */
+			if ((uintptr_t)p[i] % FRAME) {
+				free_at = p[i];
+				p[i] = p[n - 1];
+				p[n - 1] = free_at;
+			}
+		twice = p[--n];
+		taken = NULL;
+		steps_left = step;
+		sim_step = overtake;
+		if (mm_kfree(&heap, twice) == MM_OK)
+			assert_null(taken);
+		sim_step = NULL;
+		if (taken) {
+			memset(taken, 0x5d, FRAME);
+			assert_int_equal(mm_cache_free(page_cache, taken), MM_OK);
+		}
+	}
+	while (n > 0)
+		assert_int_equal(mm_cache_free(cache, p[--n]), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_cache_destroy(page_cache), MM_OK);
+}
+#endif
+
+/* A host that cannot give access now keeps the pool as it is, and is asked again. */
+static void a_pool_that_cannot_be_opened_stays(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(96, 0, 0);
+
+	refuse_to = UINT32_MAX;
+	assert_int_equal(mm_guard_end(&heap), MM_E_AGAIN);
+	assert_int_equal(mm_heap_destroy(&heap), MM_E_AGAIN);
+	refuse_to = 0;
+	release(cache, allocate(cache));
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_guard_end(&heap), MM_OK);
+	memset(pool, 0x12, POOL);
+}
+
 /* One of so many allocations that are not served at hand; at hand, none; and mmlib's own never. */
 static void one_of_so_many_is_guarded(void **state)
 {
@@ -485,15 +557,19 @@ int main(void)
 		GUARD_TEST(large_blocks_are_guarded_if_slots_are_large_enough),
 		GUARD_TEST(a_deferred_free_waits),
 		GUARD_TEST(they_wait_in_reserve),
+		GUARD_TEST(who_took_one_of_a_reserve_is_told),
+		NO_MMU_TEST(damage_beside_a_reserve_is_told),
 		NO_MMU_TEST(a_smaller_object_is_no_reserve),
 		GUARD_TEST(who_holds_them_is_told),
 		GUARD_TEST(with_owners_each_allocation_is),
 		GUARD_TEST(they_are_constructed),
 		GUARD_TEST(a_device_finds_them),
+#if MM_HOOKS
+		GUARD_TEST(a_free_too_late_is_refused),
+#endif
+		GUARD_TEST(a_pool_that_cannot_be_opened_stays),
 		GUARD_TEST(one_of_so_many_is_guarded),
 		GUARD_TEST(mistakes_are_answered),
 	};
 	return cmocka_run_group_tests_name("slab guarded", tests, NULL, NULL);
 }
-		GUARD_TEST(who_took_one_of_a_reserve_is_told),
-		NO_MMU_TEST(damage_beside_a_reserve_is_told),

@@ -106,6 +106,7 @@ MM_NODISCARD enum mm_status mm_guard_init(struct mm_heap *heap, const struct mm_
  *  @param heap heap that nobody else is using
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up, or it has no pool
  *  @retval MM_E_BUSY some of its objects are allocated
+ *  @retval MM_E_AGAIN mm_guard_hooks::protect cannot now: the pool stays
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(objects of the pool)} */
 MM_NODISCARD enum mm_status mm_guard_end(struct mm_heap *heap);
 

@@ -322,7 +322,8 @@ static enum mm_status guard_look(struct mm_guard *g, const void *p)
 	return stain ? MM_E_CORRUPT : MM_OK;
 }
 
-/* It is idle before its pages are looked at: of racing frees one looks. */
+/* It is idle before its pages are looked at: of racing frees one looks. Who is so late that the slot has another
+ * object, which begins elsewhere, leaves that alone. */
 static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t caller)
 {
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
@@ -332,6 +333,10 @@ static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t 
 		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
 	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
 		return MM_E_DOUBLE_FREE;
+	if (p != slab->base) {
+		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
+		return MM_E_DOUBLE_FREE;
+	}
 	stain = guard_beside(g, slab);
 	if (!stain) {
 		mm_atomic_store_relaxed(&guard_slot_of(slab)->freed, caller);
@@ -379,14 +384,16 @@ static void guard_forget(struct mm_guard *g, const struct mm_cache *cache)
 	guard_unlock(g, irq);
 }
 
-static void guard_end(struct mm_heap *heap)
+static enum mm_status guard_end(struct mm_heap *heap)
 {
 	struct mm_guard *g = heap->guard;
 
+	if (g->protects && !guard_protect(g, (void *)g->base, g->bytes, true))
+		return MM_E_AGAIN;
 	for (uint32_t c = 0; g->kmalloc && c < MM_KMALLOC_CLASSES; c++)
 		heap->caches[c].flags &= ~(uint32_t)MM_CACHE_GUARD;
-	(void)guard_protect(g, (void *)g->base, g->bytes, true);
 	heap->guard = NULL;
+	return MM_OK;
 }
 
 /* Frames that the pool and the records of n slots take. */
@@ -541,6 +548,11 @@ static bool guard_is_sound(struct mm_guard *g)
 
 	for (; sound && n < g->nfree; n++) {
 		sound = i < g->nslots && guard_slot_of(guard_slab(g, i))->phase == GUARD_FREE;
+		if (sound) {
+			last = i;
+			i = guard_slot_of(guard_slab(g, i))->next;
+		}
+	}
 	sound = sound && (g->nfree == 0 || (last == g->newest && i == GUARD_NONE));
 	guard_unlock(g, irq);
 	return sound;
@@ -548,11 +560,6 @@ static bool guard_is_sound(struct mm_guard *g)
 #endif
 
 enum mm_status mm_guard_init(struct mm_heap *heap, const struct mm_guard_cfg *cfg)
-		if (sound) {
-			last = i;
-			i = guard_slot_of(guard_slab(g, i))->next;
-		}
-	}
 {
 	if (!heap || !cfg)
 		return MM_E_INVAL;
@@ -578,9 +585,10 @@ enum mm_status mm_guard_end(struct mm_heap *heap)
 #if GUARD_POSSIBLE
 	if (heap->guard->nfree != heap->guard->nslots)
 		return MM_E_BUSY;
-	guard_end(heap);
-#endif
+	return guard_end(heap);
+#else
 	return MM_OK;
+#endif
 }
 
 enum mm_status mm_guard_fault(const struct mm_heap *heap, uintptr_t address, struct mm_guard_report *report)

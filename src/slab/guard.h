@@ -37,8 +37,8 @@ struct guard_ops {
 	struct mm_slab *(*next)(const struct mm_guard *g, const struct mm_cache *cache, uint32_t *i);
 	/* A cache is destroyed. */
 	void (*forget)(struct mm_guard *g, const struct mm_cache *cache);
-	/* The heap is destroyed. */
-	void (*end)(struct mm_heap *heap);
+	/* The pool is the host's again: MM_OK, or MM_E_AGAIN. */
+	enum mm_status (*end)(struct mm_heap *heap);
 };
 
 struct mm_guard {

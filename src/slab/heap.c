@@ -315,11 +315,13 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap && !cache_is_home(&heap->caches[id]))
 			return MM_E_BUSY; /* E2 */
+	if (GUARD_POSSIBLE && heap->guard)
+		st = heap->guard->ops->end(heap);
+	if (st != MM_OK)
+		return st;
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap)
 			heap_end_cache(&heap->caches[id]); /* those that keep their memory, too */
-	if (GUARD_POSSIBLE && heap->guard)
-		heap->guard->ops->end(heap);
 	mm_san_pool_end(heap);
 	heap_free_tables(heap);
 	pmm = heap->pmm;

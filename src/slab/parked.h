@@ -40,15 +40,16 @@ static inline enum mm_status parked_release(struct mm_cache *cache, void *p)
 	return st;
 }
 
-/* The same of one whose end nobody can have written over. */
+/* The same of one whose end nobody can have written over. What is beside one that is guarded, others can: a host
+ * that was told goes on. */
 static inline void parked_free(struct mm_cache *cache, void *p)
 {
 	enum mm_status st = parked_release(cache, p);
 
-	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 	if (st == MM_E_CORRUPT && guard_tells(cache->heap, p)) {
 		object_keep(cache, p, NULL);
 		st = MM_OK;
 	}
+	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 }
 #endif
