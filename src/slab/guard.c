@@ -262,7 +262,7 @@ static void *guard_make(struct mm_guard *g, struct mm_slab *slab, struct mm_cach
 	bool ctor = hooks && hooks->ctor;
 
 	slot->size = size;
-	slab->cache = cache;
+	mm_atomic_store_relaxed(&slab->cache, cache);
 	slab->id = cache->id;
 	slab->base = slot->page + guard_offset(g, size, guard_align(cache, size));
 	if (flags & MM_ALLOC_ZERO || (MM_HARDEN & MM_HARDEN_ZERO && !ctor))
@@ -378,9 +378,13 @@ static void guard_forget(struct mm_guard *g, const struct mm_cache *cache)
 {
 	uintptr_t irq = guard_lock(g);
 
-	for (uint32_t i = 0; i < g->nslots; i++)
-		if (guard_slab(g, i)->cache == cache)
-			guard_slab(g, i)->cache = NULL; /* Q6 */
+	for (uint32_t i = 0; i < g->nslots; i++) {
+		struct mm_cache *whose = mm_atomic_load_relaxed(&guard_slab(g, i)->cache);
+
+		/* Who makes it an object of another cache, which needs no lock, may be faster. */
+		if (whose == cache)
+			(void)mm_atomic_cas(&guard_slab(g, i)->cache, &whose, NULL); /* Q6 */
+	}
 	guard_unlock(g, irq);
 }
 

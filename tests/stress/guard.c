@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Guarded objects, two threads, each a CPU: one makes a cache, fills and destroys it, and at times looks at all; one
+ * allocates and frees objects of another cache, in the same slots.
+ *   guard [CACHES]     how many caches are made
+ * Oracle: each free is what it should be, an object is nobody else's, nothing is found damaged, all comes back. */
+#include <mmlib/guard.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../pmm_state.h"
+
+#define FRAMES 2048u
+#define CPUS   2u
+#define SLOTS  64u
+#define ROUND  48u /* objects of a cache that is made */
+#define SIZE   96u
+
+static struct sim sim;
+static struct mm_pmm pmm;
+static struct mm_heap heap;
+static struct mm_cache *lasting;
+static unsigned char pool[(SLOTS + 8) << MM_FRAME_SHIFT] __attribute__((__aligned__(1 << MM_FRAME_SHIFT)));
+static bool done; /* atomic */
+static _Thread_local uint32_t this_cpu;
+
+static void wrong(const char *what)
+{
+	fprintf(stderr, "guard: %s\n", what);
+	abort();
+}
+
+static void expect(enum mm_status st, const char *what)
+{
+	if (st != MM_OK)
+		wrong(what);
+}
+
+static uintptr_t lock(void *ctx, uintptr_t *word)
+{
+	(void)ctx;
+	while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return 0;
+}
+
+static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
+{
+	(void)ctx;
+	(void)irq;
+	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
+}
+
+static uint32_t get_cpu(void *ctx)
+{
+	(void)ctx;
+	return this_cpu;
+}
+
+/* What must be zero is not served at hand, so each allocation may be guarded. */
+static unsigned char *allocate(struct mm_cache *cache, int with)
+{
+	void *p = NULL;
+
+	expect(mm_cache_alloc_st(cache, MM_ALLOC_ZERO, &p), "no object");
+	memset(p, with, SIZE);
+	return p;
+}
+
+static void release(struct mm_cache *cache, unsigned char *p, int with)
+{
+	for (unsigned i = 0; i < SIZE; i++)
+		if (p[i] != with)
+			wrong("an object was written to by somebody else");
+	expect(mm_cache_free(cache, p), "a free of an object is refused");
+}
+
+static void *use(void *arg)
+{
+	this_cpu = 1;
+	while (!__atomic_load_n(&done, __ATOMIC_RELAXED))
+		release(lasting, allocate(lasting, 2), 2);
+	return arg;
+}
+
+static void look(void)
+{
+	struct mm_guard_report r;
+
+	expect(mm_guard_check(&heap, &r), "damage is found");
+	for (uintptr_t at = (uintptr_t)pool; at < (uintptr_t)pool + sizeof(pool); at += 1000) {
+		enum mm_status st = mm_guard_fault(&heap, at, &r);
+
+		if (st != MM_OK && st != MM_E_NOENT)
+			wrong("an address of the pool is none");
+	}
+}
+
+/* Make a cache, fill and destroy it. */
+static void come_and_go(void)
+{
+	static const struct mm_cache_cfg cfg = { .name = "short", .size = SIZE, .flags = MM_CACHE_GUARD };
+	struct mm_cache *cache = NULL;
+	unsigned char *p[ROUND];
+
+	expect(mm_cache_create(&heap, &cfg, &cache), "no cache");
+	for (unsigned i = 0; i < ROUND; i++)
+		p[i] = allocate(cache, 1);
+	for (unsigned i = 0; i < ROUND; i++)
+		release(cache, p[i], 1);
+	expect(mm_cache_destroy(cache), "a cache cannot be destroyed");
+}
+
+static void start(void)
+{
+	static struct mm_mem entries[16];
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
+	static const struct mm_cache_cfg cfg = { .name = "lasting", .size = SIZE, .flags = MM_CACHE_GUARD };
+	struct mm_guard_cfg guard = { .base = pool, .bytes = sizeof(pool) };
+	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
+	struct mm_memmap map;
+
+	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
+	sim.port.lock = lock;
+	sim.port.unlock = unlock;
+	sim.port.cpu = get_cpu;
+	zones.reach = sim.base + sim.bytes - 1;
+	expect(mm_memmap_init(&map, entries, 16), "no map");
+	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
+	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
+	expect(mm_heap_init(&heap, &pmm, CPUS), "no heap");
+	for (uint32_t i = 0; i < CPUS; i++) {
+		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
+		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
+	}
+	expect(mm_guard_init(&heap, &guard), "no pool");
+	expect(mm_cache_create(&heap, &cfg, &lasting), "no cache");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long caches = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+	pthread_t thread;
+	struct mm_guard_stats s;
+
+	start();
+	if (pthread_create(&thread, NULL, use, NULL))
+		wrong("no thread");
+	for (unsigned long i = 0; i < caches; i++) {
+		come_and_go();
+		if (i % 128 == 0)
+			look();
+	}
+	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	expect(mm_guard_stats(&heap, &s), "no counts");
+	if (s.used || s.given < caches)
+		wrong("objects are left, or none was guarded");
+	for (uint32_t i = CPUS; i-- > 0;)
+		expect(mm_heap_cpu_offline(&heap, i), "CPU not offline");
+	expect(mm_heap_destroy(&heap), "something is not back");
+	sim_destroy(&sim);
+	printf("%lu caches, %lu guarded objects\n", caches, (unsigned long)s.given);
+	return 0;
+}
