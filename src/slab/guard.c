@@ -158,10 +158,26 @@ static bool guard_is_free(struct mm_slab *slab)
 	       mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED;
 }
 
+/* What a slot says of its object, which others may be about to change. */
+static struct mm_cache *guard_cache(const struct mm_slab *slab)
+{
+	return mm_atomic_load_relaxed(&slab->cache);
+}
+
+static uintptr_t guard_begins(const struct mm_slab *slab)
+{
+	return (uintptr_t)mm_atomic_load_relaxed(&slab->base);
+}
+
+static size_t guard_size(struct mm_slab *slab)
+{
+	return mm_atomic_load_relaxed(&guard_slot_of(slab)->size);
+}
+
 /* Bytes from an object's border to an address; 0 inside. */
 static size_t guard_distance(struct mm_slab *slab, uintptr_t at)
 {
-	uintptr_t begin = (uintptr_t)slab->base, end = begin + guard_slot_of(slab)->size;
+	uintptr_t begin = guard_begins(slab), end = begin + guard_size(slab);
 
 	return at < begin ? begin - at : at >= end ? at - end : 0;
 }
@@ -170,15 +186,16 @@ static size_t guard_distance(struct mm_slab *slab, uintptr_t at)
 static void guard_describe(struct mm_slab *slab, uintptr_t at, struct mm_guard_report *out)
 {
 	const struct guard_slot *slot = guard_slot_of(slab);
-	const struct mm_cache *cache = slab->cache;
+	const struct mm_cache *cache = guard_cache(slab);
+	uintptr_t begin = guard_begins(slab);
 	bool is_free = guard_is_free(slab);
 
 	*out = (struct mm_guard_report){ .address = at };
 	if (!cache)
 		return;
-	out->kind = is_free ? MM_GUARD_AFTER_FREE : at < (uintptr_t)slab->base ? MM_GUARD_BEFORE : MM_GUARD_BEHIND;
-	out->object = slab->base;
-	out->size = slot->size;
+	out->kind = is_free ? MM_GUARD_AFTER_FREE : at < begin ? MM_GUARD_BEFORE : MM_GUARD_BEHIND;
+	out->object = (const void *)begin;
+	out->size = guard_size(slab);
 	out->distance = guard_distance(slab, at);
 	out->cache = cache;
 	out->name = cache->name;
@@ -260,16 +277,17 @@ static void *guard_make(struct mm_guard *g, struct mm_slab *slab, struct mm_cach
 	struct guard_slot *slot = guard_slot_of(slab);
 	const struct mm_cache_hooks *hooks = cache->hooks;
 	bool ctor = hooks && hooks->ctor;
+	unsigned char *p = slot->page + guard_offset(g, size, guard_align(cache, size));
 
-	slot->size = size;
+	mm_atomic_store_relaxed(&slot->size, size);
 	mm_atomic_store_relaxed(&slab->cache, cache);
 	slab->id = cache->id;
-	slab->base = slot->page + guard_offset(g, size, guard_align(cache, size));
+	mm_atomic_store_relaxed(&slab->base, p);
 	if (flags & MM_ALLOC_ZERO || (MM_HARDEN & MM_HARDEN_ZERO && !ctor))
-		__builtin_memset(slab->base, 0, size);
+		__builtin_memset(p, 0, size);
 	if (ctor)
-		hooks->ctor(hooks->ctx, slab->base); /* Q5 */
-	return slab->base;
+		hooks->ctor(hooks->ctx, p); /* Q5 */
+	return p;
 }
 
 /* Objects of mmlib itself have no caller: others may look at them when they are free. */
@@ -306,7 +324,7 @@ static enum mm_status guard_find(const struct mm_guard *g, const void *p, struct
 
 	if (!slab)
 		return MM_E_OWNER;
-	if (!slab->cache) /* Q6 */
+	if (!guard_cache(slab)) /* Q6 */
 		return MM_E_DOUBLE_FREE;
 	*out = slab;
 	return MM_OK;
@@ -368,7 +386,8 @@ static struct mm_slab *guard_walk(const struct mm_guard *g, const struct mm_cach
 	while (*i < g->nslots) {
 		struct mm_slab *slab = guard_slab(g, (*i)++);
 
-		if (mm_atomic_load_acquire(&guard_slot_of(slab)->phase) == GUARD_USED && (!cache || slab->cache == cache))
+		if (mm_atomic_load_acquire(&guard_slot_of(slab)->phase) == GUARD_USED &&
+		    (!cache || guard_cache(slab) == cache))
 			return slab;
 	}
 	return NULL;
@@ -379,7 +398,7 @@ static void guard_forget(struct mm_guard *g, const struct mm_cache *cache)
 	uintptr_t irq = guard_lock(g);
 
 	for (uint32_t i = 0; i < g->nslots; i++) {
-		struct mm_cache *whose = mm_atomic_load_relaxed(&guard_slab(g, i)->cache);
+		struct mm_cache *whose = guard_cache(guard_slab(g, i));
 
 		/* Who makes it an object of another cache, which needs no lock, may be faster. */
 		if (whose == cache)
@@ -494,7 +513,7 @@ static struct mm_slab *guard_meant(const struct mm_guard *g, uint32_t before, ui
 	for (uint32_t i = before; i < before + 2; i++) {
 		struct mm_slab *slab = i < g->nslots ? guard_slab(g, i) : NULL;
 
-		if (!slab || !slab->cache)
+		if (!slab || !guard_cache(slab))
 			continue;
 		if (!best || guard_is_free(best) > guard_is_free(slab) ||
 		    (guard_is_free(best) == guard_is_free(slab) && guard_distance(slab, at) < guard_distance(best, at)))
@@ -512,11 +531,11 @@ static enum mm_status guard_fault(const struct mm_guard *g, uintptr_t at, struct
 		if (!g->protects || at < g->first - (uintptr_t)MM_FRAME_SIZE)
 			return MM_E_NOENT; /* the pool's own */
 		slab = guard_slab(g, 0);
-		slab = slab->cache ? slab : NULL;
+		slab = guard_cache(slab) ? slab : NULL;
 	} else if (!slab && guard_number(g, at, &frame, &i)) {
 		slab = guard_meant(g, i, at);
 	}
-	if (slab && slab->cache && !guard_is_free(slab) && at - (uintptr_t)slab->base < guard_slot_of(slab)->size)
+	if (slab && guard_cache(slab) && !guard_is_free(slab) && at - guard_begins(slab) < guard_size(slab))
 		return MM_E_NOENT;
 	if (slab)
 		guard_describe(slab, at, report);

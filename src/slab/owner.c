@@ -279,12 +279,14 @@ static bool owner_next_guarded(const struct mm_heap *heap, const struct mm_cache
 	while ((slab = guard_next(heap, cache, i)) != NULL) {
 		const struct mm_guard *g = guard_pool(heap, slab->base);
 		const struct guard_slot *slot = g ? g->ops->slot(g, slab->base) : NULL;
-		bool large = slot && slab->cache->id == MM_KMALLOC_CLASSES - 1 && slot->size > MM_OBJECT_MAX;
+		struct mm_cache *whose = mm_atomic_load_relaxed(&slab->cache);
+		size_t size = slot ? mm_atomic_load_relaxed(&slot->size) : 0;
+		bool large = whose && whose->id == MM_KMALLOC_CLASSES - 1 && size > MM_OBJECT_MAX;
 
-		if (!slot || !owner_is_noted(slab->cache) || mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED)
+		if (!slot || !whose || !owner_is_noted(whose) || mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED)
 			continue;
-		*out = (struct mm_leak_object){ slab->base, slot->size, mm_atomic_load_relaxed(&slot->allocated),
-						large ? NULL : slab->cache };
+		*out = (struct mm_leak_object){ mm_atomic_load_relaxed(&slab->base), size,
+						mm_atomic_load_relaxed(&slot->allocated), large ? NULL : whose };
 		return true;
 	}
 	return false;
