@@ -380,6 +380,30 @@ static void they_are_constructed(void **state)
 	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_E_INVAL);
 }
 
+static struct mm_cache *going;
+static enum mm_status gone;
+
+static void destroy_meanwhile(void *ctx, void *p)
+{
+	(void)ctx;
+	(void)p;
+	gone = mm_cache_destroy(going); /* as another CPU does */
+}
+
+/* A cache whose hooks are still called is not gone. */
+static void a_cache_stays_until_its_last_free_is_done(void **state)
+{
+	(void)state;
+	static const struct mm_cache_hooks hooks = { .dtor = destroy_meanwhile };
+	struct mm_cache_cfg cfg = { .name = "going", .size = 96, .flags = MM_CACHE_GUARD, .hooks = &hooks };
+
+	assert_int_equal(mm_cache_create(&heap, &cfg, &going), MM_OK);
+	gone = MM_OK;
+	release(going, allocate(going));
+	assert_int_equal(gone, MM_E_BUSY);
+	assert_int_equal(mm_cache_destroy(going), MM_OK);
+}
+
 static void a_device_finds_them(void **state)
 {
 	(void)state;
@@ -563,6 +587,7 @@ int main(void)
 		GUARD_TEST(who_holds_them_is_told),
 		GUARD_TEST(with_owners_each_allocation_is),
 		GUARD_TEST(they_are_constructed),
+		GUARD_TEST(a_cache_stays_until_its_last_free_is_done),
 		GUARD_TEST(a_device_finds_them),
 #if MM_HOOKS
 		GUARD_TEST(a_free_too_late_is_refused),

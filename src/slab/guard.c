@@ -16,7 +16,8 @@
  *              Slow paths of allocation ask too, if the cache wants it: so what is at hand is given out as ever.
  * Size         reciprocal is 2^32 / (twice the slot's bytes), so an object starts nowhere but at slab->base (S5).
  * Invariants   Q1 a slot is GUARD_FREE and in the queue, or GUARD_USED, with an object that is used or waits, or
- *                 GUARD_BUSY: whoever made it so is alone with it.
+ *                 GUARD_BUSY or, if its cache's hooks are still called for an object, GUARD_LEAVING: whoever made it so
+ *                 is alone with it.
  *              Q2 of a slot that is free all bytes, and of one that is used all but the object, have the pattern.
  *              Q3 pages of a free slot cannot be accessed, as far as the host does it (open); all others can.
  *              Q4 slots leave the queue in the order in which they came, and only if more than `hold` are in it.
@@ -29,7 +30,7 @@
 #include "guard.h"
 
 #if GUARD_POSSIBLE
-enum { GUARD_FREE = 0, GUARD_BUSY = 1, GUARD_USED = 2 };
+enum { GUARD_FREE = 0, GUARD_BUSY = 1, GUARD_USED = 2, GUARD_LEAVING = 3 };
 
 #define GUARD_BYTE   0xA9u
 #define GUARD_NONE   UINT32_MAX
@@ -372,7 +373,7 @@ static void guard_keep(struct mm_guard *g, void *p)
 	const struct mm_cache_hooks *hooks = slab->cache->hooks;
 	uintptr_t irq = guard_lock(g);
 
-	mm_atomic_store_relaxed(&slot->phase, (uint32_t)GUARD_BUSY); /* Q1 */
+	mm_atomic_store_relaxed(&slot->phase, (uint32_t)GUARD_LEAVING); /* Q1 */
 	guard_unlock(g, irq);
 	if (hooks && hooks->dtor)
 		hooks->dtor(hooks->ctx, p); /* Q5 */
@@ -386,7 +387,7 @@ static struct mm_slab *guard_walk(const struct mm_guard *g, const struct mm_cach
 	while (*i < g->nslots) {
 		struct mm_slab *slab = guard_slab(g, (*i)++);
 
-		if (mm_atomic_load_acquire(&guard_slot_of(slab)->phase) == GUARD_USED &&
+		if (mm_atomic_load_acquire(&guard_slot_of(slab)->phase) >= GUARD_USED &&
 		    (!cache || guard_cache(slab) == cache))
 			return slab;
 	}

@@ -33,7 +33,7 @@ struct guard_ops {
 	enum mm_status (*look)(struct mm_guard *g, const void *p);
 	/* An idle object is free. */
 	void (*keep)(struct mm_guard *g, void *p);
-	/* The next slot, *i or later, with an object of a cache that is not free, or, with NULL, of any. */
+	/* The next slot, *i or later, with an object of a cache, or, with NULL, of any, that is not yet free. */
 	struct mm_slab *(*next)(const struct mm_guard *g, const struct mm_cache *cache, uint32_t *i);
 	/* A cache is destroyed. */
 	void (*forget)(struct mm_guard *g, const struct mm_cache *cache);
