@@ -163,7 +163,7 @@ static struct entry *fill(uint64_t va, struct entry *into)
 /* Does the flush step on any byte of [va, last]? */
 static bool steps_on(const struct mm_tlb_gather *what, uint64_t va, uint64_t last)
 {
-	const uint64_t step = BIT(what->min_shift);
+	const uint64_t step = BIT(mm_pt_refill_step(&cpu->tlb, what));
 	uint64_t at = what->start & ~(step - 1);
 
 	if (va > at)
@@ -565,12 +565,53 @@ static void mistakes_are_refused(void **state)
 	stop();
 }
 
+/* A leaf that is larger than the largest pair is in the TLB in pieces, and a flush must reach each of them. */
+static void a_flush_steps_on_each_piece_of_a_leaf(void **state)
+{
+	(void)state;
+	start(&cpus[4]);
+	map_one(0x40000000, 0x40000000, 0x40000000, MM_PT_READ | MM_PT_WRITE);
+	assert_non_null(fill(0x44000000, NULL));
+	assert_non_null(fill(0x74000000, NULL));
+	assert_int_equal(mm_pt_unmap(&pt, 0x40000000, 0x40000000, 0, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_null(find(0x44000000));
+	assert_null(find(0x74000000));
+	assert_null(wrong);
+	stop();
+}
+
+static void steps_are_as_small_as_what_a_refill_makes(void **state)
+{
+	struct mm_pt_tlb tlb_of_16m = { .sizes = BIT(12) | BIT(24) };
+	const struct mm_pt_tlb mips = MM_PT_TLB_MIPS64, loong = MM_PT_TLB_LOONGARCH64;
+	struct mm_tlb_gather what = { .min_shift = 12 };
+
+	(void)state;
+	assert_int_equal(mm_pt_refill_step(&mips, &what), 12);
+	what.min_shift = 21;
+	assert_int_equal(mm_pt_refill_step(&mips, &what), 21);
+	assert_int_equal(mm_pt_refill_step(&tlb_of_16m, &what), 13);
+	tlb_of_16m.single = true;
+	assert_int_equal(mm_pt_refill_step(&tlb_of_16m, &what), 12);
+	what.min_shift = 30;
+	assert_int_equal(mm_pt_refill_step(&tlb_of_16m, &what), 24);
+	assert_int_equal(mm_pt_refill_step(&mips, &what), 29);
+	assert_int_equal(mm_pt_refill_step(&loong, &what), 30);
+	what.min_shift = 0;
+	assert_int_equal(mm_pt_refill_step(&mips, &what), 0);
+	assert_int_equal(mm_pt_refill_step(NULL, &what), 0);
+	assert_int_equal(mm_pt_refill_step(&mips, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pairs_are_those_of_the_manuals),
 		cmocka_unit_test(other_tlbs_are_data),
 		cmocka_unit_test(mistakes_are_refused),
+		cmocka_unit_test(a_flush_steps_on_each_piece_of_a_leaf),
+		cmocka_unit_test(steps_are_as_small_as_what_a_refill_makes),
 		cmocka_unit_test(a_tlb_of_pairs_holds_what_the_tables_say),
 #if MM_HOOKS
 		cmocka_unit_test(each_omission_is_noticed),

@@ -107,6 +107,14 @@ MM_NODISCARD enum mm_status mm_pt_refill(const struct mm_pt *pt, const struct mm
 					 mm_vaddr_t va, struct mm_pt_pair *pair)
 	MM_TAGGED(mm_pt_refill);
 
+/** In which steps `env->flush` goes through [`g->start`, `g->last`] so that it comes upon each entry that
+ *  mm_pt_refill() made of a page in there. That is less than `g->min_shift` where a leaf is larger than the largest
+ *  pages that the TLB has: it is there in pieces.
+ *  @param tlb how entries look @param g what to forget
+ *  @return log2 of the bytes of a step, at most `g->min_shift`; 0 for NULL
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD unsigned mm_pt_refill_step(const struct mm_pt_tlb *tlb, const struct mm_tlb_gather *g);
+
 /** An access, as hardware with a walker does it: if the tables allow it, set the accessed bit, and with
  *  #MM_PT_WRITE the dirty one, as no writer does otherwise.
  *  @param pt tree @param va any byte

@@ -117,6 +117,17 @@ enum mm_status mm_pt_refill(const struct mm_pt *pt, const struct mm_pt_tlb *tlb,
 	return MM_OK;
 }
 
+unsigned mm_pt_refill_step(const struct mm_pt_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	if (!tlb || !g)
+		return 0;
+	/* Larger leaves are cut into pieces that are no smaller. */
+	const unsigned leaf = g->min_shift, both = !tlb->single;
+	unsigned page = refill_largest(tlb, leaf > 0 ? leaf - both : 0);
+
+	return page ? page + both : leaf;
+}
+
 enum mm_status mm_pt_touch(const struct mm_pt *pt, mm_vaddr_t va, uint32_t access)
 {
 	struct pt_at at;
