@@ -18,6 +18,7 @@
 #include <mmlib/pt_tree.h>
 #include "hook.h"
 #include "pt_oracle.h"
+#include "vmm/pt_core.h"
 
 #define TLB_ENTRIES 24u
 #define PAGE        ora_size(&ora, 0)
@@ -604,12 +605,48 @@ static void steps_are_as_small_as_what_a_refill_makes(void **state)
 	assert_int_equal(mm_pt_refill_step(&mips, NULL), 0);
 }
 
+/* Writers store over an entry without a look back unless the format says that hardware changes it. */
+static void a_touch_sets_only_what_writers_expect(void **state)
+{
+	const struct mm_pt_cfg cfg = { .allow_wx = true };
+
+	(void)state;
+	if (!ora.mem)
+		ora_init(&ora, 0x40000000, 512);
+	for (int f = 0; f < MM_PT_FORMATS; f++) {
+		const struct mm_pt_port *port = mm_pt_format((enum mm_pt_format)f);
+		const uint64_t va = port->extension == MM_PT_VA_ONES ? ~(BIT(24) - 1) : BIT(24);
+		uint32_t attr = MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK;
+		ora_set_arch(&ora, ora_formats[f]);
+		if (inner_alloc) {
+			ora.env.alloc_table = inner_alloc;
+			ora.env.flush = inner_flush;
+		}
+		assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
+		if (port->check(&pt, attr) != MM_OK) /* ia32; s390x */
+			attr ^= port->check(&pt, attr | MM_PT_EXEC) == MM_OK ? MM_PT_EXEC
+									     : MM_PT_TRACK;
+		assert_int_equal(mm_pt_map(&pt, va, 0x10000, ora_size(&ora, 0), attr, 0, &g),
+				 MM_OK);
+		struct pt_at was = pt_seek(&pt, port, va);
+		enum mm_status st = mm_pt_touch(&pt, va, MM_PT_WRITE);
+		struct pt_at is = pt_seek(&pt, port, va);
+		assert_true(st == MM_OK || st == MM_E_NOTSUP);
+		if ((was.entry ^ is.entry) & ~port->hw_volatile)
+			fail_msg("%s: a touch that a writer may lose", port->name);
+		assert_int_equal(mm_pt_unmap(&pt, va, ora_size(&ora, 0), 0, &g), MM_OK);
+		mm_pt_sync(&pt, &g);
+		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pairs_are_those_of_the_manuals),
 		cmocka_unit_test(other_tlbs_are_data),
 		cmocka_unit_test(mistakes_are_refused),
+		cmocka_unit_test(a_touch_sets_only_what_writers_expect),
 		cmocka_unit_test(a_flush_steps_on_each_piece_of_a_leaf),
 		cmocka_unit_test(steps_are_as_small_as_what_a_refill_makes),
 		cmocka_unit_test(a_tlb_of_pairs_holds_what_the_tables_say),

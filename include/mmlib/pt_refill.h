@@ -120,7 +120,8 @@ MM_NODISCARD unsigned mm_pt_refill_step(const struct mm_pt_tlb *tlb, const struc
  *  @param pt tree @param va any byte
  *  @param access #MM_PT_READ, #MM_PT_WRITE or #MM_PT_EXEC, or more of them, and #MM_PT_USER if the user's; 0: any
  *  @retval MM_OK it may: a refill now makes it so @retval MM_E_PERM it may not
- *  @retval MM_E_NOENT nothing is mapped, or the entry is damaged @retval MM_E_NOTSUP a contiguous run
+ *  @retval MM_E_NOENT nothing is mapped, or the entry is damaged @retval MM_E_NOTSUP a contiguous run, or
+ *          the format has no such bits that may be set beside a writer: #MM_PT_ARMV7 and #MM_PT_ARMV7_LPAE
  *  @retval MM_E_RANGE @p va is none that the tree translates
  *  @retval MM_E_INVAL NULL, or other bits in @p access
  *  @retval MM_E_STATE not set up

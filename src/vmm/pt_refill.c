@@ -9,7 +9,8 @@
  * Invariants   F1 a half grants nothing that its entry, as it was read, does not grant; the two are read one after
  *                 the other, as two refills would.
  *              F2 a pair never reaches beyond the leaf that its size comes from, but for two smallest pages.
- *              F3 what a touch sets, it sets in the entry whose rights it looked at.
+ *              F3 what a touch sets, it sets in the entry whose rights it looked at, and only where writers expect
+ *                 bits to be set under their hands.
  * Concurrency  as hardware: at any time, on any CPU. Nothing is kept; the way down is at most as long as there are
  *              levels, even if the tables change meanwhile. */
 #include <mmlib/pt_refill.h>
@@ -152,6 +153,8 @@ enum mm_status mm_pt_touch(const struct mm_pt *pt, mm_vaddr_t va, uint32_t acces
 			return MM_OK;
 		now = port->leaf(pt, port->pa(pt, at.entry, at.level), at.level,
 				 attr | want | MM_PT_TRACK);
+		if ((now ^ at.entry) & ~port->hw_volatile)
+			return MM_E_NOTSUP; /* a writer might store over it without a look: F3 */
 	} while (!pt_change(slot, port->entry_lg2, &at.entry, now)); /* F3 */
 	return MM_OK;
 }
