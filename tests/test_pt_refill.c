@@ -605,6 +605,23 @@ static void steps_are_as_small_as_what_a_refill_makes(void **state)
 	assert_int_equal(mm_pt_refill_step(&mips, NULL), 0);
 }
 
+/* Its addresses are those inside a segment, which says who may use them. */
+static void a_tree_of_mips64_is_one_segment(void **state)
+{
+	const uint64_t xkseg = UINT64_C(0xc000000000000000);
+	struct mm_pt_pair pair;
+
+	(void)state;
+	start(&cpus[4]);
+	map_one(0x3000, 0x5000, 0x1000, MM_PT_READ | MM_PT_TRACK);
+	assert_int_equal(mm_pt_touch(&pt, xkseg + 0x3000, MM_PT_READ), MM_E_RANGE);
+	assert_int_equal(mm_pt_touch(&pt, 0x3000, MM_PT_READ | MM_PT_USER), MM_E_PERM);
+	assert_int_equal(mm_pt_touch(&pt, 0x3000, MM_PT_READ), MM_OK);
+	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, xkseg + 0x3000, &pair), MM_E_RANGE);
+	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x3000, &pair), MM_OK);
+	stop();
+}
+
 /* Writers store over an entry without a look back unless the format says that hardware changes it. */
 static void a_touch_sets_only_what_writers_expect(void **state)
 {
@@ -646,6 +663,7 @@ int main(void)
 		cmocka_unit_test(pairs_are_those_of_the_manuals),
 		cmocka_unit_test(other_tlbs_are_data),
 		cmocka_unit_test(mistakes_are_refused),
+		cmocka_unit_test(a_tree_of_mips64_is_one_segment),
 		cmocka_unit_test(a_touch_sets_only_what_writers_expect),
 		cmocka_unit_test(a_flush_steps_on_each_piece_of_a_leaf),
 		cmocka_unit_test(steps_are_as_small_as_what_a_refill_makes),

@@ -22,7 +22,9 @@
  *
  * Concurrency: both read and touch the tables as hardware does, at any time, on any CPU, without locks. That is right
  * as long as `env->flush` waits for a CPU that is in such a handler: it interrupts it, and handlers run with
- * interrupts off. Tables go back only after that flush, and what a handler wrote before it is forgotten by it. */
+ * interrupts off. Tables go back only after that flush, and what a handler wrote before it is forgotten by it.
+ * A CPU of 32 bits that cannot compare and swap 8 bytes at once, which is all but x86 and ARMv7 with LDREXD, takes
+ * entries of 8 bytes apart to change them: there mm_pt_touch() needs the lock of the tree's writer, like a writer. */
 #ifndef MMLIB_PT_REFILL_H
 #define MMLIB_PT_REFILL_H
 #include <mmlib/pt.h>
@@ -94,7 +96,8 @@ static inline uint64_t mm_pt_pair_mask(const struct mm_pt_pair *pair)
 }
 
 /** What the TLB is to hold for an address: the largest pages that it has and that lie in what is mapped as one. The
- *  other half of a pair may be one that is not valid. A pair is global only if both of its pages are.
+ *  other half of a pair may be one that is not valid. A pair is global only if both of its pages are:
+ *  a global page beside another one, or beside nothing, is there under each ASID that used it, and a flush must find all.
  *  @param pt tree @param tlb how entries look @param va any byte, e.g. the address that missed
  *  @param[out] pair to be written into the TLB; written only on #MM_OK
  *  @retval MM_OK the page of @p va is valid
@@ -118,7 +121,8 @@ MM_NODISCARD unsigned mm_pt_refill_step(const struct mm_pt_tlb *tlb, const struc
 /** An access, as hardware with a walker does it: if the tables allow it, set the accessed bit, and with
  *  #MM_PT_WRITE the dirty one, as no writer does otherwise.
  *  @param pt tree @param va any byte
- *  @param access #MM_PT_READ, #MM_PT_WRITE or #MM_PT_EXEC, or more of them, and #MM_PT_USER if the user's; 0: any
+ *  @param access #MM_PT_READ, #MM_PT_WRITE or #MM_PT_EXEC, or more of them, and #MM_PT_USER if the user's
+ *         and the format tells users' pages (#MM_PT_MIPS64 does not: an address's segment does); 0: any
  *  @retval MM_OK it may: a refill now makes it so @retval MM_E_PERM it may not
  *  @retval MM_E_NOENT nothing is mapped, or the entry is damaged @retval MM_E_NOTSUP a contiguous run, or
  *          the format has no such bits that may be set beside a writer: #MM_PT_ARMV7 and #MM_PT_ARMV7_LPAE
