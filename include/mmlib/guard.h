@@ -15,9 +15,11 @@
  * Without an MMU the object is amid its page. In both cases what is beside it on its page has a pattern, and so
  * has an object that is free: who wrote there is told when the object is freed (#MM_E_CORRUPT, it stays
  * allocated), when its page is used again, or by mm_guard_check(). Pages are used again in the order in which
- * they were freed.
+ * they were freed; one that the host could not make accessible goes to the end.
  *
- * All functions take these objects like others. mm_ksize() tells the bytes that were asked for, to the byte.
+ * All functions take these objects like others. mm_ksize() of a block of mm_kmalloc() tells the bytes that were
+ * asked for, to the byte; an object of a cache ends where the cache's multiple of its alignment does, and what lies
+ * between is the object's.
  * Memory of the pool is charged to no quota and of no particular node: who asks for a node gets none of it, nor
  * does mmlib itself. Objects at hand on a CPU are given out as ever: what is found are mistakes that happen now and then, on machines
  * that are in use. Who wants to see each allocation adds #MM_CACHE_OWNERS, and mm_guard_cfg::every 1.
@@ -32,7 +34,8 @@ MM_BEGIN_DECLS
 
 /** What somebody did. */
 enum mm_guard_kind {
-	MM_GUARD_UNKNOWN = 0,    /**< touched what never was an object, nor is beside one */
+	MM_GUARD_UNKNOWN = 0,    /**< touched what is no object, nor is beside one, as far as is known:
+	                              objects of a cache that was destroyed are forgotten */
 	MM_GUARD_BEHIND = 1,     /**< touched what lies behind an object */
 	MM_GUARD_BEFORE = 2,     /**< touched what lies before an object */
 	MM_GUARD_AFTER_FREE = 3, /**< touched an object that is free, or what is beside one */
@@ -50,7 +53,8 @@ struct mm_guard_report {
 	const char *name;             /**< the cache's name */
 	uintptr_t allocated;          /**< who allocated it: where the call returned to; or mm_heap_set_owner() */
 	uintptr_t freed;              /**< who freed it, likewise; where the compiler makes no tail calls (below -O2),
-	                                   an address in mm_kfree() or mm_cache_free(). 0: it is allocated */
+	                                   an address in mm_kfree() or mm_cache_free(). 0: it is allocated, or waits in
+	                                   a mempool or a handle */
 };
 
 /** What the host does for a pool. Called with no lock held, by who allocates or frees and in his context
@@ -125,7 +129,7 @@ MM_NODISCARD enum mm_status mm_guard_fault(const struct mm_heap *heap, uintptr_t
  *  the pool's own records are damaged
  *  @retval MM_OK whole, or it has no pool @retval MM_E_CORRUPT damaged
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: the pool's\, for one object at a time; cost: O(pool)} */
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: the pool's\, once for O(objects that are free); cost: O(pool)} */
 MM_NODISCARD enum mm_status mm_guard_check(struct mm_heap *heap, struct mm_guard_report *report);
 
 /** Counts of a heap's pool.

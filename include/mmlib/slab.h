@@ -52,7 +52,8 @@ enum mm_cache_flags {
  *  allocates or frees and in its context [irq-ok, no-sleep]; none may call mmlib. */
 struct mm_cache_hooks {
 	/** Construct the object at @p p, once for each time that memory comes to the cache: who frees it
-	 *  leaves it constructed. It is not known to anybody yet. */
+	 *  leaves it constructed. It is not known to anybody yet. Guarded objects (mmlib/guard.h) come and go
+	 *  with each allocation. */
 	void (*ctor)(void *ctx, void *p);
 	/** Its opposite, before memory leaves the cache. */
 	void (*dtor)(void *ctx, void *p);
@@ -127,7 +128,7 @@ struct mm_cache_stats {
 	const char *name; /**< of the cache */
 	size_t size;      /**< bytes from one object to the next */
 	size_t slabs;     /**< slabs with memory */
-	size_t objects;   /**< objects they have room for */
+	size_t objects;   /**< objects they have room for, and guarded ones */
 	size_t used;      /**< objects that are allocated */
 	size_t cached;    /**< objects in magazines of CPUs and of the depot */
 	size_t bytes;     /**< bytes of the slabs' pages */
