@@ -36,6 +36,7 @@ enum { GUARD_FREE = 0, GUARD_BUSY = 1, GUARD_USED = 2, GUARD_LEAVING = 3 };
 #define GUARD_NONE   UINT32_MAX
 #define GUARD_STATES sizeof(uintptr_t) /* bytes for the states of a slot's slab */
 #define GUARD_RECORD (sizeof(struct mm_slab) + GUARD_STATES + sizeof(struct guard_slot))
+#define GUARD_WORDS  ((uint32_t)(GUARD_RECORD / sizeof(uintptr_t))) /* of a record */
 _Static_assert(sizeof(struct mm_guard) % sizeof(uintptr_t) == 0 && GUARD_RECORD % sizeof(uintptr_t) == 0,
 	       "records are aligned");
 
@@ -102,7 +103,7 @@ static void guard_push(struct mm_guard *g, const struct mm_slab *slab)
 {
 	uintptr_t irq = guard_lock(g);
 
-	guard_queue(g, (uint32_t)(((uintptr_t)slab - (uintptr_t)guard_slab(g, 0)) / GUARD_RECORD));
+	guard_queue(g, (uint32_t)(((uintptr_t)slab - (uintptr_t)guard_slab(g, 0)) / sizeof(uintptr_t)) / GUARD_WORDS);
 	guard_unlock(g, irq);
 }
 
@@ -128,11 +129,11 @@ static struct mm_slab *guard_pop(struct mm_guard *g)
 /* First byte from p to end that has not the pattern, or NULL. */
 static const unsigned char *guard_stain(const unsigned char *p, const unsigned char *end)
 {
-	const uintptr_t all = UINTPTR_MAX / 0xffu * GUARD_BYTE;
+	const uint32_t all = UINT32_MAX / 0xffu * GUARD_BYTE; /* wider ones some compilers keep in writable data */
 
 	while (p < end)
 		if ((uintptr_t)p % sizeof(all) == 0 && (size_t)(end - p) >= sizeof(all) &&
-		    *(const uintptr_t *)(const void *)p == all)
+		    *(const uint32_t *)(const void *)p == all)
 			p += sizeof(all);
 		else if (*p != GUARD_BYTE)
 			return p;
@@ -242,8 +243,9 @@ static bool guard_due(struct mm_guard *g)
 static size_t guard_align(const struct mm_cache *cache, size_t size)
 {
 	size_t align = cache_align(cache);
+	uint32_t bytes = (uint32_t)size; /* no more than a slot's */
 
-	return cache->id < MM_KMALLOC_CLASSES && size > align && !(size & (size - 1)) ? size : align;
+	return cache->id < MM_KMALLOC_CLASSES && size > align && !(bytes & (bytes - 1)) ? size : align;
 }
 
 /* All of a slot has the pattern (Q2). Somebody who wrote to it is told, or found out. */
@@ -431,7 +433,7 @@ static uint32_t guard_room(size_t frames, uint32_t unit, uint32_t gap)
 {
 	uint32_t n = 0;
 
-	while (guard_frames(n + 1) + gap + (size_t)(n + 1) * unit <= frames)
+	while (n < UINT32_MAX / GUARD_WORDS && guard_frames(n + 1) + gap + (size_t)(n + 1) * unit <= frames)
 		n++;
 	return n;
 }
