@@ -4,12 +4,8 @@
  *   guard [CACHES]     how many caches are made
  * Oracle: each free is what it should be, an object is nobody else's, nothing is found damaged, all comes back. */
 #include <mmlib/guard.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include "../pmm_state.h"
+#include "threads.h"
 
 #define FRAMES 2048u
 #define CPUS   2u
@@ -23,39 +19,11 @@ static struct mm_heap heap;
 static struct mm_cache *lasting;
 static unsigned char pool[(SLOTS + 8) << MM_FRAME_SHIFT] __attribute__((__aligned__(1 << MM_FRAME_SHIFT)));
 static bool done; /* atomic */
-static _Thread_local uint32_t this_cpu;
-
-static void wrong(const char *what)
-{
-	fprintf(stderr, "guard: %s\n", what);
-	abort();
-}
 
 static void expect(enum mm_status st, const char *what)
 {
 	if (st != MM_OK)
 		wrong(what);
-}
-
-static uintptr_t lock(void *ctx, uintptr_t *word)
-{
-	(void)ctx;
-	while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE))
-		sched_yield();
-	return 0;
-}
-
-static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
-{
-	(void)ctx;
-	(void)irq;
-	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
-}
-
-static uint32_t get_cpu(void *ctx)
-{
-	(void)ctx;
-	return this_cpu;
 }
 
 /* What must be zero is not served at hand, so each allocation may be guarded. */
@@ -122,9 +90,7 @@ static void start(void)
 	struct mm_memmap map;
 
 	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
-	sim.port.lock = lock;
-	sim.port.unlock = unlock;
-	sim.port.cpu = get_cpu;
+	threads_are_cpus(&sim);
 	zones.reach = sim.base + sim.bytes - 1;
 	expect(mm_memmap_init(&map, entries, 16), "no map");
 	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");

@@ -5,12 +5,8 @@
  * Oracle: a map of owners for frames; a mark at both ends of each object, written and read plainly, so
  * that a race detector sees memory that two have; at the end all comes back. */
 #include <mmlib/kmalloc.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include "../pmm_state.h"
+#include "threads.h"
 
 #define CPUS  4u
 #define HELD  192u
@@ -49,34 +45,6 @@ static struct mm_cache *caches[CACHES];
 static struct box boxes[BOXES];
 static unsigned char owner[FRAMES]; /* atomic */
 static unsigned touched[FRAMES];    /* plain: who has a frame is alone with it */
-static _Thread_local uint32_t this_cpu;
-
-static void wrong(const char *what)
-{
-	fprintf(stderr, "stress: %s\n", what);
-	abort();
-}
-
-static uintptr_t lock(void *ctx, uintptr_t *word)
-{
-	(void)ctx;
-	while (__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE))
-		sched_yield();
-	return 0;
-}
-
-static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
-{
-	(void)ctx;
-	(void)irq;
-	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
-}
-
-static uint32_t get_cpu(void *ctx)
-{
-	(void)ctx;
-	return this_cpu;
-}
 
 static uint64_t next_random(struct cpu *c)
 {
@@ -236,9 +204,7 @@ static void start(void)
 	struct mm_memmap map;
 
 	sim_init(&sim, BASE, (size_t)FRAMES << MM_FRAME_SHIFT);
-	sim.port.lock = lock;
-	sim.port.unlock = unlock;
-	sim.port.cpu = get_cpu;
+	threads_are_cpus(&sim);
 	zones.reach = BASE + sim.bytes - 1;
 	if (mm_memmap_init(&map, entries, 16) != MM_OK ||
 	    mm_memmap_add(&map, BASE, sim.bytes, MM_MEM_USABLE, NULL) != MM_OK ||
