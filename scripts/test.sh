@@ -162,7 +162,7 @@ if step fuzz; then
   done
 fi
 if step tsan; then
-  check "ThreadSanitizer: 4 threads, 300000 operations" scripts/tsan.sh 300000
+  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     env MM_PLANT=15 scripts/tsan.sh 300000
 fi

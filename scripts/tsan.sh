@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Four threads on the whole library under ThreadSanitizer; exit status 0 only without a report.
+# Four threads on the whole library, and two on guarded objects, under ThreadSanitizer; exit status 0 only without
+# a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
 # With MM_PLANT=N in the environment, race N of src/hook.h is planted: it must be noticed.
 set -euo pipefail
@@ -9,7 +10,11 @@ cd "$(dirname "$0")/.."
 need_packages clang libclang-rt-14-dev
 
 mkdir -p build/tsan
-clang -std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim \
-  -o "build/tsan/stress" tests/stress/stress.c tests/sim/sim.c \
-  src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c -pthread
-TSAN_OPTIONS=halt_on_error=0:exitcode=66 "build/tsan/stress" "${1:-10000000}" "${2:-1}"
+for program in stress guard; do
+  clang -std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim \
+    -o "build/tsan/$program" "tests/stress/$program.c" tests/sim/sim.c \
+    src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c -pthread
+done
+export TSAN_OPTIONS=halt_on_error=0:exitcode=66
+build/tsan/stress "${1:-10000000}" "${2:-1}"
+build/tsan/guard $((${1:-10000000} / 300))

@@ -74,7 +74,7 @@ static enum mm_status bulk_state(const struct mm_cache *cache, const void *p, ui
 	enum mm_status st = slab ? MM_OK : slab_find(cache->heap, p, &slab);
 
 	if (st == MM_OK)
-		st = slab->cache == cache ? slab_state(slab, p, state) : MM_E_OWNER;
+		st = slab_cache(slab) == cache ? slab_state(slab, p, state) : MM_E_OWNER;
 	return st;
 }
 

@@ -307,7 +307,7 @@ static PMM_SLOW enum mm_status cache_free_slow(struct mm_cache *cache, void *p)
 		return MM_OK;
 	st = slab_find(cache->heap, p, &slab);
 	if (st == MM_OK)
-		st = slab->cache == cache ? slab_retire(slab, p, &state, OWNER_CALLER) : MM_E_OWNER;
+		st = slab_cache(slab) == cache ? slab_retire(slab, p, &state, OWNER_CALLER) : MM_E_OWNER;
 	if (st == MM_OK)
 		object_keep(cache, p, state);
 	return object_refused(cache, p, st);

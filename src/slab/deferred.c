@@ -62,7 +62,7 @@ static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr
 	st = slab_state(slab, p, &state);
 	if (st != MM_OK)
 		return st;
-	return MM_CHECKS == 0 ? MM_OK : object_retire(slab->cache, p, state, caller);
+	return MM_CHECKS == 0 ? MM_OK : object_retire(slab_cache(slab), p, state, caller);
 }
 
 /* It waits no more, and is used. */
@@ -71,7 +71,7 @@ static void deferred_unhold(struct mm_heap *heap, uintptr_t what)
 	struct mm_slab *slab;
 
 	if (!(what & BATCH_LARGE) && slab_find(heap, (const void *)what, &slab) == MM_OK)
-		parked_mark(slab->cache, (const void *)what, MM_OBJECT_USED);
+		parked_mark(slab_cache(slab), (const void *)what, MM_OBJECT_USED);
 }
 
 /* Nobody can be reading it: free it. False: it is not what it was. */
@@ -84,7 +84,7 @@ static bool deferred_release(struct mm_heap *heap, uintptr_t what)
 	if (what & BATCH_LARGE)
 		return st != MM_OK && mm_kfree(heap, p) == MM_OK;
 	MM_CHECK(heap->pmm->port, st == MM_OK); /* D2 */
-	if (parked_release(slab->cache, p) == MM_OK)
+	if (parked_release(slab_cache(slab), p) == MM_OK)
 		return true;
 	deferred_unhold(heap, what); /* it stays allocated */
 	return false;

@@ -160,12 +160,7 @@ static bool guard_is_free(struct mm_slab *slab)
 	       mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED;
 }
 
-/* What a slot says of its object, which others may be about to change. */
-static struct mm_cache *guard_cache(const struct mm_slab *slab)
-{
-	return mm_atomic_load_relaxed(&slab->cache);
-}
-
+/* What a slot says of its object, which others may be about to change, as slab_cache(). */
 static uintptr_t guard_begins(const struct mm_slab *slab)
 {
 	return (uintptr_t)mm_atomic_load_relaxed(&slab->base);
@@ -188,7 +183,7 @@ static size_t guard_distance(struct mm_slab *slab, uintptr_t at)
 static void guard_describe(struct mm_slab *slab, uintptr_t at, struct mm_guard_report *out)
 {
 	const struct guard_slot *slot = guard_slot_of(slab);
-	const struct mm_cache *cache = guard_cache(slab);
+	const struct mm_cache *cache = slab_cache(slab);
 	uintptr_t begin = guard_begins(slab);
 	bool is_free = guard_is_free(slab);
 
@@ -327,7 +322,7 @@ static enum mm_status guard_find(const struct mm_guard *g, const void *p, struct
 
 	if (!slab)
 		return MM_E_OWNER;
-	if (!guard_cache(slab)) /* Q6 */
+	if (!slab_cache(slab)) /* Q6 */
 		return MM_E_DOUBLE_FREE;
 	*out = slab;
 	return MM_OK;
@@ -354,7 +349,7 @@ static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t 
 		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
 	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
 		return MM_E_DOUBLE_FREE;
-	if (p != slab->base) {
+	if ((uintptr_t)p != guard_begins(slab)) {
 		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
 		return MM_E_DOUBLE_FREE;
 	}
@@ -372,7 +367,7 @@ static void guard_keep(struct mm_guard *g, void *p)
 {
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
 	struct guard_slot *slot = guard_slot_of(slab);
-	const struct mm_cache_hooks *hooks = slab->cache->hooks;
+	const struct mm_cache_hooks *hooks = slab_cache(slab)->hooks;
 	uintptr_t irq = guard_lock(g);
 
 	mm_atomic_store_relaxed(&slot->phase, (uint32_t)GUARD_LEAVING); /* Q1 */
@@ -390,7 +385,7 @@ static struct mm_slab *guard_walk(const struct mm_guard *g, const struct mm_cach
 		struct mm_slab *slab = guard_slab(g, (*i)++);
 
 		if (mm_atomic_load_acquire(&guard_slot_of(slab)->phase) >= GUARD_USED &&
-		    (!cache || guard_cache(slab) == cache))
+		    (!cache || slab_cache(slab) == cache))
 			return slab;
 	}
 	return NULL;
@@ -401,7 +396,7 @@ static void guard_forget(struct mm_guard *g, const struct mm_cache *cache)
 	uintptr_t irq = guard_lock(g);
 
 	for (uint32_t i = 0; i < g->nslots; i++) {
-		struct mm_cache *whose = guard_cache(guard_slab(g, i));
+		struct mm_cache *whose = slab_cache(guard_slab(g, i));
 
 		/* Who makes it an object of another cache, which needs no lock, may be faster. */
 		if (whose == cache)
@@ -516,7 +511,7 @@ static struct mm_slab *guard_meant(const struct mm_guard *g, uint32_t before, ui
 	for (uint32_t i = before; i < before + 2; i++) {
 		struct mm_slab *slab = i < g->nslots ? guard_slab(g, i) : NULL;
 
-		if (!slab || !guard_cache(slab))
+		if (!slab || !slab_cache(slab))
 			continue;
 		if (!best || guard_is_free(best) > guard_is_free(slab) ||
 		    (guard_is_free(best) == guard_is_free(slab) && guard_distance(slab, at) < guard_distance(best, at)))
@@ -534,11 +529,11 @@ static enum mm_status guard_fault(const struct mm_guard *g, uintptr_t at, struct
 		if (!g->protects || at < g->first - (uintptr_t)MM_FRAME_SIZE)
 			return MM_E_NOENT; /* the pool's own */
 		slab = guard_slab(g, 0);
-		slab = guard_cache(slab) ? slab : NULL;
+		slab = slab_cache(slab) ? slab : NULL;
 	} else if (!slab && guard_number(g, at, &frame, &i)) {
 		slab = guard_meant(g, i, at);
 	}
-	if (slab && guard_cache(slab) && !guard_is_free(slab) && at - guard_begins(slab) < guard_size(slab))
+	if (slab && slab_cache(slab) && !guard_is_free(slab) && at - guard_begins(slab) < guard_size(slab))
 		return MM_E_NOENT;
 	if (slab)
 		guard_describe(slab, at, report);

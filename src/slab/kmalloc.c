@@ -254,7 +254,7 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t cal
 	if (st == MM_OK) {
 		st = slab_retire(slab, p, &state, caller);
 		if (st == MM_OK)
-			object_keep(slab->cache, p, state);
+			object_keep(slab_cache(slab), p, state);
 		return st;
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order))
@@ -293,7 +293,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 	unsigned order;
 
 	if (st == MM_OK) {
-		*size = object_room(slab->cache, p);
+		*size = object_room(slab_cache(slab), p);
 		return slab_look(slab, p);
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order)) {
@@ -320,7 +320,7 @@ static void kmalloc_resized(struct mm_heap *heap, void *p, size_t now, size_t si
 	struct mm_slab *slab;
 	bool small = slab_find(heap, p, &slab) == MM_OK;
 
-	mm_san_resize(small ? (void *)slab->cache : heap, p, size, now);
+	mm_san_resize(small ? (void *)slab_cache(slab) : heap, p, size, now);
 #else
 	(void)heap;
 	(void)p;

@@ -163,11 +163,11 @@ static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t
 		return MM_E_STATE;
 	if (slab_find(heap, p, &slab) == MM_OK) {
 		st = slab_look(slab, p);
-		if (st != MM_OK || !(slab->cache->flags & MM_CACHE_OWNERS))
+		if (st != MM_OK || !(slab_cache(slab)->flags & MM_CACHE_OWNERS))
 			return st != MM_OK ? st : MM_E_NOTSUP;
 		(void)mm_object_index(slab, p, &i);
 		g = guard_pool(heap, p);
-		*place = g ? &g->ops->slot(g, p)->allocated : &owner_array(slab->cache, slab)[i];
+		*place = g ? &g->ops->slot(g, p)->allocated : &owner_array(slab_cache(slab), slab)[i];
 		return MM_OK;
 	}
 	st = kmalloc_large_at(heap, p);
@@ -279,7 +279,7 @@ static bool owner_next_guarded(const struct mm_heap *heap, const struct mm_cache
 	while ((slab = guard_next(heap, cache, i)) != NULL) {
 		const struct mm_guard *g = guard_pool(heap, slab->base);
 		const struct guard_slot *slot = g ? g->ops->slot(g, slab->base) : NULL;
-		struct mm_cache *whose = mm_atomic_load_relaxed(&slab->cache);
+		struct mm_cache *whose = slab_cache(slab);
 		size_t size = slot ? mm_atomic_load_relaxed(&slot->size) : 0;
 		bool large = whose && whose->id == MM_KMALLOC_CLASSES - 1 && size > MM_OBJECT_MAX;
 

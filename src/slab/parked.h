@@ -13,7 +13,7 @@ static inline enum mm_status parked_state(const struct mm_cache *cache, const vo
 
 	if (st != MM_OK)
 		return st;
-	return slab->cache == cache ? slab_state(slab, p, state) : MM_E_OWNER;
+	return slab_cache(slab) == cache ? slab_state(slab, p, state) : MM_E_OWNER;
 }
 
 /* A used object waits, or one that waits is used. */

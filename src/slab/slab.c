@@ -75,7 +75,7 @@ enum mm_status slab_state(struct mm_slab *slab, const void *p, uint8_t **state)
 {
 	uint32_t i;
 
-	if (!mm_object_index(slab, p, &i) || i >= slab->cache->nobjects)
+	if (!mm_object_index(slab, p, &i) || i >= slab_cache(slab)->nobjects)
 		return MM_E_ALIGN;
 	*state = &slab->states[i];
 	return MM_OK;
@@ -105,7 +105,7 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 {
 	uint32_t i;
 
-	if (!mm_object_index(slab, p, &i) || i >= slab->cache->nobjects)
+	if (!mm_object_index(slab, p, &i) || i >= slab_cache(slab)->nobjects)
 		return MM_E_ALIGN;
 	if (MM_CHECKS >= 1 && mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
 		return MM_E_DOUBLE_FREE;

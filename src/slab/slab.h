@@ -121,6 +121,13 @@ static inline size_t cache_align(const struct mm_cache *cache)
 	return (size_t)1 << (cache->flags >> CACHE_ALIGN_SHIFT);
 }
 
+/* Cache of an object that slab_find() led to. A guarded object's may change while others look, so it is read
+ * atomically. */
+static inline struct mm_cache *slab_cache(const struct mm_slab *slab)
+{
+	return mm_atomic_load_relaxed(&slab->cache);
+}
+
 /* Why a free was refused; the memory checker is told. */
 static inline enum mm_status object_refused(const void *pool, const void *p, enum mm_status st)
 {
