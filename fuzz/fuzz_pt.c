@@ -42,7 +42,7 @@ static void verify(void)
 static void sync_all(void)
 {
 	mm_pt_sync(&f.pt, &f.g);
-	MUST(!f.g.flush && !f.g.sync && !f.g.tables && !f.g.ntables);
+	MUST(!f.g.flush && !f.g.sync && !f.g.tables && !f.g.misses && !f.g.ntables);
 	ora_check_synced(&ora);
 	MUST(!ora.wrong);
 }

@@ -370,6 +370,18 @@ static bool orders(const struct ora *ora, const struct mm_tlb_gather *g)
 	return g->sync || (g->flush && (g->tables || !ora->new_table));
 }
 
+/* What the flush of a gather will be told. */
+static struct ora_span to_flush(const struct mm_tlb_gather *g)
+{
+	struct ora_span span = { g->start, g->last };
+
+	if (!g->flush || (g->misses && g->miss_start < span.va))
+		span.va = g->miss_start;
+	if (!g->flush || (g->misses && g->miss_last > span.last))
+		span.last = g->miss_last;
+	return span;
+}
+
 void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 {
 	ora_observe(ora);
@@ -390,8 +402,8 @@ void ora_check_gather(struct ora *ora, const struct mm_tlb_gather *g)
 	}
 	if (ora->unordered && !orders(ora, g))
 		ora_violation(ora, "an entry became valid and the gather does not say so");
-	const struct ora_span over = { g->start, g->last };
-	if (root_differs(ora, g->flush && g->tables ? &over : NULL))
+	const struct ora_span over = to_flush(g);
+	if (root_differs(ora, (g->flush || g->misses) && g->tables ? &over : NULL))
 		ora_violation(ora, "an entry of the root changed and the gather does not have it reloaded");
 }
 

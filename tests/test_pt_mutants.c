@@ -54,7 +54,7 @@ static const struct {
 	const char *name;
 } thing[] = {
 	{ MM_PT_AFTER_SYNC, "order" },
-	{ MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES, "flush" },
+	{ MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES | MM_PT_AFTER_MISSES, "flush" },
 	{ MM_PT_AFTER_TABLES, "flush of tables" },
 	{ MM_PT_AFTER_BBM, "break" },
 };

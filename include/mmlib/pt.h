@@ -121,10 +121,12 @@ struct mm_pt_pool {
 struct mm_tlb_gather {
 	mm_vaddr_t start;   /**< first byte changed; valid if `flush` */
 	mm_vaddr_t last;    /**< last byte changed, inclusive */
-	uint8_t min_shift;  /**< log2 of the smallest page changed */
 	bool sync;          /**< entries became valid: order the stores before use */
-	bool flush;         /**< translations must be forgotten */
+	bool flush;         /**< translations must be forgotten, before what they led to is used otherwise */
 	bool tables;        /**< tables were removed or replaced: upper entries too */
+	bool misses;        /**< entries became valid where CPUs may keep that nothing is there: sync before
+	                         use. env->flush is told that with `flush` and its range */
+	uint8_t min_shift;  /**< log2 of the smallest page changed */
 	uint8_t ntables;    /**< @private detached trees */
 	uint8_t levels[MM_GATHER_TABLES];      /**< @private level of each */
 	mm_paddr_t trees[MM_GATHER_TABLES];    /**< @private root of each */
@@ -132,6 +134,8 @@ struct mm_tlb_gather {
 	                              leaves it as it is. An operation that fails puts tables back here,
 	                              those that it got from the env too; what a map had in the tree by
 	                              then goes to the env */
+	mm_vaddr_t miss_start; /**< @private of `misses`: the first byte... */
+	mm_vaddr_t miss_last;  /**< @private ...and the last */
 	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
 	mm_vaddr_t stop_va; /**< where the last operation that failed stopped */
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */
@@ -220,8 +224,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *  the format's header), frames that are as long and aligned as one become one, on each level that
  *  MM_PT_MAX_LEVEL() leaves, unless #MM_PT_NO_RUNS. On failure what was mapped is
  *  unmapped again (the gather covers what was visible for a moment, `g->pages` is 0), unless
- *  #MM_PT_PARTIAL. Where the format demands break-before-make, and the gather has changes here that
- *  are not flushed yet, it is synced first.
+ *  #MM_PT_PARTIAL. Where the format demands break-before-make, and the gather has lost translations here
+ *  that are not flushed yet, it is synced first.
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
  *  size @param attr of #mm_pt_attr @param flags #MM_PT_PARTIAL, #MM_PT_NO_RUNS, and MM_PT_MAX_LEVEL()
  *  @param[in,out] g gather

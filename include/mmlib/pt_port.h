@@ -31,6 +31,8 @@ enum mm_pt_after {
 	MM_PT_AFTER_FLUSH = 1u << 1,  /**< forget the translations it held */
 	MM_PT_AFTER_TABLES = 1u << 2, /**< forget cached upper entries too */
 	MM_PT_AFTER_BBM = 1u << 3,    /**< must pass through an empty entry and a flush in between */
+	MM_PT_AFTER_MISSES = 1u << 4, /**< an empty entry became valid, and CPUs keep what is not: forget that
+	                                   nothing was there. With #MM_PT_AFTER_TABLES: upper entries too */
 };
 
 /** What the bits of a virtual address above those that are translated must be. */

@@ -58,7 +58,7 @@ static const struct mm_mask pae_mask = {
 	.must = MM_PT_READ,
 	.lost = { 0x42, 0x42 },
 	.gone = { IA32_XD, IA32_XD },
-	.after_make_top = MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES,
+	.after_make_top = MM_PT_AFTER_MISSES | MM_PT_AFTER_TABLES,
 };
 static const struct mm_mask_port pae_port = {
 	.port = {

@@ -51,8 +51,8 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 		.exact = { 0x40, 0x1000 },                                                         \
 		.lost = { 0x10e, 0x10e },                                                          \
 		.gone = { LOONG_NR | LOONG_NX, LOONG_NR | LOONG_NX },                              \
-		.after_make = MM_PT_AFTER_SYNC | MM_PT_AFTER_FLUSH,                                \
-		.after_make_top = MM_PT_AFTER_SYNC | MM_PT_AFTER_FLUSH,                            \
+		.after_make = MM_PT_AFTER_SYNC | MM_PT_AFTER_MISSES,                               \
+		.after_make_top = MM_PT_AFTER_SYNC | MM_PT_AFTER_MISSES,                           \
 		.after_gain = MM_PT_AFTER_FLUSH,                                                   \
 	};                                                                                         \
 	static const struct mm_mask_port id##_port = {                                             \

@@ -44,8 +44,8 @@ static const struct mm_mask mips64_mask = {
 	.exact = { 0x40, 0x40 },
 	.lost = { 0x102, 0x102 },
 	.gone = { 0x30, 0x30 },
-	.after_make = MM_PT_AFTER_SYNC | MM_PT_AFTER_FLUSH,
-	.after_make_top = MM_PT_AFTER_SYNC | MM_PT_AFTER_FLUSH,
+	.after_make = MM_PT_AFTER_SYNC | MM_PT_AFTER_MISSES,
+	.after_make_top = MM_PT_AFTER_SYNC | MM_PT_AFTER_MISSES,
 	.after_gain = MM_PT_AFTER_FLUSH,
 };
 static const struct mm_mask_port mips64_port = {

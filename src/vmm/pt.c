@@ -301,13 +301,43 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 	return MM_OK;
 }
 
+void mm_pt_priv_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			  mm_vaddr_t last, unsigned after)
+{
+	if (!(after & MM_PT_AFTER_MISSES)) {
+		pt_note(g, va, last, pt->port->level[0].shift, after);
+		return;
+	}
+	g->sync |= (after & MM_PT_AFTER_SYNC) != 0;
+	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
+	if (!g->misses || va < g->miss_start)
+		g->miss_start = va;
+	if (!g->misses || last > g->miss_last)
+		g->miss_last = last;
+	g->misses = true;
+}
+
+/* What became valid goes with what was lost. Cold, so that who has none pays nothing. */
+static __attribute__((__noinline__, __cold__)) void pt_flush_misses(const struct mm_pt *pt,
+								     struct mm_tlb_gather *g)
+{
+	pt_note(g, g->miss_start, g->miss_last, pt->port->level[0].shift,
+		PT_AFTER(PT_SITE_MISSES, MM_PT_AFTER_FLUSH));
+	pt->env->flush(pt->env->ctx, g);
+}
+
+PT_INLINE void pt_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	if (g->misses)
+		pt_flush_misses(pt, g);
+	else if (g->flush || g->sync)
+		pt->env->flush(pt->env->ctx, g);
+	g->sync = g->flush = g->tables = g->misses = false;
+}
+
 void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
 {
-	if (g->flush || g->sync)
-		pt->env->flush(pt->env->ctx, g);
-	g->start = g->last = 0;
-	g->min_shift = 0;
-	g->sync = g->flush = g->tables = false;
+	pt_flush(pt, g);
 }
 
 void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
@@ -315,12 +345,12 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 	if (!pt || !pt->port || !g)
 		return;
 	if (!PT_SKIPS(PT_SITE_SYNC) && !PT_SKIPS(PT_SITE_FREE))
-		mm_pt_priv_flush(pt, g);
+		pt_flush(pt, g);
 	for (unsigned i = 0; i < g->ntables; i++)
 		pt_free_tree(pt, g->trees[i], g->levels[i]); /* T2 */
 	g->ntables = 0;
 	if (PT_SKIPS(PT_SITE_FREE))
-		mm_pt_priv_flush(pt, g);
+		pt_flush(pt, g);
 }
 
 /* A table that is its own descendant would be walked for ever, or freed twice. */
@@ -411,8 +441,8 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 	}
 	uint64_t now = port->table(pt, pa[at->level - 1], at->level);
 	pt_link(pt_slot(port, at->table, i), port->entry_lg2, now); /* T4 */
-	pt_note(g, va, va, port->level[0].shift,
-		PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
+	pt_note_made(pt, g, va, va,
+		     PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
 	return MM_OK;
 }
 
@@ -490,9 +520,11 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 			pt_fill_leaves(pt, leaves, at->entry, at->level);
 		while (!pt_change(slot, port->entry_lg2, &at->entry, now));
 	}
-	/* Meanwhile a TLB may have learnt, of smallest pages, that nothing is there. */
-	pt_note(g, va & ~mask, va | mask, port->level[broken ? 0 : at->level].shift,
-		PT_AFTER(PT_SITE_SPLIT_MAKE, after));
+	after = PT_AFTER(PT_SITE_SPLIT_MAKE, after);
+	if (broken) /* meanwhile a TLB may have learnt that nothing is there */
+		pt_note_made(pt, g, va & ~mask, va | mask, after);
+	else
+		pt_note(g, va & ~mask, va | mask, port->level[at->level].shift, after);
 }
 
 static void pt_split_down(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level,
@@ -633,6 +665,6 @@ void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
 	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);
 	pt_make(slot, port->entry_lg2, now);
-	pt_note(g, va & ~mask, va | mask, port->level[0].shift,
-		PT_AFTER(PT_SITE_BREAK_MAKE, port->transition(pt, empty, now, level)));
+	pt_note_made(pt, g, va & ~mask, va | mask,
+		     PT_AFTER(PT_SITE_BREAK_MAKE, port->transition(pt, empty, now, level)));
 }

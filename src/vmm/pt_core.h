@@ -22,6 +22,7 @@ enum pt_site {
 	PT_SITE_AGE,
 	PT_SITE_GROW,
 	PT_SITE_DETACH,
+	PT_SITE_MISSES,
 	PT_SITE_SYNC, /* tables go back without the flush... */
 	PT_SITE_FREE, /* ...or before it */
 	PT_SITE_BREAK_EMPTY,
@@ -304,6 +305,20 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 	if (shift < g->min_shift)
 		g->min_shift = shift;
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
+}
+
+/* The same where an entry became valid, for formats that want more than order then. In pt.c. */
+void mm_pt_priv_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			  mm_vaddr_t last, unsigned after);
+
+/* Note that [va, last] was empty and became valid. What is kept of it as a miss is of smallest pages. */
+PT_INLINE void pt_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+			    mm_vaddr_t last, unsigned after)
+{
+	if (after & ~(unsigned)MM_PT_AFTER_SYNC)
+		mm_pt_priv_note_made(pt, g, va, last, after);
+	else if (after)
+		g->sync = true;
 }
 
 #define PT_GROUP 8u /* entries that share a cache line on most machines, and that loops take at once */

@@ -153,6 +153,7 @@ static void run_rewrite(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 {
 	const struct mm_pt_port *port = pt->port;
 	const mm_paddr_t pa = run_base(pt, at->entry, at->level);
+	const uint64_t mask = pt_run_mask(port, at->level);
 	uint32_t found = run_empty(pt, va, at);
 
 	run_note(pt, g, va, at->level, PT_AFTER(PT_SITE_RUN_EMPTY, MM_PT_AFTER_FLUSH));
@@ -160,10 +161,10 @@ static void run_rewrite(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 		mm_pt_sync(pt, g);
 	attr = attr ? attr | (found & RUN_SEEN) : found | MM_PT_TRACK;
 	run_make(pt, va, at, pa, attr, is_run);
-	run_note(pt, g, va, at->level,
-		 PT_AFTER(PT_SITE_RUN_MAKE,
-			  port->transition(pt, port->empty(pt, at->level),
-					   port->leaf(pt, pa, at->level, attr), at->level)));
+	pt_note_made(pt, g, va & ~mask, va | mask,
+		     PT_AFTER(PT_SITE_RUN_MAKE,
+			      port->transition(pt, port->empty(pt, at->level),
+					       port->leaf(pt, pa, at->level, attr), at->level)));
 }
 
 void mm_pt_priv_run_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,

@@ -393,8 +393,8 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 	if (after & MM_PT_AFTER_BBM) {
 		now = port->leaf(pt, leaf->pa, level, leaf->attr | MM_PT_TRACK);
 		pt_make(slot, port->entry_lg2, now);
-		pt_note(g, va, last, port->level[0].shift,
-			PT_AFTER(PT_SITE_JOIN_MAKE, port->transition(pt, next, now, level)));
+		pt_note_made(pt, g, va, last,
+			     PT_AFTER(PT_SITE_JOIN_MAKE, port->transition(pt, next, now, level)));
 	} else {
 		shape_mark(pt, g, va, slot, level, leaf->attr & (MM_PT_ACCESSED | MM_PT_DIRTY));
 	}
