@@ -47,6 +47,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_HARDEN 80 /* hardened objects: only the first byte of a free one is looked at */
 #define MM_PLANT_CANARY 81 /* hardened objects: a canary is looked at only where it is no whole word */
 #define MM_PLANT_GUARD  82 /* guarded objects: what lies behind one is not looked at */
+#define MM_PLANT_SITE   83 /* heaps as one: the place of a call is not asked for */
 #define MM_PLANT_POISON 27 /* poison: only the first word of a frame is looked at */
 /* Races, for the schedule explorer: */
 #define MM_PLANT_SUM_RECHECK 10 /* summary: who cleared a bit does not look at the word again */

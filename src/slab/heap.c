@@ -277,7 +277,7 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 }
 
 /* Tables from frames to slabs of which no entry is in use. Nobody else is at work. */
-static void heap_free_tables(struct mm_heap *heap)
+void heap_free_tables(struct mm_heap *heap)
 {
 	for (uint32_t i = 0; i < heap->pmm->nranges; i++) {
 		struct mm_range *r = &heap->pmm->ranges[i];
@@ -303,33 +303,58 @@ static void heap_end_cache(struct mm_cache *cache)
 	mm_san_pool_end(cache);
 }
 
-enum mm_status mm_heap_destroy(struct mm_heap *heap)
+enum mm_status heap_settle(struct mm_heap *heap)
 {
 	enum mm_status st = mm_heap_shrink(heap);
-	struct mm_pmm *pmm;
 
 	if (st != MM_OK)
 		return st;
-	if (mm_atomic_load_relaxed(&heap->nlarge) || heap->nmagazine_pages)
+	if (heap->nmagazine_pages)
 		return MM_E_BUSY; /* a prefilled handle has a magazine, too */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap && !cache_is_home(&heap->caches[id]))
 			return MM_E_BUSY; /* E2 */
-	if (GUARD_POSSIBLE && heap->guard)
-		st = heap->guard->ops->end(heap);
-	if (st != MM_OK)
-		return st;
+	return MM_OK;
+}
+
+enum mm_status heap_unguard(struct mm_heap *heap)
+{
+	return GUARD_POSSIBLE && heap->guard ? heap->guard->ops->end(heap) : MM_OK;
+}
+
+void heap_end_caches(struct mm_heap *heap)
+{
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
 		if (heap->caches[id].heap)
 			heap_end_cache(&heap->caches[id]); /* those that keep their memory, too */
 	mm_san_pool_end(heap);
-	heap_free_tables(heap);
-	pmm = heap->pmm;
+}
+
+void heap_leave(struct mm_heap *heap)
+{
+	struct mm_pmm *pmm = heap->pmm;
+	enum mm_status st;
+
 	if (zone_nodes(pmm) > 1)
 		node_end(pmm, heap_parts(heap->cpus, heap->ncpus));
 	st = pmm_free_as(pmm, heap->cpus_pa, heap->cpus_order, FRAME_META);
 	MM_CHECK(pmm->port, st == MM_OK);
 	pmm_side_put(pmm);
 	__builtin_memset(heap, 0, sizeof(*heap));
+}
+
+enum mm_status mm_heap_destroy(struct mm_heap *heap)
+{
+	enum mm_status st = heap_settle(heap);
+
+	if (st == MM_OK && mm_atomic_load_relaxed(&heap->nlarge))
+		st = MM_E_BUSY;
+	if (st == MM_OK)
+		st = heap_unguard(heap);
+	if (st != MM_OK)
+		return st;
+	heap_end_caches(heap);
+	heap_free_tables(heap);
+	heap_leave(heap);
 	return MM_OK;
 }

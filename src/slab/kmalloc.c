@@ -93,8 +93,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 	return MM_OK;
 }
 
-static PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller,
-					    void **out)
+PMM_SLOW enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller, void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
 
@@ -262,7 +261,7 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t cal
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }
 
-static PMM_SLOW enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller)
+PMM_SLOW enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller)
 {
 	return object_refused(heap, p, kfree_checked(heap, p, caller));
 }
@@ -303,6 +302,14 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 		return owner_is_ours(heap, owner_record(heap, pfn)) ? MM_OK : MM_E_OWNER;
 	}
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+}
+
+bool kmalloc_is_large(const struct mm_heap *heap, const void *p)
+{
+	mm_pfn_t pfn;
+	unsigned order;
+
+	return kmalloc_find_large(heap, p, &pfn, &order);
 }
 
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
@@ -376,9 +383,9 @@ static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, si
 	return MM_OK;
 }
 
-/* The memory moves. Bytes from `size` to `now` are not copied, so K3 holds. */
-static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, void *to, uintptr_t caller,
-				   void **out)
+/* The memory moves, to some of another heap or the same. Bytes from `size` to `now` are not copied, so K3 holds. */
+static inline enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, struct mm_heap *other, void *to,
+					  uintptr_t caller, void **out)
 {
 	enum mm_status st, undone;
 
@@ -389,27 +396,40 @@ static enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, v
 		*out = to;
 		return MM_OK;
 	}
-	undone = mm_kfree(heap, to); /* somebody freed p meanwhile */
+	undone = mm_kfree(other, to); /* somebody freed p meanwhile */
 	MM_CHECK(heap->pmm->port, undone == MM_OK);
 	return st;
 }
 
-enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
-			      void **out)
+/* Memory of one heap, which becomes another's, or stays the same one's, if it moves. */
+MM_OBJECT_FN enum mm_status krealloc_for(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
+					 struct mm_heap *other, uintptr_t caller, void **out)
 {
 	enum mm_status st = kmalloc_check(heap, size, flags, out);
 	size_t now;
 	void *to;
 
 	if (st != MM_OK || !p)
-		return st != MM_OK ? st : kmalloc_for(heap, size, flags, OWNER_CALLER, out);
+		return st != MM_OK ? st : kmalloc_for(other, size, flags, caller, out);
 	st = object_refused(heap, p, kmalloc_size(heap, p, &now));
 	if (st != MM_OK)
 		return st;
 	if (kmalloc_fits(now, size))
 		return kmalloc_stay(heap, p, now, size, flags, out);
-	st = kmalloc_for(heap, size, flags, OWNER_CALLER, &to);
+	st = kmalloc_for(other, size, flags, caller, &to);
 	if (st != MM_OK) /* a shrink need not succeed: there is room already */
 		return size <= now ? kmalloc_stay(heap, p, now, size, flags, out) : st;
-	return kmalloc_move(heap, p, now < size ? now : size, to, OWNER_CALLER, out);
+	return kmalloc_move(heap, p, now < size ? now : size, other, to, caller, out);
+}
+
+enum mm_status mm_krealloc_st(struct mm_heap *heap, void *p, size_t size, uint32_t flags,
+			      void **out)
+{
+	return krealloc_for(heap, p, size, flags, heap, OWNER_CALLER, out);
+}
+
+enum mm_status kmalloc_resize(struct mm_heap *heap, void *p, size_t size, uint32_t flags, struct mm_heap *other,
+			      uintptr_t caller, void **out)
+{
+	return krealloc_for(heap, p, size, flags, other, caller, out);
 }

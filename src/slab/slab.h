@@ -15,6 +15,7 @@
  *   physical.c   where an object is for a device
  *   owner.c      who holds what (owner.h)
  *   guard.c      objects in pages of their own (guard.h)
+ *   site.c       several heaps as one: memory apart by who allocates it
  *
  * Lock order: the CPU's busy flag, then a cache's lock, then the heap's lock. The page layer is
  * called with none of the locks held. */
@@ -426,12 +427,28 @@ size_t cache_slabs(const struct mm_cache *cache);
 size_t kmalloc_class_size(uint32_t c);
 /* Is p, which is in no slab, a large block whose end is whole? Why not. */
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
+/* Does a large block begin in the frame of p? */
+bool kmalloc_is_large(const struct mm_heap *heap, const void *p);
+/* mm_kmalloc_st(), mm_kfree() and mm_krealloc_st() for a caller, without fast paths; memory of a heap that is resized
+ * becomes another's, or stays the same one's, if it moves. */
+enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller, void **out);
+enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller);
+enum mm_status kmalloc_resize(struct mm_heap *heap, void *p, size_t size, uint32_t flags, struct mm_heap *other,
+			      uintptr_t caller, void **out);
 /* Of all who free a large block, whose frame has this byte, one goes on: it has another byte then. */
 enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte);
 
 /* heap.c */
 /* Make a class of kmalloc; flags of its cache. */
 enum mm_status heap_make_class(struct mm_heap *heap, uint32_t c, uint32_t flags);
+/* What mm_heap_destroy() does, one after the other. Nobody else is at work. Is everything home but for large blocks?
+ * Errors as mm_heap_destroy(). */
+enum mm_status heap_settle(struct mm_heap *heap);
+/* The pool of guarded objects, if there is one, is the host's: MM_OK, or MM_E_AGAIN. */
+enum mm_status heap_unguard(struct mm_heap *heap);
+void heap_end_caches(struct mm_heap *heap);
+void heap_free_tables(struct mm_heap *heap);
+void heap_leave(struct mm_heap *heap);
 /* Bring home what this CPU has at hand. The argument is the heap. */
 void heap_drain_here(void *arg);
 
