@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine at a known state, for tools/check_gdb.sh: it prints what tools/gdb/mmlib.py must say of it, by the
  * library's own statistics, and stops in stopped(). */
-#include <mmlib/kmalloc.h>
+#include <mmlib/guard.h>
 #include <mmlib/mobility.h>
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
@@ -20,7 +20,7 @@ static struct mm_pt tree, runs;
 static struct mm_cache *cache;
 /* What gdb is asked for. */
 mm_paddr_t at_head, at_tail, at_movable, at_free, at_hand, at_objects, at_table, at_meta, at_large, at_nothing;
-void *p_used, *p_freed, *p_home, *p_large;
+void *p_used, *p_freed, *p_home, *p_large, *p_guarded, *p_gone, *p_beside;
 mm_vaddr_t at_va = UINT64_C(0xffff800000201000), at_member = 0x235678; /* in a run from 0x230000 on */
 
 void stopped(void);
@@ -145,6 +145,29 @@ static void make_objects(void)
 	CHECK(mm_heap_paddr(&heap, p_large, &at_large) == MM_OK);
 }
 
+/* A cache all of whose objects are guarded, and one that has some of both kinds. */
+static void make_guarded(void)
+{
+	const struct mm_cache_cfg cfg = { .name = "watched", .size = 100, .flags = MM_CACHE_GUARD };
+	const struct mm_cache_cfg mixed = { .name = "mixed", .size = 64, .flags = MM_CACHE_GUARD };
+	struct mm_guard_cfg guard = { .bytes = 16 * (size_t)MM_FRAME_SIZE, .hold = 7 };
+	struct mm_cache *watched, *both;
+	void *p[12];
+
+	guard.pa = page(4, 0);
+	guard.base = to_virt(NULL, guard.pa);
+	CHECK(mm_guard_init(&heap, &guard) == MM_OK);
+	CHECK(mm_cache_create(&heap, &cfg, &watched) == MM_OK && mm_cache_create(&heap, &mixed, &both) == MM_OK);
+	for (unsigned i = 0; i < 5; i++)
+		CHECK((p[i] = mm_cache_alloc(watched, 0)) != NULL);
+	CHECK(mm_cache_free(watched, p[1]) == MM_OK);
+	for (unsigned i = 5; i < 12; i++)
+		CHECK((p[i] = mm_cache_alloc(both, 0)) != NULL);
+	p_guarded = p[3];
+	p_gone = p[1];
+	p_beside = (char *)p[2] - 1;
+}
+
 static void make_tables(void)
 {
 	struct mm_tlb_gather g = { 0 };
@@ -206,7 +229,7 @@ static void tell_caches(void)
 		struct mm_cache_stats s;
 
 		CHECK(mm_cache_stats(next, &s) == MM_OK);
-		if (s.slabs)
+		if (s.objects)
 			printf("%s %zu %zu %zu %zu %zu %zu\n", s.name, s.size, s.used, s.cached, s.objects, s.slabs,
 			       s.bytes >> 10);
 	}
@@ -247,6 +270,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	make_frames();
 	make_objects();
+	make_guarded();
 	make_tables();
 	CHECK(mm_pmm_verify(&pmm) == MM_OK);
 	at_hand = page(0, 0);
@@ -258,6 +282,9 @@ int main(void)
 	puts("object used: used");
 	puts("object freed: free, in a magazine of CPU 0");
 	puts("object home: free, home in its slab");
+	puts("object guarded: used");
+	puts("object gone: free, its pages wait");
+	puts("1 bytes before the object");
 	printf("pt: here %#jx\n", (uintmax_t)at_head);
 	puts("pt: here 0x45678");
 	puts("END");

@@ -5,7 +5,7 @@
     (gdb) mmlib zones [PMM]             free blocks by order, counted in the bitmaps; what CPUs have at hand
     (gdb) mmlib frame ADDRESS [PMM]     what a frame is, and who has it; a physical address
     (gdb) mmlib caches [HEAP]           caches: objects used, in magazines, in slabs
-    (gdb) mmlib object POINTER [HEAP]   cache, slab, index; used, in a magazine or home
+    (gdb) mmlib object POINTER [HEAP]   cache, slab, index; used, in a magazine or home; guarded ones, too
     (gdb) mmlib pt ADDRESS [TREE [PMM]] entries of page tables on the way to a virtual address
 
 PMM, HEAP and TREE are expressions; without one, the only variable of that type. The program needs debug
@@ -26,6 +26,7 @@ FRAME_IS = {
 }
 HANDS, HAND_AWAY = 11, 10  # of struct mm_page_cpu
 OBJECT_USED = 1
+GUARD_FREE, GUARD_USED = 0, 2  # phases of src/slab/guard.c: an object is there from the last one on
 
 
 # ---- the program: values, memory, configuration
@@ -440,15 +441,64 @@ class Heap:
                 at, left = read_word(at, pointer_size()), left - 1
 
 
+class Guard:
+    """The pool of guarded objects of a heap: src/slab/guard.c."""
+
+    def __init__(self, heap):
+        self.pool = heap.value['guard'].dereference() if integer(heap.value['guard']) else None
+
+    def slot(self, i):
+        """Slab and what is noted of slot i."""
+        slab, slot = gdb.lookup_type('struct mm_slab'), gdb.lookup_type('struct guard_slot')
+        head = slab.sizeof + pointer_size()  # the states of a slab with one object
+        at = integer(self.pool['base']) + self.pool.type.sizeof + i * (head + slot.sizeof)
+        return (gdb.Value(at).cast(slab.pointer()).dereference(),
+                gdb.Value(at + head).cast(slot.pointer()).dereference())
+
+    def count(self, cache):
+        """Objects of a cache, be they such that wait."""
+        slots = map(self.slot, range(int(self.pool['nslots']))) if self.pool else ()
+        return sum(int(slot['phase']) >= GUARD_USED and integer(slab['cache']) == integer(cache.address)
+                   for slab, slot in slots)
+
+    def number(self, at):
+        """Number of the slot whose pages an address is in, or None; False: it is not in the pool."""
+        if self.pool is None or not 0 <= at - integer(self.pool['base']) < int(self.pool['bytes']):
+            return False
+        for i in range(int(self.pool['nslots'])):
+            if 0 <= at - integer(self.slot(i)[1]['page']) < int(self.pool['slot_bytes']):
+                return i
+        return None
+
+    def tell(self, at, i):
+        if i is None:
+            print(f'{at:#x}: in the pool of guarded objects, but in no object\'s pages')
+            return
+        slab, slot = self.slot(i)
+        base, size, phase = integer(slab['base']), int(slot['size']), int(slot['phase'])
+        if not integer(slab['cache']):
+            print(f'{at:#x}: guarded, slot {i}\n  no object')
+            return
+        print(f"{at:#x}: cache {text(slab['cache']['name'])}, {size} bytes, guarded, slot {i}, "
+              f"from {integer(slot['allocated']):#x}, freed by {integer(slot['freed']):#x}")
+        if not base <= at < base + size:
+            print(f'  {base - at} bytes before the object' if at < base else f'  {at - base - size} bytes behind the object')
+            return
+        print('  object 0' + (f', {at - base} bytes behind its begin' if at > base else '') + ': ' +
+              ('free, its pages wait' if phase == GUARD_FREE else 'used' if int(slab['states'][0]) == OBJECT_USED else
+               'out, but idle: its free is under way, or waits'))
+
+
 def mmlib_caches(words):
-    """Caches of a heap that have memory: as mm_cache_stats() counts them."""
+    """Caches of a heap that have memory, or guarded objects: as mm_cache_stats() counts them."""
     heap = Heap(instance(words, 'mm_heap'))
+    guard = Guard(heap)
     print('cache                 size       used     cached    objects    slabs        KiB')
     for cache in heap.caches():
-        slabs = sum(int(part['nslabs']) for part in heap.parts(cache))
-        if not slabs:
+        slabs, guarded = sum(int(part['nslabs']) for part in heap.parts(cache)), guard.count(cache)
+        if not slabs and not guarded:
             continue
-        objects = slabs * int(cache['nobjects'])
+        objects = slabs * int(cache['nobjects']) + guarded
         cached = sum(len(got) for _, got in heap.magazines(cache))
         used = objects - sum(int(part['home']) for part in heap.parts(cache)) - cached
         kib = (slabs << int(cache['order']) << heap.pmm.shift) >> 10
@@ -462,6 +512,10 @@ def mmlib_object(words):
         raise gdb.GdbError('mmlib object POINTER [HEAP]')
     heap = Heap(instance(words[1:], 'mm_heap'))
     at = integer(gdb.parse_and_eval(words[0]))
+    slot = Guard(heap).number(at)
+    if slot is not False:
+        Guard(heap).tell(at, slot)
+        return
     r, pfn = heap.pmm.find_virt(at)
     if r is None:
         print(f'{at:#x}: in no memory of mmlib')
