@@ -130,6 +130,46 @@ static void each_object_is_aligned_and_at_a_border(void **state)
 		}
 }
 
+/* What lies between the bytes that were asked for and the next border, as the alignment has it, is nobody's. */
+static void padding_is_watched(void **state)
+{
+	(void)state;
+	for (size_t size = 97; size <= 104; size++) {
+		struct mm_cache *cache = make_guarded(size, 8, 0);
+
+		for (unsigned turn = 0; turn < 2; turn++) {
+			unsigned char *p = allocate(cache), was;
+
+			assert_int_equal(mm_ksize(&heap, p), size);
+			if (size % 8) { /* the padding is on its page */
+				was = p[size];
+				p[size] = 0;
+				assert_int_equal(mm_cache_free(cache, p), MM_E_CORRUPT);
+				expect(&told, MM_GUARD_BEHIND, p + size, p, size, cache);
+				p[size] = was;
+			}
+			memset(p, 0, size);
+			release(cache, p);
+		}
+		assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	}
+}
+
+/* Without an MMU there are bytes of a pattern on both sides. */
+static void padding_is_watched_without_an_mmu(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_guarded(101, 8, 0);
+	unsigned char *p = allocate(cache), was = p[101];
+
+	p[101] ^= 1;
+	assert_int_equal(mm_cache_free(cache, p), MM_E_CORRUPT);
+	expect(&told, MM_GUARD_BEHIND, p + 101, p, 101, cache);
+	p[101] = was;
+	release(cache, p);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 static void what_never_was_an_object_is_told_as_such(void **state)
 {
 	(void)state;
@@ -375,6 +415,8 @@ int main(void)
 		GUARD_TEST(an_overflow_faults_at_its_instruction),
 		GUARD_TEST(use_after_free_faults_at_its_instruction),
 		GUARD_TEST(each_object_is_aligned_and_at_a_border),
+		GUARD_TEST(padding_is_watched),
+		NO_MMU_TEST(padding_is_watched_without_an_mmu),
 		GUARD_TEST(what_never_was_an_object_is_told_as_such),
 		GUARD_TEST(a_byte_beside_an_object_is_told_to_who_frees),
 		NO_MMU_TEST(without_an_mmu_it_is_found_later),

@@ -17,9 +17,9 @@
  * allocated), when its page is used again, or by mm_guard_check(). Pages are used again in the order in which
  * they were freed; one that the host could not make accessible goes to the end.
  *
- * All functions take these objects like others. mm_ksize() of a block of mm_kmalloc() tells the bytes that were
- * asked for, to the byte; an object of a cache ends where the cache's multiple of its alignment does, and what lies
- * between is the object's.
+ * All functions take these objects like others. They have the bytes that were asked for, of mm_kmalloc() or as
+ * mm_cache_cfg::size, and mm_ksize() tells them to the byte: what lies between there and the border of the page, for
+ * the sake of an alignment, has the pattern.
  * Memory of the pool is charged to no quota and of no particular node: who asks for a node gets none of it, nor
  * does mmlib itself. Objects at hand on a CPU are given out as ever: what is found are mistakes that happen now and then, on machines
  * that are in use. Who wants to see each allocation adds #MM_CACHE_OWNERS, and mm_guard_cfg::every 1.

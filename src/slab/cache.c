@@ -111,7 +111,7 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	cache->size = (uint32_t)mm_align_down((uint64_t)cfg->size + MM_OBJECT_REDZONE + align - 1, align);
 	if (cfg->flags & MM_CACHE_OWNERS && cache->size < 2 * sizeof(uintptr_t))
 		cache->size = 2 * (uint32_t)sizeof(uintptr_t); /* more do not fit in a descriptor */
-	cache->redzone = MM_OBJECT_REDZONE ? (uint16_t)(cache->size - cfg->size) : 0;
+	cache->redzone = (uint16_t)(cache->size - cfg->size);
 	cache->order = cache_order(cache->size, heap->pmm->max_order);
 	cache->nobjects = ((uint32_t)MM_FRAME_SIZE << cache->order) / cache->size;
 	if (cache->nobjects == 0)
