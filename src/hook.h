@@ -65,6 +65,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_UNHOLD      33 /* mobility: who takes withheld frames back does not see that another did */
 #define MM_PLANT_PINNED      28 /* isolation: what cannot be moved is passed over (no race) */
 #define MM_PLANT_SUM_MOVE    29 /* summary: who sets a bit, and then those above it, is in no move */
+#define MM_PLANT_SECTOR      34 /* frames: the next word of a sector is taken without a look (no race) */
 #define MM_PLANT_SECTION     32 /* buddy: a section is filled by who does not own it */
 #define MM_PLANT_PRESSURE    31 /* zones: two CPUs tell of the same change */
 /* Page-table formats: */

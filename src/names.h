@@ -16,7 +16,9 @@
 #define buddy_next_block     mm_priv_buddy_next_block
 #define buddy_prefix         mm_priv_buddy_prefix
 #define buddy_take_bulk      mm_priv_buddy_take_bulk
+#define buddy_take_sector    mm_priv_buddy_take_sector
 #define buddy_take_set       mm_priv_buddy_take_set
+#define buddy_take_word      mm_priv_buddy_take_word
 #define cache_alloc_slow     mm_priv_cache_alloc_slow
 #define cache_init           mm_priv_cache_init
 #define cache_is_home        mm_priv_cache_is_home

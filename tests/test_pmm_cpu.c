@@ -125,6 +125,79 @@ static void a_full_magazine_gives_half_back(void **state)
 	}
 }
 
+/* A frame of a word that this CPU took whole: what is free of words in part was taken before. */
+static mm_paddr_t page_of_whole_word(unsigned cpu)
+{
+	mm_paddr_t pa;
+
+	sim_cpu = cpu;
+	do
+		pa = page();
+	while (at_hand(cpu) != MM_WORD_BITS - 1u);
+	return pa;
+}
+
+static mm_pfn_t sector(mm_paddr_t pa)
+{
+	return mm_pa_to_pfn(pa) >> 7;
+}
+
+static void each_cpu_takes_frames_of_sectors_of_its_own(void **state)
+{
+	(void)state;
+	unsigned char owner[RAM_FRAMES / 128 + 1] = { 0 };
+	mm_pfn_t low = sector(sim.base);
+
+	for (unsigned cpu = 0; cpu < NCPUS; cpu++)
+		owner[sector(page_of_whole_word(cpu)) - low] |= (unsigned char)(1u << cpu);
+	for (unsigned i = 0; i < 300; i++) {
+		sim_cpu = i % NCPUS;
+		owner[sector(page()) - low] |= (unsigned char)(1u << sim_cpu);
+	}
+	for (unsigned i = 0; i < sizeof(owner); i++)
+		assert_int_not_equal(owner[i], 3);
+}
+
+static void a_cpu_goes_through_its_sector_word_by_word(void **state)
+{
+	(void)state;
+	mm_paddr_t first = page_of_whole_word(0);
+
+	(void)page_of_whole_word(1);
+	sim_cpu = 0;
+	for (unsigned i = 1; i < 128; i++)
+		assert_int_equal(page(), first + ((mm_paddr_t)i << MM_FRAME_SHIFT));
+	assert_int_equal(at_hand(0), 0);
+}
+
+static void the_next_word_of_a_sector_is_free_for_others(void **state)
+{
+	(void)state;
+	mm_paddr_t first = page_of_whole_word(0);
+	mm_paddr_t next = first + ((mm_paddr_t)MM_WORD_BITS << MM_FRAME_SHIFT), pa;
+
+	assert_int_equal(mm_page_alloc_at(&pmm, next, 0, 0), MM_OK);
+	for (unsigned i = 0; i < 2 * MM_WORD_BITS; i++) {
+		pa = page();
+		assert_int_not_equal(pa, next);
+	}
+	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+}
+
+static void what_is_free_of_a_word_comes_before_a_sector(void **state)
+{
+	(void)state;
+	mm_paddr_t low = page_of_whole_word(0);
+
+	while (at_hand(0))
+		(void)page();
+	assert_int_equal(mm_page_free(&pmm, low, 0), MM_OK);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	sim_cpu = 1;
+	assert_int_equal(page(), low);
+	assert_int_equal(at_hand(1), 0);
+}
+
 /* CPU 1 keeps some; CPU 0 takes all the rest. Returns how many it got until the first failure. */
 static mm_pfn_t exhaust(enum mm_status *why)
 {
@@ -360,6 +433,10 @@ int main(void)
 		TEST(the_last_freed_is_the_next_allocated),
 		TEST(a_double_free_is_seen_at_hand_too),
 		TEST(a_full_magazine_gives_half_back),
+		TEST(each_cpu_takes_frames_of_sectors_of_its_own),
+		TEST(a_cpu_goes_through_its_sector_word_by_word),
+		TEST(the_next_word_of_a_sector_is_free_for_others),
+		TEST(what_is_free_of_a_word_comes_before_a_sector),
 		TEST(with_run_on_out_of_memory_is_exact),
 		TEST(without_run_on_others_are_asked),
 		TEST(atomic_callers_do_not_wait_for_others),

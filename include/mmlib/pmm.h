@@ -203,6 +203,7 @@ struct mm_page_cpu {
 	uint16_t node;          /**< @private its node */
 	uint16_t mobility;      /**< @private class of its blocks: unmovable, or movable and CMA */
 	struct mm_range *range; /**< @private whose blocks these are, or NULL */
+	uint32_t next;          /**< @private offset of the word that single frames come from next, or 0 */
 	uint32_t blocks[MM_HAND_BLOCKS]; /**< @private those of all hands, one after the other */
 } __attribute__((__aligned__(128)));
 

@@ -283,7 +283,7 @@ static bool buddy_find_in(struct mm_buddy *b, struct buddy_block *k, mm_pfn_t co
 
 /* Lowest address where the block fits, in its level or as part of a unit above; *found is that run
  * or that unit. From the top level down: what is found bounds the search below it. */
-static bool buddy_find(struct mm_buddy *b, const struct buddy_block *k, struct buddy_block *found)
+static BUDDY_SLOW bool buddy_find(struct mm_buddy *b, const struct buddy_block *k, struct buddy_block *found)
 {
 	bool any = false;
 
@@ -587,6 +587,26 @@ enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at,
 		*--at = base + ((uint32_t)mm_lowest_bit_word(s.pick) << shift);
 	return MM_OK;
 }
+
+#if MM_ATOMICS
+bool buddy_take_word(struct mm_buddy *b, uint32_t first, uint32_t *at)
+{
+	if (mm_buddy_alloc_at(b, b->base + first, BUDDY_F) != MM_OK)
+		return false;
+	buddy_list_word(at, first, 1);
+	return true;
+}
+
+bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, uint32_t *at)
+{
+	const struct buddy_block frame = { 0, 0, 0 }, sector = buddy_of_order(b, order);
+	struct buddy_block found, lowest;
+
+	return order <= mm_buddy_max_order(b) && buddy_find(b, &frame, &lowest) && lowest.level != 0 &&
+	       buddy_find(b, &sector, &found) && found.pfn - lowest.pfn < within &&
+	       buddy_take_word(b, (uint32_t)(found.pfn - b->base), at);
+}
+#endif
 
 enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_t *at, unsigned n)
 {

@@ -217,4 +217,9 @@ static inline mm_word_t buddy_bits(unsigned at, unsigned n)
 enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,
 			       unsigned *got);
 enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_t *at, unsigned n);
+/* All frames of the word whose first one has this offset, the lowest last. False: they are not free so. */
+bool buddy_take_word(struct mm_buddy *b, uint32_t first, uint32_t *at);
+/* The first word of the lowest block of an order above BUDDY_F. False: the lowest free frames are in a word that is
+ * free in part, or `within` frames or more below that block, or there is none, or somebody else was faster. */
+bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, uint32_t *at);
 #endif

@@ -30,6 +30,15 @@
  *              H6 a hand is closed while there is a request to drain that nobody has begun to answer, or
  *                 anything is isolated: who comes by compares with `floor` and `end` anyway, so it costs
  *                 him nothing.
+ *              H7 `next`, if not 0, is the offset of the first frame of a word, behind the word in its
+ *                 sector that single frames came from last. It is a wish: its frames are as free as others.
+ * Sectors      CPUs fetch lines by aligned pairs, so two that write into neighbouring lines of bytes wait for
+ *              each other as if it were one. Single frames are taken by the word, whose bytes are a
+ *              line; where whole words are next, a CPU begins a sector of its own, goes through it
+ *              word by word, and others begin another: not farther up than the sectors that all CPUs may have
+ *              begun. Measured: a pair of calls on two CPUs at once takes 1.0 of what it takes alone instead of
+ *              1.3 to 1.9. Without that limit large blocks are broken while words below are free: of order
+ *              9 there were 328, 177 and 92 instead of those above.
  * Draining     with the port's run_on, others are drained by running on them. Without it they are
  *              asked, and answer at their next call: the failure is then MM_E_AGAIN.
  * Why no IRQ   an interrupt that hits inside finds the door shut and goes to the buddy, which is
@@ -42,6 +51,10 @@
 
 #ifndef CPU_WINDOW       /* tests make it small */
 #define CPU_WINDOW 2048u /* frames */
+#endif
+
+#ifndef CPU_SECTOR /* tests make it small */
+#define CPU_SECTOR 7u /* order of the frames whose bytes are in two lines */
 #endif
 
 #define CPU_DRAIN 1u /* in mm_page_cpu::drain: give back what is at hand */
@@ -221,7 +234,27 @@ static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, str
 	cpu->base = mm_pfn_to_pa(r->first);
 	cpu->bytes = r->bytes;
 	cpu->known_last = cpu->near_last = cpu_known(r);
+	cpu->next = 0;
 	pmm_cpu_reset(cpu);
+}
+
+/* Fill the hand of single frames from a sector of its own: H7. False: there is none. */
+static PMM_SLOW bool cpu_take_sector(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_buddy *b,
+			    uint32_t *blocks)
+{
+	const mm_pfn_t within = (mm_pfn_t)pmm->ncpus << CPU_SECTOR;
+	uint32_t next = cpu->next;
+
+	if (!MM_ATOMICS || CPU_SECTOR <= BUDDY_F) /* one CPU, or a word is a sector */
+		return false;
+	cpu->next = 0;
+	if (!(next && (buddy_take_word(b, next, blocks) || MM_PLANTED(MM_PLANT_SECTOR))) &&
+	    !buddy_take_sector(b, CPU_SECTOR, within, blocks))
+		return false;
+	next = blocks[0] + 1; /* the lowest comes last */
+	if ((b->base + next) & (((mm_pfn_t)1 << CPU_SECTOR) - 1))
+		cpu->next = next;
+	return true;
 }
 
 /* Fill hand h from its range. False: there is nothing to have. */
@@ -229,9 +262,11 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 {
 	struct mm_buddy *buddy = cpu_buddy(cpu);
 	uint32_t *blocks = &cpu->blocks[cpu_bottom[h]], most = room > 4 ? room / 2 : room;
-	unsigned got;
+	unsigned got = BUDDY_W;
 
-	if (cpu_order(h) > mm_buddy_max_order(buddy) ||
+	if (cpu_order(h) > mm_buddy_max_order(buddy))
+		return false;
+	if (!(h == 0 && most >= BUDDY_W && cpu_take_sector(pmm, cpu, buddy, blocks)) &&
 	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */

@@ -145,12 +145,17 @@
 	{                                                                                          \
 		.kind = OP_ALLOC, .slot = (s), .order = (o), .cpu = (c)                            \
 	}
+/* Single frames of a word, into eight slots. */
+#define WORD_ON(c, s)                                                                              \
+	A_ON(c, s, 0), A_ON(c, s + 1, 0), A_ON(c, s + 2, 0), A_ON(c, s + 3, 0), A_ON(c, s + 4, 0), \
+		A_ON(c, s + 5, 0), A_ON(c, s + 6, 0), A_ON(c, s + 7, 0)
 #define F_ON(c, s)                                                                                 \
 	{                                                                                          \
 		.kind = OP_FREE, .slot = (s), .cpu = (c)                                           \
 	}
 #define ISOLATES      SCN_CLASSES | SCN_NO_IRQ
 #define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
+#define PMM_SECTORS   .world = &world_pmm, .frames = 160
 #define PMM_SECTIONS  .world = &world_pmm, .frames = 256 /* one filled, one in part, two between */
 #define SLAB          .world = &world_slab, .frames = 48
 #define NODES         .world = &world_slab, .frames = 64
@@ -258,6 +263,16 @@ const struct scenario ex_scenarios[] = {
 		   A_ON(1, 5, 0), A_ON(1, 6, 0), A_ON(1, 7, 0), A_ON(1, 8, 0), A_ON(1, 9, 0),
 		   F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(1, 5), F_ON(1, 6), F_ON(1, 7) },
 	  .cpu = { { F(4), F(3) }, { F(9), F(8) } } },
+	{ "p-sector", "both begin a sector", PMM_SECTORS, .flags = SCN_RUN_ON,
+	  .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "p-sector-next", "the next word of a sector, and a frame of it by its address", PMM_SECTORS,
+	  .flags = SCN_RUN_ON, .pre = { WORD_ON(0, 0) }, .cpu = { { A(8, 0) }, { AT(9, 12, 0) } } },
+	{ "p-sector-unit", "the next word of a sector, and a block above it", PMM_SECTORS,
+	  .flags = SCN_RUN_ON, .pre = { WORD_ON(0, 0) }, .cpu = { { A(8, 0) }, { AT(9, 8, 3) } } },
+	{ "p-sector-free", "the next word of a sector, and a frame of it is freed", PMM_SECTORS,
+	  .flags = SCN_RUN_ON, .pre = { WORD_ON(0, 0), AT(9, 12, 0) }, .cpu = { { A(8, 0) }, { F(9) } } },
+	{ "p-sector-drain", "the next word of a sector, while the other CPU asks for all", PMM_SECTORS,
+	  .flags = SCN_RUN_ON, .pre = { WORD_ON(0, 0) }, .cpu = { { A(8, 0) }, { DRAIN } } },
 	{ "p-order", "a block, and a frame", PMM, .flags = SCN_RUN_ON,
 	  .cpu = { { A(0, 3) }, { A(1, 0) } } },
 	{ "p-pair", "a pair is kept at hand, and one is wanted elsewhere", PMM, .flags = SCN_RUN_ON,
