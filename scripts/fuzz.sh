@@ -8,7 +8,8 @@
 #   scripts/fuzz.sh --runs N TARGET      the long form: N executions, however long they take
 #   scripts/fuzz.sh --operations N TARGET [SECONDS]   until the oracle has looked at N operations, in
 #                                        rounds of so many seconds; for targets that count them
-#   scripts/fuzz.sh --fast ...           the same without sanitizers: the oracle alone, several times as fast
+#   scripts/fuzz.sh --fast ...           the same without sanitizers and compares that are traced: the oracle alone,
+#                                        several times as fast, from what the other form found interesting
 # With MM_PLANT=N in the environment, bug N of src/hook.h is planted: it must be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -62,6 +63,7 @@ work=$dir/work-$target${MM_PLANT:+-plant$MM_PLANT}
 mkdir -p "$work/corpus" "$work/findings"
 corpus=("$work/corpus")
 [ ! -d "fuzz/corpus/$target" ] || corpus+=("fuzz/corpus/$target")
+[ "$sanitize" = true ] || [ -n "$seed" ] || [ ! -d "build/fuzz/work-$target/corpus" ] || corpus+=("build/fuzz/work-$target/corpus")
 [ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
 options=(${seed:+-seed="$seed"})
 noise() { # 4,096 bytes, the $1th of them; of the seed, if there is one
