@@ -506,6 +506,26 @@ static void cursors_survive_what_others_do(void **state)
 	finish();
 }
 
+/* Calls for one page remember a table above the page's. */
+static void single_pages_find_what_others_did(void **state)
+{
+	start(state);
+	map_ok(0, PA0, K4, RW, 0);
+	map_ok(K4, PA0, K4, RW, 0);
+	unmap_ok(0, 2 * K4); /* tables go, up to the root */
+	map_ok(2 * K4, PA0, K4, RW, 0);
+	map_ok(K4, PA0, K4, RW, 0);
+	map_ok(G1 + K4, PA0, K4, RW, 0); /* in other tables */
+	map_ok(3 * K4, PA0, K4, RW, 0);
+	unmap_ok(G1 + K4, K4);
+	sync_and_check();
+	assert_int_equal(unmap(G1 + 2 * K4, K4, 0), MM_E_NOENT);
+	map_ok(G1 + 2 * K4, PA0, K4, RW, 0);
+	unmap_ok(2 * K4, K4);
+	map_ok(2 * K4, PA0, K4, RW, 0);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -528,6 +548,7 @@ int main(void)
 		cmocka_unit_test(cursor_cuts_leaves_and_folds_holes),
 		cmocka_unit_test(unmap_next_visits_every_leaf_once),
 		cmocka_unit_test(cursors_survive_what_others_do),
+		cmocka_unit_test(single_pages_find_what_others_did),
 	};
 	return run_for_all("pt", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -104,6 +104,9 @@ struct mm_pt {
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
+	uint64_t near_va;              /**< @private the address bits above level 1 of the last page
+	                                    that was mapped or unmapped alone, and... */
+	mm_paddr_t near;               /**< @private ...the table of level 1 there */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */

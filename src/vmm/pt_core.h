@@ -240,6 +240,14 @@ PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, 
 	return true;
 }
 
+#define PT_NEAR_NONE UINT64_MAX /* of pt->near_va: no address has so many bits above level 1 */
+
+/* What tells the tables of level 1 apart. */
+PT_INLINE uint64_t pt_near(const struct mm_pt_port *port, mm_vaddr_t va)
+{
+	return mm_shr64(va, (unsigned)port->level[1].shift + port->level[1].bits);
+}
+
 /* Does [va, last] cover the whole entry around @va? */
 PT_INLINE bool pt_covered(const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last,
 			  unsigned level)
@@ -292,7 +300,7 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 		g->sync = true;
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
-	if (!g->flush) {
+	if (__builtin_expect(!g->flush, 0)) {
 		g->start = va;
 		g->last = last;
 		g->min_shift = shift;
