@@ -415,6 +415,17 @@ enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_
 
 /* ---- slow paths of the operations ---- */
 
+void mm_pt_priv_link(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+		     const struct pt_at *at, mm_paddr_t table)
+{
+	const struct mm_pt_port *port = pt->port;
+	uint64_t now = port->table(pt, table, at->level);
+
+	pt_link(pt_slot(port, at->table, pt_index(port, va, at->level)), port->entry_lg2, now);
+	pt_note_made(pt, g, va, va,
+		     PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
+}
+
 enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 			       const struct pt_at *at, unsigned level)
 {
@@ -439,10 +450,7 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
 				port->table(pt, pa[l - 1], l));
 	}
-	uint64_t now = port->table(pt, pa[at->level - 1], at->level);
-	pt_link(pt_slot(port, at->table, i), port->entry_lg2, now); /* T4 */
-	pt_note_made(pt, g, va, va,
-		     PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
+	mm_pt_priv_link(pt, g, va, at, pa[at->level - 1]); /* T4 */
 	return MM_OK;
 }
 

@@ -458,6 +458,9 @@ unsigned mm_pt_priv_border_level(const struct mm_pt_port *port, mm_vaddr_t borde
 void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, struct pt_at *at,
 			   mm_paddr_t table);
 
+/* Let the empty entry @at around @va point to a table, which is filled in. */
+void mm_pt_priv_link(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
+		     const struct pt_at *at, mm_paddr_t table);
 /* Make tables below the empty entry @at around @va, down to @level. All or none. */
 enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 			       const struct pt_at *at, unsigned level);
