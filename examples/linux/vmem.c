@@ -18,7 +18,8 @@ enum mm_status vmem_map(struct mm_pt *pt, mm_vaddr_t va, const mm_paddr_t *pages
 enum mm_status vmem_unmap(struct mm_pt *pt, mm_vaddr_t va, size_t n)
 {
 	struct mm_tlb_gather g = { 0 };
-	enum mm_status st = mm_pt_x86_64_unmap(pt, va, n * MM_FRAME_SIZE, 0, &g);
+	/* all of it was mapped, by vmem_map(): tables that hold nothing else need not be read */
+	enum mm_status st = mm_pt_x86_64_unmap(pt, va, n * MM_FRAME_SIZE, MM_PT_DISCARD, &g);
 
 	mm_pt_sync(pt, &g);
 	return st;
