@@ -4,6 +4,8 @@
 #   size.<arch>.<configuration>.text VALUE bytes, and .data, which is all that is writable
 #   scripts/size.sh [--table]      --table: for people, a row for each configuration
 #   scripts/size.sh --of ARCH…     of these machines only
+#   scripts/size.sh --build ARCH…  only the objects, in build/size/ARCH, for other scripts
+#   scripts/size.sh --command ARCH how they are compiled
 #   scripts/size.sh --check [FILE] nothing but whether the figures named in FILE (default bench/targets)
 #                                  are within its limits
 # What a configuration is, is told below. Installs what is missing (Debian packages), builds in
@@ -16,7 +18,7 @@ table=
 limits=
 case ${1-} in
   --table) table=1 ;;
-  --of) archs=("${@:2}") ;;
+  --of | --build | --command) archs=("${@:2}") ;;
   --check) limits=${2-bench/targets}
     mapfile -t archs < <(sed -n 's/^size\.\([^.]*\)\..*/\1/p' "$limits" | sort -u) ;;
   '') ;;
@@ -36,7 +38,8 @@ compiler() {
 }
 flags=(-std=c11 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-strict-aliasing -fvisibility=hidden -ffunction-sections -fdata-sections
-  -Wall -Wextra -Werror -Iinclude -Isrc)
+  -fcallgraph-info=su # for tools/stack.py
+  -Wall -Wextra -Wconversion -Wframe-larger-than=512 -Werror -Iinclude -Isrc)
 mapfile -t library < <(awk -f tools/layers.awk src/layers | sed 's/\.c$//')
 
 # configurations ARCH: lines `NAME FILE… [= FUNCTION…]`. First what each part adds to those below
@@ -67,7 +70,7 @@ configurations() {
   echo "frames_used $frames = $boot"
   echo "heap_used $heap = $boot mm_heap_init mm_kmalloc_st mm_kfree"
   if [[ $1 == armv* ]]; then # no MMU there
-    printf '%s\n' "${library[@]}" | grep -v '^vmm/' | xargs echo all
+    sources "$1" | xargs echo all
   else
     echo pt vmm/pt "vmm/pt_$1"
     echo pt_any vmm/pt vmm/pt_any
@@ -77,19 +80,26 @@ configurations() {
   fi
 }
 
+# sources ARCH: what there is to compile; microcontrollers have no MMU
+sources() {
+  printf '%s\n' "${library[@]}" | if [[ $1 == armv* ]]; then grep -v '^vmm/'; else cat; fi
+}
+
 # build ARCH: objects of the whole library in build/size/ARCH, if a source is newer than they are
 build() {
-  local out=build/size/$1
-  [ ! -f "$out/done" ] ||
-    [ -n "$(find src include scripts/size.sh -newer "$out/done" -type f -print -quit)" ] ||
-    return 0
-  rm -rf "$out"
-  mkdir -p "$out"
-  # shellcheck disable=SC2046
-  printf '%s\n' "${library[@]}" |
-    xargs -P "$(nproc)" -I{} sh -c 'f=$1; shift; exec "$@" -c "src/$f.c" -o "$0/$(echo "$f" | tr / _).o"' \
+  local out=build/size/$1 lock
+  mkdir -p build/size
+  exec {lock}>"$out.lock"
+  flock "$lock"
+  if [ ! -f "$out/done" ] || [ -n "$(find src include scripts/size.sh -newer "$out/done" -type f -print -quit)" ]; then
+    rm -rf "$out"
+    mkdir -p "$out"
+    # shellcheck disable=SC2046
+    sources "$1" | xargs -P "$(nproc)" -I{} sh -c 'f=$1; shift; exec "$@" -c "src/$f.c" -o "$0/$(echo "$f" | tr / _).o"' \
       "$out" {} $(compiler "$1") "${flags[@]}"
-  touch "$out/done"
+    touch "$out/done"
+  fi
+  exec {lock}>&-
 }
 
 # measure ARCH CC NAME FILE… [= FUNCTION…]: two figures
@@ -164,6 +174,10 @@ check() {
     END { exit bad || !n }' - "$limits"
 }
 
-if [ -n "$limits" ]; then
+if [ "${1-}" = --build ]; then
+  for arch in "${archs[@]}"; do build "$arch"; done
+elif [ "${1-}" = --command ]; then
+  echo "$(compiler "${archs[0]}") ${flags[*]}"
+elif [ -n "$limits" ]; then
   figures | check
 elif [ -n "$table" ]; then figures | as_table; else figures; fi

@@ -9,7 +9,6 @@ From what gcc tells of frames and calls (-fcallgraph-info). There is no recursio
 an error. What the kernel's callbacks need comes on top; calls through pointers into page-table formats are
 told of apart.
 """
-import concurrent.futures
 import glob
 import os
 import re
@@ -18,12 +17,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-COMMON = '-std=c11 -ffreestanding -fno-pic -fno-stack-protector -fcallgraph-info=su'.split()
-MACHINES = {
-    'x86-64': 'gcc -O2 -mno-red-zone -mgeneral-regs-only',
-    'AArch64': 'aarch64-linux-gnu-gcc -O2 -mgeneral-regs-only',
-    'Cortex-M3': 'arm-none-eabi-gcc -Os -mthumb -mcpu=cortex-m3 -DMM_ATOMICS=0 -DMM_WORD_BITS=32',
-}
+MACHINES = {'x86-64': 'x86_64', 'AArch64': 'aarch64', 'Cortex-M3': 'armv7m'}  # names in scripts/size.sh
 NODE = re.compile(r'node: \{ title: "([^"]*)" label: "[^"]*?\\n[^"]*?(\d+) bytes \((static|dynamic[^)]*)\)')
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
 INDIRECT = '__indirect_call'
@@ -40,26 +34,26 @@ def name_of(title):
     return re.sub(r'\.v\d.*', '', title.split(':')[-1].lstrip('*'))
 
 
-def compile_one(command, source, out):
-    subprocess.run(command.split() + COMMON + ['-I' + ROOT + '/include', '-I' + ROOT + '/src', '-c', source, '-o',
-                                               out], check=True)
-    with open(out[:-1] + 'ci', encoding='utf-8') as f:
-        return f.read()
+def compiled(arch, files):
+    """What gcc tells of the frames and calls of each file: scripts/size.sh keeps it beside the objects."""
+    subprocess.run(['scripts/size.sh', '--build', arch], cwd=ROOT, check=True)
+    for f in files:
+        path = '%s/build/size/%s/%s.ci' % (ROOT, arch, f.removesuffix('.c').replace('/', '_'))
+        with open(path, encoding='utf-8') as told:
+            yield told.read()
 
 
-def graph(command, sources, folder):
+def graph(told):
     """Frames by function, and who calls whom."""
     frames, calls = {}, {}
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(compile_one, command, s, '%s/%d.o' % (folder, i)) for i, s in enumerate(sources)]
-    for i, job in enumerate(jobs):
+    for i, text in enumerate(told):
         def title(t, i=i):  # static functions of two files may have one name
             return '%d:%s' % (i, t) if '.c:' in t or '.h:' in t or '.inc:' in t else name_of(t)
-        for t, size, kind in NODE.findall(job.result()):
+        for t, size, kind in NODE.findall(text):
             if kind == 'dynamic':
                 sys.exit('stack: %s: %s' % (name_of(t), kind))
             frames[title(t)] = int(size)
-        for a, b in EDGE.findall(job.result()):
+        for a, b in EDGE.findall(text):
             calls.setdefault(title(a), set()).add(title(b))
     return frames, calls
 
@@ -91,11 +85,11 @@ def public():
     return names
 
 
-def of_machine(machine, folder):
+def of_machine(machine):
     """Depths of all functions, and of the deepest ones that are called through tables: of a page-table format that
     is selected at run time, and of who notes owners."""
     files = [f for f in layers('files') if not (machine == 'Cortex-M3' and f.startswith('vmm/'))]
-    got = depths(*graph(MACHINES[machine], ['%s/src/%s' % (ROOT, f) for f in files], folder))
+    got = depths(*graph(compiled(MACHINES[machine], files)))
 
     def deepest(file):
         prefix = '%d:' % files.index(file) if file in files else None
@@ -108,13 +102,15 @@ def plant(folder):
     with open(source, 'w', encoding='utf-8') as f:
         f.write('int plant(int n, int *v);\nint plant(int n, int *v)\n'
                 '{\n\tv[n] = n ? plant(n - 1, v) + v[n] : 0;\n\treturn v[n] * v[0];\n}\n')
-    depths(*graph(MACHINES['x86-64'], [source], folder))
+    subprocess.run(['gcc', '-O2', '-fcallgraph-info=su', '-c', source, '-o', folder + '/plant.o'], check=True)
+    with open(folder + '/plant.ci', encoding='utf-8') as told:
+        depths(*graph([told.read()]))
 
 
-def main(folder):
+def main():
     tables, formats, owners = {}, 0, 0
     for machine in MACHINES:
-        tables[machine], of_formats, of_owners = of_machine(machine, folder)
+        tables[machine], of_formats, of_owners = of_machine(machine)
         formats, owners = max(formats, of_formats), max(owners, of_owners)
     names = [n for n in public() if n in tables['x86-64']]
     print('# Stack\n<!-- SPDX-License-Identifier: MIT -->\n')
@@ -130,5 +126,8 @@ def main(folder):
                                            for c in row) + ' |')
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    (plant if '--plant' in sys.argv[1:] else main)(scratch)
+if '--plant' in sys.argv[1:]:
+    with tempfile.TemporaryDirectory() as scratch:
+        plant(scratch)
+else:
+    main()

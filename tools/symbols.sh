@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What each layer exports to a kernel and what it needs from outside, as its objects tell: a page in
-# Markdown. Compiled for this machine as a kernel does it.
+# Markdown. Compiled for x86-64 as a kernel does it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+scripts/size.sh --build x86_64 # as a kernel compiles
 layers() { awk -v want="${1-}" -v what="$2" -f tools/layers.awk src/layers; }
 
-layers '' files | xargs -P "$(nproc)" -I{} sh -c \
-  'gcc -std=c11 -O2 -ffreestanding -fno-pic -Iinclude -Isrc -c "src/$1" -o "$0/$(echo "$1" | tr / _).o"' "$out" {}
-objects() { sed "s|/|_|g; s|^|$out/|; s|$|.o|"; }
+objects() { sed "s|/|_|g; s|^|build/size/x86_64/|; s|c$|o|"; }
 public=$({
   grep -ohE '\bmm_[a-z0-9_]+\(' include/mmlib/*.h | tr -d '('
   for format in $(grep -ohE 'MM_PT_DECLARE\(mm_[a-z0-9_]+' include/mmlib/*.h | sed 's/.*(//'); do
