@@ -88,7 +88,7 @@ build() {
   mkdir -p "$out"
   find "$out" -type l -delete
   cp -rs "$PWD/src" "$PWD/include" "$PWD"/examples/linux/* "$out"
-  if ! make -j "$(nproc)" -C "/usr/src/linux-headers-$release" M="$PWD/$out" MMLIB_CHECKS="$1" KCFLAGS=-Werror \
+  if ! make -j "$(nproc)" -C "/usr/src/linux-headers-$release" M="$PWD/$out" MMLIB_CHECKS="$1" KCFLAGS="-Werror -g0" \
     modules >"$log" 2>&1 || grep -q 'warning:' "$log"; then
     cat "$log" >&2
     rm -f "$out/mmlib.ko"

@@ -18,9 +18,14 @@ use_machine() {
     exit 2
   fi
   demo_loaders=
+  demo_formats=
   # shellcheck source=examples/kernel/x86_64/run.sh
   . "examples/kernel/$1/run.sh"
 }
+
+# Layers of mmlib that the kernels need, each with the formats that its run.sh names: page tables are most of what
+# there is to compile.
+demo_layers=status,selftest,pvh,multiboot,fdt,acpi,heap,percpu,pt_tree,pt_any,pt_formats
 
 # build MACHINE CROSS: sets kernel. This machine's own compiler will do for this machine. One at a time: both
 # scripts may be at work.
@@ -37,7 +42,8 @@ build() {
   flock "$lock"
   kernel=$dir/examples/kernel/demo-kernel.elf
   if [ ! -f "$dir/build.ninja" ]; then
-    meson setup "$dir" -Dexamples=true -Dtests=disabled "${arguments[@]}" >"build/log-build-$1" 2>&1 ||
+    meson setup "$dir" -Dexamples=true -Dtests=disabled -Dlayers="$demo_layers${demo_formats:+,$demo_formats}" \
+      "${arguments[@]}" >"build/log-build-$1" 2>&1 ||
       { cat "build/log-build-$1"; rm -rf "$dir"; return 1; }
   fi
   ninja -C "$dir" demo >"build/log-build-$1" 2>&1 ||

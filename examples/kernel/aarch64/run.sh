@@ -4,6 +4,7 @@
 demo_package=qemu-system-arm # Debian package of the emulator
 demo_cpus=max                # CPUs to show it on
 demo_exit_ok=0               # QEMU's status when the kernel says that all is well
+demo_formats=pt_aarch64 # layers of mmlib that it needs beside those of scripts/machines.sh
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("4K|max|" "16K|max|16k" "64K|max|64k" "64K-52-bits|max|64k-lpa")
 

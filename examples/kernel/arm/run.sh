@@ -4,6 +4,7 @@
 demo_package=qemu-system-arm # Debian package of the emulator
 demo_cpus=                   # none to show all of the demo on
 demo_exit_ok=0               # QEMU's status when the kernel says that all is well
+demo_formats=pt_aarch64 # layers of mmlib that it needs beside those of scripts/machines.sh
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("LPAE|cortex-a15|" "short|cortex-a15|short")
 

@@ -4,6 +4,7 @@
 demo_package=qemu-system-misc # Debian package of the emulator; its firmware comes with it
 demo_cpus=rv64                # CPUs to show it on
 demo_exit_ok=0                # QEMU's status when the kernel says that all is well
+demo_formats=pt_riscv64 # layers of mmlib that it needs beside those of scripts/machines.sh
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("Sv39|rv64|sv39" "Sv48|rv64|sv48" "Sv57|rv64|sv57" "Sv48-Svpbmt|rv64,svpbmt=true|sv48 svpbmt"
   "Sv39-Svnapot|rv64,svnapot=true|sv39 svnapot")
