@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Make two files of the library, mmlib.h and mmlib.c, to be copied into a kernel.
 
-    tools/amalgamate.py [--layers LAYER,LAYER…] [FOLDER]       FOLDER: default dist
+    tools/amalgamate.py [--layers LAYER,LAYER…] [--name NAME] [FOLDER]    NAME, FOLDER: default mmlib, dist
 
 mmlib.h is all public headers, mmlib.c all sources of the layers (src/layers), or of those asked for and
 of what they need. What an include line names is put in its place, once, but for .inc files, which are
@@ -83,6 +83,7 @@ def main():
                                      epilog='Layers: ' + ' '.join(layers('', 'layers')))
     parser.add_argument('--layers', default='', metavar='LAYER,LAYER…',
                         help='these, with what they need; default: all')
+    parser.add_argument('--name', default='mmlib', help='of both files, without .h and .c; default: mmlib')
     parser.add_argument('folder', nargs='?', default='dist', help='where they go; default: dist')
     args = parser.parse_args()
     text = {'version': version(), 'layers': 'Layers: ' + ' '.join(layers(args.layers, 'layers'))
@@ -96,17 +97,17 @@ def main():
             there.add(path)
             header.add(path)
     source = Output(there)
-    source.lines += ['#include "mmlib.h"', '#ifdef __clang__ /* inline functions of headers are in this file now */',
+    source.lines += [f'#include "{args.name}.h"', '#ifdef __clang__ /* inline functions of headers are in this file now */',
                      '#pragma clang diagnostic ignored "-Wunused-function"', '#endif']
     for path in layers(args.layers, 'files'):
         source.add('src/' + path)
 
     os.makedirs(args.folder, exist_ok=True)
-    header.write(args.folder + '/mmlib.h', OPENING.format(
-        what='all public headers', use='Set options (include/mmlib/config.h) alike for mmlib.c and all '
+    header.write(f'{args.folder}/{args.name}.h', OPENING.format(
+        what='all public headers', use='Set options (include/mmlib/config.h) alike for the other file and all '
         'that includes this.', **text))
-    source.write(args.folder + '/mmlib.c', OPENING.format(
-        what='all sources', use='Compile with the flags of your kernel; needs mmlib.h beside it.', **text))
+    source.write(f'{args.folder}/{args.name}.c', OPENING.format(
+        what='all sources', use='Compile with the flags of your kernel; needs the other file beside it.', **text))
 
 
 if __name__ == '__main__':
