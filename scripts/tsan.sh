@@ -10,11 +10,17 @@ cd "$(dirname "$0")/.."
 need_packages clang libclang-rt-14-dev
 
 mkdir -p build/tsan
-for program in stress guard; do
-  clang -std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim \
-    -o "build/tsan/$program" "tests/stress/$program.c" tests/sim/sim.c \
-    src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c -pthread
-done
+flags=(-std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim)
+if [ ! -f build/tsan/guard ] ||
+  [ -n "$(find src include tests/sim tests/stress scripts/tsan.sh -newer build/tsan/guard -type f -print -quit)" ]; then
+  rm -f build/tsan/*.o
+  # shellcheck disable=SC2016
+  printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c tests/sim/sim.c |
+    xargs -P "$(nproc)" -I{} sh -c 'exec clang "$@" -c "$0" -o "build/tsan/$(echo "$0" | tr / _).o"' {} "${flags[@]}"
+  for program in stress guard; do
+    clang "${flags[@]}" -o "build/tsan/$program" "tests/stress/$program.c" build/tsan/*.o -pthread
+  done
+fi
 export TSAN_OPTIONS=halt_on_error=0:exitcode=66
 build/tsan/stress "${1:-10000000}" "${2:-1}"
 build/tsan/guard $((${1:-10000000} / 300))
