@@ -82,8 +82,8 @@ if step valgrind; then
   setup build/gcc -Ddebug=false
   meson_tests valgrind build/gcc --suite release -t 10 \
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
-  check "clients with a bug are reported by ASan, memcheck and KASAN" tools/check_clients.sh
-  check_fails "control: without hooks they are missed" "memcheck: 0 of 27" tools/check_clients.sh --plant
+  beside check "clients with a bug are reported by ASan, memcheck and KASAN" tools/check_clients.sh
+  beside check_fails "control: without hooks they are missed" "memcheck: 0 of 27" tools/check_clients.sh --plant
 fi
 # Negative controls: bug N of src/hook.h is planted, a test program and a fuzz target must find it.
 plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40:region 43:tiny'
