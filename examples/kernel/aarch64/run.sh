@@ -8,10 +8,10 @@ demo_formats=pt_aarch64 # layers of mmlib that it needs beside those of scripts/
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("4K|max|" "16K|max|16k" "64K|max|64k" "64K-52-bits|max|64k-lpa")
 
-# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time
 demo_run() {
   # shellcheck disable=SC2046
-  qemu-system-aarch64 -machine virt,gic-version=2,accel=tcg -cpu "$2" -smp "$4" -m "$3" \
+  exec qemu-system-aarch64 -machine virt,gic-version=2,accel=tcg -cpu "$2" -smp "$4" -m "$3" \
     $(demo_nodes "$3" "$4") -kernel "$1" -append "$5" -nodefaults -no-user-config -no-reboot -display none \
     -serial stdio -semihosting </dev/null
 }

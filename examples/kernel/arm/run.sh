@@ -8,8 +8,8 @@ demo_formats=pt_aarch64 # layers of mmlib that it needs beside those of scripts/
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("LPAE|cortex-a15|" "short|cortex-a15|short")
 
-# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time
 demo_run() {
-  qemu-system-arm -machine virt,gic-version=2,accel=tcg -cpu "$2" -smp "$4" -m 512M -kernel "$1" -append "$5" \
+  exec qemu-system-arm -machine virt,gic-version=2,accel=tcg -cpu "$2" -smp "$4" -m 512M -kernel "$1" -append "$5" \
     -nodefaults -no-user-config -no-reboot -display none -serial stdio -semihosting </dev/null
 }

@@ -9,10 +9,10 @@ demo_formats=pt_riscv64 # layers of mmlib that it needs beside those of scripts/
 conform_modes=("Sv39|rv64|sv39" "Sv48|rv64|sv48" "Sv57|rv64|sv57" "Sv48-Svpbmt|rv64,svpbmt=true|sv48 svpbmt"
   "Sv39-Svnapot|rv64,svnapot=true|sv39 svnapot")
 
-# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time
 demo_run() {
   # shellcheck disable=SC2046
-  qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") -kernel "$1" \
+  exec qemu-system-riscv64 -machine virt,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") -kernel "$1" \
     -initrd "$1" -append "$5" -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     </dev/null
 }

@@ -7,8 +7,8 @@ demo_exit_ok=33              # QEMU's status when the kernel says that all is we
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("PAE|max|")
 
-# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time
 demo_run() {
-  qemu-system-i386 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m 512M -kernel "$1" -append "$5" -nodefaults \
+  exec qemu-system-i386 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m 512M -kernel "$1" -append "$5" -nodefaults \
     -no-user-config -no-reboot -display none -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 </dev/null
 }

@@ -10,7 +10,7 @@ conform_modes=("4-levels|max|" "4-levels-2M|qemu64|" "5-levels|max|la57")
 demo_loaders="pvh multiboot2 multiboot" # ways to boot: QEMU's own, and GRUB's
 demo_grub_packages="grub-common grub-pc-bin xorriso"
 
-# demo_run KERNEL CPU MEMORY CPUS WORDS LOADER: boot it, console on standard output
+# demo_run KERNEL CPU MEMORY CPUS WORDS LOADER: boot it, console on standard output; by exec, for the limit of time
 demo_run() {
   local from=(-kernel "$1" -append "$5" -initrd "$1") disc two
   if [ "$6" != pvh ]; then
@@ -33,7 +33,7 @@ END
     from=(-cdrom "$disc.iso")
   fi
   # shellcheck disable=SC2046
-  qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") "${from[@]}" \
+  exec qemu-system-x86_64 -machine q35,accel=tcg -cpu "$2" -smp "$4" -m "$3" $(demo_nodes "$3" "$4") "${from[@]}" \
     -nodefaults -no-user-config -no-reboot -display none -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 </dev/null
 }
