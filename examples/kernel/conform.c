@@ -69,7 +69,7 @@ bool conform_allowed(uint32_t attr, enum access access, bool user)
 {
 	static const uint32_t right[] = { MM_PT_READ, MM_PT_WRITE, MM_PT_EXEC };
 
-	if (!(attr & right[access]) || (user && !(attr & MM_PT_USER)))
+	if (!(attr & right[access]) || (user && !conform.by_segment && !(attr & MM_PT_USER)))
 		return false;
 	return user || !(attr & MM_PT_USER) || machine_kernel_at_user(access);
 }
@@ -110,7 +110,7 @@ static bool map_user_code(mm_paddr_t *pa)
 	if (!conform_take(conform_page(), pa))
 		return false;
 	__builtin_memcpy(direct_map(*pa), machine_user, MACHINE_USER_BYTES);
-	return conform_map(conform.code, *pa, conform_page(), MM_PT_READ | MM_PT_EXEC | MM_PT_USER) == MM_OK;
+	return conform_map(conform.code, *pa, conform_page(), MM_PT_READ | MM_PT_EXEC | conform_user()) == MM_OK;
 }
 
 static void list_unseen(void)

@@ -24,6 +24,8 @@ struct conform {
 	mm_vaddr_t va;       /* from here on nothing is mapped */
 	mm_vaddr_t code;     /* page with code for user mode */
 	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
+	bool by_segment;     /* who may use a page is its address's to say, not its own */
+	bool keeps_numbers;  /* the TLB holds translations of several address spaces */
 };
 
 extern struct conform conform;
@@ -58,6 +60,12 @@ bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user);
 static inline uint64_t conform_page(void)
 {
 	return UINT64_C(1) << conform.pt->port->level[0].shift;
+}
+
+/* What makes a page the user's. */
+static inline uint32_t conform_user(void)
+{
+	return conform.by_segment ? 0u : (uint32_t)MM_PT_USER;
 }
 
 static inline mm_vaddr_t conform_va(unsigned i)

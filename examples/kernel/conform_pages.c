@@ -5,7 +5,8 @@
  * Problem      a flush that loses a page, or a CPU, is noticed only if the TLB of that CPU held that page.
  * Structure    every CPU looks at all pages, so each TLB holds what was; CPU 0 changes them, all by one
  *              gather, or each with a sync of its own; every CPU looks again. TLBs that hold that nothing
- *              is there are tried by the looks before pages are mapped.
+ *              is there are tried by the looks before pages are mapped; those that hold pairs of pages, by
+ *              pages that come and go beside others.
  * Gains        a format may leave a right that was gained to cost a fault (mmlib/pt_x86_64.h): after a gain
  *              a look that faults is repeated once. */
 #include "conform.h"
@@ -15,6 +16,7 @@ static struct {
 	uint32_t attr;    /* of all pages; 0: they are not mapped */
 	unsigned set;     /* whose frames */
 	bool user, gain;
+	bool beside; /* the other page of each pair */
 } view;
 static uint32_t wrong[CPUS_MAX];
 static mm_paddr_t frames[2];
@@ -24,9 +26,15 @@ static uint8_t mark_of(unsigned i, unsigned set)
 	return (uint8_t)(i + CONFORM_PAGES * set + 1);
 }
 
+/* The other page of a pair is no page that is tried otherwise: they are further apart. */
+static mm_vaddr_t page_va(unsigned i)
+{
+	return conform_va(i) ^ (view.beside ? (mm_vaddr_t)conform_page() : 0);
+}
+
 static bool one_look(unsigned i, enum access access)
 {
-	mm_vaddr_t va = conform_va(i);
+	mm_vaddr_t va = page_va(i);
 
 	return conform_as(va, view.attr, access, view.user) ||
 	       (view.gain && conform_as(va, view.attr, access, view.user));
@@ -62,7 +70,7 @@ static void all_see(const char *kind, const char *how, const char *what)
 
 static enum mm_status change(unsigned i, bool map, bool unmap, struct mm_tlb_gather *g)
 {
-	mm_vaddr_t va = conform_va(i);
+	mm_vaddr_t va = page_va(i);
 	mm_paddr_t pa = frames[view.set] + (mm_paddr_t)(i * conform_page());
 	enum mm_status st = MM_OK;
 
@@ -89,11 +97,11 @@ static void change_all(bool each, bool map, bool unmap)
 }
 
 /* All pages through all changes. */
-static void one_way(uint32_t base, const char *kind, bool each)
+static void one_way(uint32_t base, const char *kind, bool user, bool each)
 {
 	const char *how = each ? "flushed one by one, " : "flushed at once, ";
 
-	view.user = base & MM_PT_USER;
+	view.user = user;
 	view.attr = 0;
 	view.gain = false;
 	view.set = 0;
@@ -122,10 +130,43 @@ static void one_way(uint32_t base, const char *kind, bool each)
 	all_see(kind, how, "what is unmapped is gone");
 }
 
-static void both_ways(uint32_t base, const char *kind)
+static void both_ways(uint32_t base, const char *kind, bool user)
 {
-	one_way(base, kind, false);
-	one_way(base, kind, true);
+	one_way(base, kind, user, false);
+	one_way(base, kind, user, true);
+}
+
+/* What all CPUs shall see from here on of the pages, or of those beside them. */
+static void turn_to(bool beside, uint32_t attr)
+{
+	view.beside = beside;
+	view.set = beside;
+	view.attr = attr;
+}
+
+static void beside_others(void)
+{
+	const uint32_t r = MM_PT_READ, rw = r | MM_PT_WRITE;
+	const char *const kind = "64 pages beside others, ";
+
+	view.user = view.gain = false;
+	turn_to(false, r);
+	change_all(false, true, false);
+	all_see(kind, "the others ", "are there");
+	turn_to(true, 0);
+	all_see(kind, "", "nothing is there at first");
+	turn_to(true, rw);
+	change_all(false, true, false);
+	all_see(kind, "", "what is mapped is there");
+	turn_to(false, r);
+	all_see(kind, "the others ", "are as they were");
+	turn_to(true, 0);
+	change_all(false, false, true);
+	all_see(kind, "", "what is unmapped is gone");
+	turn_to(false, r);
+	all_see(kind, "the others ", "are still there");
+	turn_to(false, 0);
+	change_all(false, false, true);
 }
 
 void conform_pages(void)
@@ -138,9 +179,10 @@ void conform_pages(void)
 	for (unsigned set = 0; set < 2; set++)
 		for (unsigned i = 0; i < CONFORM_PAGES; i++)
 			conform_mark(frames[set] + (mm_paddr_t)(i * conform_page()), mark_of(i, set));
-	both_ways(0, "64 pages of the kernel, ");
-	both_ways(MM_PT_GLOBAL, "64 global pages, ");
-	both_ways(MM_PT_USER, "64 pages of the user, ");
+	both_ways(0, "64 pages of the kernel, ", false);
+	both_ways(MM_PT_GLOBAL, "64 global pages, ", false);
+	both_ways(conform_user(), "64 pages of the user, ", true);
+	beside_others();
 	conform_give(frames[0], bytes);
 	conform_give(frames[1], bytes);
 }

@@ -16,6 +16,7 @@
  *   MACHINE_PT(op)        name of a page-table operation, folded to this format if it is only one
  *   MACHINE_DEVICE        attributes of a mapping of device registers
  *   MACHINE_ZONES         initialisers of the zones, lowest first
+ *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
 #ifndef MACHINE_H
@@ -25,6 +26,9 @@
 #include <mmlib/pt_port.h>
 #include <stdnoreturn.h>
 #include "layout.h"
+#ifndef MACHINE_UNMAPPED
+#define MACHINE_UNMAPPED false
+#endif
 
 /* Borders of the image, from the linker script: virtual addresses on page borders. */
 extern char image_start[], image_text[], image_text_end[], image_rodata[], image_rodata_end[];

@@ -290,6 +290,15 @@ static enum mm_status map_devices(struct mm_tlb_gather *g)
 	return st;
 }
 
+static enum mm_status map_kernel(struct mm_tlb_gather *g)
+{
+	enum mm_status st = map_ram(g);
+
+	if (st == MM_OK)
+		st = map_image(g);
+	return st == MM_OK ? map_devices(g) : st;
+}
+
 enum mm_status memory_tables_init(void)
 {
 	struct mm_tlb_gather g = { 0 };
@@ -298,12 +307,8 @@ enum mm_status memory_tables_init(void)
 
 	machine_pt_probe(&cfg);
 	st = mm_pt_init(&kernel.pt, machine_pt_port(), &memory_table_env, &cfg);
-	if (st == MM_OK)
-		st = map_ram(&g);
-	if (st == MM_OK)
-		st = map_image(&g);
-	if (st == MM_OK)
-		st = map_devices(&g);
+	if (st == MM_OK && !MACHINE_UNMAPPED)
+		st = map_kernel(&g);
 	if (st != MM_OK)
 		return st;
 	mm_pt_sync(&kernel.pt, &g);
@@ -338,7 +343,9 @@ static enum mm_status stack_init(struct cpu *c)
 
 	c->stack = MACHINE_STACKS + (uintptr_t)c->number * (STACK_BYTES + GUARD_BYTES);
 	st = mm_page_alloc(&kernel.pmm, STACK_ORDER, 0, &pa);
-	if (st == MM_OK)
+	if (st == MM_OK && MACHINE_UNMAPPED)
+		c->stack = (uintptr_t)direct_map(pa);
+	else if (st == MM_OK)
 		st = MACHINE_PT(map)(&kernel.pt, c->stack, pa, STACK_BYTES,
 				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL, 0, &g);
 	mm_pt_sync(&kernel.pt, &g);
