@@ -435,6 +435,23 @@ static bool it_passed(void *ctx, uint64_t time)
 	return time == 0;
 }
 
+/* All blocks of a heap that notes owners have records. */
+static void nor_one_without_a_record(struct mm_heap *other)
+{
+	void *alien = mm_kmalloc(other, LARGE, 0), *moved = FILLED;
+	uintptr_t owner = 5;
+
+	assert_non_null(alien);
+	assert_int_equal(mm_kfree(&heap, alien), MM_E_OWNER);
+	assert_int_equal(mm_kfree_sized(&heap, alien, LARGE, 0), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&heap, alien, 100, 0, &moved), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&heap, alien), 0);
+	assert_int_equal(mm_heap_owner(&heap, alien, &owner), MM_E_OWNER);
+	assert_int_equal(mm_heap_set_owner(&heap, alien, owner), MM_E_OWNER);
+	assert_true(owner == 5 && moved == FILLED);
+	assert_int_equal(mm_kfree(other, alien), MM_OK);
+}
+
 /* A large block with a record is no other heap's, whatever is asked of that one; nothing changes. */
 static void another_heap_does_not_have_the_block(void **state)
 {
@@ -455,6 +472,7 @@ static void another_heap_does_not_have_the_block(void **state)
 	assert_int_equal(mm_kfree(&other, large), MM_E_OWNER);
 	assert_true(moved == FILLED);
 	assert_int_equal(mm_deferred_destroy(&d, NULL), MM_OK);
+	nor_one_without_a_record(&other);
 	assert_int_equal(mm_heap_destroy(&other), MM_OK);
 	assert_true(owner_of(large) - (uintptr_t)by_large < 512);
 	assert_int_equal(mm_kfree(&heap, large), MM_OK);

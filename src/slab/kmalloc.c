@@ -299,7 +299,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 		*size = ((size_t)MM_FRAME_SIZE << order) - MM_OBJECT_REDZONE;
 		if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 			return MM_E_ALIGN;
-		return owner_is_ours(heap, owner_record(heap, pfn)) ? MM_OK : MM_E_OWNER;
+		return owner_large_is_of(heap, pfn);
 	}
 	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
 }

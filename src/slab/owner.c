@@ -127,12 +127,11 @@ static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pf
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	struct mm_slab *record, **table;
-	enum mm_status st;
+	enum mm_status st = owner_large_is_of(heap, pfn); /* before the swap: its owner's free must not find it gone */
 	uintptr_t irq;
 
-	if (!owner_is_ours(heap, slab_of(r, pfn))) /* before the swap: its owner's free must not find it gone */
-		return MM_E_OWNER;
-	st = kmalloc_claim_large(heap, p, pfn, order, byte);
+	if (st == MM_OK)
+		st = kmalloc_claim_large(heap, p, pfn, order, byte);
 	if (st != MM_OK)
 		return st;
 	record = slab_of(r, pfn); /* O2 */
@@ -277,8 +276,9 @@ static bool owner_next_guarded(const struct mm_heap *heap, const struct mm_cache
 	struct mm_slab *slab;
 
 	while ((slab = guard_next(heap, cache, i)) != NULL) {
-		const struct mm_guard *g = guard_pool(heap, slab->base);
-		const struct guard_slot *slot = g ? g->ops->slot(g, slab->base) : NULL;
+		const unsigned char *p = mm_atomic_load_relaxed(&slab->base);
+		const struct mm_guard *g = guard_pool(heap, p);
+		const struct guard_slot *slot = g ? g->ops->slot(g, p) : NULL;
 		struct mm_cache *whose = slab_cache(slab);
 		size_t size = slot ? mm_atomic_load_relaxed(&slot->size) : 0;
 		bool large = whose && whose->id == MM_KMALLOC_CLASSES - 1 && size > MM_OBJECT_MAX;

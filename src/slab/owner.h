@@ -38,10 +38,18 @@ static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t 
 	return slab_of(pmm_find(heap->pmm, pfn), pfn);
 }
 
-/* Is a block with this record not another heap's? */
-static inline bool owner_is_ours(const struct mm_heap *heap, struct mm_slab *record)
+/* Is the large block at this frame the heap's? One without a record is any heap's that notes no owners. It may be
+ * freed meanwhile: its record goes after its frame's byte. */
+static inline enum mm_status owner_large_is_of(const struct mm_heap *heap, mm_pfn_t pfn)
 {
-	return !record || owner_large(record)->heap == heap;
+	const struct mm_range *r = pmm_find(heap->pmm, pfn);
+	struct mm_slab *record = slab_of(r, pfn);
+	unsigned byte;
+
+	if (record ? owner_large(record)->heap == heap : !heap->notes)
+		return MM_OK;
+	byte = frame_load(r, pfn);
+	return byte >= FRAME_LARGE && byte < FRAME_SLAB ? MM_E_OWNER : MM_E_DOUBLE_FREE;
 }
 
 /* The object at p is this owner's, if its cache notes owners. */
@@ -58,11 +66,11 @@ static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t 
 	return NULL;
 }
 
-static inline bool owner_is_ours(const struct mm_heap *heap, struct mm_slab *record)
+static inline enum mm_status owner_large_is_of(const struct mm_heap *heap, mm_pfn_t pfn)
 {
 	(void)heap;
-	(void)record;
-	return true;
+	(void)pfn;
+	return MM_OK;
 }
 
 static inline void owner_note(const struct mm_cache *cache, const void *p, uintptr_t owner)
