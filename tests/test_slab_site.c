@@ -267,6 +267,8 @@ static void large_blocks_come_and_go(void **state)
 	assert_int_equal(mm_kmalloc_aligned_st(mm_heap_set_site(&set, place(1)), 100, 256, 0, &out), MM_OK);
 	assert_int_equal((uintptr_t)out % 256, 0);
 	assert_int_equal(mm_kfree_sized(mm_heap_set_of(&set, out), out, 100, 256), MM_OK);
+	for (unsigned i = 0; i < HEAPS; i++) /* no heap counts what another one took back */
+		assert_int_equal(mm_heap_note_owners(&heaps[i]), MM_CHECKS >= 1 ? MM_OK : MM_E_NOTSUP);
 }
 
 static void caches_of_its_heaps_are_freed_through_a_set(void **state)
@@ -410,6 +412,21 @@ static void wrong_frees_are_answered_and_change_nothing(void **state)
 	assert_int_equal(mm_heap_set_destroy(&other), MM_OK);
 }
 
+/* Nobody may destroy a heap of a set; who does is answered. */
+static void a_heap_that_was_destroyed_is_not_looked_up(void **state)
+{
+	(void)state;
+	void *out = NULL;
+	int outside;
+
+	assert_int_equal(mm_heap_destroy(&heaps[0]), MM_OK);
+	assert_int_equal(mm_kfree_set(&set, &outside), MM_E_STATE);
+	assert_int_equal(mm_krealloc_site_st(&set, &outside, 8, 0, 1, &out), MM_E_STATE);
+	assert_int_equal(mm_heap_set_destroy(&set), MM_E_STATE);
+	assert_null(out);
+	assert_int_equal(mm_heap_init(&heaps[0], &pmm, NCPUS), MM_OK);
+}
+
 /* Whoever counted a block that notes owners gets it back; one heap notes none. */
 static void large_blocks_with_owners_go_to_their_heap(void **state)
 {
@@ -428,6 +445,11 @@ static void large_blocks_with_owners_go_to_their_heap(void **state)
 		release(p[i]);
 	for (unsigned i = 0; i < HEAPS; i++)
 		assert_int_equal(heaps[i].nlarge, 0);
+	assert_int_equal(mm_heap_note_owners(&heaps[HEAPS - 1]), MM_OK);
+	assert_int_equal(mm_heap_init(&heap, &pmm, NCPUS), MM_OK);
+	assert_non_null(p[0] = mm_kmalloc(&heap, LARGE, 0));
+	assert_int_equal(mm_kfree_set(&set, p[0]), MM_E_OWNER); /* all of theirs have records */
+	assert_int_equal(mm_kfree(&heap, p[0]), MM_OK);
 }
 
 static bool refuses; /* the host cannot protect pages */
@@ -507,6 +529,7 @@ int main(void)
 		SET_TEST(callers_of_sets_are_answered),
 #if MM_CHECKS >= 1
 		SET_TEST(wrong_frees_are_answered_and_change_nothing),
+		SET_TEST(a_heap_that_was_destroyed_is_not_looked_up),
 		SET_TEST(large_blocks_with_owners_go_to_their_heap),
 		SET_TEST(guarded_objects_are_found),
 #endif

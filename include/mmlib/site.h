@@ -124,7 +124,8 @@ MM_NODISCARD enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p
  *  @param set set @param p memory of mm_kmalloc_site() and its kind, or of any cache of the set's heaps; NULL does
  *  nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL set @retval MM_E_STATE not set up
- *  @retval MM_E_OWNER also: of another set's heap, or of one of no set
+ *  @retval MM_E_OWNER also: of another set's heap, or of one of no set; of large blocks only if that heap or all of
+ *  the set's note owners
  *  @return or as mm_kfree()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)\, or O(heaps) of guarded
  *  objects and large blocks} */

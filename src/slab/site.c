@@ -12,7 +12,8 @@
  *                 the slabs of all.
  *              A2 a place has one heap as long as the set lives: n and seed are not changed.
  *              A3 large blocks have no heap but one that notes owners. Another heap than the one that counted a
- *                 block may take it back: the sum of all counts is right, and canaries have one secret.
+ *                 block may take it back: the sum of all counts is right, it takes from one that counts some, and
+ *                 canaries have one secret.
  * Concurrency  that of the heaps: a set is not written between its making and its end. */
 #include <mmlib/site.h>
 #include "guard.h"
@@ -52,21 +53,42 @@ static inline struct mm_heap *site_of_set(const struct mm_heap_set *set, struct 
 	return (uintptr_t)heap - (uintptr_t)set->heaps < set->n * sizeof(*heap) ? heap : NULL;
 }
 
+/* A heap whose large blocks have no records, or NULL: the first that counts some, so that a heap counts none when
+ * all are free (A3); if none does, the first. */
+static struct mm_heap *site_for_large(const struct mm_heap_set *set)
+{
+	struct mm_heap *first = NULL;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct mm_heap *heap = &set->heaps[i];
+
+		if (heap->notes)
+			continue;
+		if (mm_atomic_load_relaxed(&heap->nlarge))
+			return heap;
+		first = first ? first : heap;
+	}
+	return first;
+}
+
+/* Memory checkers are told by which heap: blocks of pages that have no record are of one heap then (A3). */
+static inline struct mm_heap *site_told(const struct mm_heap_set *set, struct mm_heap *heap, size_t size)
+{
+	return MM_SANITIZER && size > MM_OBJECT_MAX && !heap->notes ? site_for_large(set) : heap;
+}
+
 /* Of a block of pages: the heap that its record names, or, without one, a heap that has no records (A3). */
 static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn)
 {
-	struct mm_heap *heap = NULL;
 #if MM_CHECKS >= 1
 	struct mm_slab *record = owner_record(set->heaps, pfn);
 
 	if (record)
-		heap = site_of_set(set, owner_large(record)->heap);
+		return site_of_set(set, owner_large(record)->heap);
 #else
 	(void)pfn;
 #endif
-	for (uint32_t i = 0; !heap && i < set->n; i++)
-		heap = set->heaps[i].notes ? NULL : &set->heaps[i];
-	return heap;
+	return site_for_large(set);
 }
 
 /* Where the window ends, of guarded objects and blocks of pages. NULL: no heap of the set has memory there. */
@@ -80,7 +102,7 @@ static PMM_SLOW struct mm_heap *site_of_slow(const struct mm_heap_set *set, cons
 	for (uint32_t i = 0; i < set->n; i++)
 		if (guard_pool(&set->heaps[i], p))
 			return &set->heaps[i];
-	r = pmm_find_virt(set->heaps->pmm, p, &pfn);
+	r = set->heaps->pmm ? pmm_find_virt(set->heaps->pmm, p, &pfn) : NULL; /* not if somebody destroyed it */
 	if (!r)
 		return NULL;
 	byte = frame_load(r, pfn);
@@ -115,7 +137,7 @@ static PMM_SLOW enum mm_status site_slow(struct mm_heap_set *set, size_t size, u
 {
 	if (!set || !set->heaps)
 		return set ? MM_E_STATE : MM_E_INVAL;
-	return kmalloc_slow(site_serves(set, site), size, flags, caller, out);
+	return kmalloc_slow(site_told(set, site_serves(set, site), size), size, flags, caller, out);
 }
 
 enum mm_status mm_kmalloc_site_st(struct mm_heap_set *set, size_t size, uint32_t flags, uintptr_t site, void **out)
@@ -156,9 +178,9 @@ enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p, size_t size
 	if (!set || !set->heaps || !p)
 		return site_slow(set, size, flags, site, OWNER_CALLER, out);
 	heap = to = mm_heap_set_of(set, p);
-	if (kmalloc_is_large(heap, p))
+	if (heap->pmm && kmalloc_is_large(heap, p))
 		to = site_serves(set, site);
-	return kmalloc_resize(heap, p, size, flags, to, OWNER_CALLER, out);
+	return kmalloc_resize(heap, p, size, flags, site_told(set, to, size), OWNER_CALLER, out);
 }
 
 enum mm_status mm_kfree_set(struct mm_heap_set *set, void *p)

@@ -8,6 +8,7 @@
 #include <mmlib/early.h>
 #include <mmlib/kmalloc.h>
 #include <mmlib/reserve.h>
+#include <mmlib/site.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <valgrind/memcheck.h>
@@ -408,6 +409,26 @@ static void makes_no_mistake_with_zeros(void)
 	give(p);
 }
 
+/* Blocks of pages may be taken back by another heap of the set than gave them. */
+static void makes_no_mistake_with_places(void)
+{
+	static struct mm_heap heaps[4];
+	static struct mm_heap_set set;
+	void *p[16];
+
+	if (mm_heap_set_init(&set, heaps, 4, &pmm, 1, 1))
+		die("no heaps");
+	for (unsigned i = 0; i < 16; i++)
+		if (mm_kmalloc_site_st(&set, i & 1 ? 20000 : 100, 0, i, &p[i]) ||
+		    mm_krealloc_site_st(&set, p[i], i & 2 ? 30000 : 200, 0, i + 1, &p[i]))
+			die("no memory");
+	for (unsigned i = 0; i < 16; i++)
+		if (mm_kfree_set(&set, p[i]))
+			die("memory stays");
+	if (mm_heap_set_destroy(&set))
+		die("heaps stay");
+}
+
 static void makes_no_mistake(void)
 {
 	void *list[70];
@@ -474,6 +495,7 @@ static const struct {
 	CLIENT(makes_no_mistake),
 	CLIENT(makes_no_mistake_with_types),
 	CLIENT(makes_no_mistake_with_zeros),
+	CLIENT(makes_no_mistake_with_places),
 };
 
 int main(void)
