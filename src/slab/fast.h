@@ -6,9 +6,13 @@
  * Written for few instructions
  *   alloc   pops a slot, which tells the object and, so that no table is asked, where its state is.
  *   free    level 0 believes the frame's byte. Levels 1 and 2 go from the address to the slab by a table
- *           entry for each frame, which is there exactly while the frame is a slab's (S3), so the byte
- *           need not be looked at. One multiplication tells which object it is and whether one starts
- *           there (S5).
+ *           entry for each frame, which is there exactly while the frame is a slab's (S3). One
+ *           multiplication tells which object it is and whether one starts there (S5).
+ * Written for short chains
+ *           The magazine's top is written by a free and read by the next allocation, so what tells which magazine
+ *           it is bounds how often both can be done. That is the frame's byte at all levels, two
+ *           loads from the address; the slab knows, too, but is four away, and is only compared with. Measured at
+ *           level 1 with the slab's number: an inlined pair takes 1.2 to 1.7 times as long, a called one 1.2.
  * Errors are told by the slow paths, which look at everything again. */
 #ifndef MM_SRC_SLAB_FAST_H
 #define MM_SRC_SLAB_FAST_H
@@ -203,13 +207,20 @@ MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p,
 	return false;
 }
 
-/* The slab of an address in the range that most are in, or NULL. */
+/* Number of the frame of an address in the range that most are in; false: it is not there. */
+MM_OBJECT_FN bool mm_object_frame(const struct mm_heap *heap, const void *p, uintptr_t *frame)
+{
+	*frame = ((uintptr_t)p - heap->window) >> MM_FRAME_SHIFT;
+	return *frame < heap->window_frames;
+}
+
+/* The slab of an address there, or NULL. */
 MM_OBJECT_FN struct mm_slab *mm_object_slab(const struct mm_heap *heap, const void *p)
 {
-	uintptr_t frame = ((uintptr_t)p - heap->window) >> MM_FRAME_SHIFT;
 	struct mm_slab **table;
+	uintptr_t frame;
 
-	if (frame >= heap->window_frames)
+	if (!mm_object_frame(heap, p, &frame))
 		return NULL;
 	table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
 	return table ? mm_atomic_load_acquire(&table[frame % MM_SIDE_FRAMES]) : NULL;
@@ -327,29 +338,20 @@ MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, void *p, u
 /* The same for kmalloc; tells the cache's id too. */
 MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *id, uint8_t **state)
 {
-#if MM_CHECKS == 0
 	uintptr_t frame;
 	uint32_t byte;
 
-	(void)state;
-	if (!heap)
-		return false;
-	frame = ((uintptr_t)p - heap->window) >> MM_FRAME_SHIFT;
-	if (frame >= heap->window_frames)
+	if (!heap || !mm_object_frame(heap, p, &frame))
 		return false;
 	byte = mm_atomic_load_relaxed(&heap->window_bytes[frame]);
 	*id = byte - MM_OBJECT_FRAME_BYTE;
+#if MM_CHECKS == 0
+	(void)state;
 	return byte >= MM_OBJECT_FRAME_BYTE;
 #else
-	struct mm_slab *slab;
+	struct mm_slab *slab = mm_object_slab(heap, p);
 
-	if (!heap)
-		return false;
-	slab = mm_object_slab(heap, p);
-	if (!slab || slab->heap != heap || !mm_object_retire_at(slab, p, state))
-		return false;
-	*id = slab->id;
-	return true;
+	return slab && slab->heap == heap && mm_object_retire_at(slab, p, state);
 #endif
 }
 
