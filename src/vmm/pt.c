@@ -443,6 +443,8 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 			mm_pt_priv_table_drop(pt, g->pool, l, pa[l]);
 		return st;
 	}
+	PT_EARLY(PT_SITE_GROW_SWAP, pt_link(pt_slot(port, at->table, i), port->entry_lg2,
+					    port->table(pt, pa[at->level - 1], at->level)));
 	for (l = level; l < at->level; l++) {
 		void *table = pt_virt(pt, pa[l]);
 		pt_fill_empty(pt, table, l);
@@ -514,13 +516,15 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 
 	if (broken) {
 		uint64_t empty = port->empty(pt, at->level);
+		PT_EARLY(PT_SITE_SPLIT_SWAP, mm_pt_sync(pt, g));
 		while (!pt_change(slot, port->entry_lg2, &at->entry, empty))
 			;
 		pt_note(g, va & ~mask, va | mask, port->level[at->level].shift,
 			PT_AFTER(PT_SITE_SPLIT_EMPTY, after | MM_PT_AFTER_FLUSH));
-		if (!PT_SKIPS(PT_SITE_SPLIT_SYNC))
+		if (!PT_SKIPS(PT_SITE_SPLIT_SYNC) && !PT_SKIPS(PT_SITE_SPLIT_SWAP))
 			mm_pt_sync(pt, g);
 		after = port->transition(pt, empty, now, at->level);
+		PT_EARLY(PT_SITE_FILL_SWAP, pt_link(slot, port->entry_lg2, now));
 		pt_fill_leaves(pt, leaves, at->entry, at->level);
 		pt_link(slot, port->entry_lg2, now);
 	} else {
@@ -666,11 +670,12 @@ void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	uint64_t old = pt_load(slot, port->entry_lg2), empty = port->empty(pt, level);
 	uint64_t mask = pt_mask(port, level);
 
+	PT_EARLY(PT_SITE_BREAK_SWAP, mm_pt_sync(pt, g));
 	while (!pt_change(slot, port->entry_lg2, &old, empty))
 		;
 	pt_note(g, va & ~mask, va | mask, port->level[level].shift,
 		PT_AFTER(PT_SITE_BREAK_EMPTY, MM_PT_AFTER_FLUSH));
-	if (!PT_SKIPS(PT_SITE_BREAK_SYNC))
+	if (!PT_SKIPS(PT_SITE_BREAK_SYNC) && !PT_SKIPS(PT_SITE_BREAK_SWAP))
 		mm_pt_sync(pt, g);
 	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
 	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);

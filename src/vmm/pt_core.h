@@ -38,11 +38,29 @@ enum pt_site {
 	PT_SITE_RUN_MAKE,
 	PT_SITE_RUN_TAKE,
 	PT_SITE_RUN_AGE,
+	/* Two steps in the other order: a flush before what it is for... */
+	PT_SITE_BREAK_SWAP,
+	PT_SITE_SPLIT_SWAP,
+	PT_SITE_JOIN_SWAP,
+	PT_SITE_RUN_SWAP,
+	/* ...or a table linked before it is filled: seen by whoever walks just then. */
+	PT_SITE_GROW_SWAP,
+	PT_SITE_FULL_SWAP,
+	PT_SITE_FILL_SWAP,
 	PT_SITES,
 };
 #define PT_SKIPS(site) MM_PLANTED((unsigned)MM_PLANT_PT_SITE + (unsigned)(site))
 /* What must follow a change, as a site has to say it. */
 #define PT_AFTER(site, after) (PT_SKIPS(site) ? (unsigned)MM_PT_AFTER_NONE : (unsigned)(after))
+
+/* Is @step done too early, at a site whose order is wrong? */
+#define PT_EARLY(site, step)                                                                       \
+	do {                                                                                       \
+		if (PT_SKIPS(site)) {                                                              \
+			step;                                                                      \
+			mm_hook_step();                                                            \
+		}                                                                                  \
+	} while (0)
 
 /* A place in the tree: an entry and what was read from it. */
 struct pt_at {

@@ -154,10 +154,11 @@ static void run_rewrite(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 	const struct mm_pt_port *port = pt->port;
 	const mm_paddr_t pa = run_base(pt, at->entry, at->level);
 	const uint64_t mask = pt_run_mask(port, at->level);
+	PT_EARLY(PT_SITE_RUN_SWAP, mm_pt_sync(pt, g));
 	uint32_t found = run_empty(pt, va, at);
 
 	run_note(pt, g, va, at->level, PT_AFTER(PT_SITE_RUN_EMPTY, MM_PT_AFTER_FLUSH));
-	if (!MM_PLANTED(MM_PLANT_RUN_FLUSH))
+	if (!MM_PLANTED(MM_PLANT_RUN_FLUSH) && !PT_SKIPS(PT_SITE_RUN_SWAP))
 		mm_pt_sync(pt, g);
 	attr = attr ? attr | (found & RUN_SEEN) : found | MM_PT_TRACK;
 	run_make(pt, va, at, pa, attr, is_run);

@@ -381,12 +381,13 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 	unsigned after = port->transition(pt, at->entry, now, level);
 	uint64_t next = after & MM_PT_AFTER_BBM ? port->empty(pt, level) : now;
 
+	PT_EARLY(PT_SITE_JOIN_SWAP, mm_pt_priv_flush(pt, g));
 	while (!pt_change(slot, port->entry_lg2, &at->entry, next))
 		;
 	pt_note(g, va, last, port->level[level - 1].shift,
 		PT_AFTER(PT_SITE_JOIN_EMPTY, after | MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES));
 	if ((after & MM_PT_AFTER_BBM) || (!leaf->still && !MM_PLANTED(MM_PLANT_PT_COLLAPSE))) {
-		if (!PT_SKIPS(PT_SITE_JOIN_FLUSH))
+		if (!PT_SKIPS(PT_SITE_JOIN_FLUSH) && !PT_SKIPS(PT_SITE_JOIN_SWAP))
 			mm_pt_priv_flush(pt, g);
 		leaf->attr |= shape_seen(pt, table, level - 1); /* S3 */
 	}
