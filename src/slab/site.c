@@ -183,13 +183,33 @@ enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p, size_t size
 	return kmalloc_resize(heap, p, size, flags, site_told(set, to, size), OWNER_CALLER, out);
 }
 
-enum mm_status mm_kfree_set(struct mm_heap_set *set, void *p)
+/* Free an object of any heap; false: nothing has changed. */
+static inline bool site_kfree(const struct mm_heap_set *set, void *p)
+{
+	struct mm_slab *slab = mm_object_slab(set->heaps, p); /* A1 */
+	struct mm_heap *heap = slab ? site_of_set(set, slab->heap) : NULL;
+	uint8_t *state = NULL;
+
+	if (!heap || (MM_CHECKS >= 1 && !mm_object_retire_at(slab, p, &state)))
+		return false;
+	if (!mm_object_push(heap, slab->id, p, state))
+		mm_object_keep(&heap->caches[slab->id], p, state);
+	return true;
+}
+
+/* Tail-called: kfree_slow(). */
+static PMM_SLOW enum mm_status site_kfree_slow(struct mm_heap_set *set, void *p)
 {
 	struct mm_heap *heap = mm_heap_set_of(set, p);
 
 	if (!heap)
 		return set ? MM_E_STATE : MM_E_INVAL;
-	return mm_object_to_heap(heap, p) ? MM_OK : kfree_from(heap, p, OWNER_CALLER);
+	return kfree_from(heap, p, OWNER_CALLER);
+}
+
+enum mm_status mm_kfree_set(struct mm_heap_set *set, void *p)
+{
+	return set && set->heaps && site_kfree(set, p) ? MM_OK : site_kfree_slow(set, p);
 }
 
 /* The first n heaps end. Nobody has used them. */
