@@ -96,11 +96,13 @@
 /* A word that bytes are changed in. */
 typedef uint32_t __attribute__((__may_alias__)) mm_byte_word;
 
-/* If *byte is `from`, make it `to`; tells whether it was. Done on the 32-bit word around it, since
- * compilers call a library for atomic bytes on some CPUs: the array it is in must cover whole
- * words. */
+/* If *byte is `from`, make it `to`; tells whether it was. Where compilers call a library for atomic bytes it is
+ * done on the 32-bit word around it: the array it is in must cover whole words. */
 static inline bool mm_atomic_cas_byte(uint8_t *byte, uint8_t from, uint8_t to)
 {
+#if !MM_ATOMICS || (defined(__GCC_ATOMIC_CHAR_LOCK_FREE) && __GCC_ATOMIC_CHAR_LOCK_FREE == 2)
+	return mm_atomic_cas(byte, &from, to);
+#else
 	uintptr_t at = (uintptr_t)byte;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	unsigned shift = (unsigned)(3 - (at & 3)) * 8;
@@ -115,5 +117,6 @@ static inline bool mm_atomic_cas_byte(uint8_t *byte, uint8_t from, uint8_t to)
 			return false;
 	} while (!mm_atomic_cas(word, &was, (was & ~((uint32_t)0xffu << shift)) | (uint32_t)to << shift));
 	return true;
+#endif
 }
 #endif

@@ -133,7 +133,7 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 	enum mm_status st = cache_measure(&fresh, heap, cfg);
 
 	if (MM_HARDEN & MM_HARDEN_ZERO && !(cfg->flags & MM_CACHE_KEEP) && !(cfg->hooks && cfg->hooks->ctor))
-		fresh.flags |= CACHE_ZEROED;
+		fresh.flags |= MM_OBJECT_ZEROED;
 	if (st != MM_OK)
 		return st;
 #if MM_NODES_MAX > 1

@@ -96,16 +96,21 @@ struct mm_slab {
 #define MM_OBJECT_MAX (MM_KMALLOC_MAX_CLASS - MM_OBJECT_REDZONE)
 
 enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1 };
+/* In flags of a cache: its objects are zero while they are free. Not those that stay constructed, nor what may be
+ * looked at after its free. */
+#define MM_OBJECT_ZEROED (1u << 23)
 #define MM_OBJECT_FRAME_BYTE 0x70u /* + cache's id: FRAME_SLAB of the frame byte */
 
 /* Keep an idle object of a cache, without the fast path. (magazine.c) */
 void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 	__asm__("mm_object_keep.checks" MM_TEXT(MM_CHECKS) ".harden" MM_TEXT(MM_HARDEN) ".san" MM_TEXT(
 		MM_SANITIZER)); /* as who inlines it */
-/* Make a hardened object idle. (harden.c) */
+/* Make a hardened object idle, or say why not. (harden.c) */
 enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *state);
-/* Stop the machine if somebody wrote to a hardened object that was free. (harden.c) */
-void mm_object_prove(const struct mm_cache *cache, const void *p);
+/* Clear a free object. (harden.c) */
+void mm_object_clear(void *p, size_t n);
+/* Stop the machine if somebody wrote to a hardened object that was free, which p is; its address. (harden.c) */
+void *mm_object_prove(const struct mm_cache *cache, void *p) __attribute__((__returns_nonnull__));
 
 /* Class of a size from 1 to MM_KMALLOC_MAX_CLASS. */
 MM_OBJECT_FN uint32_t mm_object_class(size_t size)
@@ -250,6 +255,38 @@ MM_OBJECT_FN bool mm_object_retire(uint8_t *state)
 #endif
 }
 
+/* A heap's secret, mixed with an address; no byte of it is zero. (harden.c) */
+MM_OBJECT_FN uintptr_t mm_object_canary(const struct mm_heap *heap, const unsigned char *p)
+{
+	return (heap->secret ^ (uintptr_t)p * 0x9e3779b1u) | UINTPTR_MAX / 0xffu;
+}
+
+/* Is the canary at p, where a word begins, whole? */
+MM_OBJECT_FN bool mm_object_whole(const struct mm_heap *heap, const unsigned char *p)
+{
+	return MM_PLANTED(MM_PLANT_CANARY) || *(const uintptr_t *)(const void *)p == mm_object_canary(heap, p);
+}
+
+/* Make a hardened object idle, if nothing is to be said of it. */
+MM_OBJECT_FN bool mm_object_leave_whole(const struct mm_slab *slab, void *p, uint8_t *state)
+{
+	const struct mm_cache *cache = slab->cache;
+	size_t room = cache->size - cache->redzone;
+	unsigned char *end;
+
+	__asm__("" : "+r"(p)); /* compilers warn of what they know of an address that is no object's: it has no slab */
+	end = (unsigned char *)p + room;
+	if (MM_SANITIZER || (MM_HARDEN & MM_HARDEN_CANARY && (uintptr_t)end % sizeof(uintptr_t)))
+		return mm_object_release(slab, p, state) == MM_OK;
+	if (MM_HARDEN & MM_HARDEN_CANARY && !mm_object_whole(slab->heap, end))
+		return false;
+	if (!mm_object_retire(state))
+		return false;
+	if (MM_HARDEN & MM_HARDEN_ZERO && cache->flags & MM_OBJECT_ZEROED)
+		mm_object_clear(p, room);
+	return true;
+}
+
 /* The same for the object that starts at p, if one does; and where its state is. */
 MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, void *p, uint8_t **state)
 {
@@ -259,7 +296,7 @@ MM_OBJECT_FN bool mm_object_retire_at(struct mm_slab *slab, void *p, uint8_t **s
 		return false;
 	*state = &slab->states[i];
 #if MM_OBJECT_WATCHED
-	return mm_object_release(slab, p, *state) == MM_OK;
+	return mm_object_leave_whole(slab, p, *state);
 #else
 	return mm_object_retire(*state);
 #endif
@@ -270,10 +307,10 @@ MM_OBJECT_FN void *mm_object_hand_out(const struct mm_cache *cache, void *p)
 {
 	(void)cache;
 #if MM_HARDEN & MM_HARDEN_ZERO
-	if (p)
-		mm_object_prove(cache, p);
-#endif
+	return p ? mm_object_prove(cache, p) : NULL;
+#else
 	return p;
+#endif
 }
 
 /* So is an object that was free: so many bytes of it. */

@@ -31,15 +31,11 @@
 #define LOOK ((size_t)64) /* bytes of each place of a large object that is looked at */
 
 #if MM_HARDEN & MM_HARDEN_CANARY
-static inline uintptr_t harden_canary(const struct mm_heap *heap, uintptr_t at)
-{
-	return (heap->secret ^ at * 0x9e3779b1u) | UINTPTR_MAX / 0xffu;
-}
-
 /* Canary of the part of a word from p to the word's end: its bytes. */
 static size_t harden_part(const struct mm_heap *heap, const unsigned char *p, unsigned char *out)
 {
-	uintptr_t skip = (uintptr_t)p % WORD, word = harden_canary(heap, (uintptr_t)p - skip);
+	size_t skip = (uintptr_t)p % WORD;
+	uintptr_t word = mm_object_canary(heap, p - skip);
 
 	__builtin_memcpy(out, (unsigned char *)&word + skip, WORD - skip);
 	return WORD - skip;
@@ -55,54 +51,72 @@ static void harden_write(const struct mm_heap *heap, unsigned char *p)
 		n = harden_part(heap, p, part);
 		__builtin_memcpy(p, part, n);
 	}
-	*(uintptr_t *)(void *)(p + n) = harden_canary(heap, (uintptr_t)(p + n));
+	*(uintptr_t *)(void *)(p + n) = mm_object_canary(heap, p + n);
 }
 
-/* Is it there, in one word? */
-static inline bool harden_word_whole(const struct mm_heap *heap, const unsigned char *p)
-{
-	return MM_PLANTED(MM_PLANT_CANARY) ||
-	       *(const uintptr_t *)(const void *)p == harden_canary(heap, (uintptr_t)p);
-}
-
-static PMM_SLOW bool harden_parts_whole(const struct mm_heap *heap, const unsigned char *p)
+static bool harden_whole(const struct mm_heap *heap, const unsigned char *p)
 {
 	unsigned char part[WORD];
-	size_t n = harden_part(heap, p, part);
+	size_t n;
 
-	return __builtin_memcmp(p, part, n) == 0 && harden_word_whole(heap, p + n);
-}
-
-static inline bool harden_whole(const struct mm_heap *heap, const unsigned char *p)
-{
-	return (uintptr_t)p % WORD ? harden_parts_whole(heap, p) : harden_word_whole(heap, p);
+	if ((uintptr_t)p % WORD == 0)
+		return mm_object_whole(heap, p);
+	n = harden_part(heap, p, part);
+	return __builtin_memcmp(p, part, n) == 0 && mm_object_whole(heap, p + n);
 }
 #endif
 
 #if MM_HARDEN & MM_HARDEN_ZERO
 static inline bool harden_zeroes(const struct mm_cache *cache)
 {
-	return cache->flags & CACHE_ZEROED;
+	return cache->flags & MM_OBJECT_ZEROED;
+}
+
+static inline uintptr_t harden_any4(const uintptr_t *w)
+{
+	return w[0] | w[1] | w[2] | w[3];
 }
 
 static inline uintptr_t harden_any8(const uintptr_t *w)
 {
-	return w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7];
+	return harden_any4(w) | harden_any4(w + 4);
 }
 
-/* Is any of so many bytes not zero, which begin at a word? */
-static inline uintptr_t harden_any(const unsigned char *p, size_t n)
+/* Is any of LOOK bytes not zero? They begin at a word, as all that is looked at here. */
+static inline uintptr_t harden_any_look(const unsigned char *p)
 {
 	const uintptr_t *w = (const uintptr_t *)(const void *)p;
+
+	return harden_any8(w) | (LOOK > 8 * WORD ? harden_any8(w + LOOK / WORD - 8) : 0);
+}
+
+/* The same of fewer bytes, a multiple of a word. Four words from the begin, or eight, and as many from the end may
+ * be some twice. */
+static inline uintptr_t harden_any_less(const unsigned char *p, size_t n)
+{
+	const uintptr_t *w = (const uintptr_t *)(const void *)p, *end = w + n / WORD;
 	uintptr_t any = 0;
 
-	for (; n >= 8 * WORD; w += 8, n -= 8 * WORD)
-		any |= harden_any8(w);
-	for (; n >= WORD; n -= WORD)
+	if (n >= 8 * WORD)
+		return harden_any8(w) | harden_any8(end - 8);
+	if (n >= 4 * WORD)
+		return harden_any4(w) | harden_any4(end - 4);
+	while (w < end)
 		any |= *w++;
-	for (p = (const unsigned char *)w; n; n--)
-		any |= *p++;
 	return any;
+}
+
+/* Of any number of words; what is not a multiple of LOOK is looked at from the end, some of it twice. */
+static inline uintptr_t harden_any(const unsigned char *p, size_t n)
+{
+	const unsigned char *end = p + n;
+	uintptr_t any = 0;
+
+	if (n < LOOK)
+		return harden_any_less(p, n);
+	for (; n >= LOOK; p += LOOK, n -= LOOK)
+		any |= harden_any_look(p);
+	return n ? any | harden_any_look(end - LOOK) : any;
 }
 
 /* Of a large object: both ends, and a place between them that its address tells and nobody knows (H3). */
@@ -110,14 +124,28 @@ static inline uintptr_t harden_any_of(const struct mm_heap *heap, const unsigned
 {
 	uint32_t places = (uint32_t)((n - 3 * LOOK) / WORD) + 1;
 	uint32_t mixed = (uint32_t)((uintptr_t)p >> 4 ^ heap->secret) * 0x9e3779b1u;
-	size_t at = LOOK + (size_t)((uint64_t)mixed * places >> 32) * WORD, end = (n - LOOK) & ~(WORD - 1);
+	size_t at = LOOK + (size_t)((uint64_t)mixed * places >> 32) * WORD;
 
-	return harden_any(p, LOOK) | harden_any(p + at, LOOK) | harden_any(p + end, n - end);
+	return harden_any_look(p) | harden_any_look(p + at) | harden_any_look(p + n - LOOK);
+}
+
+/* The bytes behind the last whole word. */
+static inline uintptr_t harden_any_byte(const unsigned char *p, size_t n)
+{
+	uintptr_t any = 0;
+
+	while (n--)
+		any |= *p++;
+	return any;
 }
 
 static inline bool harden_is_zero(const struct mm_heap *heap, const unsigned char *p, size_t n)
 {
-	return (MM_HARDEN & MM_HARDEN_WHOLE || n <= 4 * LOOK ? harden_any(p, n) : harden_any_of(heap, p, n)) == 0;
+	size_t words = n & ~(WORD - 1);
+	uintptr_t any = MM_HARDEN & MM_HARDEN_WHOLE || n <= 4 * LOOK ? harden_any(p, words) :
+								       harden_any_of(heap, p, words);
+
+	return (n == words ? any : any | harden_any_byte(p + words, n - words)) == 0;
 }
 #endif
 
@@ -205,17 +233,27 @@ enum mm_status mm_object_release(const struct mm_slab *slab, void *p, uint8_t *s
 }
 
 #if MM_HARDEN & MM_HARDEN_ZERO
-void mm_object_prove(const struct mm_cache *cache, const void *p)
+void mm_object_clear(void *p, size_t n)
 {
-	size_t room = cache_room(cache), at = 0;
-	bool zero = !harden_zeroes(cache) ||
-		    (MM_PLANTED(MM_PLANT_HARDEN) ? *(const unsigned char *)p == 0 : harden_is_zero(cache->heap, p, room));
+	__builtin_memset(p, 0, n);
+}
 
-	while (!zero && ((const unsigned char *)p)[at] == 0)
-		at++;
-	if (!zero)
-		harden_tell(cache->heap, "free memory was written: ", (const unsigned char *)p + at);
-	MM_CHECK(cache->heap->pmm->port, zero);
+/* An object is not zero: tell the first byte, and stop. */
+static PMM_SLOW void harden_found(const struct mm_cache *cache, const unsigned char *p)
+{
+	while (*p == 0)
+		p++;
+	harden_tell(cache->heap, "free memory was written: ", p);
+	MM_CHECK(cache->heap->pmm->port, false);
+}
+
+void *mm_object_prove(const struct mm_cache *cache, void *p)
+{
+	const unsigned char *at = p;
+
+	if (harden_zeroes(cache) && (MM_PLANTED(MM_PLANT_HARDEN) ? *at : !harden_is_zero(cache->heap, at, cache_room(cache))))
+		harden_found(cache, at);
+	return p;
 }
 #endif
 

@@ -103,10 +103,6 @@ static inline uintptr_t *slab_homes(const struct mm_cache *cache, struct mm_slab
 	return (uintptr_t *)(void *)((unsigned char *)slab + cache->homes);
 }
 
-/* In flags of a cache: its objects are zero while they are free. Not those that stay constructed, nor what may be
- * looked at after its free. */
-#define CACHE_ZEROED (1u << 23)
-
 /* Bytes of an object that are the caller's. */
 static inline size_t cache_room(const struct mm_cache *cache)
 {
@@ -114,7 +110,7 @@ static inline size_t cache_room(const struct mm_cache *cache)
 }
 
 #define CACHE_ALIGN_SHIFT 24
-_Static_assert(CACHE_ZEROED < 1u << CACHE_ALIGN_SHIFT, "flags of a cache are below its alignment");
+_Static_assert(MM_OBJECT_ZEROED < 1u << CACHE_ALIGN_SHIFT, "flags of a cache are below its alignment");
 
 /* Alignment of its objects, bytes. */
 static inline size_t cache_align(const struct mm_cache *cache)
