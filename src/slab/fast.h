@@ -388,7 +388,8 @@ MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *i
 #else
 	struct mm_slab *slab = mm_object_slab(heap, p);
 
-	return slab && slab->heap == heap && mm_object_retire_at(slab, p, state);
+	/* The byte may be of a slab that went meanwhile, if somebody frees what was freed before. */
+	return slab && slab->heap == heap && slab->id == *id && mm_object_retire_at(slab, p, state);
 #endif
 }
 
