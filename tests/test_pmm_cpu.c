@@ -198,6 +198,16 @@ static void what_is_free_of_a_word_comes_before_a_sector(void **state)
 	assert_int_equal(at_hand(1), 0);
 }
 
+static void after_a_drain_the_lowest_comes_first(void **state)
+{
+	(void)state;
+	mm_paddr_t low = page_of_whole_word(0); /* the first of its sector */
+
+	assert_int_equal(mm_page_free(&pmm, low, 0), MM_OK);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	assert_int_equal(page(), low);
+}
+
 /* CPU 1 keeps some; CPU 0 takes all the rest. Returns how many it got until the first failure. */
 static mm_pfn_t exhaust(enum mm_status *why)
 {
@@ -437,6 +447,7 @@ int main(void)
 		TEST(a_cpu_goes_through_its_sector_word_by_word),
 		TEST(the_next_word_of_a_sector_is_free_for_others),
 		TEST(what_is_free_of_a_word_comes_before_a_sector),
+		TEST(after_a_drain_the_lowest_comes_first),
 		TEST(with_run_on_out_of_memory_is_exact),
 		TEST(without_run_on_others_are_asked),
 		TEST(atomic_callers_do_not_wait_for_others),

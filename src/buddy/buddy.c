@@ -323,20 +323,26 @@ static bool buddy_take_above(struct mm_buddy *b, struct buddy_set *s, unsigned f
 	return taken;
 }
 
+/* Take blocks where a search found some. MM_E_BUSY: somebody else was faster. */
+static inline enum mm_status buddy_take_found(struct mm_buddy *b, struct buddy_set *s,
+					      const struct buddy_block *found)
+{
+	bool taken;
+
+	s->k.pfn = found->pfn;
+	taken = found->level == s->k.level ? buddy_take_lowest(b, s)
+					   : buddy_take_above(b, s, found->level);
+	if (taken && s->k.level >= 2)
+		buddy_fill_units(b, s->k.level, s->k.pfn, buddy_whole(s->pick, s->k.run));
+	return taken ? MM_OK : MM_E_BUSY;
+}
+
 /* One search, and the lowest place taken. MM_E_BUSY: somebody else was faster. */
 static enum mm_status buddy_try_lowest(struct mm_buddy *b, struct buddy_set *s)
 {
 	struct buddy_block found = s->k;
-	bool taken;
 
-	if (!buddy_find(b, &s->k, &found))
-		return MM_E_NOMEM;
-	s->k.pfn = found.pfn;
-	taken = found.level == s->k.level ? buddy_take_lowest(b, s)
-					  : buddy_take_above(b, s, found.level);
-	if (taken && s->k.level >= 2)
-		buddy_fill_units(b, s->k.level, s->k.pfn, buddy_whole(s->pick, s->k.run));
-	return taken ? MM_OK : MM_E_BUSY;
+	return buddy_find(b, &s->k, &found) ? buddy_take_found(b, s, &found) : MM_E_NOMEM;
 }
 
 /* Lock-free: each further search is paid for by somebody's success. */
@@ -564,47 +570,66 @@ static void buddy_list_word(uint32_t *at, uint32_t base, uint32_t step)
 	}
 }
 
+/* List the blocks of a set, the lowest last. Returns how many. */
+static unsigned buddy_list(const struct mm_buddy *b, const struct buddy_set *s, uint32_t *at)
+{
+	const unsigned shift = BUDDY_F * s->k.level, n = mm_count_bits_word(s->pick);
+	const uint32_t base = (uint32_t)(buddy_frame(b, s->k.level, buddy_index(b, s->k.level, s->k.pfn), 0) -
+					 b->base); /* may lie before: it wraps */
+
+	if (s->pick == BUDDY_FULL) {
+		buddy_list_word(at, base, (uint32_t)1 << shift);
+		return BUDDY_W;
+	}
+	at += n;
+	for (mm_word_t pick = s->pick; pick; pick &= (mm_word_t)(pick - 1))
+		*--at = base + ((uint32_t)mm_lowest_bit_word(pick) << shift);
+	return n;
+}
+
 enum mm_status buddy_take_bulk(struct mm_buddy *b, unsigned order, uint32_t *at, unsigned most,
 			       unsigned *got)
 {
 	struct buddy_set s;
 	enum mm_status st = buddy_take_set(b, &s, order, most);
-	unsigned shift;
-	uint32_t base;
 
-	if (st != MM_OK)
-		return st;
-	shift = BUDDY_F * s.k.level;
-	base = (uint32_t)(buddy_frame(b, s.k.level, buddy_index(b, s.k.level, s.k.pfn), 0) -
-			  b->base); /* may lie before: it wraps */
-	if (s.pick == BUDDY_FULL) {
-		*got = BUDDY_W;
-		buddy_list_word(at, base, (uint32_t)1 << shift);
-		return MM_OK;
-	}
-	*got = mm_count_bits_word(s.pick);
-	for (at += *got; s.pick; s.pick &= (mm_word_t)(s.pick - 1))
-		*--at = base + ((uint32_t)mm_lowest_bit_word(s.pick) << shift);
-	return MM_OK;
+	if (st == MM_OK)
+		*got = buddy_list(b, &s, at);
+	return st;
 }
 
 #if MM_ATOMICS
 bool buddy_take_word(struct mm_buddy *b, uint32_t first, uint32_t *at)
 {
-	if (mm_buddy_alloc_at(b, b->base + first, BUDDY_F) != MM_OK)
+	struct buddy_set s;
+
+	if (buddy_block_at(b, b->base + first, BUDDY_F, &s.k) != MM_OK)
+		return false;
+	s.pick = buddy_mask(&s.k);
+	if (buddy_claim(b, &s) != MM_OK)
 		return false;
 	buddy_list_word(at, first, 1);
 	return true;
 }
 
-bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, uint32_t *at)
+bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, unsigned most,
+		       uint32_t *at, unsigned *got)
 {
-	const struct buddy_block frame = { 0, 0, 0 }, sector = buddy_of_order(b, order);
+	struct buddy_set s = { .most = most };
+	const struct buddy_block sector = buddy_of_order(b, order);
 	struct buddy_block found, lowest;
 
-	return order <= mm_buddy_max_order(b) && buddy_find(b, &frame, &lowest) && lowest.level != 0 &&
-	       buddy_find(b, &sector, &found) && found.pfn - lowest.pfn < within &&
-	       buddy_take_word(b, (uint32_t)(found.pfn - b->base), at);
+	*got = 0;
+	if (order > mm_buddy_max_order(b) || !buddy_find(b, &s.k, &lowest))
+		return false;
+	if (lowest.level != 0 && buddy_find(b, &sector, &found) && found.pfn - lowest.pfn < within &&
+	    buddy_take_word(b, (uint32_t)(found.pfn - b->base), at)) {
+		*got = BUDDY_W;
+		return true;
+	}
+	if (buddy_take_found(b, &s, &lowest) == MM_OK)
+		*got = buddy_list(b, &s, at);
+	return false;
 }
 #endif
 

@@ -220,6 +220,9 @@ enum mm_status buddy_give_bulk(struct mm_buddy *b, unsigned order, const uint32_
 /* All frames of the word whose first one has this offset, the lowest last. False: they are not free so. */
 bool buddy_take_word(struct mm_buddy *b, uint32_t first, uint32_t *at);
 /* The first word of the lowest block of an order above BUDDY_F. False: the lowest free frames are in a word that is
- * free in part, or `within` frames or more below that block, or there is none, or somebody else was faster. */
-bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, uint32_t *at);
+ * free in part, or `within` frames or more below that block, or there is none, or somebody else was faster. Then
+ * `*got` single frames, at most `most`, are from the lowest word that has some, for the search has found it; none if
+ * somebody else was faster there, or nothing was found: that is not exact. */
+bool buddy_take_sector(struct mm_buddy *b, unsigned order, mm_pfn_t within, unsigned most,
+		       uint32_t *at, unsigned *got);
 #endif

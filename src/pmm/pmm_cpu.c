@@ -31,14 +31,16 @@
  *                 anything is isolated: who comes by compares with `floor` and `end` anyway, so it costs
  *                 him nothing.
  *              H7 `next`, if not 0, is the offset of the first frame of a word, behind the word in its
- *                 sector that single frames came from last. It is a wish: its frames are as free as others.
+ *                 sector that single frames came from last, and nothing was drained since. It is a wish: its
+ *                 frames are as free as others.
  * Sectors      CPUs fetch lines by aligned pairs, so two that write into neighbouring lines of bytes wait for
  *              each other as if it were one. Single frames are taken by the word, whose bytes are a
  *              line; where whole words are next, a CPU begins a sector of its own, goes through it
  *              word by word, and others begin another: not farther up than the sectors that all CPUs may have
- *              begun. Measured: a pair of calls on two CPUs at once takes 1.0 of what it takes alone instead of
- *              1.3 to 1.9. Without that limit large blocks are broken while words below are free: of order
- *              9 there were 328, 177 and 92 instead of those above.
+ *              begun. Where words in part are next, one search is all, as without sectors. Measured: a pair of
+ *              calls on two CPUs at once takes 1.0 of what it takes alone instead of 1.3 to 1.9. Without that
+ *              limit large blocks are broken while words below are free: of order 9 there were 328, 177 and
+ *              92 instead of those above.
  * Draining     with the port's run_on, others are drained by running on them. Without it they are
  *              asked, and answer at their next call: the failure is then MM_E_AGAIN.
  * Why no IRQ   an interrupt that hits inside finds the door shut and goes to the buddy, which is
@@ -192,6 +194,7 @@ static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 {
 	for (unsigned h = 0; h < MM_HANDS; h++)
 		cpu_flush(pmm, cpu, h, 0);
+	cpu->next = 0; /* who drains wants large blocks: begin with the lowest frames again */
 }
 
 /* Answer a request of another CPU: give all back, and keep no more before there is room. */
@@ -234,13 +237,13 @@ static PMM_SLOW void cpu_attach(struct mm_pmm *pmm, struct mm_page_cpu *cpu, str
 	cpu->base = mm_pfn_to_pa(r->first);
 	cpu->bytes = r->bytes;
 	cpu->known_last = cpu->near_last = cpu_known(r);
-	cpu->next = 0;
 	pmm_cpu_reset(cpu);
 }
 
-/* Fill the hand of single frames from a sector of its own: H7. False: there is none. */
+/* Fill the hand of single frames from a sector of its own: H7; if words in part are next, from the lowest. False:
+ * neither was found. */
 static PMM_SLOW bool cpu_take_sector(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, struct mm_buddy *b,
-			    uint32_t *blocks)
+				     uint32_t *blocks, unsigned most, unsigned *got)
 {
 	const mm_pfn_t within = (mm_pfn_t)pmm->ncpus << CPU_SECTOR;
 	uint32_t next = cpu->next;
@@ -248,9 +251,10 @@ static PMM_SLOW bool cpu_take_sector(const struct mm_pmm *pmm, struct mm_page_cp
 	if (!MM_ATOMICS || CPU_SECTOR <= BUDDY_F) /* one CPU, or a word is a sector */
 		return false;
 	cpu->next = 0;
+	*got = BUDDY_W;
 	if (!(next && (buddy_take_word(b, next, blocks) || MM_PLANTED(MM_PLANT_SECTOR))) &&
-	    !buddy_take_sector(b, CPU_SECTOR, within, blocks))
-		return false;
+	    !buddy_take_sector(b, CPU_SECTOR, within, most, blocks, got))
+		return *got != 0;
 	next = blocks[0] + 1; /* the lowest comes last */
 	if ((b->base + next) & (((mm_pfn_t)1 << CPU_SECTOR) - 1))
 		cpu->next = next;
@@ -262,11 +266,11 @@ static bool cpu_refill_here(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigne
 {
 	struct mm_buddy *buddy = cpu_buddy(cpu);
 	uint32_t *blocks = &cpu->blocks[cpu_bottom[h]], most = room > 4 ? room / 2 : room;
-	unsigned got = BUDDY_W;
+	unsigned got;
 
 	if (cpu_order(h) > mm_buddy_max_order(buddy))
 		return false;
-	if (!(h == 0 && most >= BUDDY_W && cpu_take_sector(pmm, cpu, buddy, blocks)) &&
+	if (!(h == 0 && most >= BUDDY_W && cpu_take_sector(pmm, cpu, buddy, blocks, most, &got)) &&
 	    buddy_take_bulk(buddy, cpu_order(h), blocks, most, &got) != MM_OK)
 		return false;
 	pmm_count(pmm, cpu->range->zone, (uintptr_t)0 - ((uintptr_t)got << cpu_order(h))); /* M3 */
@@ -735,3 +739,4 @@ bool pmm_cpu_verify(const struct mm_pmm *pmm, const struct mm_page_cpu *cpu)
 #undef CPU_SMALL
 #undef CPU_LARGE
 #undef CPU_WINDOW
+#undef CPU_SECTOR
