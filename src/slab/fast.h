@@ -278,7 +278,8 @@ MM_OBJECT_FN bool mm_object_leave_whole(const struct mm_slab *slab, void *p, uin
 	end = (unsigned char *)p + room;
 	if (MM_SANITIZER || (MM_HARDEN & MM_HARDEN_CANARY && (uintptr_t)end % sizeof(uintptr_t)))
 		return mm_object_release(slab, p, state) == MM_OK;
-	if (MM_HARDEN & MM_HARDEN_CANARY && !mm_object_whole(slab->heap, end))
+	/* behind the last object (S5) there is no canary, be it memory at all */
+	if (MM_HARDEN & MM_HARDEN_CANARY && (mm_atomic_peek(state) != MM_OBJECT_USED || !mm_object_whole(slab->heap, end)))
 		return false;
 	if (!mm_object_retire(state))
 		return false;
