@@ -158,6 +158,14 @@ static void each_cpu_takes_frames_of_sectors_of_its_own(void **state)
 		assert_int_not_equal(owner[i], 3);
 }
 
+static void the_bytes_of_a_sector_are_whole_lines(void **state)
+{
+	(void)state;
+	const struct mm_range *r = &pmm.ranges[0];
+
+	assert_int_equal(((uintptr_t)r->bytes - (uintptr_t)r->first) % 128, 0);
+}
+
 static void a_cpu_goes_through_its_sector_word_by_word(void **state)
 {
 	(void)state;
@@ -444,6 +452,7 @@ int main(void)
 		TEST(a_double_free_is_seen_at_hand_too),
 		TEST(a_full_magazine_gives_half_back),
 		TEST(each_cpu_takes_frames_of_sectors_of_its_own),
+		TEST(the_bytes_of_a_sector_are_whole_lines),
 		TEST(a_cpu_goes_through_its_sector_word_by_word),
 		TEST(the_next_word_of_a_sector_is_free_for_others),
 		TEST(what_is_free_of_a_word_comes_before_a_sector),

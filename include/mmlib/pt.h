@@ -73,8 +73,8 @@ struct mm_pt_env {
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
 	 *  upper entries over it if `g->tables`: those of the root too, which CPUs with ia32 PAE keep until
-	 *  CR3 is written. With `g->sync` alone: only order the stores. Returns when all CPUs have done
-	 *  so. */
+	 *  CR3 is written. What CPUs keep of that nothing was there (`misses`, below) is to be forgotten with them.
+	 *  With `g->sync` alone: only order the stores. Returns when all CPUs have done so. */
 	void (*flush)(void *ctx, const struct mm_tlb_gather *g);
 };
 
@@ -89,7 +89,9 @@ struct mm_pt_cfg {
 	uint64_t set_bits;   /**< bits set in every entry, leaf or table (memory encryption) */
 };
 
-/** A tree of page tables. Set up with mm_pt_init(). */
+/** A tree of page tables. Set up with mm_pt_init(). Roots may share tables below them, as those of address spaces
+ *  share a kernel's half: then one of these trees is the one through which what is shared is mapped and unmapped, for
+ *  each remembers the table that it used last. */
 struct mm_pt {
 	const struct mm_pt_port *port; /**< @private */
 	const struct mm_pt_env *env;   /**< @private */

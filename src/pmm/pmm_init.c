@@ -22,6 +22,7 @@
 /* Frames of a hole whose metadata, 9.1 bits a frame, fills a frame. */
 #define PMM_HOLE_FRAMES ((mm_pfn_t)(MM_FRAME_SIZE / 8 * 7))
 #define PMM_META_ALIGN  16u
+#define PMM_LEAD_MOST   (MM_ATOMICS ? 127u : 0u) /* one CPU meets no other */
 
 /* RAM, whoever has it now: what a range is made of. Other types are holes. */
 static bool pmm_is_ram(enum mm_mem_type type)
@@ -125,6 +126,13 @@ static size_t pmm_round(size_t bytes)
 	return (bytes + PMM_META_ALIGN - 1) & ~(size_t)(PMM_META_ALIGN - 1);
 }
 
+/* Bytes before a range's first byte, so that the bytes of an aligned 128 frames are two whole lines, which CPUs fetch
+ * together (pmm_cpu.c, Sectors). */
+static size_t pmm_lead(mm_pfn_t first, const unsigned char *meta)
+{
+	return ((size_t)first - (size_t)(uintptr_t)meta) & PMM_LEAD_MOST;
+}
+
 /* Bytes of the array of side tables, which is in a range's metadata if there is a heap already. */
 static size_t pmm_side_bytes(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t last)
 {
@@ -139,7 +147,8 @@ static bool pmm_meta_size(const struct mm_pmm *pmm, mm_pfn_t first, mm_pfn_t las
 
 	if (buddy == 0 || frames > SIZE_MAX / 4)
 		return false;
-	bytes = pmm_round((size_t)frames) * (1 + MM_PAGE_POISON) + pmm_side_bytes(pmm, first, last);
+	bytes = pmm_round((size_t)frames + PMM_LEAD_MOST) + pmm_round((size_t)frames) * MM_PAGE_POISON +
+		pmm_side_bytes(pmm, first, last);
 	if (!mm_add_size(bytes, buddy, &bytes) || bytes > SIZE_MAX - PMM_META_ALIGN)
 		return false;
 	*out = pmm_round(bytes);
@@ -151,17 +160,16 @@ static void pmm_build_range(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t fir
 			    uint32_t zone, unsigned char *meta)
 {
 	mm_pfn_t frames = last - first + 1;
-	size_t padded = pmm_round((size_t)frames);
 	enum mm_status st;
 
-	*r = (struct mm_range){ .bytes = meta, .first = first, .last = last, .zone = zone };
+	*r = (struct mm_range){ .bytes = meta + pmm_lead(first, meta), .first = first, .last = last, .zone = zone };
 	if (!zone_is_high(pmm, zone))
 		r->virt = mm_port_to_virt(pmm->port, mm_pfn_to_pa(first));
-	meta += padded;
+	meta += pmm_round((size_t)frames + PMM_LEAD_MOST);
 #if MM_PAGE_POISON
 	r->poisoned = meta;
-	__builtin_memset(meta, 0, padded);
-	meta += padded;
+	__builtin_memset(meta, 0, pmm_round((size_t)frames));
+	meta += pmm_round((size_t)frames);
 #endif
 	if (pmm->heaps) {
 		r->side = (void **)(void *)meta;
