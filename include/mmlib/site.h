@@ -31,6 +31,8 @@
  * mm_cache_destroy(): nothing but objects of its type is ever at an address that had one. Blocks of more than
  * #MM_KMALLOC_MAX_CLASS bytes are pages, and not apart.
  *
+ * Deferred frees (mmlib/deferred.h) are of one heap: a set wants one for each of its heaps.
+ *
  * Costs of each heap: a struct mm_heap, its part for each CPU (2 KiB where pointers have 64 bits), slabs that are
  * partly used, and what CPUs have at hand. A kernel without a set pays nothing. */
 #ifndef MMLIB_SITE_H
