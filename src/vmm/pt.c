@@ -317,9 +317,9 @@ void mm_pt_priv_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
 	g->misses = true;
 }
 
-/* What became valid goes with what was lost. Cold, so that who has none pays nothing. */
-static __attribute__((__noinline__, __cold__)) void pt_flush_misses(const struct mm_pt *pt,
-								     struct mm_tlb_gather *g)
+/* What became valid goes with what was lost. A call, so that who has none pays nothing; but not `cold`: the cold part
+ * of a public function has a name that is too long for Linux's objtool. */
+static __attribute__((__noinline__)) void pt_flush_misses(const struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	pt_note(g, g->miss_start, g->miss_last, pt->port->level[0].shift,
 		PT_AFTER(PT_SITE_MISSES, MM_PT_AFTER_FLUSH));
