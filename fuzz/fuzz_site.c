@@ -9,14 +9,12 @@
  * has its first state hash. The first byte tells how many heaps there are. */
 #include <stdlib.h>
 #include <string.h>
-#include <mmlib/early.h>
 #include <mmlib/owner.h>
 #include <mmlib/site.h>
 #include "../tests/contents.h"
-#include "../tests/pmm_state.h"
 #include "operations.h"
+#include "slab_machine.h"
 
-#define MUST(cond) ((cond) ? (void)0 : abort())
 #define WHOLE      64u
 #define RAM_FRAMES 1024u
 #define LIVE       96u
@@ -29,7 +27,6 @@ struct object {
 	uint8_t place;
 };
 
-static struct sim sim;
 static struct mm_heap heaps[MM_HEAP_SET_MAX], beside;
 static struct mm_heap_set set;
 static struct mm_heap *heap_of_place[PLACES];
@@ -217,33 +214,6 @@ static void op(unsigned what, unsigned a, unsigned b)
 	sim_fail_at(0, false);
 }
 
-static uint64_t random_bits(void *ctx)
-{
-	static uint64_t x;
-
-	(void)ctx;
-	return x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-}
-
-static void start_pages(struct mm_pmm *pmm)
-{
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
-	struct mm_mem entries[8];
-	struct mm_memmap map;
-	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = 2 };
-
-	if (!sim.host) {
-		sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
-		sim_add_cpus(&sim, true);
-		sim.port.random = random_bits;
-	}
-	cfg.reach = sim.base + sim.bytes - 1;
-	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
-	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
-	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
-	MUST(mm_pmm_cpu_online(pmm, 1) == MM_OK);
-}
-
 /* So many heaps; which of them note owners? */
 static void start_heaps(struct mm_pmm *pmm, unsigned count, unsigned notes)
 {
@@ -267,7 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t bytes)
 
 	sim_cpu = 0;
 	n = 0;
-	start_pages(&pmm);
+	machine_start(&pmm, RAM_FRAMES, NULL);
 	first = pmm_state_hash(&pmm);
 	start_heaps(&pmm, bytes ? in[0] % MM_HEAP_SET_MAX + 1 : 2, bytes ? in[0] >> 4 : 0);
 	for (; bytes >= 3; in += 3, bytes -= 3, ops++) {

@@ -16,11 +16,10 @@
  * page layer has its first state hash. */
 #include <stdlib.h>
 #include <string.h>
-#include <mmlib/early.h>
 #include <mmlib/bulk.h>
 #include <mmlib/reserve.h>
-#include "../tests/pmm_state.h"
 #include "operations.h"
+#include "slab_machine.h"
 #include "slab/slab.h"
 #include "slab_owners.h"
 #include "slab_waits.h"
@@ -32,7 +31,6 @@
 #define CACHES     4u
 #define NODES      4u
 
-static struct sim sim;
 static struct mm_heap heap;
 static struct mm_numa numa;
 static uint32_t nodes; /* 1, 2 or 4; of four, the last has no memory */
@@ -600,14 +598,6 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 	}
 }
 
-static uint64_t random_bits(void *ctx)
-{
-	static uint64_t x;
-
-	(void)ctx;
-	return x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-}
-
 /* CPU 0 is on the first node, CPU 1 on the last. Equal parts of memory, and none on the last of four. */
 static void make_nodes(struct mm_pmm_cfg *cfg)
 {
@@ -630,27 +620,6 @@ static void make_nodes(struct mm_pmm_cfg *cfg)
 	cfg->cpu_nodes = cpu_nodes;
 }
 
-static void start(struct mm_pmm *pmm)
-{
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
-	struct mm_mem entries[8];
-	struct mm_memmap map;
-	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = 2 };
-
-	if (!sim.host) {
-		sim_init(&sim, 0x100000, RAM_FRAMES << MM_FRAME_SHIFT);
-		sim_add_cpus(&sim, true);
-		sim.port.random = random_bits;
-	}
-	sim_cpu = 0;
-	cfg.reach = sim.base + sim.bytes - 1;
-	make_nodes(&cfg);
-	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
-	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
-	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
-	MUST(mm_pmm_cpu_online(pmm, 1) == MM_OK);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
@@ -660,7 +629,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	unsigned ops = 0;
 
 	nodes = n % 3 == 2 ? 4 : n % 3 + 1;
-	start(&pmm);
+	machine_start(&pmm, RAM_FRAMES, make_nodes);
 	first = pmm_state_hash(&pmm);
 	memset(&s, 0, sizeof(s));
 	built = charged = 0;

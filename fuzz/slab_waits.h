@@ -10,13 +10,11 @@
 #include <mmlib/deferred.h>
 #include <mmlib/percpu.h>
 #include "../tests/contents.h"
+#include "slab_machine.h"
 
 #define WAITING      64u
 #define PERCPU_LIVE  24u
 #define PERCPU_BYTES ((size_t)MM_FRAME_SIZE)
-#ifndef MUST
-#define MUST(cond) ((cond) ? (void)0 : abort())
-#endif
 
 struct object {
 	unsigned char *p;

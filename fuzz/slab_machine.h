@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine of targets that are about objects: two CPUs, and memory in one zone. */
+#ifndef FUZZ_SLAB_MACHINE_H
+#define FUZZ_SLAB_MACHINE_H
+#include <stdlib.h>
+#include <mmlib/early.h>
+#include "../tests/pmm_state.h"
+
+#define MUST(cond) ((cond) ? (void)0 : abort())
+
+static struct sim sim;
+
+static uint64_t random_bits(void *ctx)
+{
+	static uint64_t x;
+
+	(void)ctx;
+	return x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+}
+
+/* Start it; `more`, if there is one, adds to its configuration. */
+static void machine_start(struct mm_pmm *pmm, mm_pfn_t frames, void (*more)(struct mm_pmm_cfg *))
+{
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
+	struct mm_mem entries[8];
+	struct mm_memmap map;
+	struct mm_pmm_cfg cfg = { .zones = &one, .nzones = 1, .ncpus = 2 };
+
+	if (!sim.host) {
+		sim_init(&sim, 0x100000, (size_t)frames << MM_FRAME_SHIFT);
+		sim_add_cpus(&sim, true);
+		sim.port.random = random_bits;
+	}
+	sim_cpu = 0;
+	cfg.reach = sim.base + sim.bytes - 1;
+	if (more)
+		more(&cfg);
+	MUST(mm_memmap_init(&map, entries, 8) == MM_OK);
+	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
+	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
+	MUST(mm_pmm_cpu_online(pmm, 1) == MM_OK);
+}
+#endif
