@@ -463,7 +463,8 @@ static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 	MUST(contents_intact(p, keep, o.tag));
 	if (p == o.p)
 		owners_keep(&heap, &o);
-	s->live[a % s->n] = s->live[--s->n];
+	s->n--;
+	s->live[a % (s->n + 1)] = s->live[s->n];
 	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1), false);
 }
 
