@@ -178,9 +178,10 @@ static void name_of(char *out, size_t bytes, const struct side *s, enum job job)
 
 static void print(enum job job)
 {
-	const char *yard = beside_pair(job) ? "yard.glibc_pair64"
-			   : job == CHURN   ? "yard.touch"
-					    : "yard.line_transfer";
+	const char *yard = beside_pair(job)   ? "yard.glibc_pair64"
+			   : job == CHURN     ? "yard.touch"
+			   : job == TWO_CHURN ? "yard.2t_touch"
+					      : "yard.line_transfer";
 	char name[64], peer[64], both[128];
 
 	for (unsigned i = 0; i < nsides; i++)

@@ -250,10 +250,16 @@ static void empty_one(unsigned cpu, void *arg)
 	end_churn(&mixed[cpu]);
 }
 
-static double two_slice(bool *calm)
+static void touch_one(unsigned cpu, void *arg)
+{
+	work_touch(&mixed[cpu], *(uint32_t *)arg);
+}
+
+/* Steps of both at once: ns of one. */
+static double both_slice(duo_work *work, bool *calm)
 {
 	uint32_t steps = STEPS;
-	struct duo_time t = duo_run(churn_one, &steps);
+	struct duo_time t = duo_run(work, &steps);
 
 	*calm = t.calm;
 	return (t.cpu[0] + t.cpu[1]) / 2 / steps;
@@ -284,9 +290,9 @@ static struct answer turn_of_two(enum job job)
 	if (job == TWO_CHURN)
 		churn_for(true, RUN_IN);
 	for (unsigned i = quick() ? 2 : 7; i; i--) {
-		bool yard_calm, calm;
-		double yard = yard_line_transfer(&yard_calm);
-		double value = job == TWO_CHURN ? two_slice(&calm) : pass_slice(&calm);
+		bool yard_calm, calm, churn = job == TWO_CHURN;
+		double yard = churn ? both_slice(touch_one, &yard_calm) : yard_line_transfer(&yard_calm);
+		double value = churn ? both_slice(churn_one, &calm) : pass_slice(&calm);
 
 		bench_record_if(&s, value, yard, yard_calm && calm);
 	}

@@ -4,7 +4,8 @@
 #   scripts/bench.sh [GROUP…] [--json FILE]   all groups, or these: yard page slab tiny pt sweep size
 #     --json FILE    also write {"figures":[{"name","value","unit","yardstick","yardstick_value",
 #                    "ratio"},…]}
-#     --agree        measure twice; fail and show which ratios differ by more than 5 %, or counts at all
+#     --agree        measure twice, the two taking turns run by run, so that both have the same machine;
+#                    fail and show which ratios differ by more than 5 %, or counts at all
 #     --instructions count instructions (page and slab: of the pairs; slab: of a step of churn, too; tiny: of
 #                    the longest calls; pt: of each page) under callgrind: the same in each run
 #     --quick        hardly any slices: shows that all works; times mean nothing
@@ -126,8 +127,8 @@ run_slab() { # RUN
     sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
   "$dir/bench_drive-malloc-l1" pair64 "${sides[@]}"
+  BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" lifo64,rand256,lifo1k,churn,2t_churn,prodcons "${sides[@]}"
   [ "$1" -lt "$runs" ] || return 0
-  "$dir/bench_drive-malloc-l1" lifo64,rand256,lifo1k,churn,2t_churn,prodcons "${sides[@]}"
   resident slab.rss_ratio "$dir/bench_slab-call-l1"
   for peer in "${peers[@]}"; do
     resident "peer.$peer.rss_ratio" "$dir/bench_slab-malloc-l1" "$(preload "$peer")"
@@ -259,20 +260,33 @@ as_json() {
     END { print "\n]}" }'
 }
 
-# Each group several times, as memory lies elsewhere each time.
-measure() { # GROUP
-  local run
+# Each group several times, as memory lies elsewhere each time. Who measures twice goes first every other time.
+measure() { # GROUP FILE…
+  local group=$1 run file
+  shift
+  for file in "$@"; do
+    : >"$file.runs"
+  done
   for ((run = 0; run < often; run++)); do
-    "${count}run_$1" $run || return
-  done | awk -f bench/merge.awk
+    for file in $(if ((run % 2)); then printf '%s\n' "$@" | tac; else printf '%s\n' "$@"; fi); do
+      "${count}run_$group" $run >>"$file.runs" || return
+    done
+  done
+  for file in "$@"; do
+    awk -f bench/merge.awk "$file.runs" >"$file.group" || return
+    cat "$file.group" >>"$file"
+  done
 }
 
-# Everything that was asked for, to FILE and as text. Fails if a figure is missing.
-run() { # FILE
-  local group
-  : >"$1"
+# Everything that was asked for, to each FILE, and the first as text. Fails if a figure is missing there.
+run() { # FILE…
+  local group file
+  for file in "$@"; do
+    : >"$file"
+  done
   for group in "${groups[@]}"; do
-    measure "$group" | tee -a "$1" | as_text
+    measure "$group" "$@"
+    as_text <"$1.group"
   done
   [ -z "$count" ] || return 0
   printf '%s\n' "${expected[@]}" | cat bench/names - |
@@ -283,9 +297,8 @@ for group in "${groups[@]}"; do
   declare -F "${count}build_$group" >/dev/null || { echo "bench: $group: no instructions" >&2; exit 2; }
   "${count}build_$group"
 done
-run "$dir/figures"
+figures=("$dir/figures")
+! $agree || figures+=("$dir/figures2")
+run "${figures[@]}"
 [ -z "$json" ] || as_json <"$dir/figures" >"$json"
-if $agree; then
-  run "$dir/figures2" >/dev/null
-  awk -f bench/agree.awk "$dir/figures" "$dir/figures2"
-fi
+! $agree || awk -f bench/agree.awk "${figures[@]}"
