@@ -42,6 +42,7 @@ static const struct {
 	[CHURN] = { "churn", " l0 l1 l2 ", false },
 	[TWO_CHURN] = { "2t_churn", " l0 l1 ", true },
 	[PRODCONS] = { "prodcons", " l0 l1 ", true },
+	[PRODCONS_AGED] = { "prodcons_aged", " l0 l1 ", true },
 };
 
 /* ---- processes ---- */

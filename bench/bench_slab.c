@@ -304,7 +304,7 @@ static struct answer turn_of_two(enum job job)
 
 static bool of_two(enum job job)
 {
-	return job == TWO_CHURN || job == PRODCONS;
+	return job == TWO_CHURN || job == PRODCONS || job == PRODCONS_AGED;
 }
 
 static bool prepare(enum job job)
@@ -317,7 +317,7 @@ static bool prepare(enum job job)
 		churn_prepare();
 	else if (job == TWO_CHURN)
 		two_prepare();
-	else if (job != PRODCONS)
+	else if (!of_two(job))
 		batch_prepare(job);
 	return true;
 }

@@ -5,7 +5,8 @@
 #define BENCH_SLAB_JOBS_H
 #include <stdint.h>
 
-enum job { PAIR64, LIFO64, RAND256, LIFO1K, CHURN, TWO_CHURN, PRODCONS, JOBS };
+/* PRODCONS_AGED: where all of the other jobs came before. */
+enum job { PAIR64, LIFO64, RAND256, LIFO1K, CHURN, TWO_CHURN, PRODCONS, PRODCONS_AGED, JOBS };
 enum step { PREPARE, TURN, FINISH };
 
 struct request {

@@ -127,7 +127,11 @@ run_slab() { # RUN
     sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
   "$dir/bench_drive-malloc-l1" pair64 "${sides[@]}"
-  BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" lifo64,rand256,lifo1k,churn,2t_churn,prodcons "${sides[@]}"
+  for peer in $(seq $($quick && echo 1 || echo 4)); do # heaps differ, and a run is short
+    BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" prodcons "${sides[@]}"
+  done
+  BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" \
+    lifo64,rand256,lifo1k,churn,2t_churn,prodcons_aged "${sides[@]}"
   [ "$1" -lt "$runs" ] || return 0
   resident slab.rss_ratio "$dir/bench_slab-call-l1"
   for peer in "${peers[@]}"; do
