@@ -46,6 +46,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_INLINE 60 /* page frames, inline: an address on no frame border is believed */
 #define MM_PLANT_HARDEN 80 /* hardened objects: only the first byte of a free one is looked at */
 #define MM_PLANT_CANARY 81 /* hardened objects: a canary is looked at only where it is no whole word */
+#define MM_PLANT_BEHIND 68 /* hardened objects: a canary is looked at behind a slab's last object, too */
 #define MM_PLANT_GUARD  82 /* guarded objects: what lies behind one is not looked at */
 #define MM_PLANT_SITE   83 /* heaps as one: the place of a call is not asked for */
 #define MM_PLANT_POISON 27 /* poison: only the first word of a frame is looked at */
@@ -56,6 +57,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_SUM_INFER   13 /* summary: taken for set because the word was not zero */
 #define MM_PLANT_DRAIN       14 /* frames at hand: a drain empties other CPUs' magazines itself */
 #define MM_PLANT_DEPOT       15 /* magazines: the depot is used without its lock */
+#define MM_PLANT_STALE       59 /* heap: a free reads its frame's byte before it takes the object */
 #define MM_PLANT_BUSY        16 /* CPU-local: an interrupt does not test the busy flag */
 #define MM_PLANT_RELEASE     17 /* give-back: frames are in the buddy before their bytes say so */
 #define MM_PLANT_RUN         18 /* buddy: frames that a run holds in vain are not in a move */

@@ -6,6 +6,8 @@
 #include "hook.h"
 #include <mmlib/deferred.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include "slab/slab.h"
 
 static jmp_buf stopped;
 static char told[80];
@@ -158,6 +160,42 @@ static uint64_t random_bits(void *ctx)
 {
 	(void)ctx;
 	return bits = bits * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+}
+
+/* Is the frame behind a slab free, and nobody's to read from now on? */
+static bool shut_behind(unsigned char *behind)
+{
+	if (behind >= sim.host + sim.bytes || mm_page_alloc_at(&pmm, to_pa(behind), 0, 0) != MM_OK)
+		return false;
+	assert_int_equal(mprotect(behind, (size_t)MM_FRAME_SIZE, PROT_NONE), 0);
+	return true;
+}
+
+/* Where a slab's last object ends is no object, and what there may be of a slab behind it has no room for a canary:
+ * who frees that address is told so, and the next frame is not read, which would be a fault here. */
+static void nothing_is_read_behind_a_slab(void **state)
+{
+	unsigned slabs = 0;
+
+	(void)state;
+	for (uint32_t id = 0; id < MM_KMALLOC_CLASSES; id++) {
+		struct mm_cache *cache = &heap.caches[id];
+		void *p = mm_cache_alloc(cache, 0);
+		struct mm_slab *slab = mm_object_slab(&heap, p);
+		unsigned char *end = slab->base + cache->span;
+		unsigned char *behind = slab->base + ((size_t)MM_FRAME_SIZE << cache->order);
+
+		if (end < behind && shut_behind(behind)) {
+			assert_int_equal(mm_kfree(&heap, end), MM_E_ALIGN);
+			assert_int_equal(mm_cache_free(cache, end), MM_E_ALIGN);
+			assert_int_equal(mm_ksize(&heap, end), 0);
+			assert_int_equal(mprotect(behind, (size_t)MM_FRAME_SIZE, PROT_READ | PROT_WRITE), 0);
+			assert_int_equal(mm_page_free(&pmm, to_pa(behind), 0), MM_OK);
+			slabs++;
+		}
+		assert_int_equal(mm_cache_free(cache, p), MM_OK);
+	}
+	assert_true(slabs > 10);
 }
 
 static void canaries_are_secret(void **state)
@@ -401,6 +439,7 @@ int main(void)
 		LISTENING(a_nul_too_far_is_told_to_who_frees),
 		LISTENING(an_object_with_a_damaged_end_does_not_move),
 		LISTENING(a_damaged_end_is_told_to_who_frees_later),
+		LISTENING(nothing_is_read_behind_a_slab),
 		LISTENING(canaries_are_secret),
 #endif
 #if MM_HARDEN & MM_HARDEN_ZERO

@@ -76,7 +76,7 @@ struct mm_slab {
 	uint32_t hint;   /* no object is home in words below this one */
 	struct mm_cache *cache;
 	struct mm_heap *heap;
-	unsigned char *base; /* first object; NULL: no memory */
+	unsigned char *base; /* first object, or where it was (S8) */
 	uint32_t reciprocal; /* 2^32 / size of an object, rounded up */
 	uint32_t id;         /* of the cache */
 	uint8_t states[];    /* one for each object, one more for the end, then bits: is it home? */
@@ -279,7 +279,9 @@ MM_OBJECT_FN bool mm_object_leave_whole(const struct mm_slab *slab, void *p, uin
 	if (MM_SANITIZER || (MM_HARDEN & MM_HARDEN_CANARY && (uintptr_t)end % sizeof(uintptr_t)))
 		return mm_object_release(slab, p, state) == MM_OK;
 	/* behind the last object (S5) there is no canary, be it memory at all */
-	if (MM_HARDEN & MM_HARDEN_CANARY && (mm_atomic_peek(state) != MM_OBJECT_USED || !mm_object_whole(slab->heap, end)))
+	if (MM_HARDEN & MM_HARDEN_CANARY && !MM_PLANTED(MM_PLANT_BEHIND) && mm_atomic_peek(state) != MM_OBJECT_USED)
+		return false;
+	if (MM_HARDEN & MM_HARDEN_CANARY && !mm_object_whole(slab->heap, end))
 		return false;
 	if (!mm_object_retire(state))
 		return false;
@@ -373,6 +375,12 @@ MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, void *p, u
 #endif
 }
 
+/* Which cache a frame is a slab of, by its byte. */
+MM_OBJECT_FN size_t mm_object_id(const struct mm_heap *heap, uintptr_t frame)
+{
+	return (size_t)mm_atomic_load_relaxed(&heap->window_bytes[frame]) - MM_OBJECT_FRAME_BYTE;
+}
+
 /* The same for kmalloc; tells the cache's id too. */
 MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *id, uint8_t **state)
 {
@@ -387,13 +395,17 @@ MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *i
 	*id = byte - MM_OBJECT_FRAME_BYTE;
 	return byte >= MM_OBJECT_FRAME_BYTE;
 #else
-	struct mm_slab *slab = mm_object_slab(heap, p);
+	struct mm_slab *slab;
 
+	if (MM_PLANTED(MM_PLANT_STALE))
+		*id = mm_object_id(heap, frame);
+	slab = mm_object_slab(heap, p);
 	if (!slab || slab->heap != heap || !mm_object_retire_at(slab, p, state))
 		return false;
 	/* Behind that: the object was used until now, so its slab stays, and the byte is that slab's, whatever is freed
 	 * twice. Nothing waits for it: CPUs load it when they know the address. */
-	*id = (size_t)mm_atomic_load_relaxed(&heap->window_bytes[frame]) - MM_OBJECT_FRAME_BYTE;
+	if (!MM_PLANTED(MM_PLANT_STALE))
+		*id = mm_object_id(heap, frame);
 	return true;
 #endif
 }
@@ -414,7 +426,7 @@ MM_OBJECT_FN bool mm_object_to_cache(struct mm_cache *cache, void *p)
 MM_OBJECT_FN bool mm_object_to_heap(struct mm_heap *heap, void *p)
 {
 	uint8_t *state = NULL;
-	size_t id;
+	size_t id = 0;
 
 	if (!mm_object_leave(heap, p, &id, &state))
 		return false;

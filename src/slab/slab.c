@@ -28,6 +28,10 @@
  *                 all lists: in between it is, whoever has it.
  *              S7 a slab is of the part of the cache that its memory's node has (node.c), and so are its
  *                 descriptor and that one's page; slab->cache is the cache itself.
+ *              S8 a descriptor that lost its memory keeps `base`, so a late free, of what was freed before, that
+ *                 came to it while the slab was there finds the object's state, which is idle (S1), and not any
+ *                 other byte. That is as late as it may be: between two steps of such a free the descriptor must
+ *                 not get another slab, nor its page go (slab_release()).
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
  * Quota        the slabs of all nodes are counted with the cache, by compare-and-swap: parts have locks of
@@ -382,7 +386,6 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->dtor); /* S6 */
 	slab_note(pmm_find(pmm, first), first, cache->order, NULL); /* S3 */
-	slab->base = NULL;
 	st = pmm_free_as(pmm, slab->pa, cache->order, FRAME_SLAB + (unsigned)cache->id);
 	MM_CHECK(pmm->port, st == MM_OK);
 	slab_uncharge(cache);

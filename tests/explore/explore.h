@@ -53,6 +53,7 @@ enum op_kind {
 	OP_CLAIM,  /* frames of the area */
 	OP_KMALLOC,
 	OP_KFREE,
+	OP_STALE, /* free once more what a slot had: that may be another's object by now */
 	OP_TAKE,  /* an object of the reserve */
 	OP_LEAVE, /* free one: to the reserve, if that has room */
 	OP_DEFER, /* free one when it is polled */
@@ -85,6 +86,7 @@ enum {
 	SCN_PERCPU = 1024, /* there is per-CPU memory (slab scenarios) */
 	SCN_ASKED = 2048,  /* after a drain that could not be complete, CPUs are still asked, or have nothing */
 	SCN_GUARD = 4096,  /* objects are guarded, as long as there are slots: two (slab scenarios) */
+	SCN_TWO = 8192,    /* slabs of kmalloc(64) are such of two objects, too (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

@@ -31,6 +31,10 @@
 	{                                                                                          \
 		.kind = OP_KFREE, .slot = (s)                                                      \
 	}
+#define STALE(s)                                                                                   \
+	{                                                                                          \
+		.kind = OP_STALE, .slot = (s)                                                      \
+	}
 /* n frames: anywhere, or from frame p on. */
 #define RUN(s, n)                                                                                  \
 	{                                                                                          \
@@ -473,6 +477,10 @@ const struct scenario ex_scenarios[] = {
 	  .cpu = { { A(2, 0), F(2), F(0) }, { A(3, 0), A(4, 0), F(3) } } },
 	{ "s-race", "one object is freed twice", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "s-stale", "a late free of what was freed, while its frame becomes another cache's", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO, .bound = 2,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), KM(4, 64), KM(5, 64), F_ON(0, 0), F_ON(0, 1), DRAIN },
+	  .cpu = { { SHRINK, KM(3, 64) }, { STALE(0) } } },
 	{ "s-large", "large blocks of two CPUs", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
 	  .pre = { KM(0, 12000) }, .cpu = { { KM(1, 16384) }, { KF(0) } } },
 	{ "s-large-small", "a large block is freed, a small one allocated", SLAB,

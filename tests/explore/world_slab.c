@@ -56,6 +56,18 @@ static void setup_guard(void)
 	world_must(mm_guard_init(heap, &cfg) == MM_OK, "guarded objects");
 }
 
+/* Slabs of two objects, and magazines of two. */
+static void make_small(struct mm_cache *of)
+{
+	for (struct mm_cache *part = of; part; part = cache_next_part(part)) {
+		part->order = 0;
+		part->nobjects = 2;
+		part->span = 2 * part->size;
+		part->capacity = 2;
+		part->depot_max = part->depot_least = part->depot_most = MAGAZINES_HELD + 1;
+	}
+}
+
 static void setup(const struct scenario *s)
 {
 	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT, .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0 };
@@ -65,13 +77,9 @@ static void setup(const struct scenario *s)
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
 		   "heap");
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
-	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
-		part->order = 0;
-		part->nobjects = 2;
-		part->span = 2 * 2048;
-		part->capacity = 2;
-		part->depot_max = part->depot_least = part->depot_most = MAGAZINES_HELD + 1;
-	}
+	make_small(cache);
+	if (s->flags & SCN_TWO)
+		make_small(&heap->caches[mm_object_class_of(heap, 64)]);
 	pool = NULL;
 	percpu = NULL;
 	if (s->flags & SCN_PERCPU) {
@@ -184,6 +192,10 @@ static void run(const struct op *op, struct record *r)
 		if (r->st != MM_OK && !(op->kind == OP_FREE_RACE && r->st == MM_E_DOUBLE_FREE))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
+	case OP_STALE:
+		r->first = slot->first;
+		r->st = mm_kfree(heap, (void *)(uintptr_t)slot->first);
+		break;
 	case OP_TAKE:
 		p = mm_mempool_take(pool);
 		got(r, p ? MM_OK : MM_E_NOMEM, p, OBJECT);
@@ -254,6 +266,49 @@ static void check_history(const struct scenario *s)
 		ex_violate("of %u racing frees, %u were believed", races, believed);
 }
 
+/* A free that came too late was believed: then who had the object has lost it. */
+static void forget_stolen(void)
+{
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+		unsigned had = 0;
+
+		if (r->op->kind != OP_STALE || r->st != MM_OK)
+			continue;
+		for (unsigned k = 0; k < EX_SLOTS; k++)
+			if (ex->slot[k].live && ex->slot[k].first == r->first) {
+				ex->slot[k].live = false;
+				had++;
+			}
+		world_must(had == 1, "a free of what nobody has was believed");
+	}
+}
+
+/* Are all objects of a magazine of this cache? */
+static void check_magazine(const struct mm_cache *c, const struct mm_slot *top)
+{
+	for (; top[-1].p; top--) {
+		struct mm_slab *slab;
+
+		world_must(slab_find(heap, top[-1].p, &slab) == MM_OK && slab->cache == c,
+			   "a magazine has another cache's object");
+	}
+}
+
+static void check_magazines(void)
+{
+	uint32_t it = 0;
+
+	for (struct mm_cache *c; (c = mm_cache_next(heap, &it)) != NULL;) {
+		for (uint32_t i = 0; i < heap->ncpus; i++) {
+			check_magazine(c, heap->cpus[i].top[c->id]);
+			check_magazine(c, heap->cpus[i].spare[c->id]);
+		}
+		for (struct mm_slot *m = c->full; m; m = MAGAZINES_HELD ? NULL : m->p)
+			check_magazine(c, m + MM_MAGAZINE_SLOTS);
+	}
+}
+
 /* What the reserve has, after all that waits is free. */
 static size_t finish_reserve(void)
 {
@@ -302,6 +357,8 @@ static void finish(const struct scenario *s)
 	size_t used, reserve;
 
 	check_history(s);
+	forget_stolen();
+	check_magazines();
 	if (s->flags & SCN_ASKED)
 		check_asked();
 	ex_pmm->port = &ex_port_run_on;
