@@ -119,21 +119,51 @@ static void a_place_has_one_heap_and_places_are_spread(void **state)
 	assert_in_range(moved, 800, 1024);
 }
 
+/* What of the seed and the place a hash asks for. */
+enum { ASKS_LOW = 1, ASKS_HIGH = 2, ASKS_PLACE = 4, ASKS_ALL = 7 };
+
+/* Heap of a place with a seed, by the hash, or by one that does not ask for all. */
+static struct mm_heap *heap_by(unsigned asks, uint64_t seed, unsigned i)
+{
+	struct mm_heap_set with = set;
+
+	with.seed[0] = asks & ASKS_LOW ? (uint32_t)seed : 0x13198a2eu;
+	with.seed[1] = asks & ASKS_HIGH ? (uint32_t)(seed >> 32) : 0x03707344u;
+	return mm_heap_set_site(&with, place(asks & ASKS_PLACE ? i : 0));
+}
+
+/* Of pairs of places 24 to 63 * 24 bytes apart, how many seeds of SEEDS let one share a heap? If all is left to
+ * chance, one in sixteen: MEAN, with the square of the deviation VARIANCE. Of the numbers' deviations, squared, in
+ * units of VARIANCE, the sum (chi-square) is 63 then, itself with a deviation of 11. */
+#define SEEDS    4096u
+#define MEAN     (SEEDS / HEAPS)
+#define VARIANCE (MEAN - MEAN / HEAPS)
+
+static unsigned sharing_is_off_by(unsigned asks)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 1; i < 64; i++) {
+		uint64_t seed = 0, shared = 0, off;
+
+		for (unsigned n = 0; n < SEEDS; n++) {
+			seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			shared += heap_by(asks, seed ^ seed >> 29, 0) == heap_by(asks, seed ^ seed >> 29, i);
+		}
+		off = shared > MEAN ? shared - MEAN : MEAN - shared;
+		sum += off * off;
+	}
+	return (unsigned)(sum / VARIANCE);
+}
+
 /* Places that share a heap with one seed do not with another, however far apart they are. */
 static void who_shares_a_heap_follows_from_the_seed(void **state)
 {
 	(void)state;
-	for (unsigned i = 1; i < 64; i++) {
-		struct mm_heap_set with = set;
-		unsigned shared = 0;
-
-		for (uint32_t seed = 0; seed < 512; seed++) {
-			with.seed[0] = seed * 0x01000193u;
-			with.seed[1] = seed * 0x10001u + 77;
-			shared += mm_heap_set_site(&with, place(0)) == mm_heap_set_site(&with, place(i));
-		}
-		assert_in_range(shared, 4, 96); /* one in sixteen: 32 */
-	}
+	assert_in_range(sharing_is_off_by(ASKS_ALL), 63 - 4 * 11, 63 + 4 * 11);
+	for (unsigned asks = 0; asks < ASKS_ALL; asks++) /* without one of them it would not; of the seed the half that
+							    comes first is enough here */
+		assert_true(asks == (ASKS_LOW | ASKS_PLACE) || sharing_is_off_by(asks) > 63 + 4 * 11);
 }
 
 static void objects_of_two_heaps_share_no_frame(void **state)
