@@ -111,9 +111,11 @@ if step fuzz; then
   done
 fi
 if step tsan; then
-  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches" scripts/tsan.sh 300000
+  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; a ring of records" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     env MM_PLANT=15 scripts/tsan.sh 300000
+  check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \
+    build/tsan/trace 1000000 torn
 fi
 # These use one CPU each most of the time, and what they need is installed: one beside the other.
 test_docs() {
@@ -166,7 +168,7 @@ test_ways() {
   for what in frames objects; do
     check_fails "control: $what that are counted wrong in memory are noticed by gdb" "differs" tools/check_gdb.sh --plant $what
   done
-  check "traces: recorded, replayed, damaged ones refused" tools/check_trace.sh
+  check "traces: recorded, replayed, damaged ones refused, torn ones replayed in part" tools/check_trace.sh
   check_fails "control: a record that is missing is noticed" "records, 0 lost before them; [1-9][0-9]* frees" tools/check_trace.sh --plant record
   check_fails "control: too little memory fails a replay" "could not serve" tools/check_trace.sh --plant memory
   check "recipes: C++ new and Rust's GlobalAlloc, run" make -s -C examples/recipes check

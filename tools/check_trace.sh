@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Traces: a program is traced (tests/trace/), mm-replay finds in the trace what the program counted itself, replays
-# it, and refuses each of many damaged ones; a ring that is too small says what it lost.
+# it, refuses each of many damaged ones, and replays what is whole of torn ones; a ring that is too small says what it
+# lost.
 #   tools/check_trace.sh [--plant record|memory]   --plant: a record is missing; there is too little memory. Must fail
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -86,8 +87,7 @@ put('record', 'head is damaged', 6, b'\x17')
 put('zero', 'head is damaged', 24, b'\x01')
 put('frame', 'impossible size', 12, b'\x40')
 put('sixteen', 'another size', 12, b'\x10')
-put('lost', 'not whole', 16, b'\x00\x00\x00\x01')
-put('sequence', 'not whole', 32 + 24 * 7, bytes(4))
+put('lost', 'no record of it is whole', 16, b'\x00\x00\x00\x01')
 put('kind', 'no kind', 32 + 4, b'\x08')
 put('none', 'no kind', 32 + 4, b'\x00')
 put('inside', 'inside a frame', first + 8, b'\x01')
@@ -106,6 +106,23 @@ while read -r name says; do
   "$replay" "$out/bad-$name" >"$out/replay" 2>&1 || status=$?
   [ $status -eq 2 ] && grep -q "$says" "$out/replay" || wrong "damage '$name' is not told: $status, $(head -n 1 "$out/replay")"
 done <"$out/damaged"
+
+# Torn: bytes 0 to 3 of records, and what mm-replay must say and end with.
+torn() { # STATUS SAYS RECORD…
+  local status=0 wants=$1 says=$2
+  shift 2
+  cp "$out/small" "$out/torn"
+  for i in "$@"; do
+    printf '\0\0\0\0' | dd of="$out/torn" bs=1 seek=$((32 + 24 * i)) conv=notrunc status=none
+  done
+  "$replay" "$out/torn" >"$out/replay" 2>&1 || status=$?
+  [ $status -eq "$wants" ] && grep -qE "$says" "$out/replay" || wrong "torn at $*: $status, $(head -n 3 "$out/replay")"
+}
+torn 3 '^the next record is torn: 1017 records from it on are not replayed' 7
+torn 3 '^7 records, [1-9][0-9]* lost before them' 7 8 20
+torn 3 '^1023 records, ' 1023
+torn 0 '^1021 records, ' 0 1 2
+torn 3 '^the next record is torn: 1014 records from it on' 0 1 2 10
 rm -f tools/replay/mm-replay
 [ $bad -eq 0 ] && echo "traces are what was done; $n damaged ones are refused"
 exit $bad

@@ -5,7 +5,9 @@
  * Built with `-DMM_SANITIZER_HEADER='"mmlib/sanitizer_trace.h"'`, mmlib writes a record for each page frame
  * and object that comes or goes. The host defines mm_trace_here(), which says where to. Later it writes the
  * ring to a file, mm_trace_begin() and then what mm_trace_next() gives, which `tools/replay` replays and the
- * fuzz target `trace` takes as it is. Any number of CPUs and interrupts write at the same time; none waits. Where
+ * fuzz target `trace` takes as it is. Any number of CPUs and interrupts write at the same time, and may be read
+ * meanwhile; none waits. A record whose place somebody else is writing to, who was overtaken by a whole ring, is
+ * lost; so is one that is overwritten while it is read: its number does not follow then. Where
  * MM_ATOMICS is 0, an interrupt in the midst of a write loses its record: keep those that allocate off.
  *
  * A trace is a head of 32 bytes and records of 24, little-endian. `next` counts the records that were ever
@@ -54,7 +56,7 @@ struct mm_trace_head {
 
 /** A ring. All-zero is one that records nothing. */
 struct mm_trace {
-	struct mm_trace_record *records; /**< memory for them; NULL: none */
+	struct mm_trace_record *records; /**< memory for them, zero at first; NULL: none */
 	uintptr_t n;    /**< how many: a power of two, many more than CPUs write at the same time */
 	uintptr_t next; /**< @private records that were ever written, an atomic counter */
 	uint32_t (*cpu)(void *ctx); /**< number of the calling CPU, in any context; NULL: 0 */
@@ -99,13 +101,59 @@ static inline void mm_trace_halves(uint32_t half[2], uint64_t number)
 	half[1] = mm_trace_le32((uint32_t)(number >> 32));
 }
 
+/** A word of a record, whatever its type there. @private */
+typedef uint32_t __attribute__((__may_alias__)) mm_trace_word;
+
+/** @cond words that others may read or write at the same time */
+#if MM_ATOMICS
+#define MM_TRACE_LOAD(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
+#define MM_TRACE_STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#else
+#define MM_TRACE_LOAD(p)     (*(const volatile mm_trace_word *)(p))
+#define MM_TRACE_STORE(p, v) (*(volatile mm_trace_word *)(p) = (v))
+#endif
+/** @endcond */
+
+/** Copy a record but for its number, into the ring or out of it. @private @param[out] to record @param from record
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+static inline void mm_trace_copy(struct mm_trace_record *to, const struct mm_trace_record *from)
+{
+	mm_trace_word *out = (mm_trace_word *)(void *)to;
+	const mm_trace_word *in = (const mm_trace_word *)(const void *)from;
+
+	for (unsigned i = 1; i < sizeof(*to) / sizeof(*out); i++)
+		MM_TRACE_STORE(&out[i], MM_TRACE_LOAD(&in[i]));
+}
+
+/** Take the place of a record: its number becomes 0. Who comes first takes a place that nobody has written to; later
+ *  it is taken from the record that was a ring, or rings, before.
+ *  @private @param place word of the number in the ring @param at how many records were before @param n of the ring
+ *  @return false: it is somebody else's @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+static inline bool mm_trace_take(mm_trace_word *place, uintptr_t at, uintptr_t n)
+{
+	mm_trace_word was = MM_TRACE_LOAD(place);
+	uint32_t number = (uint32_t)at + 1;
+
+	if (was == 0 || number == 0)
+		return at < n && number != 0;
+	if ((int32_t)(number - mm_trace_le32(was)) <= 0)
+		return false;
+#if MM_ATOMICS
+	return __atomic_compare_exchange_n(place, &was, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#else
+	MM_TRACE_STORE(place, 0);
+	return true;
+#endif
+}
+
 /** Write a record. What mmlib does through mmlib/sanitizer_trace.h; the host may add what its own layers do.
  *  @param t ring, or NULL @param kind of #mm_trace_kind @param pool as in a record
  *  @param address as in a record @param size as in a record
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, one atomic addition; cost: O(1)} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none\, two atomic operations; cost: O(1)} */
 static inline void mm_trace_write(struct mm_trace *t, unsigned kind, unsigned pool, uint64_t address, uint64_t size)
 {
-	struct mm_trace_record *r;
+	struct mm_trace_record r, *place;
+	mm_trace_word *number;
 	uintptr_t at;
 
 	if (!t || !t->records)
@@ -115,16 +163,20 @@ static inline void mm_trace_write(struct mm_trace *t, unsigned kind, unsigned po
 #else
 	at = t->next++;
 #endif
-	r = &t->records[at & (t->n - 1)];
-	*(volatile uint32_t *)&r->sequence = 0; /* not whole */
+	r.sequence = mm_trace_le32((uint32_t)at + 1);
+	r.kind = (uint8_t)kind;
+	r.cpu = (uint8_t)(t->cpu ? t->cpu(t->ctx) : 0);
+	r.pool = mm_trace_le16((uint16_t)pool);
+	mm_trace_halves(r.address, address);
+	mm_trace_halves(r.size, size);
+	place = &t->records[at & (t->n - 1)];
+	number = (mm_trace_word *)(void *)&place->sequence;
+	if (!mm_trace_take(number, at, t->n))
+		return;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	r->kind = (uint8_t)kind;
-	r->cpu = (uint8_t)(t->cpu ? t->cpu(t->ctx) : 0);
-	r->pool = mm_trace_le16((uint16_t)pool);
-	mm_trace_halves(r->address, address);
-	mm_trace_halves(r->size, size);
+	mm_trace_copy(place, &r);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*(volatile uint32_t *)&r->sequence = mm_trace_le32((uint32_t)at + 1);
+	MM_TRACE_STORE(number, r.sequence);
 }
 
 /** Where reading is. */
@@ -134,13 +186,18 @@ struct mm_trace_cur {
 };
 
 /** Begin to read: the head of the trace that the ring holds, as it is now. What is written from here on is not in
- *  the trace; if it overwrites what is not read yet, mm_trace_next() gives that instead, and readers of the trace
- *  refuse it, for its number does not follow.
+ *  the trace; if it overwrites what is not read yet, mm_trace_next() gives a record that is torn, and readers of the
+ *  trace notice, for its number does not follow.
  *  @param t ring @param[out] head to be written first @param[out] cur position for mm_trace_next()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head *head, struct mm_trace_cur *cur)
 {
-	uintptr_t next = *(const volatile uintptr_t *)&t->next, lost = next > t->n ? next - t->n : 0;
+#if MM_ATOMICS
+	uintptr_t next = __atomic_load_n(&t->next, __ATOMIC_RELAXED);
+#else
+	uintptr_t next = *(const volatile uintptr_t *)&t->next;
+#endif
+	uintptr_t lost = next > t->n ? next - t->n : 0;
 
 	head->magic = mm_trace_le32(MM_TRACE_MAGIC);
 	head->version = mm_trace_le16(MM_TRACE_VERSION);
@@ -152,14 +209,28 @@ static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head
 	*cur = (struct mm_trace_cur){ lost, next };
 }
 
-/** Next record, oldest first: as many as the head says. @param t ring @param[in,out] cur of mm_trace_begin()
- *  @return a record, to be written to the file as it is, or NULL at the end
+/** Next record, oldest first: as many as the head says.
+ *  @param t ring @param[in,out] cur of mm_trace_begin()
+ *  @param[out] out the record, to be written to the file as it is. If it is torn, that is, being written, lost or
+ *  overwritten, its number is not that of its place
+ *  @return false at the end: nothing is written
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
-static inline const struct mm_trace_record *mm_trace_next(const struct mm_trace *t, struct mm_trace_cur *cur)
+static inline bool mm_trace_next(const struct mm_trace *t, struct mm_trace_cur *cur, struct mm_trace_record *out)
 {
+	const struct mm_trace_record *place = &t->records[cur->at & (t->n - 1)];
+	const mm_trace_word *number = (const mm_trace_word *)(const void *)&place->sequence;
+	uint32_t want = mm_trace_le32((uint32_t)cur->at + 1);
+
 	if (cur->at == cur->end)
-		return NULL;
-	return &t->records[cur->at++ & (t->n - 1)];
+		return false;
+	cur->at++;
+	out->sequence = MM_TRACE_LOAD(number);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	mm_trace_copy(out, place);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (want == 0 || out->sequence != want || MM_TRACE_LOAD(number) != want)
+		out->sequence = ~want;
+	return true;
 }
 MM_END_DECLS
 #endif

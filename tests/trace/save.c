@@ -25,7 +25,7 @@ __attribute__((__destructor__)) static void save(void)
 {
 	const char *path = getenv("MM_TRACE_FILE");
 	FILE *f = path && ring.records ? fopen(path, "wb") : NULL;
-	const struct mm_trace_record *r;
+	struct mm_trace_record r;
 	struct mm_trace_head head;
 	struct mm_trace_cur cur;
 
@@ -33,7 +33,7 @@ __attribute__((__destructor__)) static void save(void)
 		return;
 	mm_trace_begin(&ring, &head, &cur);
 	fwrite(&head, sizeof(head), 1, f);
-	while ((r = mm_trace_next(&ring, &cur)) != NULL)
-		fwrite(r, sizeof(*r), 1, f);
+	while (mm_trace_next(&ring, &cur, &r))
+		fwrite(&r, sizeof(r), 1, f);
 	fclose(f);
 }

@@ -266,10 +266,10 @@ const char *operations_read(struct operations *out, const struct trace_file *t, 
 	const char *wrong = NULL;
 
 	*out = (struct operations){ 0 };
-	for (*at = 0; !wrong && *at < t->n; ++*at) {
+	for (*at = 0; !wrong && *at < t->n && !trace_is_torn(t, *at); ++*at) {
 		struct trace_event e = trace_event(t, *at);
 
-		wrong = trace_look(t, *at, &e);
+		wrong = trace_look(t, &e);
 		if (!wrong)
 			wrong = read_event(out, &r, &e, t->frame_shift);
 		if (wrong)

@@ -25,7 +25,8 @@ struct operations {
 	uint64_t peak_room;   /* bytes that objects and frames of callers need at most */
 };
 
-/* Read a trace. NULL, or what is wrong with it, and *at is the record. operations_end() in any case. */
+/* Read a trace up to a record that is torn, whose number is *at then; else that is how many there are. NULL, or what is
+ * wrong with record *at. operations_end() in any case. */
 const char *operations_read(struct operations *out, const struct trace_file *t, uint32_t *at);
 void operations_end(struct operations *ops);
 #endif

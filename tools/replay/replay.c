@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mm-replay: what a traced system asked for, asked of mmlib again, on memory of this machine. Says what was
  * live, what mmlib took for it, what is lost inside and between blocks as time goes on, and how long it takes
- * beside malloc() doing the same. Fails if the trace is damaged, or mmlib cannot serve what the traced system got.
- *   mm-replay [--memory MIB] TRACE */
+ * beside malloc() doing the same. Of a trace that was written while records were, it replays what comes before the
+ * first torn record that follows a whole one.
+ *   mm-replay [--memory MIB] TRACE
+ * Status: 0; 1 if mmlib cannot serve what the traced system got; 2 if the trace is damaged; 3 if a part of it is torn
+ * and all before that was replayed. */
 #include "operations.h"
 #include <mmlib/kmalloc.h>
 #include <mmlib/range.h>
@@ -297,13 +300,19 @@ int main(int argc, char **argv)
 	wrong = trace_open(&t, in, bytes);
 	need(wrong == NULL, wrong);
 	need(t.frame_shift == MM_FRAME_SHIFT, "its frames have another size: build mm-replay with that MM_FRAME_SHIFT");
+	if (t.n) {
+		trace_skip_torn(&t);
+		need(t.n != 0, "no record of it is whole");
+	}
 	wrong = operations_read(&ops, &t, &at);
 	if (wrong) {
 		fprintf(stderr, "mm-replay: record %u: %s\n", at, wrong);
 		return 2;
 	}
-	printf("%u records, %ju lost before them; %ju frees of what was allocated before, %ju refused frees\n", t.n,
+	printf("%u records, %ju lost before them; %ju frees of what was allocated before, %ju refused frees\n", at,
 	       (uintmax_t)t.lost, (uintmax_t)ops.unknown, (uintmax_t)ops.refused);
+	if (at < t.n)
+		printf("the next record is torn: %u records from it on are not replayed\n", t.n - at);
 	printf("%zu operations; at most live: %ju frames, %ju bytes in objects\n", ops.n, (uintmax_t)ops.peak_frames,
 	       (uintmax_t)ops.peak_bytes);
 	if (!mib)
@@ -325,5 +334,5 @@ int main(int argc, char **argv)
 	operations_end(&ops);
 	free(here);
 	free(in);
-	return 0;
+	return at < t.n ? 3 : 0;
 }

@@ -53,13 +53,29 @@ static inline const char *trace_open(struct trace_file *t, const uint8_t *in, si
 	return NULL;
 }
 
-/* One record, the i-th, alone: NULL, or what is wrong with it. */
-static inline const char *trace_look(const struct trace_file *t, uint32_t i, const struct trace_event *e)
+/* Was the i-th record being written when it was read, or overwritten, or lost? */
+static inline bool trace_is_torn(const struct trace_file *t, uint32_t i)
+{
+	return trace_event(t, i).sequence != (uint32_t)(t->lost + i + 1);
+}
+
+/* What is torn at the beginning is lost, too. */
+static inline void trace_skip_torn(struct trace_file *t)
+{
+	uint32_t torn = 0;
+
+	while (torn < t->n && trace_is_torn(t, torn))
+		torn++;
+	t->records += (size_t)torn * sizeof(struct mm_trace_record);
+	t->n -= torn;
+	t->lost += torn;
+}
+
+/* One record that is not torn, alone: NULL, or what is wrong with it. */
+static inline const char *trace_look(const struct trace_file *t, const struct trace_event *e)
 {
 	bool frames = e->kind >= MM_TRACE_FRAMES && e->kind <= MM_TRACE_UNFRAMES;
 
-	if (e->sequence != (uint32_t)(t->lost + i + 1))
-		return "a record was not whole";
 	if (e->kind == 0 || e->kind >= MM_TRACE_KINDS)
 		return "a record is of no kind";
 	if (frames && (e->address & (((uint64_t)1 << t->frame_shift) - 1)))
