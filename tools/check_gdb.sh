@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 need_packages gcc gcc-12-multilib gdb
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,pt_x86_64,pt_riscv64 src/layers | sed 's/^/src\//')
+mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,pt_x86_64,pt_riscv64,pt_any,pt_formats src/layers | sed 's/^/src\//')
 bad=0
 case ${2-} in
   frames) wrong='set var pmm.ranges[0].buddy.level[1].words[0] = pmm.ranges[0].buddy.level[1].words[0] ^ 2' ;;
@@ -21,7 +21,8 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
   local command=(-ex 'source tools/gdb/mmlib.py')
   for what in zones caches 'frame at_head' 'frame at_tail' "frame at_movable" 'frame at_hand' 'frame at_table' \
     'frame at_meta' 'frame at_objects' 'frame at_large' 'frame at_nothing' 'object p_used' 'object p_freed' \
-    'object p_home' 'object p_guarded' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs'; do
+    'object p_home' 'object p_guarded' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs' 'pt at_followed follows' \
+    'pt at_empty follows' 'pt at_emptier follows'; do
     command+=(-ex "mmlib $what")
   done
   if [ $# -eq 1 ]; then
@@ -32,7 +33,7 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
 tidy() { awk '{ $1 = $1 } NF'; }
 said() { # of gdb's output what is to be compared
   sed -n '/^zone  /,$p' | sed -n '/^\[Inferior\|^Saved corefile\|^warning/d; /^0x0, zone\|^0x0: /d; p' |
-    sed -E 's/^  object [0-9]+: /object: /; /cache inode, [0-9]+ bytes each, slab|, guarded, slot /d; /^  level [1-3]/d; /root at/d; s/^  level 0.*here /pt: here /'
+    sed -E 's/^  object [0-9]+: /object: /; /cache inode, [0-9]+ bytes each, slab|, guarded, slot /d; s/^  level ([0-9]).* nothing$/pt: nothing at level \1/; /^  level [1-3]/d; /root at/d; s/^  level 0.*here /pt: here /'
 }
 judge() { # NAME FLAG…
   local name=$1

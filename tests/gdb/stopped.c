@@ -3,6 +3,7 @@
  * library's own statistics, and stops in stopped(). */
 #include <mmlib/guard.h>
 #include <mmlib/mobility.h>
+#include <mmlib/pt_formats.h>
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
 #include <stdio.h>
@@ -16,12 +17,13 @@
 static _Alignas(4096) unsigned char ram[RAM_BYTES];
 static struct mm_pmm pmm;
 static struct mm_heap heap;
-static struct mm_pt tree, runs;
+static struct mm_pt tree, runs, follows;
 static struct mm_cache *cache;
 /* What gdb is asked for. */
 mm_paddr_t at_head, at_tail, at_movable, at_free, at_hand, at_objects, at_table, at_meta, at_large, at_nothing;
 void *p_used, *p_freed, *p_home, *p_large, *p_guarded, *p_gone, *p_beside;
 mm_vaddr_t at_va = UINT64_C(0xffff800000201000), at_member = 0x235678; /* in a run from 0x230000 on */
+mm_vaddr_t at_followed = 0x12345678, at_empty = 0x12346000, at_emptier = 0x7f0000000000;
 
 void stopped(void);
 
@@ -55,7 +57,9 @@ static const struct mm_zone_cfg zones[] = {
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
 	(void)ctx;
-	return bytes == (size_t)MM_FRAME_SIZE ? mm_page_alloc(&pmm, 0, MM_ALLOC_TABLE, pa) : MM_E_NOTSUP;
+	if (bytes == (size_t)MM_FRAME_SIZE)
+		return mm_page_alloc(&pmm, 0, MM_ALLOC_TABLE, pa);
+	return mm_page_alloc(&pmm, (unsigned)__builtin_ctzl(bytes) - MM_FRAME_SHIFT, 0, pa); /* none is freed */
 }
 
 static void table_free(void *ctx, mm_paddr_t pa, size_t bytes)
@@ -179,6 +183,10 @@ static void make_tables(void)
 	CHECK(mm_pt_init(&runs, mm_pt_sv39_port(), &env, &cfg) == MM_OK);
 	CHECK(mm_pt_sv39_map(&runs, 0x230000, 0x40000, 0x10000, MM_PT_READ, 0, &g) == MM_OK);
 	mm_pt_sync(&runs, &g);
+	/* hardware follows whatever is there, so what is empty is not zero */
+	CHECK(mm_pt_init(&follows, mm_pt_format(MM_PT_LOONGARCH64), &env, NULL) == MM_OK);
+	CHECK(mm_pt_map(&follows, at_followed & ~(mm_vaddr_t)0xfff, 0x9abcd000, 0x1000, MM_PT_READ, 0, &g) == MM_OK);
+	mm_pt_sync(&follows, &g);
 	at_table = tree.root;
 }
 
@@ -287,6 +295,9 @@ int main(void)
 	puts("1 bytes before the object");
 	printf("pt: here %#jx\n", (uintmax_t)at_head);
 	puts("pt: here 0x45678");
+	puts("pt: here 0x9abcd678");
+	puts("pt: nothing at level 0");
+	puts("pt: nothing at level 3");
 	puts("END");
 	stopped();
 	return 0;

@@ -550,7 +550,78 @@ def object_state(heap, cache, slab, index):
     return 'used' if int(slab['states'][index]) == OBJECT_USED else 'out, but idle: its free is under way, or waits'
 
 
-# ---- page tables: any format of mmlib/pt_port.h whose entries hold an address as it is
+# ---- page tables
+
+class PlainFormat:
+    """A format of mmlib/pt_port.h whose masks tell what an entry is."""
+
+    def __init__(self, tree):
+        self.tree, self.port = tree, tree['port'].dereference()
+        mask = int(self.port['addr_mask'])
+        # RISC-V's entries hold frame numbers, from bit 10 on
+        self.shift = int(self.port['level'][0]['shift']) - (mask & -mask).bit_length() + 1
+
+    def look(self, entry, level):
+        """What it is, where it leads, and how many entries are one leaf (log2)."""
+        tree, port = self.tree, self.port
+        pa = ((entry & int(tree['address']) & int(port['addr_mask'])) << self.shift) & ((1 << 64) - 1)
+        if not entry & ~int(port['empty_ignore']):
+            return 'nothing', pa, 0
+        if level > 0 and int(port['table_mask']) and entry & int(tree['table_test']) == int(port['table_bits']):
+            return 'table', pa, 0
+        # a member of a run that says in its address how long that is: Svnapot's N bit
+        return 'leaf', pa, int(port['run_lg2'][level]) if entry >> 63 & 1 and self.shift == 2 else 0
+
+
+class MaskFormat:
+    """A format that is data: src/ports/mask.h, whose functions these are."""
+
+    def __init__(self, tree):
+        self.tree, self.port = tree, tree['port'].dereference()
+        self.mask = tree['port'].cast(gdb.lookup_type('struct mm_mask_port').pointer())['mask'].dereference()
+        self.size = 1 << int(self.port['entry_lg2'])
+        self.swaps = bool(self.mask['big_endian']) and byte_order() == 'little'
+
+    def order(self, number):
+        return int.from_bytes(number.to_bytes(self.size, 'little'), 'big') if self.swaps else number
+
+    def address(self, entry, field):
+        high = int(self.mask['high'])
+        return ((entry & field & ~high) << int(self.mask['shift'])) | ((entry & high) << int(self.mask['high_shift']))
+
+    def follows(self, level):
+        return bool(self.mask['follows']) and level > 0
+
+    def empty(self, level):
+        """The empty entry; where hardware follows whatever is there, it leads to a table that leads nowhere."""
+        if not self.follows(level):
+            return int(self.mask['empty'][level])
+        pa = int(self.tree['root']) + int(self.mask['nowhere'])
+        return (int(self.mask['table'][level]) | ((pa >> int(self.mask['shift'])) & self.table_field()) |
+                ((pa >> int(self.mask['high_shift'])) & int(self.mask['high'])))
+
+    def table_field(self):
+        return int(self.mask['table_addr']) or int(self.mask['addr'])
+
+    def look(self, raw, level):
+        mask, set_bits = self.mask, int(self.tree['cfg']['set_bits'])
+        entry, its = self.order(raw), self.order(raw & ~set_bits)
+        differs = its ^ self.empty(level)
+        if not (differs if self.follows(level) else differs & ~int(mask['ignored'])):
+            return 'nothing', 0, 0
+        tells = int(mask['table_mask'][level])
+        if level > 0 and not raw & int(self.tree['reserved']) and entry & tells == int(mask['table'][level]) & tells:
+            return 'table', self.address(its, self.table_field()), 0
+        field = int(mask['addr']) & ~(int(mask['spare']) if level else 0)
+        run = entry & int(mask['run']) and int(self.tree['runs']) >> level & 1
+        return 'leaf', self.address(its, field), int(self.port['run_lg2'][level]) if run else 0
+
+
+def format_of(tree):
+    """How to look at entries of a tree."""
+    classify = gdb.execute(f"info symbol {integer(tree['port']['classify']):#x}", to_string=True)
+    return (MaskFormat if classify.startswith('mask_any_classify') else PlainFormat)(tree)
+
 
 def mmlib_pt(words):
     """The entries of page tables on the way to a virtual address."""
@@ -558,10 +629,7 @@ def mmlib_pt(words):
         raise gdb.GdbError('mmlib pt ADDRESS [TREE [PMM]]')
     tree, pmm = instance(words[1:2], 'mm_pt'), Pmm(instance(words[2:], 'mm_pmm'))
     port = tree['port'].dereference()
-    va, size = integer(gdb.parse_and_eval(words[0])), 1 << int(port['entry_lg2'])
-    mask, table_mask = int(port['addr_mask']), int(port['table_mask'])
-    low = (mask & -mask).bit_length() - 1
-    shift = int(port['level'][0]['shift']) - low  # RISC-V's entries hold frame numbers, from bit 10 on
+    va, size, entries = integer(gdb.parse_and_eval(words[0])), 1 << int(port['entry_lg2']), format_of(tree)
     pa = int(tree['root'])
     print(f"{text(port['name'])}: root at {pa:#x}")
     for level in reversed(range(int(port['nlevels']))):
@@ -572,16 +640,13 @@ def mmlib_pt(words):
             print(f'  level {level}: a table at {pa:#x}, which is in no memory of mmlib')
             return
         entry = read_word(table + index * size, size)
-        pa = ((entry & int(tree['address']) & mask) << shift) & ((1 << 64) - 1)
-        is_table = level > 0 and table_mask and entry & int(tree['table_test']) == int(port['table_bits'])
-        empty = not entry & ~int(port['empty_ignore'])
-        # a member of a run that says in its address how long that is: Svnapot's N bit
-        run = int(here['shift']) + (int(port['run_lg2'][level]) if entry >> 63 & 1 and shift == 2 else 0)
-        leaf = pa & ~((1 << run) - 1)
+        kind, pa, run = entries.look(entry, level)
+        span = 1 << int(here['shift']) + run
+        leaf = pa & ~(span - 1)
         print(f'  level {level}, entry {index}: {entry:#0{size * 2 + 2}x} ' +
-              ('nothing' if empty else f'table at {pa:#x}' if is_table else
-               f"leaf of {1 << run:#x} bytes at {leaf:#x}, here {leaf | va & ((1 << run) - 1):#x}"))
-        if not is_table:
+              (kind if kind == 'nothing' else f'table at {pa:#x}' if kind == 'table' else
+               f"leaf of {span:#x} bytes at {leaf:#x}, here {leaf | va & (span - 1):#x}"))
+        if kind != 'table':
             return
 
 
