@@ -10,9 +10,21 @@ cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
-cp -r include src "$out"
-[ "${1-}" != --plant ] || sed -i 's/ *".nodes" MM_TEXT(MM_NODES_MAX)//' "$out/include/mmlib/version.h"
-flags=(-O0 -w -ffreestanding -fno-pic -fno-stack-protector -nostdlib "-I$out/include" "-I$out/src")
+flags=(-O0 -w -ffreestanding -fno-pic -fno-stack-protector -nostdlib)
+if [ "${1-}" = --plant ]; then # of the library what the kernel's object asks for
+  cp -r include src "$out"
+  sed -i 's/ *".nodes" MM_TEXT(MM_NODES_MAX)//' "$out/include/mmlib/version.h"
+  flags+=("-I$out/include" "-I$out/src")
+  library=$out/library
+  mkdir "$library"
+  # shellcheck disable=SC2016
+  awk -f tools/layers.awk -v want=pmm,tiny src/layers | xargs -P "$(nproc)" -I{} sh -c 'f=$1 out=$2; shift 2
+    exec gcc -std=c11 "$@" -c -o "$out/library/$(echo "${f%.c}" | tr / _).o" "$out/src/$f"' sh {} "$out" "${flags[@]}"
+else # as scripts/size.sh compiles it
+  flags+=(-Iinclude -Isrc)
+  library=build/size/x86_64
+  scripts/size.sh --build x86_64
+fi
 
 cat >"$out/kernel.c" <<'END'
 #include <mmlib/kmalloc.h>
@@ -28,14 +40,10 @@ int kernel(struct mm_pmm *pmm, struct mm_tiny *t)
 	return mm_page_alloc(pmm, 0, 0, &pa) || mm_tiny_init(t, 0);
 }
 END
-mkdir "$out/same"
-# shellcheck disable=SC2016
-awk -f tools/layers.awk src/layers | xargs -P "$(nproc)" -I{} sh -c 'f=$1 out=$2; shift 2
-  exec gcc -std=c11 "$@" -c -o "$out/same/$(echo "$f" | tr / _).o" "$out/src/$f"' sh {} "$out" "${flags[@]}"
 kernel() { # COMPILER OPTION…: what the linker says of a kernel's object beside the library
   "$1" "${flags[@]}" "${@:2}" -c -o "$out/kernel.o" "$out/kernel.c"
   ld -o "$out/kernel" -e kernel --defsym=memcpy=0 --defsym=memset=0 --defsym=memmove=0 --defsym=memcmp=0 \
-    "$out/kernel.o" "$out"/same/*.o 2>&1
+    "$out/kernel.o" "$library"/*.o 2>&1
 }
 for cc in gcc g++ clang; do
   kernel "$cc" || { echo "$cc: objects that agree do not link"; bad=1; }
@@ -69,9 +77,9 @@ MM_PAGE_POISON=1 poison1
 END
 
 # Each file that knows the configuration shares such a name with others, or gives one to callers.
-for o in "$out"/same/*.o; do
-  case $o in */status.c.o | */version.c.o) continue ;; esac
+for o in "$library"/*.o; do
+  case $o in */status.o | */version.o) continue ;; esac
   nm "$o" | grep ' [TU] mm_' >/dev/null || continue # an option leaves it out
-  nm "$o" | grep ' mm_[a-z0-9_]*\.v' >/dev/null || { echo "$(basename "$o" .c.o): no name is MM_TAGGED"; bad=1; }
+  nm "$o" | grep ' mm_[a-z0-9_]*\.v' >/dev/null || { echo "$(basename "$o" .o): no name is MM_TAGGED"; bad=1; }
 done
 exit $bad

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Each layer links with those it needs only (src/layers): nothing may be undefined but
-# mem{cpy,move,set,cmp}. And each file of src/ is in that list.
+# Each layer links with those it needs only (src/layers), as scripts/size.sh compiles it: nothing may be undefined
+# but mem{cpy,move,set,cmp}. And each file of src/ is in that list.
 #   tools/check_layers.sh [--plant]      --plant: a layer that lacks the one below it; must fail
 set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
+scripts/size.sh --build x86_64
 
 # layer NAME FILE…: files as in src/layers
 layer() {
@@ -15,9 +16,7 @@ layer() {
   shift
   objects=
   for f in "$@"; do
-    o="$out/$(printf %s "$f" | tr / _).o"
-    [ -f "$o" ] || clang -std=c11 -ffreestanding -fno-pic -O1 -Iinclude -Isrc -c -o "$o" "src/$f"
-    objects="$objects $o"
+    objects="$objects build/size/x86_64/$(printf %s "${f%.c}" | tr / _).o"
   done
   # shellcheck disable=SC2086
   ld.lld -r -o "$out/layer" $objects
