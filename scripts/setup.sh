@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Package set-up for the other scripts, which source it: `need_packages PACKAGE…` (Debian names).
+# What the other scripts share, which source it: packages (`need_packages PACKAGE…`, Debian names), and what is built
+# but once.
 
 # package_there PACKAGE: is it, or what is needed of it, on this machine?
 package_there() {
@@ -25,6 +26,9 @@ package_there() {
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
+
+# is_fresh FILE PATH…: it is there, and nothing at PATH is newer
+is_fresh() { [ -f "$1" ] && [ -z "$(find "${@:2}" -newer "$1" -type f -print -quit)" ]; }
 
 # need_packages PACKAGE…: install what is missing, as root or with a sudo that asks for no password;
 # else say what to type, and fail.

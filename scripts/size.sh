@@ -91,7 +91,7 @@ build() {
   mkdir -p build/size
   exec {lock}>"$out.lock"
   flock "$lock"
-  if [ ! -f "$out/done" ] || [ -n "$(find src include scripts/size.sh -newer "$out/done" -type f -print -quit)" ]; then
+  if ! is_fresh "$out/done" src include scripts/size.sh; then
     rm -rf "$out"
     mkdir -p "$out"
     # shellcheck disable=SC2046

@@ -11,8 +11,7 @@ need_packages clang libclang-rt-14-dev
 
 mkdir -p build/tsan
 flags=(-std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim)
-if [ ! -f build/tsan/trace ] ||
-  [ -n "$(find src include tests/sim tests/stress scripts/tsan.sh -newer build/tsan/trace -type f -print -quit)" ]; then
+if ! is_fresh build/tsan/trace src include tests/sim tests/stress scripts/tsan.sh; then
   rm -f build/tsan/*.o
   # shellcheck disable=SC2016
   printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c tests/sim/sim.c |

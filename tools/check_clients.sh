@@ -12,14 +12,14 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
 plant=${1-}
-mapfile -t sources < <(awk -f tools/layers.awk -v want=heap src/layers | sed 's/^/src\//')
+tools/amalgamate.py --layers heap "$out"
 
 build() { # NAME HEADER OPTION…
   local name=$1 header=$2
   shift 2
   [ "$plant" = --plant ] || set -- "-DMM_SANITIZER_HEADER=\"$header\"" "$@"
   gcc -std=c11 -O0 -g -fno-omit-frame-pointer -Wall -Wextra -Werror -Iinclude -Isrc "$@" -o "$out/$name" \
-    tests/clients/clients.c "${sources[@]}"
+    tests/clients/clients.c "$out/mmlib.c"
 }
 judge() { # NAME HOW-MANY: the output has so many reports, and none of who makes no mistake
   local n

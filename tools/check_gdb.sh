@@ -9,7 +9,9 @@ cd "$(dirname "$0")/.."
 need_packages gcc gcc-12-multilib gdb
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,pt_x86_64,pt_riscv64,pt_any,pt_formats src/layers | sed 's/^/src\//')
+programs=build/gdb
+mkdir -p "$programs"
+tools/amalgamate.py --layers heap,pt_x86_64,pt_riscv64,pt_any,pt_formats "$out"
 bad=0
 case ${2-} in
   frames) wrong='set var pmm.ranges[0].buddy.level[1].words[0] = pmm.ranges[0].buddy.level[1].words[0] ^ 2' ;;
@@ -26,7 +28,7 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
     command+=(-ex "mmlib $what")
   done
   if [ $# -eq 1 ]; then
-    command=(-ex 'break stopped' -ex run -ex "${wrong:-echo}" "${command[@]}" -ex "gcore $1.core" -ex kill)
+    command=(-ex 'break stopped' -ex run -ex "${wrong:-echo}" "${command[@]}" -ex "gcore $out/${1##*/}.core" -ex kill)
   fi
   gdb -nx -batch -iex 'set debuginfod enabled off' -iex 'set confirm off' -iex 'set startup-with-shell off' "${command[@]}" "$@" 2>&1
 }
@@ -38,9 +40,10 @@ said() { # of gdb's output what is to be compared
 judge() { # NAME FLAG…
   local name=$1
   shift
-  gcc -std=c11 -g -w -Iinclude -Isrc "$@" -o "$out/$name" tests/gdb/stopped.c "${sources[@]}"
-  "$out/$name" | sed '/^END/d; s/^object [a-z]*: /object: /' | tidy >"$out/$name.want"
-  ask "$out/$name" >"$out/$name.gdb" || true
+  is_fresh "$programs/$name" src include tests/gdb tools/check_gdb.sh ||
+    gcc -std=c11 -g -w -Iinclude -Isrc "$@" -o "$programs/$name" tests/gdb/stopped.c "$out/mmlib.c"
+  "$programs/$name" | sed '/^END/d; s/^object [a-z]*: /object: /' | tidy >"$out/$name.want"
+  ask "$programs/$name" >"$out/$name.gdb" || true
   said <"$out/$name.gdb" | tidy >"$out/$name.got"
   if [ -s "$out/$name.want" ] && diff "$out/$name.want" "$out/$name.got" >"$out/$name.diff"; then
     echo "$name: $(wc -l <"$out/$name.want") lines are the same"
@@ -55,6 +58,6 @@ judge word8 -O0 -DMM_CHECKS=3 -DMM_WORD_BITS=8 -DMM_HARDEN=6 # objects come back
 if [ -z "$wrong" ]; then
   judge release -O1
   judge microcontroller -O0 -m32 -DMM_ATOMICS=0 -DMM_BUDDY_ROWS=0 -DMM_PADDR_BITS=64
-  ask "$out/release" "$out/release.core" | said | tidy | diff "$out/release.want" - && echo "core: the same" || bad=1
+  ask "$programs/release" "$out/release.core" | said | tidy | diff "$out/release.want" - && echo "core: the same" || bad=1
 fi
 exit $bad

@@ -10,20 +10,24 @@ cd "$(dirname "$0")/.."
 need_packages gcc make python3
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mapfile -t sources < <(awk -f tools/layers.awk -v want=heap,status src/layers | sed 's/^/src\//')
 traced=(gcc -std=c11 -O1 -w '-DMM_SANITIZER_HEADER="mmlib/sanitizer_trace.h"' -Iinclude -Isrc)
 bad=0
 wrong() { echo "$1"; bad=1; }
 
-make -s -C tools/replay MMLIB_BUILD="$out/build" >"$out/make.log" 2>&1 || { cat "$out/make.log"; exit 1; }
-for f in "${sources[@]}"; do
-  "${traced[@]}" -c "$f" -o "$out/$(basename "$f" .c).o"
-done
-"${traced[@]}" -o "$out/work" tests/trace/work.c tests/trace/save.c "$out"/*.o
-"${traced[@]}" -o "$out/hosted" examples/hosted/main.c tests/trace/save.c "$out"/*.o
-replay=tools/replay/mm-replay
+programs=build/trace
+replay=$programs/mm-replay
+if ! is_fresh "$programs/ring" src include tests/trace tools/replay examples/hosted tools/check_trace.sh; then
+  mkdir -p "$programs"
+  make -s -C tools/replay MMLIB_BUILD="$out/build" >"$out/make.log" 2>&1 || { cat "$out/make.log"; exit 1; }
+  mv tools/replay/mm-replay "$replay"
+  tools/amalgamate.py --layers heap,status "$out"
+  "${traced[@]}" -c "$out/mmlib.c" -o "$out/mmlib.o"
+  "${traced[@]}" -o "$programs/work" tests/trace/work.c tests/trace/save.c "$out/mmlib.o"
+  "${traced[@]}" -o "$programs/hosted" examples/hosted/main.c tests/trace/save.c "$out/mmlib.o"
+  "${traced[@]}" -o "$programs/ring" tests/trace/ring.c
+fi
 
-MM_TRACE_FILE=$out/trace "$out/work" 20000 >"$out/said"
+MM_TRACE_FILE=$out/trace "$programs/work" 20000 >"$out/said"
 if [ "${1-} ${2-}" = "--plant record" ]; then # the first allocation of frames, with all numbers put right
   python3 - "$out/trace" <<'PY'
 import struct, sys
@@ -39,14 +43,14 @@ memory=()
 "$replay" "${memory[@]}" "$out/trace" >"$out/replay" || wrong "the trace cannot be replayed: $(tail -n 2 "$out/replay")"
 grep -qF "$(cat "$out/said")" "$out/replay" || wrong "the program says '$(cat "$out/said")', mm-replay: $(sed -n 2p "$out/replay")"
 grep -q ' 0 lost before them; 0 frees of what was allocated before, 2 refused' "$out/replay" || wrong "$(head -n 1 "$out/replay")"
+[ $# -eq 0 ] || exit $bad # what follows has another trace
 
-"${traced[@]}" -o "$out/ring" tests/trace/ring.c
-"$out/ring" || bad=1
+"$programs/ring" || bad=1
 
-MM_TRACE_FILE=$out/hosted.trace "$out/hosted" >/dev/null
+MM_TRACE_FILE=$out/hosted.trace "$programs/hosted" >/dev/null
 "$replay" "$out/hosted.trace" >"$out/replay" || wrong "examples/hosted cannot be replayed"
 
-MM_TRACE_FILE=$out/small MM_TRACE_RECORDS=1024 "$out/work" 20000 >/dev/null
+MM_TRACE_FILE=$out/small MM_TRACE_RECORDS=1024 "$programs/work" 20000 >/dev/null
 "$replay" "$out/small" >"$out/replay" || wrong "what a ring kept of a longer trace cannot be replayed"
 grep -qE '^1024 records, [1-9][0-9]* lost before them; [1-9]' "$out/replay" || wrong "a ring that ran over: $(head -n 1 "$out/replay")"
 
@@ -123,6 +127,5 @@ torn 3 '^7 records, [1-9][0-9]* lost before them' 7 8 20
 torn 3 '^1023 records, ' 1023
 torn 0 '^1021 records, ' 0 1 2
 torn 3 '^the next record is torn: 1014 records from it on' 0 1 2 10
-rm -f tools/replay/mm-replay
 [ $bad -eq 0 ] && echo "traces are what was done; $n damaged ones are refused"
 exit $bad

@@ -29,10 +29,11 @@ way() {
   fi
 }
 
-# install: mmlib as it is installed, in $out/installed
+# install_it: mmlib as it is installed, in $out/installed; that is sources, so nothing is built
 install_it() {
-  meson setup "$out/build" "$top" --prefix="$out/installed" -Dtests=disabled >"$out/log" 2>&1 &&
-    meson install -C "$out/build" >>"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
+  [ ! -d "$out/installed" ] || return 0
+  meson setup "$out/build" "$top" --prefix="$out/installed" -Dtests=disabled
+  meson install -C "$out/build" --no-rebuild
 }
 
 meson_project() { # SUBPROJECT-FOLDER-OR-WRAP
@@ -58,6 +59,7 @@ meson_wrap() { # as README shows it, but for where it is fetched from
   meson_project
 }
 pkg_config() {
+  install_it
   export PKG_CONFIG_PATH=$out/installed/share/pkgconfig
   local home sources
   home=$(pkg-config --variable=home mmlib)
@@ -83,6 +85,7 @@ cmake_include() {
 include($out/tree/mmlib.cmake)"
 }
 cmake_package() {
+  install_it
   cmake_build "find_package(mmlib 0.1 REQUIRED COMPONENTS $layers)"
 }
 makefile() {
@@ -115,7 +118,6 @@ cp -r "$out/tree/." "$out/repository"
 git -C "$out/repository" add -A
 git -C "$out/repository" -c user.name=x -c user.email=x@x commit -qm x
 git -C "$out/repository" branch -M main
-install_it
 for w in $ways; do
   way $w
 done
