@@ -66,18 +66,16 @@ corpus=("$work/corpus")
 [ "$sanitize" = true ] || [ -n "$seed" ] || [ ! -d "build/fuzz/work-$target/corpus" ] || corpus+=("build/fuzz/work-$target/corpus")
 [ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
 options=(${seed:+-seed="$seed"})
-noise() { # 4,096 bytes, the $1th of them; of the seed, if there is one
-  if [ -n "$seed" ]; then
-    python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(sys.argv[1]).randbytes(4096))' "$seed $1"
-  else
-    head -c 4096 /dev/urandom
-  fi
-}
 if grep -q operations_count "fuzz/fuzz_${target%%[0-9]*}.c"; then # lists of operations: long ones from the beginning
   options+=(-len_control=0 -entropic=0)
-  for i in {1..16}; do
-    [ -e "$work/corpus/long-$i" ] || noise "$i" >"$work/corpus/long-$i"
-  done
+  python3 - "$work/corpus" "$seed" <<'END' # 4,096 bytes each, of the seed, if there is one
+import os, random, sys
+for i in range(1, 17):
+    path = f'{sys.argv[1]}/long-{i}'
+    if not os.path.exists(path):
+        with open(path, 'wb') as f:
+            f.write(random.Random(f'{sys.argv[2]} {i}').randbytes(4096) if sys.argv[2] else os.urandom(4096))
+END
 fi
 echo "fuzz_$target: $long, corpus and findings in $work"
 sum=0
