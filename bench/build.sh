@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Builds the programs of the benchmarks; scripts/bench.sh sources it. Files are compiled with $compiler
-# into $dir, as many at a time as there are CPUs.
+# $optimise into $dir, as many at a time as there are CPUs.
 
 mapfile -t library < <(awk -f tools/layers.awk src/layers | sed 's/^/src\//')
 walker=() # page tables: they compile longer than all the rest, and nobody else needs them
@@ -14,13 +14,13 @@ for f in "${!library[@]}"; do
 done
 warnings=(-std=c11 -Wall -Wextra -Werror)
 # As a kernel compiles: mmlib, the loops that call it (work_*.c), and loops by hand (hand*.c).
-kernel=(-O2 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
+kernel=("$optimise" -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-strict-aliasing -fvisibility=hidden -Iinclude -Isrc -Ibench -I.)
 case $(uname -m) in
   x86_64) kernel+=(-mno-red-zone -mgeneral-regs-only) ;;
   aarch64) kernel+=(-mgeneral-regs-only) ;;
 esac
-host=(-O2 -fno-pic -pthread -fno-builtin-malloc -fno-builtin-free -Iinclude -Ibench)
+host=("$optimise" -fno-pic -pthread -fno-builtin-malloc -fno-builtin-free -Iinclude -Ibench)
 config=('-DMM_CONFIG_HEADER="bench_config.h"' '-DMM_PORT_INLINE_HEADER="bench_hooks.h"')
 
 # For counting instructions: valgrind's programs have less room for addresses.

@@ -8,7 +8,7 @@
 #                    fail and show which ratios differ by more than 5 %, or counts at all
 #     --instructions count instructions (page and slab: of the pairs; slab: of a step of churn, too; tiny: of
 #                    the longest calls; pt: of each page) under callgrind: the same in each run
-#     --quick        hardly any slices: shows that all works; times mean nothing
+#     --quick        hardly any slices, compiled with -O1: shows that all works; times mean nothing
 #     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
 #     --expect NAME  fail if this figure is missing (those in bench/names always are expected)
@@ -60,6 +60,11 @@ fi
 need_packages "$compiler"
 
 dir=build/bench/$(basename "$compiler")
+optimise=-O2
+if $quick; then # compiling is most of it
+  dir+=-quick
+  optimise=-O1
+fi
 mkdir -p "$dir"
 . bench/build.sh
 [ -z "$count" ] || low_addresses
