@@ -62,6 +62,7 @@ int main(void)
 	machine_start(MACHINE_RAM, BYTES, 1);
 	if (mm_heap_init(&live_heap, &machine_pmm, 1) != MM_OK)
 		bench_die("no heap");
+	bench_heap_cpu = mm_heap_cpu_local(&live_heap, 0);
 	for (uint32_t n = 100; n <= LIVE_MOST; n *= 10)
 		measure(n);
 	if (mm_heap_destroy(&live_heap) != MM_OK || mm_pmm_verify(&machine_pmm) != MM_OK)

@@ -31,6 +31,13 @@
 
 struct mm_heap work_heap;
 
+/* A CPU is told where its objects are. */
+static void allocator_cpu(unsigned cpu, void *arg)
+{
+	(void)arg;
+	bench_heap_cpu = mm_heap_cpu_local(&work_heap, cpu);
+}
+
 static void allocator_start(void)
 {
 	bench_memory(MACHINE_RAM, BYTES);
@@ -38,6 +45,7 @@ static void allocator_start(void)
 	if (mm_heap_init(&work_heap, &machine_pmm, 2) != MM_OK ||
 	    mm_heap_cpu_online(&work_heap, 1) != MM_OK)
 		bench_die("no heap");
+	allocator_cpu(0, NULL);
 }
 
 /* After everything is freed it must all be there, else the figures are of a broken allocator. */
@@ -52,6 +60,12 @@ static void allocator_end(void)
 		bench_die("the heap did not give everything back");
 }
 #else
+static void allocator_cpu(unsigned cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+}
+
 static void allocator_start(void)
 {
 }
@@ -309,8 +323,11 @@ static bool of_two(enum job job)
 
 static bool prepare(enum job job)
 {
-	if (of_two(job) && !duo_ready())
-		return false;
+	if (of_two(job)) {
+		if (!duo_ready())
+			return false;
+		duo_run(allocator_cpu, NULL);
+	}
 	if (job == PAIR64)
 		pair_prepare();
 	else if (job == CHURN)

@@ -7,6 +7,7 @@
 struct mm_pmm machine_pmm;
 mm_paddr_t machine_meta, machine_meta_bytes;
 __thread void *bench_slots[MM_SLOTS] = { MM_SLOT_EMPTY };
+__thread struct mm_heap_cpu *bench_heap_cpu;
 
 static void *to_virt(void *ctx, mm_paddr_t pa)
 {
@@ -43,14 +44,17 @@ static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
 {
 	uint32_t here = bench_cpu;
 	void *slot = bench_slots[MM_SLOT_PAGE];
+	struct mm_heap_cpu *heap_cpu = bench_heap_cpu;
 
 	(void)ctx;
 	if (duo_working)
 		bench_die("memory ran out while two CPUs were at work");
 	bench_cpu = cpu;
+	bench_heap_cpu = NULL; /* nobody asks for it: what runs here neither allocates objects nor frees any */
 	fn(arg);
 	bench_cpu = here;
 	bench_slots[MM_SLOT_PAGE] = slot;
+	bench_heap_cpu = heap_cpu;
 }
 
 static const struct mm_port port = {
