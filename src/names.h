@@ -43,6 +43,7 @@
 #define heap_leave           mm_priv_heap_leave
 #define heap_make_class      mm_priv_heap_make_class
 #define heap_no_magazine     mm_priv_heap_no_magazine
+#define heap_no_slab         mm_priv_heap_no_slab
 #define heap_settle          mm_priv_heap_settle
 #define heap_unguard         mm_priv_heap_unguard
 #define isolate_begin        mm_priv_isolate_begin

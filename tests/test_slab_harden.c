@@ -181,10 +181,12 @@ static void nothing_is_read_behind_a_slab(void **state)
 	for (uint32_t id = 0; id < MM_KMALLOC_CLASSES; id++) {
 		struct mm_cache *cache = &heap.caches[id];
 		void *p = mm_cache_alloc(cache, 0);
-		struct mm_slab *slab = mm_object_slab(&heap, p);
-		unsigned char *end = slab->base + cache->span;
-		unsigned char *behind = slab->base + ((size_t)MM_FRAME_SIZE << cache->order);
+		unsigned char *end, *behind;
+		struct mm_slab *slab;
 
+		assert_true(mm_object_slab(&heap, p, &slab));
+		end = slab->base + cache->span;
+		behind = slab->base + ((size_t)MM_FRAME_SIZE << cache->order);
 		if (end < behind && shut_behind(behind)) {
 			assert_int_equal(mm_kfree(&heap, end), MM_E_ALIGN);
 			assert_int_equal(mm_cache_free(cache, end), MM_E_ALIGN);

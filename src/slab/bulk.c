@@ -70,9 +70,12 @@ enum mm_status mm_cache_alloc_bulk(struct mm_cache *cache, uint32_t flags, void 
 /* Where the state of an object is, which may be anything; or why it is none of this cache. */
 static enum mm_status bulk_state(const struct mm_cache *cache, const void *p, uint8_t **state)
 {
-	struct mm_slab *slab = mm_object_slab(cache->heap, p);
-	enum mm_status st = slab ? MM_OK : slab_find(cache->heap, p, &slab);
+	struct mm_slab *slab;
+	enum mm_status st;
 
+	if (mm_object_slab(cache->heap, p, &slab) && slab_cache(slab) == cache)
+		return slab_state(slab, p, state);
+	st = slab_find(cache->heap, p, &slab);
 	if (st == MM_OK)
 		st = slab_cache(slab) == cache ? slab_state(slab, p, state) : MM_E_OWNER;
 	return st;

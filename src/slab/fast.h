@@ -134,9 +134,8 @@ MM_OBJECT_FN uint32_t mm_object_class_of(const struct mm_heap *heap, size_t size
 	return __builtin_constant_p(size) ? mm_object_class(size) : heap->classes[(size + 15) / 16];
 }
 
-/* Enter this CPU's part of a heap. False: it has none, or somebody below us is inside. Pinned in every
- * case. */
-MM_OBJECT_FN bool mm_object_enter(const struct mm_heap *heap, struct mm_heap_cpu **cpu, uintptr_t *saved)
+/* This CPU's part of a heap; false: it has none. Pinned in every case. */
+MM_OBJECT_FN bool mm_object_cpu(const struct mm_heap *heap, struct mm_heap_cpu **cpu, uintptr_t *saved)
 {
 #ifdef MM_PORT_HEAP_CPU
 	mm_local_hold(heap->pmm->port, saved);
@@ -148,7 +147,7 @@ MM_OBJECT_FN bool mm_object_enter(const struct mm_heap *heap, struct mm_heap_cpu
 		return false;
 	*cpu = &heap->cpus[number];
 #endif
-	return mm_local_enter(&(*cpu)->busy);
+	return true;
 }
 
 /* Pop this CPU's magazine of cache id: the object, which is used from now on. NULL: it is empty, or this
@@ -158,7 +157,7 @@ MM_OBJECT_FN void *mm_object_pop(const struct mm_heap *heap, size_t id)
 	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
 
-	if (mm_object_enter(heap, &cpu, &saved)) {
+	if (mm_object_cpu(heap, &cpu, &saved) && mm_local_enter(&cpu->busy)) {
 		struct mm_slot *slot = cpu->top[id] - 1;
 		void *p = slot->p;
 
@@ -196,10 +195,10 @@ MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p,
 	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
 
-	if (mm_object_enter(heap, &cpu, &saved)) {
+	if (mm_object_cpu(heap, &cpu, &saved) && mm_local_enter_unasked(&cpu->busy, &cpu->drain)) {
 		struct mm_slot **place = mm_object_freed(cpu, id), *top = *place;
 
-		if (((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) && !mm_atomic_load_relaxed(&cpu->drain)) {
+		if ((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) {
 			mm_object_slot(top, p, state);
 			mm_atomic_store_relaxed(place, top + 1);
 			mm_local_leave(&cpu->busy);
@@ -219,16 +218,24 @@ MM_OBJECT_FN bool mm_object_frame(const struct mm_heap *heap, const void *p, uin
 	return *frame < heap->window_frames;
 }
 
-/* The slab of an address there, or NULL. */
-MM_OBJECT_FN struct mm_slab *mm_object_slab(const struct mm_heap *heap, const void *p)
+/* What the tables say of a frame there; false: there is no table. A frame of no slab has what is of no heap and no
+ * cache: who looks for one of these need not ask for more. */
+MM_OBJECT_FN bool mm_object_slab_at(const struct mm_heap *heap, uintptr_t frame, struct mm_slab **slab)
 {
-	struct mm_slab **table;
+	struct mm_slab **table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
+
+	if (!table)
+		return false;
+	*slab = mm_atomic_load_acquire(&table[frame % MM_SIDE_FRAMES]);
+	return true;
+}
+
+/* The same of an address, which may be anywhere. */
+MM_OBJECT_FN bool mm_object_slab(const struct mm_heap *heap, const void *p, struct mm_slab **slab)
+{
 	uintptr_t frame;
 
-	if (!mm_object_frame(heap, p, &frame))
-		return NULL;
-	table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
-	return table ? mm_atomic_load_acquire(&table[frame % MM_SIDE_FRAMES]) : NULL;
+	return mm_object_frame(heap, p, &frame) && mm_object_slab_at(heap, frame, slab);
 }
 
 /* Index of the object that starts at p, an address inside the slab; false: none starts there. It may be
@@ -369,9 +376,9 @@ MM_OBJECT_FN bool mm_object_leave_cache(const struct mm_cache *cache, void *p, u
 	(void)state;
 	return p != NULL;
 #else
-	struct mm_slab *slab = mm_object_slab(cache->heap, p);
+	struct mm_slab *slab;
 
-	return slab && slab->cache == cache && mm_object_retire_at(slab, p, state);
+	return mm_object_slab(cache->heap, p, &slab) && slab->cache == cache && mm_object_retire_at(slab, p, state);
 #endif
 }
 
@@ -399,8 +406,7 @@ MM_OBJECT_FN bool mm_object_leave(const struct mm_heap *heap, void *p, size_t *i
 
 	if (MM_PLANTED(MM_PLANT_STALE))
 		*id = mm_object_id(heap, frame);
-	slab = mm_object_slab(heap, p);
-	if (!slab || slab->heap != heap || !mm_object_retire_at(slab, p, state))
+	if (!mm_object_slab_at(heap, frame, &slab) || slab->heap != heap || !mm_object_retire_at(slab, p, state))
 		return false;
 	/* Behind that: the object was used until now, so its slab stays, and the byte is that slab's, whatever is freed
 	 * twice. Nothing waits for it: CPUs load it when they know the address. */

@@ -284,10 +284,10 @@ void heap_free_tables(struct mm_heap *heap)
 		size_t n = pmm_sides(r->first, r->last);
 
 		for (size_t t = 0; t < n; t++) {
-			void **table = r->side[t];
+			struct mm_slab **table = r->side[t];
 			size_t k = 0;
 
-			while (table && k < (size_t)MM_SIDE_FRAMES && !table[k])
+			while (table && k < (size_t)MM_SIDE_FRAMES && table[k] == slab_none())
 				k++;
 			if (k == (size_t)MM_SIDE_FRAMES) {
 				r->side[t] = NULL;

@@ -136,7 +136,7 @@ static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pf
 		return st;
 	record = slab_of(r, pfn); /* O2 */
 	table = mm_atomic_load_acquire(slab_table_place(r, pfn));
-	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], (struct mm_slab *)NULL);
+	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], slab_none());
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_unhook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);

@@ -115,8 +115,8 @@ static PMM_SLOW struct mm_heap *site_of_slow(const struct mm_heap_set *set, cons
 /* The heap of an address (A1), or NULL. */
 static inline struct mm_heap *site_of(const struct mm_heap_set *set, const void *p)
 {
-	const struct mm_slab *slab = mm_object_slab(set->heaps, p);
-	struct mm_heap *heap = slab ? site_of_set(set, slab->heap) : NULL;
+	struct mm_slab *slab;
+	struct mm_heap *heap = mm_object_slab(set->heaps, p, &slab) ? site_of_set(set, slab->heap) : NULL;
 
 	return heap ? heap : site_of_slow(set, p);
 }
@@ -186,8 +186,8 @@ enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p, size_t size
 /* Free an object of any heap; false: nothing has changed. */
 static inline bool site_kfree(const struct mm_heap_set *set, void *p)
 {
-	struct mm_slab *slab = mm_object_slab(set->heaps, p); /* A1 */
-	struct mm_heap *heap = slab ? site_of_set(set, slab->heap) : NULL;
+	struct mm_slab *slab; /* A1 */
+	struct mm_heap *heap = mm_object_slab(set->heaps, p, &slab) ? site_of_set(set, slab->heap) : NULL;
 	uint8_t *state = NULL;
 
 	if (!heap || (MM_CHECKS >= 1 && !mm_object_retire_at(slab, p, &state)))

@@ -4,8 +4,8 @@
  *              whether that object is out, without a word inside the object.
  * Structure    a slab is a block of pages and a descriptor elsewhere: one bit for each object (is
  *              it home?) and one byte (is it used?). Descriptors are cut from pages of the cache's
- *              own. A table of one pointer a frame leads from an address to the descriptor: one
- *              frame of table for each MM_SIDE_FRAMES frames that ever held a slab.
+ *              own. A table of one pointer a frame leads from an address to the descriptor, or to one that
+ *              is of no heap: one frame of table for each MM_SIDE_FRAMES frames that ever held a slab.
  *
  *                object:   home  --slab_take-->  in a magazine  --alloc-->  used
  *                                <--slab_put---                 <--free---
@@ -116,7 +116,9 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 	return MM_OK;
 }
 
-/* Note the slab in the tables of all its frames; NULL to clear. The tables are there. */
+const struct mm_slab heap_no_slab = { .base = NULL };
+
+/* Note the slab in the tables of all its frames, or that there is none. The tables are there. */
 static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
 		      struct mm_slab *slab)
 {
@@ -385,7 +387,7 @@ static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 	mm_san_open(slab->base, cache->span);
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->dtor); /* S6 */
-	slab_note(pmm_find(pmm, first), first, cache->order, NULL); /* S3 */
+	slab_note(pmm_find(pmm, first), first, cache->order, slab_none()); /* S3 */
 	st = pmm_free_as(pmm, slab->pa, cache->order, FRAME_SLAB + (unsigned)cache->id);
 	MM_CHECK(pmm->port, st == MM_OK);
 	slab_uncharge(cache);
@@ -522,9 +524,8 @@ static struct mm_slab *slab_of_slot(const struct mm_cache *cache, const struct m
 	struct mm_slab *slab = last;
 	enum mm_status st = MM_OK;
 
-	if (!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= cache->span)
-		slab = mm_object_slab(heap, slot->p);
-	if (!slab)
+	if ((!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= cache->span) &&
+	    !mm_object_slab(heap, slot->p, &slab))
 		st = slab_find(heap, slot->p, &slab);
 	MM_CHECK(heap->pmm->port, st == MM_OK && slab->cache == cache_whole(cache));
 #if MM_CHECKS >= 1

@@ -209,6 +209,14 @@ static inline void harden_large(const struct mm_heap *heap, unsigned char *p, si
 #endif
 
 /* slab.c */
+extern const struct mm_slab heap_no_slab;
+
+/* What a table tells of a frame that no slab has, so that fast paths ask nobody whether there is one. */
+static inline struct mm_slab *slab_none(void)
+{
+	return (struct mm_slab *)(uintptr_t)&heap_no_slab;
+}
+
 /* The place of the table that tells the slabs of this frame and its neighbours. */
 static inline void **slab_table_place(const struct mm_range *r, mm_pfn_t pfn)
 {
@@ -219,8 +227,9 @@ static inline void **slab_table_place(const struct mm_range *r, mm_pfn_t pfn)
 static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 {
 	struct mm_slab **table = mm_atomic_load_acquire(slab_table_place(r, pfn));
+	struct mm_slab *slab = table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : slab_none();
 
-	return table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : NULL;
+	return slab == slab_none() ? NULL : slab;
 }
 
 /* Put a slab into a list, or take it out. Who guards the list does. */
@@ -486,14 +495,16 @@ static inline struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_
 					  uint32_t flags, enum mm_status *why)
 {
 	void **place = slab_table_place(r, pfn);
-	void *table = mm_atomic_load_acquire(place), *page;
+	void *table = mm_atomic_load_acquire(place);
+	struct mm_slab **page;
 
 	if (table)
 		return table;
 	page = heap_page(heap, flags, why);
 	if (!page)
 		return NULL;
-	__builtin_memset(page, 0, (size_t)MM_FRAME_SIZE);
+	for (size_t i = 0; i < (size_t)MM_SIDE_FRAMES; i += 4)
+		page[i] = page[i + 1] = page[i + 2] = page[i + 3] = slab_none();
 	if (mm_atomic_cas(place, &table, page))
 		return page;
 	heap_free_page(heap, page); /* another CPU was first */

@@ -391,7 +391,8 @@ def slab_of(pmm, r, pfn):
         return None
     table = read_word(integer(r['side']) + (pfn // per_table - int(r['first']) // per_table) * size, size)
     at = read_word(table + pfn % per_table * size, size) if table else 0
-    return gdb.Value(at).cast(gdb.lookup_type('struct mm_slab').pointer()).dereference() if at else None
+    slab = gdb.Value(at).cast(gdb.lookup_type('struct mm_slab').pointer()).dereference() if at else None
+    return slab if at and integer(slab['base']) else None
 
 
 class Heap:
