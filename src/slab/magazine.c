@@ -248,14 +248,12 @@ static void magazine_shuffle(const struct mm_cache *cache, struct mm_slot *top, 
 
 	if (!port->random)
 		return;
-	x = (uint32_t)port->random(port->ctx) | 1u;
+	x = (uint32_t)port->random(port->ctx);
 	for (struct mm_slot *first = top - n; n > 1; n--) {
 		struct mm_slot last = first[n - 1];
 		uint32_t i;
 
-		x ^= x << 13;
-		x ^= x >> 17;
-		x ^= x << 5;
+		x = x * 747796405u + 2891336453u; /* its upper bits, which are the good ones, choose */
 		i = (uint32_t)((uint64_t)x * n >> 32);
 		first[n - 1] = first[i];
 		first[i] = last;
