@@ -13,7 +13,8 @@
  *              it. A magazine with objects of several nodes keeps those of the CPU's own and has room then.
  * Invariants   G1 top and spare are real magazines or magazine_none(), which is full and empty at
  *                 once and is never written.
- *              G2 the depot holds full magazines only; empty ones are the heap's, for any cache.
+ *              G2 the depot holds full magazines and empty ones for the next that become full, together no
+ *                 more than its bound when an empty one comes; other empty ones are the heap's, for any cache.
  *              G3 an object in a magazine is MM_OBJECT_IDLE and not home (S1); beside it, in its slot, is
  *                 where its state is.
  *              G4 only its own CPU writes top and spare.
@@ -24,7 +25,7 @@
  *                 MM_ALLOC_ATOMIC; the bypass, outside, may wait for other CPUs.
  *              G7 all objects in the depot of a part are of its node; with quarantine, whatever came there.
  * Depot        bounded by bytes. Each magazine that had to be filled from the slabs raises the bound by
- *              one, up to 2 MiB: what came out in one burst comes back in one, and is wanted again.
+ *              one (slab.c), up to 2 MiB: what came out in one burst comes back in one, and is wanted again.
  *              Emptying the depot puts the bound back.
  * Quarantine   (MM_HARDEN) what is freed goes to spare, never to top, so it does not come back at once; the
  *              depot is a queue, and gives its oldest magazine only if it has more than are held back. When
@@ -33,7 +34,7 @@
  *              cache's lock, which is taken with interrupts off.
  * Direct       caches whose allocations are all looked at (owner.c) have no magazine at top: allocation goes to
  *              the slabs, one object at a time, and so does a free unless there is quarantine.
- * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
+ * Why none in between in the depot   an exchange is then a pointer for a pointer, under one lock. */
 #include "slab.h"
 
 const struct mm_slot heap_no_magazine[MM_MAGAZINE_SLOTS]
@@ -130,6 +131,17 @@ void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
 	mm_unlock(port, &heap->lock, irq);
 }
 
+/* The same of linked ones that are empty. */
+static void magazine_drop_all(struct mm_heap *heap, struct mm_slot *magazine)
+{
+	while (magazine) {
+		struct mm_slot *next = magazine->p;
+
+		magazine_drop(heap, magazine + MM_MAGAZINE_SLOTS);
+		magazine = next;
+	}
+}
+
 static uintptr_t depot_lock(struct mm_cache *cache)
 {
 	if (MM_PLANTED(MM_PLANT_DEPOT))
@@ -181,32 +193,77 @@ static void depot_push(struct mm_cache *cache, struct mm_slot *magazine)
 }
 #endif
 
+/* So many full ones are there now; who has no lock may look. The lock is held. */
+static void depot_count(struct mm_cache *cache, uint32_t n)
+{
+	mm_atomic_store_relaxed(&cache->nfull, n);
+}
+
+/* depot_get(); the lock is held. */
+static struct mm_slot *depot_get_locked(struct mm_cache *cache, uint32_t held)
+{
+	struct mm_slot *magazine = cache->full;
+
+	if (!magazine || cache->nfull <= held)
+		return NULL;
+	magazine = depot_pop(cache, magazine);
+	depot_count(cache, cache->nfull - 1);
+	if (cache->nfull < cache->low)
+		cache->low = cache->nfull;
+	return magazine + MM_MAGAZINE_SLOTS;
+}
+
 struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
 {
 	uintptr_t irq = depot_lock(cache);
-	struct mm_slot *magazine = cache->full;
+	struct mm_slot *top = depot_get_locked(cache, held);
 
-	if (magazine && cache->nfull > held) {
-		magazine = depot_pop(cache, magazine);
-		if (--cache->nfull < cache->low)
-			cache->low = cache->nfull;
-	} else {
-		magazine = NULL;
-		if (cache->depot_max < cache->depot_most)
-			cache->depot_max++;
-	}
 	depot_unlock(cache, irq);
-	return magazine ? magazine + MM_MAGAZINE_SLOTS : NULL;
+	return top;
 }
 
-/* Leave a full magazine with the depot. Returns one that is too many there, or NULL. */
-static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top)
+/* The same for a CPU, whose empty magazine stays there, if it has one and there is room: then it has none. */
+static struct mm_slot *depot_exchange(struct mm_cache *cache, uint32_t held, struct mm_slot **empty)
+{
+	struct mm_slot *top;
+	uintptr_t irq;
+
+	if (mm_atomic_load_relaxed(&cache->nfull) <= held)
+		return NULL;
+	irq = depot_lock(cache);
+	top = depot_get_locked(cache, held);
+	if (top && magazine_is_real(*empty) && cache->nfull + cache->nblank < cache->depot_max) {
+		magazine_link(&cache->blank, magazine_of(*empty));
+		cache->nblank++;
+		*empty = magazine_none();
+	}
+	depot_unlock(cache, irq);
+	return top;
+}
+
+/* An empty magazine of the depot, as its top, or none. The lock is held. */
+static struct mm_slot *depot_get_empty(struct mm_cache *cache)
+{
+	struct mm_slot *magazine = cache->blank;
+
+	if (!magazine)
+		return magazine_none();
+	cache->blank = magazine->p;
+	cache->nblank--;
+	return magazine_first(cache, magazine);
+}
+
+/* Leave a full magazine with the depot, for an empty one that is there, or none. Returns one that is too many there,
+ * or NULL. */
+static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top, struct mm_slot **empty)
 {
 	uintptr_t irq = depot_lock(cache);
 
+	*empty = magazine_none();
 	if (cache->nfull < cache->depot_max) {
 		depot_push(cache, magazine_of(top));
-		cache->nfull++;
+		depot_count(cache, cache->nfull + 1);
+		*empty = depot_get_empty(cache);
 		top = NULL;
 	} else if (MAGAZINES_HELD) {
 		depot_push(cache, magazine_of(top));
@@ -216,13 +273,19 @@ static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top)
 	return top;
 }
 
-void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
+/* Bring the objects of a magazine home; its top then. */
+static struct mm_slot *magazine_empty(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
 {
 	uint32_t n = magazine_objects(cache, top);
 
 	if (n)
 		slab_put(cache, top - n, n, keep);
-	magazine_drop(cache->heap, top);
+	return top - n;
+}
+
+void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep)
+{
+	magazine_drop(cache->heap, magazine_empty(cache, top, keep));
 }
 
 /* Only objects of this node stay in a magazine; its top then. */
@@ -292,12 +355,13 @@ static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint3
 					      node_fill(cache, out, n, flags, why);
 }
 
-/* A full magazine from the depot of this CPU's node, as its top, or NULL. With quarantine it may have objects of
- * other nodes, and none when they are home. */
-static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct mm_heap_cpu *cpu)
+/* A full magazine from the depot of this CPU's node, as its top, for the empty one, or NULL. With quarantine it may
+ * have objects of other nodes, and none when they are home. */
+static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct mm_heap_cpu *cpu,
+					   struct mm_slot **empty)
 {
 	uint32_t node = magazine_node(cache->heap, cpu);
-	struct mm_slot *full = depot_get(cache_part(cache, node), MAGAZINES_HELD);
+	struct mm_slot *full = depot_exchange(cache_part(cache, node), MAGAZINES_HELD, empty);
 
 	return full && MAGAZINES_HELD > 0 && heap_nodes(cache->heap) > 1 ? magazine_sort(cache, node, full) : full;
 }
@@ -306,11 +370,11 @@ static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct 
 static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				       enum mm_status *why)
 {
-	struct mm_slot *top = cpu->top[cache->id], *full = magazine_from_depot(cache, cpu);
+	struct mm_slot *top = cpu->top[cache->id], *full = magazine_from_depot(cache, cpu, &top);
 	uint32_t n;
 
 	if (full) {
-		magazine_drop(cache->heap, top);
+		magazine_drop(cache->heap, top); /* the depot has enough of them */
 		n = MAGAZINES_HELD ? magazine_objects(cache, full) : cache->capacity;
 		magazine_shuffle(cache, full, n);
 		if (!MAGAZINES_HELD || n)
@@ -404,6 +468,7 @@ static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_he
 {
 	const struct mm_heap *heap = cache->heap;
 	uint32_t here = magazine_node(heap, cpu), node = here;
+	struct mm_slot *empty;
 
 	if (heap_nodes(heap) > 1 &&
 	    node_run(heap, top - cache->capacity, cache->capacity, &node) < cache->capacity) {
@@ -411,10 +476,8 @@ static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_he
 			return magazine_sort(cache, here, top);
 		node = here;
 	}
-	top = depot_put(cache_part(cache, node), top);
-	if (top)
-		magazine_flush(cache, top, SLAB_KEEP);
-	return magazine_none();
+	top = depot_put(cache_part(cache, node), top, &empty);
+	return top ? magazine_empty(cache, top, SLAB_KEEP) : empty;
 }
 
 /* A CPU's spare magazine is full: it has none then, which is returned, or one with room. */
@@ -527,14 +590,18 @@ void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 void magazine_flush_depot(struct mm_cache *cache)
 {
 	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
-		struct mm_slot *top;
+		struct mm_slot *top, *blank;
 		uintptr_t irq;
 
 		while ((top = depot_get(part, 0)) != NULL)
 			magazine_flush(part, top, SLAB_KEEP);
 		irq = depot_lock(part);
 		part->depot_max = part->depot_least;
+		blank = part->blank;
+		part->blank = NULL;
+		part->nblank = 0;
 		depot_unlock(part, irq);
+		magazine_drop_all(part->heap, blank);
 	}
 }
 

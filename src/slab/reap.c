@@ -12,7 +12,7 @@
  * Concurrency  any CPU; ticks one at a time. Nothing is called with a lock held. */
 #include "slab.h"
 
-/* Bring full magazines home until the depot has no more than `keep`. Its bound does not rise. */
+/* Bring full magazines home until the depot has no more than `keep`. */
 static void reap_depot(struct mm_cache *cache, uint32_t keep)
 {
 	struct mm_slot *top;

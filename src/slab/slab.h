@@ -387,8 +387,7 @@ void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu);
 /* Objects from a part's slabs into out[]; if there is no memory, those that its depot holds back too. */
 uint32_t magazine_fill_part(struct mm_cache *part, struct mm_slot *out, uint32_t n, uint32_t flags,
 			    enum mm_status *why);
-/* A full magazine from the depot if it has more than `held`, as its top, or NULL: then slabs fill one, and the
- * depot's bound rises. */
+/* A full magazine from the depot if it has more than `held`, as its top, or NULL. */
 struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held);
 /* Bring the objects of a magazine home, all but `keep` empty slabs to the page layer, and drop it. */
 void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep);
