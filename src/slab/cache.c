@@ -82,7 +82,8 @@ static bool cache_lay_out(struct mm_cache *cache)
 	cache->descriptor = cache->homes + slab_words(cache) * (uint32_t)sizeof(uintptr_t);
 	if (cache->flags & MM_CACHE_OWNERS) /* behind the bits: owner.c */
 		cache->descriptor += cache->nobjects * (uint32_t)sizeof(uintptr_t);
-	return cache->descriptor <= (uint32_t)MM_FRAME_SIZE - 2 * sizeof(uintptr_t);
+	cache->descriptor = (uint32_t)mm_align_down(cache->descriptor + SLAB_LINE - 1, SLAB_LINE);
+	return cache->descriptor <= (uint32_t)MM_FRAME_SIZE - SLAB_FIRST;
 }
 
 /* How much magazines and the depot hold. */

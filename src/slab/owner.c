@@ -185,7 +185,7 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 			  struct mm_leak_object *out)
 {
 	if (it->at == 0)
-		it->at = (uint32_t)sizeof(uintptr_t) * 2;
+		it->at = SLAB_FIRST;
 	for (; (uint32_t)MM_FRAME_SIZE - it->at >= cache->descriptor; it->at += cache->descriptor, it->object = 0) {
 		struct mm_slab *slab = (struct mm_slab *)(void *)(page + it->at);
 

@@ -152,7 +152,7 @@ void slab_hook(struct mm_slab **list, struct mm_slab *slab)
 /* Cut a page into descriptors and keep them in `spare`. The lock is held. */
 static void slab_add_descriptors(struct mm_cache *cache, void *page)
 {
-	unsigned char *at = (unsigned char *)page + sizeof(uintptr_t) * 2;
+	unsigned char *at = (unsigned char *)page + SLAB_FIRST;
 	unsigned char *end = (unsigned char *)page + (size_t)MM_FRAME_SIZE;
 
 	__builtin_memset(page, MM_OBJECT_IDLE, (size_t)MM_FRAME_SIZE); /* S1: and so they are when a slab goes */
