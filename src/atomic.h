@@ -72,6 +72,7 @@
 #define mm_atomic_or(p, v)            mm_plain_rmw((p), *mm_old_ | (v))
 #define mm_atomic_and(p, v)           mm_plain_rmw((p), *mm_old_ & (v))
 #define mm_atomic_add(p, v)           mm_plain_rmw((p), *mm_old_ + (v))
+#define mm_atomic_swap(p, v)          mm_plain_rmw((p), (v))
 #define mm_plain_rmw(p, expr)                                                                          \
 	__extension__({                                                                                \
 		__typeof__(*(p)) *mm_old_ = (p);                                                       \

@@ -69,7 +69,7 @@ struct ora_arch {
 	enum ora_half half;      /* address bits above those that are translated */
 	uint64_t address;        /* field of the physical address... */
 	unsigned shift;          /* ...and how far it is shifted right in the entry */
-	uint64_t ignored;        /* bits that may be set in an entry that is empty */
+	uint64_t ignored;        /* bits that may be set in an entry that is empty: hardware's, or software's own */
 	bool must_break;         /* break-before-make */
 	/* Contiguous runs: log2 of the entries of one, by level; which of the machine's features makes them;
 	 * the mark; a field that says how long, and how it says so, if the frame is that of the run in all

@@ -24,6 +24,12 @@ static uint64_t mix(uint64_t word, size_t page, size_t i)
 	return (x ^ x >> 32) * UINT64_C(0x94d049bb133111eb);
 }
 
+/* The word as far as it matters. A walker keeps a note of its own in the first entry, if that is empty. */
+static uint64_t content(const struct ora *ora, uint64_t word, size_t i)
+{
+	return i || ora->arch->entry_lg2 || word & 1 ? word : word & ~ora->arch->ignored;
+}
+
 void shadow_adopt(struct ora *ora, size_t page)
 {
 	struct ora_page *p = &ora->page[page];
@@ -33,7 +39,7 @@ void shadow_adopt(struct ora *ora, size_t page)
 	p->hash = 0;
 	for (size_t i = 0; i < p->bytes / sizeof(*now); i++) {
 		copy[i] = now[i];
-		p->hash += mix(now[i], page, i);
+		p->hash += mix(content(ora, now[i], i), page, i);
 	}
 }
 
@@ -43,7 +49,7 @@ static void mend(struct ora *ora, size_t page, size_t i)
 	uint64_t now = words_of(ora, ora->mem, page)[i];
 	uint64_t *copy = &words_of(ora, ora->shadow, page)[i];
 
-	ora->page[page].hash += mix(now, page, i) - mix(*copy, page, i);
+	ora->page[page].hash += mix(content(ora, now, i), page, i) - mix(content(ora, *copy, i), page, i);
 	*copy = now;
 }
 

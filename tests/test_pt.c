@@ -526,9 +526,88 @@ static void single_pages_find_what_others_did(void **state)
 	finish();
 }
 
+/* Page @i of a table, alone or, with a cursor, one of a batch. */
+static void unmap_one(uint64_t i, bool batch)
+{
+	mm_paddr_t pa;
+	struct mm_pt_leaves one = { .pa = &pa, .room = 1 };
+	struct mm_pt_cur cur;
+
+	if (batch) {
+		assert_int_equal(cur_init(&cur, i * K4, K4), MM_OK);
+		assert_int_equal(w->unmap_leaves(&pt, &cur, &g, &one), MM_OK);
+	} else {
+		assert_int_equal(unmap(i * K4, K4, 0), MM_OK);
+	}
+	want_unmap(i * K4, i * K4 + (K4 - 1));
+}
+
+/* A table stays as long as a page is in it, and goes with the last, in whatever order and way they go: page @k of the
+ * order is @first + @k * @step. What is looked at is which pages are there, that no table is empty, and what a table
+ * says of itself (mm_pt_verify()). */
+static void goes_with_the_last(void **state, uint64_t first, uint64_t step)
+{
+	const uint64_t n = 512;
+
+	start(state);
+	map_ok(0, PA0, M2, RW, MM_PT_MAX_LEVEL(0));
+	for (uint64_t k = 0; k < n; k++) {
+		uint64_t i = (first + k * step) % n;
+		assert_int_equal(ora.reachable, (uint64_t)ora.arch->top + 1);
+		unmap_one(i, k % 5 == 4);
+		if (k % 16 == 15 || k > n - 16 || k < 4)
+			check();
+		if (k % 64 == 9) { /* back for a while: a page, and the first of all */
+			map_ok(i * K4, PA0, K4, RW, 0);
+			unmap_ok(i * K4, K4);
+			uint64_t taken = 0;
+			if (!set_overlaps(&want, V(0), V(K4 - 1), &taken)) {
+				map_ok(0, PA0, K4, RW, 0);
+				unmap_ok(0, K4);
+			}
+		}
+	}
+	sync_and_check();
+	assert_int_equal(ora.used, 1);
+	finish();
+}
+
+static void a_table_goes_with_its_last_page(void **state)
+{
+	goes_with_the_last(state, 0, 1);
+	goes_with_the_last(state, 511, 511); /* downwards */
+	goes_with_the_last(state, 100, 1);
+	goes_with_the_last(state, 7, 181);
+	goes_with_the_last(state, 300, 331);
+}
+
+/* Whoever clears entries must not leave behind that one of them is in use. */
+static void what_a_table_says_of_itself_stays_true(void **state)
+{
+	static const struct {
+		uint64_t page, n;
+	} gone[] = { { 505, 7 }, { 497, 8 }, { 496, 1 }, { 400, 96 }, { 1, 8 }, { 398, 2 } };
+
+	start(state);
+	map_ok(K4, PA0, M2 - K4, RW, MM_PT_MAX_LEVEL(0));
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		unmap_ok((200 + i) * K4, K4); /* finds a witness, if there is none */
+		unmap_ok(gone[i].page * K4, gone[i].n * K4);
+		unmap_ok((250 + i) * K4, K4);
+	}
+	assert_int_equal(map(0, PA0, M2, RW, MM_PT_MAX_LEVEL(0)), MM_E_EXIST); /* writes the first entry, and takes it back */
+	check();
+	unmap_ok(0, M2);
+	sync_and_check();
+	assert_int_equal(ora.used, 1);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_goes_with_its_last_page),
+		cmocka_unit_test(what_a_table_says_of_itself_stays_true),
 		cmocka_unit_test(map_takes_the_largest_leaves_that_fit),
 		cmocka_unit_test(frames_out_of_step_get_small_leaves),
 		cmocka_unit_test(map_respects_the_cap_and_the_machine),

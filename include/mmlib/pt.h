@@ -102,13 +102,14 @@ struct mm_pt {
 	uint64_t reserved;             /**< @private address bits that no entry may have */
 	uint64_t address;              /**< @private and those that an address may have */
 	uint64_t table_test;           /**< @private bits that tell a table, reserved ones among them */
+	uint64_t leaf_test;            /**< @private and those that tell a smallest leaf */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
-	uint64_t near_va;              /**< @private the address bits above level 1 of the last page
-	                                    that was mapped or unmapped alone, and... */
-	mm_paddr_t near;               /**< @private ...the table of level 1 there */
+	uint64_t near_first;           /**< @private the first entry, counted from address 0 on, of... */
+	mm_paddr_t near;               /**< @private ...the table of level 1 above the last page that was
+	                                    mapped or unmapped alone */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */

@@ -66,6 +66,16 @@ struct mm_pt_port {
 	uint64_t table_mask;  /**< bits that tell a table, beside those of pt->reserved: above level 0
 	                            classify() says #MM_PT_TABLE if and only if, of these and those... */
 	uint64_t table_bits;  /**< ...just these are set. Mask 0: the walker asks classify() */
+	uint64_t leaf_mask;   /**< bits that tell a leaf, beside those of pt->reserved: at level 0 classify()
+	                           says #MM_PT_LEAF if, of these and those... */
+	uint64_t leaf_bits;   /**< ...just these are set; transition() from it to an empty entry depends on
+	                           no others. Mask 0: the walker asks both */
+	uint8_t below_plain;  /**< 1 + n: below() is no more than the address that pt->address leaves, n bits
+	                           further left; 0: the walker asks below() */
+	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits in which software may keep a
+	                           number in an empty entry of level 0, where empty() is 0, an entry has
+	                           8 bytes, and empty_ignore has the field. 0: there is none. With it a single
+	                           unmap need not look through the table whether that was the last page */
 	uint64_t addr_mask;   /**< bits of an entry that hold an address. Of those that pa_bits leaves
 	                           free mm_pt_cfg::set_bits may take some; the rest must be 0 */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */

@@ -42,6 +42,8 @@
 #define A64_SOFT_D (UINT64_C(1) << 55)
 #define A64_ADDR   UINT64_C(0x0000fffffffff000)
 #define A64_RES0   UINT64_C(0x0007000000000000) /* bits 50:48 */
+#define A64_WITNESS 1u                          /* of nine bits: all but bit 0 of what is not valid is... */
+#define A64_IGNORED (UINT64_C(511) << A64_WITNESS) /* ...software's */
 #define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN)
 
 #define A64_IS_TABLE (A64_VALID | A64_TABLE)
@@ -88,7 +90,7 @@ A64_FN enum mm_pt_kind a64_classify(const struct mm_pt *pt, uint64_t entry, unsi
 	/* a table, or a page: most frequent first */
 	if ((entry & (A64_IS_TABLE | A64_RES0 | A64_CONTIG | pt->reserved)) == A64_IS_TABLE)
 		return level ? MM_PT_TABLE : MM_PT_LEAF;
-	if (!entry)
+	if (!(entry & ~A64_IGNORED))
 		return MM_PT_EMPTY;
 	if (entry & A64_CONTIG)
 		return a64_classify_run(pt, entry, level);
@@ -213,7 +215,9 @@ A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 #define A64_FORMAT                                                                                 \
 	.nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 48,                                \
 	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF, .table_mask = A64_IS_TABLE | A64_RES0, \
-	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR,                                         \
+	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR, .below_plain = 1,                       \
+	.leaf_mask = A64_IS_TABLE | A64_RES0 | A64_CONTIG, .leaf_bits = A64_IS_TABLE,              \
+	.empty_ignore = A64_IGNORED, .witness = A64_WITNESS,                                       \
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
 	.run_lg2 = { 4, 4, 4 }, .run_feature = MM_PT_AARCH64_CONTIG, .run = a64_run,               \
 	.empty = a64_empty, .classify = a64_classify, .check = a64_check, .leaf = a64_leaf,        \

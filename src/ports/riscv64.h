@@ -37,6 +37,9 @@
 #define RV64_N    (UINT64_C(1) << 63)          /* Svnapot... */
 #define RV64_NLOW (UINT64_C(15) << 10)         /* ...and page-number bits that say how long... */
 #define RV64_N64K (UINT64_C(8) << 10)          /* ...64 KiB */
+/* Nine bits of the page number: all but V of what is not valid is software's. */
+#define RV64_WITNESS 10u
+#define RV64_IGNORED (UINT64_C(511) << RV64_WITNESS)
 /* What tells a table: valid, and none of these others. */
 #define RV64_TABLE_MASK (RV64_V | RV64_RWX | RV64_HIGH | RV64_A | RV64_D | RV64_U)
 
@@ -103,7 +106,7 @@ RV64_FN enum mm_pt_kind rv64_classify(const struct mm_pt *pt, uint64_t entry, un
 		return MM_PT_TABLE; /* V2; most frequent first */
 	if (level == 0 && (entry & (RV64_V | RV64_R | RV64_HIGH | pt->reserved)) == (RV64_V | RV64_R))
 		return MM_PT_LEAF; /* readable memory of the type that its addresses have */
-	if (!entry)
+	if (!(entry & ~RV64_IGNORED))
 		return MM_PT_EMPTY;
 	if (entry & RV64_N)
 		return rv64_classify_run(pt, entry, level);
@@ -215,6 +218,8 @@ RV64_FN unsigned rv64_transition(const struct mm_pt *pt, uint64_t old, uint64_t 
 #define RV64_FORMAT                                                                                \
 	.entry_lg2 = 3, .pa_bits = 56, .extension = MM_PT_VA_SIGN, .hw_volatile = RV64_A | RV64_D, \
 	.hw_final = RV64_A | RV64_D, .table_mask = RV64_TABLE_MASK, .table_bits = RV64_V,          \
+	.leaf_mask = RV64_V | RV64_R | RV64_HIGH, .leaf_bits = RV64_V | RV64_R, .below_plain = 3,  \
+	.empty_ignore = RV64_IGNORED, .witness = RV64_WITNESS,                                     \
 	.addr_mask = RV64_ADDR, .empty = rv64_empty, .classify = rv64_classify,                    \
 	.check = rv64_check, .leaf = rv64_leaf, .frame = rv64_frame, .attr = rv64_attr,            \
 	.table = rv64_table, .below = rv64_below, .pa = rv64_pa, .transition = rv64_transition,    \

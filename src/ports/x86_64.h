@@ -12,7 +12,8 @@
  * Invariants   X1 leaf() and attr() are inverse to each other for all that check() lets pass.
  *              X2 no leaf has RW=0 and D=1: under CET that is a shadow stack.
  *              X3 an entry with P=0 is empty only without a payload; accessed and dirty do not
- *                 count, since Knights Landing sets them in entries that are not present. */
+ *                 count, since Knights Landing sets them in entries that are not present, nor does
+ *                 the walker's witness in bits 60:52. */
 #ifndef MM_SRC_PORTS_X86_64_H
 #define MM_SRC_PORTS_X86_64_H
 #include <mmlib/pt_port.h>
@@ -34,6 +35,8 @@
 #define X86_PAT_LG2 7u                           /* at level 0 */
 #define X86_PAT_BIG 12u                          /* at levels 1 and 2 */
 #define X86_ADDR    UINT64_C(0x000ffffffffff000) /* bits 51:12 */
+#define X86_WITNESS 52u                          /* of nine bits, not in the address: L1TF reads that of an... */
+#define X86_IGNORED (X86_A | X86_D | UINT64_C(511) << X86_WITNESS) /* ...entry that is not present */
 
 X86_FN uint64_t x86_64_pat(unsigned level)
 {
@@ -60,7 +63,7 @@ X86_FN enum mm_pt_kind x86_64_classify(const struct mm_pt *pt, uint64_t entry, u
 		return MM_PT_TABLE;
 	if (level == 0 && (entry & X86_P) && !(entry & pt->reserved))
 		return MM_PT_LEAF;
-	if (!(entry & ~(X86_A | X86_D)))
+	if (!(entry & ~X86_IGNORED))
 		return MM_PT_EMPTY; /* X3 */
 	if (level == 0)
 		return MM_PT_BAD;
@@ -183,8 +186,9 @@ X86_FN unsigned x86_64_transition(const struct mm_pt *pt, uint64_t old, uint64_t
 /* What both share. */
 #define X86_FORMAT                                                                                 \
 	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_SIGN, .hw_volatile = X86_A | X86_D,   \
-	.hw_final = X86_A | X86_D, .empty_ignore = X86_A | X86_D, .table_mask = X86_P | X86_PS,    \
-	.table_bits = X86_P, .addr_mask = X86_ADDR, .empty = x86_64_empty,                         \
+	.hw_final = X86_A | X86_D, .empty_ignore = X86_IGNORED, .table_mask = X86_P | X86_PS,      \
+	.table_bits = X86_P, .leaf_mask = X86_P, .leaf_bits = X86_P, .below_plain = 1,             \
+	.witness = X86_WITNESS, .addr_mask = X86_ADDR, .empty = x86_64_empty,                      \
 	.classify = x86_64_classify, .check = x86_64_check, .leaf = x86_64_leaf,                   \
 	.frame = x86_64_frame, .attr = x86_64_attr, .table = x86_64_table, .below = x86_64_below,  \
 	.pa = x86_64_pa, .transition = x86_64_transition

@@ -10,12 +10,16 @@
  *              T3 all tables that an operation may need are allocated before its first change
  *                 (split), or before the tree can see any of them (grow).
  *              T4 a chain of new tables is filled before it is linked, by one store.
+ *              T5 of a table of level 0 in the tree the first entry is in use, or it names one that is: in a field
+ *                 of an empty entry that hardware does not look at, where the format has that.
  * Why no list  through dead tables: remote CPUs may still walk them until the flush, so a link
  *              written into one would be followed. The gather keeps 16 roots of dead trees; each
  *              tree is its own list, read after the flush.
- * Why no use   counts: they need memory beside each table. An emptied table is told by a look at
- *              its entries, which begins with those that share a cache line with the one that was
- *              cleared.
+ * Why no use   counts: they need memory beside each table. That a table is not empty yet is told by its
+ *              witness (T5): a single look, of which the outcome can be predicted. When the witness is gone, which
+ *              of 512 pages that go in random order some seven are, the next is looked for downwards and then from the
+ *              end of the table on, for pages mostly go from its start. Without a field for it, and above level 0, a
+ *              look at all entries tells, which begins with those that share a cache line with the one that was cleared.
  * Concurrency  one writer for each tree, by the caller. Hardware walks it at any time. */
 #include <mmlib/pt.h>
 #include "vmm/pt_core.h"
@@ -122,6 +126,9 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 		if (up->shift != low->shift + low->bits || (up->leaf && !low->leaf))
 			return false;
 	}
+	if (port->witness && (port->level[0].bits < 3 || port->entry_lg2 != 3 ||
+			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
+		return false;
 	for (unsigned l = 0; l < port->nlevels; l++)
 		if (port->run_lg2[l] > (port->run && port->level[l].leaf ? port->level[l].bits : 0))
 			return false;
@@ -164,7 +171,7 @@ static bool pt_cfg_resolve(struct mm_pt *pt)
 		return false; /* bit 0 missing, or a gap */
 	if (!cfg->pa_bits || cfg->pa_bits > most)
 		cfg->pa_bits = (uint8_t)most;
-	if (cfg->pa_bits <= port->level[0].shift)
+	if (cfg->pa_bits <= port->level[0].shift || (port->witness && port->empty(pt, 0)))
 		return false;
 	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
 	pt->runs = pt_run_levels(pt);
@@ -184,13 +191,14 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	pt->address = pt->port->frame(pt, highest, 0);
 	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
 	pt->table_test = pt->port->table_mask | pt->reserved;
+	pt->leaf_test = pt->port->leaf_mask | pt->reserved;
 	return !(set & (used | ~pt->port->addr_mask));
 }
 
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
-	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX, .near_va = PT_NEAR_NONE };
+	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX, .near_first = PT_NEAR_NONE };
 
 	if (!pt || !port || !env)
 		return MM_E_INVAL;
@@ -252,13 +260,35 @@ static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned 
 	return false;
 }
 
-/* Give back the tables of level 0 under one of level 1. They are not read. */
+/* Give back the tables of level 0 under one of level 1, where entries can be told and decoded without a call. */
+static void pt_free_plain(const struct mm_pt *pt, const void *table)
+{
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t bits = port->table_bits, test = pt->table_test, address = pt->address;
+	const unsigned shift = port->below_plain - 1u;
+	const size_t bytes = pt_bytes(port, 0);
+	void (*const give)(void *ctx, mm_paddr_t pa, size_t bytes) = pt->env->free_table;
+	void *const ctx = pt->env->ctx;
+	const unsigned char *slot = table, *end = slot + pt_bytes(port, 1);
+
+	for (; slot < end; slot += sizeof(uint64_t)) {
+		uint64_t entry = pt_load(slot, 3);
+		if (!((entry ^ bits) & test))
+			give(ctx, (mm_paddr_t)mm_shl64(entry & address, shift), bytes);
+	}
+}
+
+/* The same for all formats. The tables are not read. */
 static void pt_free_lowest(const struct mm_pt *pt, void *table)
 {
 	const struct mm_pt_port *port = pt->port;
 	const struct mm_pt_env *env = pt->env;
 	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
 
+	if (port->table_mask && port->below_plain && port->entry_lg2 == 3) {
+		pt_free_plain(pt, table);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint64_t entry = pt_get(port, table, i);
 		if (pt_is_table(pt, port, entry, 1))
@@ -304,6 +334,7 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 void mm_pt_priv_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 			  mm_vaddr_t last, unsigned after)
 {
+	last |= pt_mask(pt->port, 0); /* of a table's entry only the first byte is told */
 	if (!(after & MM_PT_AFTER_MISSES)) {
 		pt_note(g, va, last, pt->port->level[0].shift, after);
 		return;
@@ -333,6 +364,7 @@ PT_INLINE void pt_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
 	else if (g->flush || g->sync)
 		pt->env->flush(pt->env->ctx, g);
 	g->sync = g->flush = g->tables = g->misses = false;
+	g->last = 0; /* see pt_note() */
 }
 
 void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
@@ -362,6 +394,18 @@ static bool pt_is_ancestor(const struct pt_frame *at, unsigned level, unsigned t
 	return false;
 }
 
+/* Is the witness of a table in use? T5 */
+static bool pt_witness_is_true(const struct mm_pt_port *port, void *table)
+{
+	size_t i = 0;
+
+	if (!port->witness)
+		return true;
+	if (!pt_used(port, table, 0, 0))
+		i = (size_t)mm_shr64(pt_first(port, table), port->witness);
+	return pt_used(port, table, i, 0);
+}
+
 enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 {
 	struct pt_frame at[MM_PT_LEVELS_MAX];
@@ -383,8 +427,9 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 			at[--level] = pt_enter(pt, pa);
 			n++;
 		} else if (kind == MM_PT_EMPTY) {
-			if (!at[level].used && level < top)
-				return MM_E_CORRUPT; /* T1 */
+			if ((!at[level].used && level < top) || /* T1 */
+			    (level == 0 && top > 0 && !pt_witness_is_true(pt->port, at[0].table)))
+				return MM_E_CORRUPT;
 			level++;
 		} else if (kind == MM_PT_BAD ||
 			   (kind == MM_PT_RUN &&
@@ -451,6 +496,8 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 		if (l > level)
 			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
 				port->table(pt, pa[l - 1], l));
+		else if (l == 0 && port->witness) /* T5: there will be a leaf */
+			pt_make(table, 3, mm_shl64(pt_index(port, va, 0), port->witness));
 	}
 	mm_pt_priv_link(pt, g, va, at, pa[at->level - 1]); /* T4 */
 	return MM_OK;
@@ -594,7 +641,7 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 	g->levels[g->ntables++] = (uint8_t)level;
 	pt->detached++;
 	if (level > 0 && !MM_PLANTED(MM_PLANT_PT_NEAR))
-		pt->near_va = PT_NEAR_NONE; /* W6 of pt_walk.inc */
+		pt->near_first = PT_NEAR_NONE; /* W6 of pt_walk.inc */
 }
 
 void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
@@ -661,6 +708,46 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	 * are found by any address under the emptied table: the cleared one. */
 	mm_pt_priv_detach(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
 			  port->level[level].shift);
+}
+
+/* Is none of the entries of 8 bytes from @slot on in use that share a cache line? Empty ones are 0. */
+static bool pt_line_empty(const unsigned char *slot, uint64_t ignore)
+{
+	uint64_t bits = 0;
+
+#pragma GCC unroll 8
+	for (size_t k = 0; k < PT_GROUP; k++)
+		bits |= pt_peek(slot + (k << 3), 3);
+	return !(bits & ~ignore);
+}
+
+/* From entry *@i of a table of level 0 on downwards, and then from its end on: the next that is in use. */
+static bool pt_find_used(const struct mm_pt_port *port, void *table, size_t *i)
+{
+	const uint64_t ignore = port->empty_ignore;
+	const size_t n = pt_entries(port, 0), start = *i & ~(size_t)(PT_GROUP - 1);
+	size_t group = start;
+
+	while (pt_line_empty(pt_slot(port, table, group), ignore)) {
+		group = (group - PT_GROUP) & (n - 1);
+		if (group == start)
+			return false;
+	}
+	*i = group + PT_GROUP - 1;
+	while (!pt_used(port, table, *i, 0))
+		--*i;
+	return true;
+}
+
+void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table)
+{
+	const struct mm_pt_port *port = pt->port;
+	size_t i = pt_index(port, va, 0);
+
+	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, &i))
+		mm_pt_priv_prune(pt, g, va, 0);
+	else if (!pt_used(port, table, 0, 0)) /* else that is its own witness */
+		pt_clear(table, 3, mm_shl64(i, port->witness)); /* T5 */
 }
 
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,

@@ -223,6 +223,20 @@ PT_INLINE bool pt_is_table(const struct mm_pt *pt, const struct mm_pt_port *port
 	return port->classify(pt, entry, level) == MM_PT_TABLE;
 }
 
+/* Is an entry of level 0 surely a leaf? If not, it is for classify() to tell. */
+PT_INLINE bool pt_is_leaf(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
+{
+	if (port->leaf_mask)
+		return !((entry ^ port->leaf_bits) & pt->leaf_test);
+	return port->classify(pt, entry, 0) == MM_PT_LEAF;
+}
+
+/* What must follow if such a leaf becomes empty. */
+PT_INLINE unsigned pt_after_leaf(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
+{
+	return port->transition(pt, port->leaf_mask ? port->leaf_bits : entry, port->empty(pt, 0), 0);
+}
+
 /* The lowest entry for @va: the first that is not a table, from the root down. */
 PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
 {
@@ -258,12 +272,12 @@ PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, 
 	return true;
 }
 
-#define PT_NEAR_NONE UINT64_MAX /* of pt->near_va: no address has so many bits above level 1 */
+#define PT_NEAR_NONE (UINT64_C(1) << 63) /* of pt->near_first: farther from all than a table is long */
 
-/* What tells the tables of level 1 apart. */
-PT_INLINE uint64_t pt_near(const struct mm_pt_port *port, mm_vaddr_t va)
+/* Number of the entry of level 1 for @va, counted from address 0 on. */
+PT_INLINE uint64_t pt_count_1(const struct mm_pt_port *port, mm_vaddr_t va)
 {
-	return mm_shr64(va, (unsigned)port->level[1].shift + port->level[1].bits);
+	return mm_shr64(va, port->level[1].shift);
 }
 
 /* Does [va, last] cover the whole entry around @va? */
@@ -318,17 +332,17 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 		g->sync = true;
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
-	if (__builtin_expect(!g->flush, 0)) {
-		g->start = va;
+	if (__builtin_expect(last > g->last, 0)) { /* an empty gather has 0 there, which is less than any */
+		if (!g->flush) {
+			g->start = va;
+			g->min_shift = shift;
+			g->flush = true;
+		}
 		g->last = last;
-		g->min_shift = shift;
-		g->flush = true;
 	}
-	if (va < g->start)
+	if (__builtin_expect(va < g->start, 0))
 		g->start = va;
-	if (last > g->last)
-		g->last = last;
-	if (shift < g->min_shift)
+	if (__builtin_expect(shift < g->min_shift, 0))
 		g->min_shift = shift;
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
@@ -407,6 +421,31 @@ PT_INLINE bool pt_group_empty(const struct mm_pt_port *port, void *table, size_t
 PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
 {
 	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
+}
+
+/* ---- witnesses: T5 of pt.c. Entries have 8 bytes there, and empty ones are 0 ---- */
+
+PT_INLINE uint64_t pt_witness_field(const struct mm_pt_port *port)
+{
+	return mm_shl64(pt_entries(port, 0) - 1, port->witness);
+}
+
+/* The first entry of a table of level 0, without bits that mean nothing. If it is empty, that is the number of the
+ * witness, shifted; 0: it was the witness itself, and is gone. */
+PT_INLINE uint64_t pt_first(const struct mm_pt_port *port, void *table)
+{
+	return pt_get(port, table, 0) & ~(port->empty_ignore & ~pt_witness_field(port));
+}
+
+/* Entries [lo, hi] were cleared. Is there a witness yet that the table is not empty? */
+PT_INLINE bool pt_has_witness(const struct mm_pt_port *port, void *table, size_t lo, size_t hi)
+{
+	uint64_t first = pt_first(port, table);
+
+	if (MM_PLANTED(MM_PLANT_PT_WITNESS))
+		return first;
+	return first < mm_shl64(lo, port->witness) || first > mm_shl64(hi, port->witness) ||
+	       (first & ~pt_witness_field(port));
 }
 
 /* The same attributes for @n leaves. */
@@ -492,6 +531,8 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 /* The table of level @level around @va has become empty: detach it and all above it that this
  * leaves empty. */
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
+/* Entries of the table of level 0 around @va were cleared, and there is no witness: name one, or do the same. */
+void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table);
 /* Change a leaf that must not go from one valid value to another at once. */
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
 		      unsigned level, uint32_t attr);

@@ -13,6 +13,7 @@
  *              change   x86: cmpxchg8b; ARMv7: ldrexd. Others: take the low half away with an exchange, which
  *                       makes the entry invalid, so that hardware leaves it alone; compare; write
  *                       high and low. An access meanwhile faults once too often, nothing is lost.
+ *              swap     one exchange, or a change until it succeeds
  * Invariants   E1 hardware never sees a valid entry made of two halves that do not belong together.
  *              E2 change() fails rather than lose a bit that hardware has set.
  * MM_ATOMICS=0 volatile keeps the compiler from merging and reordering what hardware watches.
@@ -62,6 +63,11 @@ PT_INLINE void pt_clear8(void *p, uint64_t v)
 PT_INLINE bool pt_change8(void *p, uint64_t *old, uint64_t v)
 {
 	return mm_atomic_cas((pt_u64 *)p, old, v);
+}
+
+PT_INLINE uint64_t pt_swap8(void *p, uint64_t v)
+{
+	return mm_atomic_swap((pt_u64 *)p, v);
 }
 #else
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -142,6 +148,15 @@ static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
 #endif
 #undef PT_LOW
 #undef PT_HIGH
+
+static inline uint64_t pt_swap8(void *p, uint64_t v)
+{
+	uint64_t old = pt_load8(p);
+
+	while (!pt_change8(p, &old, v))
+		;
+	return old;
+}
 #endif
 
 /* What entry @p holds now. */
@@ -200,6 +215,12 @@ PT_INLINE bool pt_change(void *p, unsigned lg2, uint64_t *old, uint64_t v)
 	bool same = mm_atomic_cas((pt_u32 *)p, &was, (uint32_t)v);
 	*old = was;
 	return same;
+}
+
+/* Store an entry that is not valid over any other, and tell what that was at the last moment. */
+PT_INLINE uint64_t pt_swap(void *p, unsigned lg2, uint64_t v)
+{
+	return lg2 == 3 ? pt_swap8(p, v) : mm_atomic_swap((pt_u32 *)p, (uint32_t)v);
 }
 
 /* Valid over valid, and hardware does not change it any more. */
