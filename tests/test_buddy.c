@@ -264,7 +264,7 @@ static void random_calls_do_what_the_model_says(void **state)
 
 			make(&m, base_of(base, lengths[n]), lengths[n]);
 			uint64_t first = hash(&m);
-			for (unsigned i = 0; i < 1200; i++) {
+			for (unsigned i = 0; i < (sim_is_slow() ? 120 : 1200); i++) {
 				one_random_op(&m, &seed);
 				if (i % every == 0)
 					must(model_check(&m));

@@ -375,10 +375,10 @@ static void random_trees_read_as_libfdt_reads_them_at_any_alignment(void **state
 	static struct fdt_ref ref;
 	uint8_t recipe[200];
 	uint64_t seed = 20;
-	int valid = 0, nodes = 0, cpus = 0;
+	int valid = 0, nodes = 0, cpus = 0, runs = sim_is_slow() ? 500 : 5000;
 
 	(void)state;
-	for (int run = 0; run < 5000; run++) {
+	for (int run = 0; run < runs; run++) {
 		for (size_t i = 0; i < sizeof(recipe); i++)
 			recipe[i] = (uint8_t)(next_random(&seed) >> 32);
 		size_t n = fdt_make(blob, recipe, (size_t)(next_random(&seed) % sizeof(recipe)));
@@ -391,8 +391,8 @@ static void random_trees_read_as_libfdt_reads_them_at_any_alignment(void **state
 		cpus += ref.valid && mm_numa_next_cpu(&ref.numa, &(uint32_t){ 1 },
 						      &(struct mm_numa_cpu){ 0 });
 	}
-	assert_in_range(valid, 500, 4500); /* both kinds were there */
-	assert_true(nodes > 50 && cpus > 50);
+	assert_in_range(valid, runs / 10, runs * 9 / 10); /* both kinds were there */
+	assert_true(nodes > runs / 100 && cpus > runs / 100);
 }
 
 /* Compare in an allocation of just that length, so that a sanitizer sees a read behind it. */
@@ -421,10 +421,10 @@ static void a_blob_that_is_cut_anywhere_changes_nothing(void **state)
 		assert_int_equal(mm_memmap_add_fdt(&b.map, b.blob, n, PA, &b.info, &b.numa),
 				 MM_E_FAULT);
 		assert_int_equal(b.map.count, 0);
-		if (n % 3 == 0)
+		if (n % (sim_is_slow() ? 21 : 3) == 0)
 			compare_exactly(b.blob, n);
 	}
-	for (size_t n = 40; n < whole; n++) { /* and with a header that agrees */
+	for (size_t n = 40; n < whole; n += sim_is_slow() ? 7 : 1) { /* and with a header that agrees */
 		fdt_set_totalsize(b.blob, (uint32_t)n);
 		compare_exactly(b.blob, n);
 	}

@@ -579,7 +579,7 @@ static void random_claims_match_the_oracle_in_any_order(void **state)
 	static struct claim c[ROOM];
 	static struct mm_mem want[2 * ROOM];
 
-	for (uint64_t round = 1; round <= 400; round++) {
+	for (uint64_t round = 1; round <= (sim_is_slow() ? 40 : 400); round++) {
 		size_t n = random_claims(c, 1 + (size_t)(round % 40), centres[round % 4],
 					 round % 3 == 0, round * 0x9e3779b97f4a7c15u);
 		size_t wants = oracle(c, n, want);
@@ -625,7 +625,7 @@ static void a_full_array_refuses_only_what_does_not_fit_and_changes_nothing(void
 	(void)state;
 	static struct claim c[ROOM];
 
-	for (uint64_t round = 1; round <= 60; round++) {
+	for (uint64_t round = 1; round <= (sim_is_slow() ? 6 : 60); round++) {
 		size_t n =
 			random_claims(c, 16, centres[round % 4], round % 2, round * 0x1234567u + 1);
 
@@ -660,7 +660,7 @@ static void twice_as_many_entries_as_ranges_are_always_enough(void **state)
 	(void)state;
 	static struct claim c[ROOM];
 
-	for (uint64_t round = 1; round <= 300; round++) {
+	for (uint64_t round = 1; round <= (sim_is_slow() ? 30 : 300); round++) {
 		size_t n = random_claims(c, 1 + (size_t)(round % 24), centres[round % 4], true,
 					 round * 99991);
 		struct box b;

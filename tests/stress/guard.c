@@ -110,6 +110,8 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	struct mm_guard_stats s;
 
+	if (sim_is_slow())
+		caches /= 10;
 	start();
 	if (pthread_create(&thread, NULL, use, NULL))
 		wrong("no thread");
