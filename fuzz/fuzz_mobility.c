@@ -4,7 +4,9 @@
  * The input is a list of operations. After each of them: what the model says of every frame is what
  * mm_page_info() says, counts are exact, mm_pmm_verify() passes, contents of blocks in use are what their
  * owner wrote, wherever they were moved, and a refused operation has left the state hash as it was. A
- * refusal must be right: the frame that it names is in the way. Pageblocks are small (MM_BLOCK_ORDER). */
+ * refusal must be right: the frame that it names is in the way. Pageblocks are small (MM_BLOCK_ORDER).
+ * In the middle of some allocations and frees, be their CPU inside of what it has at hand or not, the other CPU
+ * isolates a pageblock. */
 #include <stdlib.h>
 #include <string.h>
 #include <mmlib/cma.h>
@@ -29,6 +31,13 @@ static struct model {
 	unsigned char pinned;            /* the mover refuses blocks whose number has these bits */
 	bool cma;
 } model, *const m = &model;
+/* What the other CPU does in the middle of a call. */
+static struct {
+	unsigned step; /* before this one, from 1 on; 0: nothing */
+	unsigned block;
+	bool done;
+} midway;
+
 static struct sim sim;
 static struct mm_pmm pmm;
 static struct mm_cma cma;
@@ -185,16 +194,72 @@ static bool any_isolated(unsigned first, unsigned last)
 	return false;
 }
 
+/* A pageblock is isolated, or is no more. */
+static void isolated(unsigned block, bool undo)
+{
+	m->isolated[block] = !undo;
+	for (unsigned f = block * BLOCK; f < (block + 1) * BLOCK; f++)
+		if (m->owner[f] == FREE || m->owner[f] == HELD)
+			m->owner[f] = undo ? FREE : HELD;
+}
+
+/* Is nobody in the middle of a move of bits, which others wait for? */
+static bool no_move(void)
+{
+	const struct mm_range *r = &pmm.ranges[0];
+	bool none = r->buddy.begun == r->buddy.done && cma.buddy.begun == cma.buddy.done;
+
+	for (unsigned c = 0; c < 2; c++)
+		none = none && r->mobility->of[c].begun == r->mobility->of[c].done;
+	return none;
+}
+
+/* A step of a call, which its CPU stands before. */
+static void step_of_call(void)
+{
+	const uint32_t cpu = sim_cpu;
+	const unsigned pins = sim_pins;
+	enum mm_status st;
+
+	if (midway.step > 1 || !no_move()) {
+		midway.step -= midway.step > 1;
+		return;
+	}
+	sim_step = NULL;
+	sim_cpu = !cpu;
+	sim_pins = 0; /* those of the CPU that stands */
+	st = mm_pmm_isolate(&pmm, pa_of(midway.block * BLOCK), mm_pfn_to_pa(BLOCK));
+	sim_cpu = cpu;
+	sim_pins = pins;
+	MUST(m->isolated[midway.block] ? st == MM_E_BUSY : st == MM_OK || st == MM_E_AGAIN);
+	if (st == MM_OK)
+		isolated(midway.block, false);
+	midway.done = true;
+}
+
+/* A call begins, or is over. */
+static void call(bool begins)
+{
+	if (begins)
+		midway.done = false;
+	sim_step = begins && midway.step ? step_of_call : NULL;
+}
+
 static void op_alloc(unsigned order, unsigned kind)
 {
 	static const uint32_t flags[] = { 0, MM_ALLOC_MOVABLE, MM_ALLOC_RECLAIMABLE };
 	mm_paddr_t pa = 1;
-	enum mm_status st = mm_page_alloc(&pmm, order, flags[kind], &pa);
+	enum mm_status st;
 
+	call(true);
+	st = mm_page_alloc(&pmm, order, flags[kind], &pa);
+	call(false);
 	if (st == MM_OK) {
 		own(frame_of(pa), order, kind == 1);
 		return;
 	}
+	if (midway.done && (st == MM_E_NOMEM || st == MM_E_AGAIN))
+		return; /* what was withheld meanwhile may be free again */
 	MUST(order > pmm.max_order ? st == MM_E_INVAL : st == MM_E_NOMEM);
 	for (unsigned f = 0; st == MM_E_NOMEM && f + (1u << order) <= FRAMES; f += 1u << order) {
 		unsigned i = 0, areas = 0;
@@ -206,30 +271,34 @@ static void op_alloc(unsigned order, unsigned kind)
 	}
 }
 
-static void op_free(unsigned frame, unsigned order)
+/* What a free must end with. */
+static enum mm_status answer_to_free(unsigned frame, unsigned order)
 {
-	uint64_t before = state();
-	enum mm_status st = mm_page_free(&pmm, pa_of(frame), order), want;
-
 	switch (m->owner[frame]) {
 	case HEAD:
-		want = m->order[frame] == order ? MM_OK : MM_E_ORDER;
-		break;
+		return m->order[frame] == order ? MM_OK : MM_E_ORDER;
 	case TAIL:
-		want = MM_E_ALIGN;
-		break;
+		return MM_E_ALIGN;
 	case FREE:
 	case HELD:
-		want = MM_E_DOUBLE_FREE;
-		break;
+		return MM_E_DOUBLE_FREE;
 	case OTHER:
 	case CLAIMED:
-		want = MM_E_OWNER;
-		break;
+		return MM_E_OWNER;
 	default:
-		want = MM_E_FOREIGN;
-		break;
+		return MM_E_FOREIGN;
 	}
+}
+
+static void op_free(unsigned frame, unsigned order)
+{
+	const enum mm_status want = answer_to_free(frame, order);
+	uint64_t before = state();
+	enum mm_status st;
+
+	call(want == MM_OK);
+	st = mm_page_free(&pmm, pa_of(frame), order);
+	call(false);
 	MUST(st == want);
 	if (st == MM_OK)
 		disown(frame);
@@ -255,11 +324,8 @@ static void op_isolate(unsigned block, unsigned n, bool undo)
 		MUST(state() == before);
 		return;
 	}
-	for (unsigned f = block * BLOCK; f < (block + n) * BLOCK; f++) {
-		m->isolated[f / BLOCK] = !undo;
-		if (m->owner[f] == FREE || m->owner[f] == HELD)
-			m->owner[f] = undo ? FREE : HELD;
-	}
+	for (unsigned i = 0; i < n; i++)
+		isolated(block + i, undo);
 }
 
 static void op_offline(unsigned first, unsigned last, bool moves)
@@ -425,6 +491,8 @@ static void step(const uint8_t *in)
 	unsigned last = a + b % (2 * BLOCK) < FRAMES ? a + b % (2 * BLOCK) : FRAMES - 1;
 
 	sim_cpu = in[0] >> 6 & 1;
+	midway.step = in[1] & b & 128 ? b % 64 + 1 : 0;
+	midway.block = b & 64 ? head_of(a) / BLOCK : a / BLOCK * 7 % NBLOCKS;
 	switch (in[0] % 16) {
 	case 0:
 	case 1:
