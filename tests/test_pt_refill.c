@@ -3,89 +3,27 @@
  * of operations too, where another CPU would have them; and what mm_pt_refill() and mm_pt_touch() say, one by one. */
 #include "pt_tlb.h"
 
-/* ---- operations ---- */
-
-static uint32_t some_attr(void)
-{
-	static const uint32_t types[4] = { MM_PT_WB, MM_PT_WB, MM_PT_WC, MM_PT_DEVICE };
-	uint32_t attr = MM_PT_READ | types[below(4)];
-
-	attr |= below(2) ? (uint32_t)MM_PT_WRITE : 0u;
-	attr |= below(2) ? (uint32_t)MM_PT_EXEC : 0u;
-	attr |= below(2) ? (uint32_t)MM_PT_TRACK : 0u;
-	attr |= below(2) ? (uint32_t)MM_PT_GLOBAL : 0u;
-	return attr | (cpu->user && below(2) ? (uint32_t)MM_PT_USER : 0u);
-}
-
-static void age(uint64_t va, uint64_t length)
-{
-	mm_paddr_t pa[64];
-	struct mm_pt_leaves leaves = { .pa = pa, .room = 64 };
-	struct mm_pt_cur cur;
-
-	assert_int_equal(mm_pt_cur_init(&cur, &pt, va, length), MM_OK);
-	while (mm_pt_age(&pt, &cur, below(2) ? MM_PT_ACCESSED : MM_PT_DIRTY, &g, &leaves) == MM_OK)
-		;
-}
-
-/* What fails, fails for reasons that other tests are about: here, only what the TLB makes of it matters. */
-static void operate(void)
-{
-	const bool big = below(2);
-	uint64_t length = big ? BIG : (1 + below(9)) * PAGE;
-	uint64_t va = base() + below(3) * BIG + (big ? 0 : below(12) * PAGE);
-	mm_paddr_t pa = (mm_paddr_t)(0x10000000 + (va - base()) + (below(3) ? 0 : PAGE));
-	enum mm_status st = MM_OK;
-
-	focus = va;
-	switch (below(8)) {
-	case 0:
-	case 1:
-		st = mm_pt_map(&pt, va, pa, length, some_attr(), below(3) ? 0 : MM_PT_MAX_LEVEL(0),
-			       &g);
-		break;
-	case 2:
-		st = mm_pt_unmap(&pt, va, length, 0, &g);
-		break;
-	case 3:
-	case 4:
-		st = mm_pt_protect(&pt, va, length, some_attr(), 0, &g);
-		break;
-	case 5:
-		st = mm_pt_split(&pt, va, length, MM_PT_MAX_LEVEL(0), &g);
-		break;
-	case 6:
-		st = mm_pt_collapse(&pt, va & ~(BIG - 1), BIG, 0, &g);
-		break;
-	default:
-		age(va, length);
-	}
-	assert_true(st == MM_OK || st == MM_E_EXIST || st == MM_E_NOENT);
-}
-
 static const char *run(const struct cpu *which, unsigned plant, unsigned ops)
 {
 	start(which);
 	mm_hook_plant = plant;
 	for (unsigned n = 0; n < ops && !wrong; n++) {
-		operate();
+		const struct operation op = some_operation();
+
+		operate(&op);
 		if (!plant)
-			ora_check_gather(&ora, &g);
-		mm_pt_sync(&pt, &g);
+			ora_check_gather(&tree->ora, &tree->g);
+		mm_pt_sync(&tree->pt, &tree->g);
 		check_tlb();
 		for (unsigned k = 0; k < 8 && !wrong; k++)
-			use(somewhere() + below((unsigned)PAGE),
-			    (below(2)   ? MM_PT_READ
-			     : below(3) ? MM_PT_WRITE
-					: MM_PT_EXEC) |
-				    (cpu->user && below(2) ? (uint32_t)MM_PT_USER : 0u));
+			use(somewhere() + below((unsigned)PAGE), some_access());
 		check_tlb();
-		if (!plant && ora.wrong)
-			violation(ora.wrong);
+		if (!plant && tree->ora.wrong)
+			violation(tree->ora.wrong);
 	}
 	mm_hook_plant = 0;
 	if (plant)
-		ora.wrong = NULL; /* it sees such things, too: here, this TLB is to */
+		tree->ora.wrong = NULL; /* it sees such things, too: here, this TLB is to */
 	stop();
 	return wrong;
 }
@@ -99,8 +37,8 @@ static void a_tlb_of_pairs_holds_what_the_tables_say(void **state)
 		seed = 42 + k;
 		const char *seen = run(&cpus[k], 0, large ? 200 : 500);
 		if (seen)
-			fail_msg("%s: %s", ora.arch->name, seen);
-		print_message("%s: %u refills, %u entries replaced, %u faults\n", ora.arch->name,
+			fail_msg("%s: %s", tree->ora.arch->name, seen);
+		print_message("%s: %u refills, %u entries replaced, %u faults\n", tree->ora.arch->name,
 			      refills, replaced, faults);
 		assert_true(refills > 200 && replaced > 30 && faults > 300 && touched > 10);
 	}
@@ -120,7 +58,7 @@ static void each_omission_is_noticed(void **state)
 			seed = 7;
 			const char *seen = run(&cpus[k], plants[i], 20000);
 			if (!seen)
-				fail_msg("%s: bug %u was not noticed", ora.arch->name, plants[i]);
+				fail_msg("%s: bug %u was not noticed", tree->ora.arch->name, plants[i]);
 		}
 	}
 }
@@ -135,20 +73,20 @@ static void pairs_are_those_of_the_manuals(void **state)
 	(void)state;
 	start(&cpus[4]);
 	map_one(0x3000, 0x5000, 0x1000, MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x3abc, &pair), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x3abc, &pair), MM_OK);
 	assert_int_equal(pair.va, 0x2000);
 	assert_int_equal(pair.shift, 12);
-	assert_true(pair.lo[0] == 0 && pair.lo[1] == UINT64_C(0x400000000000015e));
+	assert_true(pair.lo[0] == 1 && pair.lo[1] == UINT64_C(0x400000000000015f)); /* G, to stay global */
 	assert_int_equal(mm_pt_pair_mask(&pair), 0);
 	pair.shift = 77;
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x2abc, &pair), MM_E_NOENT);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x2abc, &pair), MM_E_NOENT);
 	assert_int_equal(pair.shift, 77);
 	map_one(0x2000, 0x9000, 0x1000, MM_PT_READ | MM_PT_EXEC | MM_PT_GLOBAL);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x3abc, &pair), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x3abc, &pair), MM_OK);
 	assert_true(pair.lo[0] == 0x25b && pair.lo[1] == UINT64_C(0x400000000000015f));
 	map_one(0x40000000, 0x40000000, 0x40000000,
 		MM_PT_READ | MM_PT_WRITE); /* too large for its pages */
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x74000000, &pair), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x74000000, &pair), MM_OK);
 	assert_int_equal(pair.va, 0x60000000);
 	assert_int_equal(pair.shift, 28);
 	assert_int_equal(mm_pt_pair_mask(&pair), 0x1fffe000);
@@ -156,7 +94,7 @@ static void pairs_are_those_of_the_manuals(void **state)
 	stop();
 	start(&cpus[0]);
 	map_one(0x200000, 0x600000, 0x200000, MM_PT_READ | MM_PT_EXEC | MM_PT_GLOBAL | MM_PT_USER);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x234567, &pair), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x234567, &pair), MM_OK);
 	assert_int_equal(pair.va, 0x200000);
 	assert_int_equal(pair.shift, 20);
 	assert_true(pair.lo[0] == 0x60005d && pair.lo[1] == 0x70005d);
@@ -173,14 +111,14 @@ static void other_tlbs_are_data(void **state)
 	start(&cpus[0]);
 	map_one(0x200000, 0x600000, 0x200000, MM_PT_READ | MM_PT_WRITE);
 	one.single = true;
-	assert_int_equal(mm_pt_refill(&pt, &one, 0x3fffff, &pair), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &one, 0x3fffff, &pair), MM_OK);
 	assert_true(pair.va == 0x300000 && pair.shift == 20 && pair.lo[1] == 0);
 	assert_true(pair.lo[0] == (UINT64_C(0x4000000000000000) | 0x700000 >> 6 | 0x1e));
 	one.type[0] = UINT64_MAX;
-	assert_int_equal(mm_pt_refill(&pt, &one, 0x3fffff, &pair), MM_E_NOENT);
+	assert_int_equal(mm_pt_refill(&tree->pt, &one, 0x3fffff, &pair), MM_E_NOENT);
 	one.sizes = BIT(16);
 	pair.shift = 77;
-	assert_int_equal(mm_pt_refill(&pt, &one, 0, &pair), MM_E_NOTSUP);
+	assert_int_equal(mm_pt_refill(&tree->pt, &one, 0, &pair), MM_E_NOTSUP);
 	assert_int_equal(pair.shift, 77);
 	stop();
 }
@@ -192,23 +130,23 @@ static void mistakes_are_refused(void **state)
 
 	(void)state;
 	start(&cpus[0]);
-	assert_int_equal(mm_pt_refill(NULL, &cpu->tlb, 0, &pair), MM_E_INVAL);
-	assert_int_equal(mm_pt_refill(&pt, NULL, 0, &pair), MM_E_INVAL);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0, NULL), MM_E_INVAL);
-	assert_int_equal(mm_pt_refill(&none, &cpu->tlb, 0, &pair), MM_E_STATE);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, BIT(47), &pair), MM_E_RANGE);
+	assert_int_equal(mm_pt_refill(NULL, &tree->cpu->tlb, 0, &pair), MM_E_INVAL);
+	assert_int_equal(mm_pt_refill(&tree->pt, NULL, 0, &pair), MM_E_INVAL);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0, NULL), MM_E_INVAL);
+	assert_int_equal(mm_pt_refill(&none, &tree->cpu->tlb, 0, &pair), MM_E_STATE);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, BIT(47), &pair), MM_E_RANGE);
 	assert_int_equal(pair.shift, 77);
 	assert_int_equal(mm_pt_touch(NULL, 0, 0), MM_E_INVAL);
-	assert_int_equal(mm_pt_touch(&pt, 0, MM_PT_GLOBAL), MM_E_INVAL);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0, MM_PT_GLOBAL), MM_E_INVAL);
 	assert_int_equal(mm_pt_touch(&none, 0, 0), MM_E_STATE);
-	assert_int_equal(mm_pt_touch(&pt, BIT(47), 0), MM_E_RANGE);
-	assert_int_equal(mm_pt_touch(&pt, 0, 0), MM_E_NOENT);
+	assert_int_equal(mm_pt_touch(&tree->pt, BIT(47), 0), MM_E_RANGE);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0, 0), MM_E_NOENT);
 	map_one(0, 0x5000, 0x1000, MM_PT_READ | MM_PT_TRACK);
-	assert_int_equal(mm_pt_touch(&pt, 0, MM_PT_WRITE), MM_E_PERM);
-	assert_int_equal(mm_pt_touch(&pt, 0, MM_PT_READ | MM_PT_USER), MM_E_PERM);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0, &pair), MM_E_NOENT);
-	assert_int_equal(mm_pt_touch(&pt, 0, MM_PT_READ), MM_OK);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0, &pair), MM_OK);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0, MM_PT_WRITE), MM_E_PERM);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0, MM_PT_READ | MM_PT_USER), MM_E_PERM);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0, &pair), MM_E_NOENT);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0, MM_PT_READ), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0, &pair), MM_OK);
 	stop();
 }
 
@@ -220,8 +158,8 @@ static void a_flush_steps_on_each_piece_of_a_leaf(void **state)
 	map_one(0x40000000, 0x40000000, 0x40000000, MM_PT_READ | MM_PT_WRITE);
 	assert_non_null(fill(0x44000000, NULL));
 	assert_non_null(fill(0x74000000, NULL));
-	assert_int_equal(mm_pt_unmap(&pt, 0x40000000, 0x40000000, 0, &g), MM_OK);
-	mm_pt_sync(&pt, &g);
+	assert_int_equal(mm_pt_unmap(&tree->pt, 0x40000000, 0x40000000, 0, &tree->g), MM_OK);
+	mm_pt_sync(&tree->pt, &tree->g);
 	assert_null(find(0x44000000));
 	assert_null(find(0x74000000));
 	assert_null(wrong);
@@ -260,11 +198,11 @@ static void a_tree_of_mips64_is_one_segment(void **state)
 	(void)state;
 	start(&cpus[4]);
 	map_one(0x3000, 0x5000, 0x1000, MM_PT_READ | MM_PT_TRACK);
-	assert_int_equal(mm_pt_touch(&pt, xkseg + 0x3000, MM_PT_READ), MM_E_RANGE);
-	assert_int_equal(mm_pt_touch(&pt, 0x3000, MM_PT_READ | MM_PT_USER), MM_E_PERM);
-	assert_int_equal(mm_pt_touch(&pt, 0x3000, MM_PT_READ), MM_OK);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, xkseg + 0x3000, &pair), MM_E_RANGE);
-	assert_int_equal(mm_pt_refill(&pt, &cpu->tlb, 0x3000, &pair), MM_OK);
+	assert_int_equal(mm_pt_touch(&tree->pt, xkseg + 0x3000, MM_PT_READ), MM_E_RANGE);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0x3000, MM_PT_READ | MM_PT_USER), MM_E_PERM);
+	assert_int_equal(mm_pt_touch(&tree->pt, 0x3000, MM_PT_READ), MM_OK);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, xkseg + 0x3000, &pair), MM_E_RANGE);
+	assert_int_equal(mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x3000, &pair), MM_OK);
 	stop();
 }
 
@@ -274,32 +212,32 @@ static void a_touch_sets_only_what_writers_expect(void **state)
 	const struct mm_pt_cfg cfg = { .allow_wx = true };
 
 	(void)state;
-	if (!ora.mem)
-		ora_init(&ora, 0x40000000, 512);
+	if (!tree->ora.mem)
+		ora_init(&tree->ora, 0x40000000, 512);
 	for (int f = 0; f < MM_PT_FORMATS; f++) {
 		const struct mm_pt_port *port = mm_pt_format((enum mm_pt_format)f);
 		const uint64_t va = port->extension == MM_PT_VA_ONES ? ~(BIT(24) - 1) : BIT(24);
 		uint32_t attr = MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK;
-		ora_set_arch(&ora, ora_formats[f]);
-		if (inner_alloc) {
-			ora.env.alloc_table = inner_alloc;
-			ora.env.flush = inner_flush;
+		ora_set_arch(&tree->ora, ora_formats[f]);
+		if (tree->inner_alloc) {
+			tree->ora.env.alloc_table = tree->inner_alloc;
+			tree->ora.env.flush = tree->inner_flush;
 		}
-		assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
-		if (port->check(&pt, attr) != MM_OK) /* ia32; s390x */
-			attr ^= port->check(&pt, attr | MM_PT_EXEC) == MM_OK ? MM_PT_EXEC
+		assert_int_equal(mm_pt_init(&tree->pt, port, &tree->ora.env, &cfg), MM_OK);
+		if (port->check(&tree->pt, attr) != MM_OK) /* ia32; s390x */
+			attr ^= port->check(&tree->pt, attr | MM_PT_EXEC) == MM_OK ? MM_PT_EXEC
 									     : MM_PT_TRACK;
-		assert_int_equal(mm_pt_map(&pt, va, 0x10000, ora_size(&ora, 0), attr, 0, &g),
+		assert_int_equal(mm_pt_map(&tree->pt, va, 0x10000, ora_size(&tree->ora, 0), attr, 0, &tree->g),
 				 MM_OK);
-		struct pt_at was = pt_seek(&pt, port, va);
-		enum mm_status st = mm_pt_touch(&pt, va, MM_PT_WRITE);
-		struct pt_at is = pt_seek(&pt, port, va);
+		struct pt_at was = pt_seek(&tree->pt, port, va);
+		enum mm_status st = mm_pt_touch(&tree->pt, va, MM_PT_WRITE);
+		struct pt_at is = pt_seek(&tree->pt, port, va);
 		assert_true(st == MM_OK || st == MM_E_NOTSUP);
 		if ((was.entry ^ is.entry) & ~port->hw_volatile)
 			fail_msg("%s: a touch that a writer may lose", port->name);
-		assert_int_equal(mm_pt_unmap(&pt, va, ora_size(&ora, 0), 0, &g), MM_OK);
-		mm_pt_sync(&pt, &g);
-		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+		assert_int_equal(mm_pt_unmap(&tree->pt, va, ora_size(&tree->ora, 0), 0, &tree->g), MM_OK);
+		mm_pt_sync(&tree->pt, &tree->g);
+		assert_int_equal(mm_pt_destroy(&tree->pt), MM_OK);
 	}
 }
 

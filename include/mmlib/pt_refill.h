@@ -96,8 +96,8 @@ static inline uint64_t mm_pt_pair_mask(const struct mm_pt_pair *pair)
 }
 
 /** What the TLB is to hold for an address: the largest pages that it has and that lie in what is mapped as one. The
- *  other half of a pair may be one that is not valid. A pair is global only if both of its pages are:
- *  a global page beside another one, or beside nothing, is there under each ASID that used it, and a flush must find all.
+ *  other half of a pair may be one that is not valid. A pair is global if all that is valid in it is:
+ *  a global page beside one that is not is there under each ASID that used it, and a flush must find all.
  *  @param pt tree @param tlb how entries look @param va any byte, e.g. the address that missed
  *  @param[out] pair to be written into the TLB; written only on #MM_OK
  *  @retval MM_OK the page of @p va is valid

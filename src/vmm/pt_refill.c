@@ -11,6 +11,8 @@
  *              F2 a pair never reaches beyond the leaf that its size comes from, but for two smallest pages.
  *              F3 what a touch sets, it sets in the entry whose rights it looked at, and only where writers expect
  *                 bits to be set under their hands.
+ *              F4 a half that is not valid is as global as the other one. So where all pages are global all pairs are,
+ *                 whatever is mapped beside them later, and none is found with another one under some ASID.
  * Concurrency  as hardware: at any time, on any CPU. Nothing is kept; the way down is at most as long as there are
  *              levels, even if the tables change meanwhile. */
 #include <mmlib/pt_refill.h>
@@ -79,6 +81,17 @@ static uint64_t refill_page(const struct mm_pt *pt, const struct mm_pt_tlb *tlb,
 	return refill_rights(tlb, attr) | (mm_shr64(pa, tlb->shift) & tlb->address);
 }
 
+/* A pair is global if all that is valid in it is: F4. */
+static void refill_global(const struct mm_pt_tlb *tlb, uint64_t lo[2])
+{
+	uint64_t global = lo[0] & lo[1] & tlb->global;
+
+	if ((!lo[0] || !lo[1]) && !MM_PLANTED(MM_PLANT_REFILL_BESIDE))
+		global = (lo[0] | lo[1]) & tlb->global;
+	lo[0] = (lo[0] & ~tlb->global) | global;
+	lo[1] = (lo[1] & ~tlb->global) | global;
+}
+
 static enum mm_status refill_begin(const struct mm_pt *pt, mm_vaddr_t va, struct pt_at *at)
 {
 	if (!pt->port)
@@ -109,11 +122,8 @@ enum mm_status mm_pt_refill(const struct mm_pt *pt, const struct mm_pt_tlb *tlb,
 		got.lo[1] = refill_page(pt, tlb, &at, got.va + page);
 	if (!got.lo[!tlb->single && (va & page)])
 		return MM_E_NOENT;
-	if (!tlb->single && !MM_PLANTED(MM_PLANT_REFILL_GLOBAL) &&
-	    !(got.lo[0] & got.lo[1] & tlb->global)) {
-		got.lo[0] &= ~tlb->global;
-		got.lo[1] &= ~tlb->global;
-	}
+	if (!tlb->single && !MM_PLANTED(MM_PLANT_REFILL_GLOBAL))
+		refill_global(tlb, got.lo);
 	*pair = got;
 	return MM_OK;
 }
