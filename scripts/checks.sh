@@ -10,14 +10,13 @@ only=" $* "
 
 wanted() { [ "$only" = "  " ] || [[ "$only" == *" $1 "* ]]; }
 start=$SECONDS
-step() { wait && wanted "$1" && echo "--- $1 (after $((SECONDS - start)) s)"; }
 # verdict PASSED FAILED BEGAN NAME: the check that began then
 verdict() {
   echo "$1 $2 $((SECONDS - $3)) $4" >>"$results"
   if [ "$2" -eq 0 ]; then echo "ok   $4"; else echo "FAIL $4"; fi
 }
 
-# beside COMMAND…: run it while others run, one for each CPU; the next step waits for all
+# beside COMMAND…: run it while others run, one for each CPU
 beside() {
   while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
   "$@" &
@@ -54,12 +53,12 @@ check_fails() {
   fi
 }
 
-# meson_build NAME DIR [TARGET…]: builds, or says that it cannot
+# meson_build NAME DIR [TARGET…]: builds, or says that it cannot. Steps may share a folder: one at a time
 meson_build() {
   local name=$1 dir=$2 log began=$SECONDS
   log=$(log_of "$name")
   shift 2
-  if ! ninja -C "$dir" "$@" >"$log" 2>&1; then
+  if ! flock "$dir" ninja -C "$dir" "$@" >"$log" 2>&1; then
     tail -n 40 "$log"
     verdict 0 1 "$began" "$name: build"
     return 1
@@ -83,10 +82,13 @@ meson_tests() {
   fi
 }
 
-setup() { # DIR MESON-ARGUMENT…
-  local dir=$1
+setup() { # DIR MESON-ARGUMENT…: one at a time, too
+  local dir=$1 log=build/log-setup-${1#*/} lock
   shift
-  [ -d "$dir" ] || meson setup "$dir" "$@" >build/log-setup 2>&1 || { cat build/log-setup; rm -rf "$dir"; }
+  exec {lock}>build/lock-setup
+  flock "$lock"
+  [ -d "$dir" ] || meson setup "$dir" "$@" >"$log" 2>&1 || { cat "$log"; rm -rf "$dir"; }
+  exec {lock}>&-
 }
 
 # summary: where time went, and the last line; fails if a check failed, or there was none
@@ -94,6 +96,8 @@ summary() {
   local passed failed
   echo "--- what took longest (seconds; some ran beside each other)"
   sort -k 3,3rn "$results" | head -n 15 | awk '{ s = $3; $1 = $2 = $3 = ""; printf "%5d %s\n", s, $0 }'
+  awk -v hz="$(getconf CLK_TCK)" -v cpus="$(nproc)" -v wall=$((SECONDS - start)) \
+    '{ printf "--- CPUs: %d s of %d * %d s were used\n", ($16 + $17) / hz, cpus, wall }' "/proc/$$/stat"
   read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$results")
   echo "$passed passed, $failed failed (after $((SECONDS - start)) s)"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

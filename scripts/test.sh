@@ -7,12 +7,15 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
-need_packages gcc g++ gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu meson clang lld llvm libclang-rt-14-dev libcmocka-dev libfdt-dev valgrind doxygen cmake codespell cppcheck reuse linkchecker doxygen-awesome-css chromium \
-  graphviz qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 make busybox-static cpio xz-utils \
-  grub-common grub-pc-bin xorriso python3 libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 gcc-arm-none-eabi || exit 1
+# All that any step needs, since two cannot install at a time.
+need_packages gcc g++ gcc-12-multilib gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-none-eabi gcc-s390x-linux-gnu \
+  libc6-dev-s390x-cross qemu-user clang lld llvm libclang-rt-14-dev rustc meson pkg-config cmake make gdb valgrind cppcheck \
+  libcmocka-dev libfdt-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 doxygen doxygen-awesome-css graphviz chromium \
+  linkchecker codespell reuse python3 qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 busybox-static \
+  cpio xz-utils grub-common grub-pc-bin xorriso || exit 1
 
 . scripts/checks.sh
-if step tree; then
+test_tree() {
   check "house rules" tools/check_tree.sh
   bad=$(mktemp -d)
   mkdir -p "$bad/src"
@@ -24,7 +27,7 @@ if step tree; then
   check "cppcheck finds nothing" tools/check_lint.sh
   check_fails "control: cppcheck notices what is out of bounds" "v.4.. accessed at index 4" tools/check_lint.sh --plant
   check_fails "control: a guideline that is not kept is noticed" "not in docs/misra.md: 15.1" tools/check_lint.sh --misra --plant
-fi
+}
 test_layers() {
   check "each layer links with those below it only" tools/check_layers.sh
   check_fails "control: a layer that lacks another is noticed" "needs more" tools/check_layers.sh --plant
@@ -44,7 +47,7 @@ test_headers() {
   check_fails "control: a header that needs another one is noticed" "unknown type name|does not name a type" \
     tools/check_headers.sh --plant
 }
-if step matrix; then
+test_matrix() {
   check "build matrix: warnings, symbols, data and frames, for each kind of CPU" tools/check_matrix.sh
   check_fails "control: what breaks the rules is noticed in each row" "^all noticed in [0-9]+ rows" tools/check_matrix.sh --plant
   # what follows uses one CPU each
@@ -52,45 +55,48 @@ if step matrix; then
   beside test_config
   beside test_sizes
   beside test_headers
-fi
-if step gcc; then
+  wait
+}
+test_gcc() {
   setup build/gcc -Ddebug=false
   meson_tests gcc build/gcc
-fi
+}
 # foreign_tests MACHINE WHAT MESON-ARGUMENT…: the same on another kind of machine; its programs say
 # WHAT they are (a pattern for readelf)
 foreign_tests() {
   local machine=$1 what=$2
   shift 2
-  scripts/foreign.sh "$machine" "$@" >build/log-setup 2>&1 || cat build/log-setup
+  scripts/foreign.sh "$machine" "$@" >"build/log-setup-$machine" 2>&1 || cat "build/log-setup-$machine"
   meson_tests "$machine" "build/$machine"
   check "$machine: that is what the programs are" \
     sh -c 'readelf -h "$1" | grep -E "$2"' sh "build/$machine/tests/test_bits_release" "$what"
 }
-if step m32; then
+test_m32() {
   foreign_tests i386 'Class: +ELF32' -Dvariants=release,word8,paddr64,lpae,microcontroller,sram
-fi
-if step bigendian; then
+}
+test_bigendian() {
   foreign_tests s390x 'Data: .*big endian' -Dvariants=release
-fi
-if step clang; then
-  CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,word8 -Doptimization=1
+}
+test_clang() {
+  # not optimised: with sanitizers that compiles in a ninth of the time, and nothing is optimised away that is wrong
+  CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,word8 -Doptimization=0
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1 \
     meson_tests clang-asan-ubsan build/asan
-fi
-if step valgrind; then
+}
+test_valgrind() {
   setup build/gcc -Ddebug=false
   meson_tests valgrind build/gcc --suite release -t 10 \
     --wrap='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
   beside check "clients with a bug are reported by ASan, memcheck and KASAN" tools/check_clients.sh
   beside check_fails "control: without hooks they are missed" "memcheck: 0 of 27" tools/check_clients.sh --plant
-fi
+  wait
+}
 # Negative controls: bug N of src/hook.h is planted, a test program and a fuzz target must find it.
 plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40:region 43:tiny'
-if step plant; then
+test_plant() {
   setup build/gcc -Ddebug=false
   meson_build plants build/gcc
-  check_fails "control: test_pmm_poison notices planted bug 27" "" \
+  beside check_fails "control: test_pmm_poison notices planted bug 27" "" \
     env MM_PLANT=27 build/gcc/tests/test_pmm_poison_word8 tests/data
   for plant in $plants 68:slab_harden 80:slab_harden 81:slab_harden 82:slab_guard 83:slab_site 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 34:pmm_cpu 20:pt 21:pt 22:pt 24:pt 67:pt 69:pt 70:pt_tree 71:pt_tree 65:pt_refill 66:pt_refill 72:pt_runs 73:pt_runs 74:pt_runs 30:pmm_zones 60:pmm_inline 50:slab_bulk 51:slab_reserve 52:slab_deferred 54:slab_owner 55:kmalloc 56:percpu 57:slab_nodes 61:slab_owner 62:slab_nodes 41:region 42:region; do
     beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" \
@@ -98,8 +104,9 @@ if step plant; then
   done
   beside check_fails "control: an example notices a request in the wrong zone" "must be NORMAL of node 2" \
     env MM_PLANT=30 build/gcc/examples/zones/zones_numa_server_debug
-fi
-if step fuzz; then
+  wait
+}
+test_fuzz() {
   targets=$(scripts/fuzz.sh --list)
   check "fuzz: build" scripts/fuzz.sh --build
   for t in $targets; do
@@ -109,15 +116,15 @@ if step fuzz; then
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done
-fi
-if step tsan; then
+  wait
+}
+test_tsan() {
   check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; a ring of records" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     env MM_PLANT=15 scripts/tsan.sh 300000
   check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \
     build/tsan/trace 1000000 torn
-fi
-# These use one CPU each most of the time, and what they need is installed: one beside the other.
+}
 test_docs() {
   check "spelling and licences" tools/check_text.sh
   check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
@@ -163,7 +170,6 @@ test_bench() {
     scripts/bench.sh --quick --expect page.planted page
 }
 test_ways() {
-  check "what recipes need" need_packages make gcc g++ rustc gdb gcc-12-multilib
   check "gdb shows of a stopped program, and of its core, what the library counts" tools/check_gdb.sh
   for what in frames objects; do
     check_fails "control: $what that are counted wrong in memory are noticed by gdb" "differs" tools/check_gdb.sh --plant $what
@@ -175,11 +181,12 @@ test_ways() {
   check "ways in: Meson, wrap, pkg-config, CMake, its package, make, two files" tools/check_ways_in.sh
   check_fails "control: a way in that lacks a layer is noticed" "FAIL makefile" tools/check_ways_in.sh --plant makefile
 }
-wait
-for part in conformance bench ways demo linux docs; do # what takes longest first
-  if wanted $part; then
-    echo "--- $part (after $((SECONDS - start)) s)"
-    beside test_$part
+# As many at a time as there are CPUs, each with as many jobs, so that none is idle while a step waits for the last of
+# its jobs. What has one job at a time is not among the last.
+for step in gcc docs ways conformance valgrind clang linux bench plant demo tree m32 bigendian fuzz tsan matrix; do
+  if wanted $step; then
+    beside test_$step
+    echo "--- $step (after $((SECONDS - start)) s)"
   fi
 done
 wait
