@@ -91,7 +91,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REFILL_DIRTY  64 /* refill: a page that may be written is so before it is dirty */
 #define MM_PLANT_REFILL_HALF   65 /* refill: all parts of a large page have the frame of the first */
 #define MM_PLANT_REFILL_GLOBAL 66 /* refill: a pair is global if one of its pages is */
-#define MM_PLANT_REFILL_BESIDE 69 /* refill: a pair with a half that is not valid is not global */
+#define MM_PLANT_REFILL_BESIDE 39 /* refill: a pair with a half that is not valid is not global */
 #define MM_PLANT_PT_SITE     200 /* walker: 200 + n: what site n of enum pt_site has to do is not done */
 /* Heaps for tiny systems: */
 #define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
