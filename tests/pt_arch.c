@@ -667,8 +667,9 @@ const struct ora_arch ora_sv48 = { ORA_RISCV64, .name = "Sv48", .top = 3, .ignor
 static const struct ora_arch ora_sv57 = { ORA_RISCV64, .name = "Sv57", .top = 4, .ignored = BITS(18, 10) };
 
 #define ORA_G_STAGE                                                                                \
-	ORA_RISCV64, .half = ORA_ZERO, .attr = g_stage_attr, .can = g_stage_can, .features = 0,    \
-		     .user_is_not_kernel = false, .reserved = g_stage_reserved
+	ORA_RISCV64, .half = ORA_ZERO, .attr = g_stage_attr, .can = g_stage_can,                   \
+		     .features = MM_PT_RISCV64_SVNAPOT, .user_is_not_kernel = false,               \
+		     .reserved = g_stage_reserved
 
 static const struct ora_arch ora_sv39x4 = { ORA_G_STAGE, .name = "Sv39x4", .top = 2,
 					    .span_lg2 = { 12, 21, 30 },

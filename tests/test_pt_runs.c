@@ -55,6 +55,7 @@ static const struct how ways[] = {
 	{ "Sv39, folded", mm_pt_sv39_port, 0, &ora_sv39, MM_PT_RISCV64_SVNAPOT, 4, 0,
 	  WITH(mm_pt_sv39) },
 	{ "Sv48, any", mm_pt_sv48_port, 0, &ora_sv48, MM_PT_RISCV64_SVNAPOT, 4, 0, WITH(mm_pt) },
+	{ "Sv39x4", NULL, MM_PT_SV39X4, NULL, MM_PT_RISCV64_SVNAPOT, 4, 0, WITH(mm_pt) },
 	{ A64(MM_PT_AARCH64_16K, 7, 5) },
 	{ A64(MM_PT_AARCH64_64K, 5, 5) },
 	{ A64(MM_PT_AARCH64_64K_LPA, 5, 5) },

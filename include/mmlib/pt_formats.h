@@ -7,7 +7,8 @@
  * say, and what each format can express, is in its file in src/ports/. A kernel that wants one of them as fast
  * as those that have an instance of their own makes one: docs/porting.md.
  *
- * AArch64's, stage 2 too, have contiguous runs with #MM_PT_AARCH64_CONTIG, Sv57 with #MM_PT_RISCV64_SVNAPOT.
+ * AArch64's, stage 2 too, have contiguous runs with #MM_PT_AARCH64_CONTIG, Sv57 and the second stages of RISC-V with
+ * #MM_PT_RISCV64_SVNAPOT.
  * The CPU must be set up as that file says. What nothing reports: without CR0.WP (ia32) the kernel writes to
  * what is not writable; where DACR does not make domain 0 a client (ARMv7 short) rights mean nothing; with
  * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection. With

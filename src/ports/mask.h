@@ -73,7 +73,8 @@ struct mm_mask {
 	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
 	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
 	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
-	uint64_t run; /* a member of a contiguous run; 0: there are none */
+	uint64_t run;                   /* a member of a contiguous run; 0: there are none */
+	uint64_t run_field, run_length; /* if it says there how long that is, in place of address bits */
 };
 
 /* On CPUs without such an instruction this must not become a call. */
@@ -228,8 +229,10 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
 		return MM_PT_TABLE;
 	bool run = m->run && (entry & m->run) && (pt->runs >> level & 1);
+	if (run && (entry & m->run_field) != m->run_length)
+		return MM_PT_BAD;
 	if (run)
-		raw &= ~mask_order(m, m->run);
+		raw &= ~mask_order(m, m->run | m->run_field);
 	if (!mask_is_leaf(m, port, pt, raw, level))
 		return MM_PT_BAD;
 	return run ? MM_PT_RUN : MM_PT_LEAF;

@@ -70,8 +70,10 @@ static unsigned mask_any_transition(const struct mm_pt *pt, uint64_t old, uint64
 
 static uint64_t mask_any_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
 {
+	const struct mm_mask *m = mask_of(pt);
+
 	(void)level;
-	return leaf | mask_order(mask_of(pt), mask_of(pt)->run);
+	return (leaf & ~mask_order(m, m->run_field)) | mask_order(m, m->run | m->run_length);
 }
 
 #define MASK_CALLS MM_MASK_CALLS(mask_any)

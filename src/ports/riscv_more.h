@@ -4,9 +4,11 @@
  * Extension": "Two-Stage Address Translation", "Guest Physical Address Translation".
  *   0 V  1 R  2 W  3 X  4 U  5 G  6 A  7 D  9:8 software  then the page number: 31:10, or 53:10 and 63:54 zero
  * Second stage: the root has four times as many entries, addresses are zero-extended, each leaf has U set (so
- * that who may do it is not the second stage's to say) and G clear. A table has V and its address only. */
+ * that who may do it is not the second stage's to say) and G clear. A table has V and its address only. Entries are
+ * those of the first stage otherwise, runs of 64 KiB (chapter "Svnapot": N 63, 13:10 of the page number 8) included. */
 #ifndef MM_SRC_PORTS_RISCV_MORE_H
 #define MM_SRC_PORTS_RISCV_MORE_H
+#include <mmlib/pt_riscv64.h>
 #include "ports/mask_any.h"
 
 #define RV_RULES                                                                                   \
@@ -49,6 +51,9 @@ static const struct mm_mask svx4_mask = {
 	.addr = RV_PPN,
 	.rules = { svx4_rules, svx4_rules },
 	.never = MM_PT_USER | MM_PT_GLOBAL,
+	.run = UINT64_C(1) << 63,
+	.run_field = 0x3c00,
+	.run_length = 0x2000,
 };
 #define SVX4_PORT(what, levels, bits, ...)                                                         \
 	{                                                                                          \
@@ -62,6 +67,7 @@ static const struct mm_mask svx4_mask = {
 			  .hw_final = 0xc0,                                                        \
 			  .addr_mask = RV_PPN,                                                     \
 			  .level = { { 12, 9, true }, { 21, 9, true }, __VA_ARGS__ },              \
+			  MASK_RUNS(MM_PT_RISCV64_SVNAPOT, 4),                                     \
 			  MASK_CALLS },                                                            \
 		.mask = &svx4_mask                                                                 \
 	}
