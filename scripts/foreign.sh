@@ -14,11 +14,12 @@ machine=${1-}
 [ $# -eq 0 ] || shift
 case $machine in
   i386)
-    triplet=i386-linux-gnu endian=little args="'-m32', " prefix='' wrapper=''
+    triplet=i386-linux-gnu endian=little prefix='' wrapper='' pic=false
+    args="'-m32', '-fno-pie', " link_args="'-m32', '-no-pie', " # position-independent code takes a fifth more
     need_packages gcc gcc-12-multilib meson pkg-config
     ;;
   s390x)
-    triplet=s390x-linux-gnu endian=big args='' prefix=s390x-linux-gnu-
+    triplet=s390x-linux-gnu endian=big args='' link_args='' prefix=s390x-linux-gnu- pic=true
     wrapper="exe_wrapper = ['qemu-s390x', '-L', '/usr/s390x-linux-gnu']"
     need_packages gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user meson pkg-config
     ;;
@@ -41,7 +42,7 @@ pkgconfig = 'pkg-config'
 $wrapper
 [built-in options]
 c_args = [$args'-isystem', '$root/usr/include', '-Wno-maybe-uninitialized']
-c_link_args = [$args'-L$lib', '-Wl,-rpath,$lib']
+c_link_args = [$link_args'-L$lib', '-Wl,-rpath,$lib']
 [properties]
 sys_root = '$root'
 pkg_config_libdir = '$lib/pkgconfig'
@@ -54,4 +55,4 @@ END
 # Little optimisation, no debug information: compiling is most of the time. At that level gcc sees
 # variables that are not set where there are none; the native builds look for those.
 meson setup "build/$machine" --cross-file "build/debian/$machine.ini" --buildtype=plain \
-  -Doptimization=1 "$@"
+  -Doptimization=1 -Db_staticpic=$pic "$@"
