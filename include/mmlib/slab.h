@@ -101,10 +101,8 @@ struct mm_cache {
 	uint16_t redzone;        /**< @private bytes of `size` that are not for the caller */
 	uintptr_t lock;          /**< @private guards all below */
 	struct mm_slot *full;    /**< @private depot: full magazines, linked */
-	struct mm_slot *blank;   /**< @private depot: empty magazines, linked */
 	uint32_t nfull;          /**< @private */
 	uint32_t depot_max;      /**< @private full magazines that the depot keeps now */
-	uint32_t nblank;         /**< @private empty magazines that the depot has */
 	uint32_t nempty;         /**< @private slabs on the list of empty ones */
 	uint32_t low;            /**< @private the fewest that nfull was since the last tick */
 	uint32_t low_empty;      /**< @private the same of nempty */

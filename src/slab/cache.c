@@ -427,31 +427,22 @@ static bool cache_verify_full(const struct mm_cache *cache, const struct mm_slot
 		node == cache_node(cache));
 }
 
-/* Are the magazines of a depot as many as it counts? */
-static bool cache_verify_depot(const struct mm_cache *cache)
-{
-	uint32_t full = 0, blank = 0;
-
-	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
-		if (full++ < cache->nfull && !cache_verify_full(cache, m))
-			return false;
-	for (struct mm_slot *m = cache->blank; m && blank <= cache->nblank; m = m->p)
-		blank++;
-	return full == cache->nfull && blank == cache->nblank && cache->low <= full;
-}
-
 /* One part; adds up the objects that are out of their slabs. */
 static bool cache_verify_part(const struct mm_cache *cache, size_t *out, size_t *admitted)
 {
 	size_t slabs = 0, empty = 0, home = 0;
+	uint32_t full = 0;
 
 	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
-	    !cache_verify_list(cache, cache->empty, true, &empty, &home) || !cache_verify_depot(cache))
+	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
 		return false;
+	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
+		if (full++ < cache->nfull && !cache_verify_full(cache, m))
+			return false;
 	*out += cache->nslabs * cache->nobjects - home;
 	*admitted += cache->ndescriptors - cache->nspare;
 	return slabs + empty <= cache->nslabs && empty == cache->nempty && home == cache->home &&
-	       cache->low_empty <= empty;
+	       full == cache->nfull && cache->low <= full && cache->low_empty <= empty;
 }
 
 enum mm_status mm_cache_verify(const struct mm_cache *cache)

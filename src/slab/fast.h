@@ -65,6 +65,7 @@ struct mm_heap_cpu {
 	uint32_t drain; /* another CPU asks for what is here, or for what is of other nodes */
 	uint32_t online;
 	struct mm_slot *spare[MM_CACHES_MAX];
+	struct mm_slot *blank; /* empty magazines, linked */
 } __attribute__((__aligned__(128)));
 
 /* Descriptor of a slab, in pages of its cache's own. What a free reads is beside the states. */

@@ -13,11 +13,12 @@
  *              it. A magazine with objects of several nodes keeps those of the CPU's own and has room then.
  * Invariants   G1 top and spare are real magazines or magazine_none(), which is full and empty at
  *                 once and is never written.
- *              G2 the depot holds full magazines and empty ones for the next that become full, together no
- *                 more than its bound when an empty one comes; other empty ones are the heap's, for any cache.
+ *              G2 the depot holds full magazines only; empty ones are the CPU's (`blank`, BLANK_MOST of them at
+ *                 most) or the heap's, for any cache. So an exchange with the depot takes one lock. A CPU that
+ *                 has some has a real top or spare.
  *              G3 an object in a magazine is MM_OBJECT_IDLE and not home (S1); beside it, in its slot, is
  *                 where its state is.
- *              G4 only its own CPU writes top and spare.
+ *              G4 only its own CPU writes top, spare and blank.
  *              G5 they become magazine_none() after their objects are home: who sees that of all
  *                 CPUs may unmake the cache. The tops of a place without a cache are
  *                 magazine_none(), so fast paths need not ask whether there is one.
@@ -34,8 +35,11 @@
  *              cache's lock, which is taken with interrupts off.
  * Direct       caches whose allocations are all looked at (owner.c) have no magazine at top: allocation goes to
  *              the slabs, one object at a time, and so does a free unless there is quarantine.
- * Why none in between in the depot   an exchange is then a pointer for a pointer, under one lock. */
+ * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
 #include "slab.h"
+
+#define BLANK_MOST 16u /* empty magazines that a CPU keeps, */
+#define BLANK_LOT  8u  /* and that it gets from the heap, or gives back, with one lock */
 
 const struct mm_slot heap_no_magazine[MM_MAGAZINE_SLOTS]
 	__attribute__((__aligned__(MM_MAGAZINE_BYTES))) = { { 0 } };
@@ -92,30 +96,55 @@ static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page)
 	}
 }
 
-struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
+/* Take the heap's lock with a magazine there that nobody uses; false: there is no memory, and no lock. */
+static bool magazine_lock(struct mm_heap *heap, uint32_t flags, uintptr_t *irq)
 {
-	struct mm_heap *heap = cache->heap;
 	const struct mm_port *port = heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &heap->lock);
-	struct mm_slot *magazine = heap->magazines, *first;
 	enum mm_status why;
 	void *page;
 
-	if (!magazine) {
-		mm_unlock(port, &heap->lock, irq);
-		page = heap_page(heap, flags, &why);
-		if (!page)
-			return NULL;
-		irq = mm_lock(port, &heap->lock);
-		magazine_add_page(heap, page);
-		magazine = heap->magazines;
-	}
+	*irq = mm_lock(port, &heap->lock);
+	if (heap->magazines)
+		return true;
+	mm_unlock(port, &heap->lock, *irq);
+	page = heap_page(heap, flags, &why);
+	if (!page)
+		return false;
+	*irq = mm_lock(port, &heap->lock);
+	magazine_add_page(heap, page);
+	return true;
+}
+
+/* A magazine that nobody used. The heap's lock is held. */
+static struct mm_slot *magazine_unlink(struct mm_heap *heap)
+{
+	struct mm_slot *magazine = heap->magazines;
+
 	heap->magazines = magazine->p;
 	heap->nmagazines--;
-	mm_unlock(port, &heap->lock, irq);
-	first = magazine_first(cache, magazine);
+	return magazine;
+}
+
+/* The top of one that is empty. */
+static struct mm_slot *magazine_start(const struct mm_cache *cache, struct mm_slot *magazine)
+{
+	struct mm_slot *first = magazine_first(cache, magazine);
+
 	first[-1].p = NULL;
 	return first;
+}
+
+struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
+{
+	struct mm_heap *heap = cache->heap;
+	struct mm_slot *magazine;
+	uintptr_t irq;
+
+	if (!magazine_lock(heap, flags, &irq))
+		return NULL;
+	magazine = magazine_unlink(heap);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	return magazine_start(cache, magazine);
 }
 
 void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
@@ -131,15 +160,67 @@ void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
 	mm_unlock(port, &heap->lock, irq);
 }
 
-/* The same of linked ones that are empty. */
-static void magazine_drop_all(struct mm_heap *heap, struct mm_slot *magazine)
+/* How many empty magazines of a CPU are linked from this one on: slot 2 tells, which no objects are in. */
+static uintptr_t blank_count(const struct mm_slot *magazine)
 {
-	while (magazine) {
-		struct mm_slot *next = magazine->p;
+	return magazine ? (uintptr_t)magazine[2].p : 0;
+}
 
-		magazine_drop(heap, magazine + MM_MAGAZINE_SLOTS);
-		magazine = next;
+static void blank_push(struct mm_heap_cpu *cpu, struct mm_slot *magazine)
+{
+	magazine[2].p = (void *)(blank_count(cpu->blank) + 1);
+	magazine->p = cpu->blank;
+	magazine_set(&cpu->blank, magazine);
+}
+
+static struct mm_slot *blank_pop(struct mm_heap_cpu *cpu)
+{
+	struct mm_slot *magazine = cpu->blank;
+
+	magazine_set(&cpu->blank, magazine->p);
+	return magazine;
+}
+
+/* Give empty magazines of a CPU back until it has no more than `keep`. */
+static void blank_trim(struct mm_heap *heap, struct mm_heap_cpu *cpu, uintptr_t keep)
+{
+	const struct mm_port *port = heap->pmm->port;
+	uintptr_t irq;
+
+	if (blank_count(cpu->blank) <= keep)
+		return;
+	irq = mm_lock(port, &heap->lock);
+	do {
+		magazine_link(&heap->magazines, blank_pop(cpu));
+		heap->nmagazines++;
+	} while (blank_count(cpu->blank) > keep);
+	mm_unlock(port, &heap->lock, irq);
+}
+
+/* A magazine of a CPU is empty. */
+static void blank_keep(struct mm_heap *heap, struct mm_heap_cpu *cpu, struct mm_slot *top)
+{
+	if (!magazine_is_real(top))
+		return;
+	blank_push(cpu, magazine_of(top));
+	if (blank_count(cpu->blank) > BLANK_MOST)
+		blank_trim(heap, cpu, BLANK_MOST - BLANK_LOT);
+}
+
+/* An empty magazine for a CPU, as its top; NULL if there is no memory. */
+static struct mm_slot *blank_get(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags)
+{
+	struct mm_heap *heap = cache->heap;
+	uintptr_t irq;
+
+	if (!cpu->blank) {
+		if (!magazine_lock(heap, flags, &irq))
+			return NULL;
+		for (uint32_t i = 0; i < BLANK_LOT && heap->magazines; i++)
+			blank_push(cpu, magazine_unlink(heap));
+		mm_unlock(heap->pmm->port, &heap->lock, irq);
 	}
+	return magazine_start(cache, blank_pop(cpu));
 }
 
 static uintptr_t depot_lock(struct mm_cache *cache)
@@ -199,71 +280,31 @@ static void depot_count(struct mm_cache *cache, uint32_t n)
 	mm_atomic_store_relaxed(&cache->nfull, n);
 }
 
-/* depot_get(); the lock is held. */
-static struct mm_slot *depot_get_locked(struct mm_cache *cache, uint32_t held)
-{
-	struct mm_slot *magazine = cache->full;
-
-	if (!magazine || cache->nfull <= held)
-		return NULL;
-	magazine = depot_pop(cache, magazine);
-	depot_count(cache, cache->nfull - 1);
-	if (cache->nfull < cache->low)
-		cache->low = cache->nfull;
-	return magazine + MM_MAGAZINE_SLOTS;
-}
-
 struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
 {
 	uintptr_t irq = depot_lock(cache);
-	struct mm_slot *top = depot_get_locked(cache, held);
+	struct mm_slot *magazine = cache->full;
 
-	depot_unlock(cache, irq);
-	return top;
-}
-
-/* The same for a CPU, whose empty magazine stays there, if it has one and there is room: then it has none. */
-static struct mm_slot *depot_exchange(struct mm_cache *cache, uint32_t held, struct mm_slot **empty)
-{
-	struct mm_slot *top;
-	uintptr_t irq;
-
-	if (mm_atomic_load_relaxed(&cache->nfull) <= held)
-		return NULL;
-	irq = depot_lock(cache);
-	top = depot_get_locked(cache, held);
-	if (top && magazine_is_real(*empty) && cache->nfull + cache->nblank < cache->depot_max) {
-		magazine_link(&cache->blank, magazine_of(*empty));
-		cache->nblank++;
-		*empty = magazine_none();
+	if (magazine && cache->nfull > held) {
+		magazine = depot_pop(cache, magazine);
+		depot_count(cache, cache->nfull - 1);
+		if (cache->nfull < cache->low)
+			cache->low = cache->nfull;
+	} else {
+		magazine = NULL;
 	}
 	depot_unlock(cache, irq);
-	return top;
+	return magazine ? magazine + MM_MAGAZINE_SLOTS : NULL;
 }
 
-/* An empty magazine of the depot, as its top, or none. The lock is held. */
-static struct mm_slot *depot_get_empty(struct mm_cache *cache)
-{
-	struct mm_slot *magazine = cache->blank;
-
-	if (!magazine)
-		return magazine_none();
-	cache->blank = magazine->p;
-	cache->nblank--;
-	return magazine_first(cache, magazine);
-}
-
-/* Leave a full magazine with the depot, for an empty one that is there, or none. Returns one that is too many there,
- * or NULL. */
-static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top, struct mm_slot **empty)
+/* Leave a full magazine with the depot. Returns one that is too many there, or NULL. */
+static struct mm_slot *depot_put(struct mm_cache *cache, struct mm_slot *top)
 {
 	uintptr_t irq = depot_lock(cache);
 
-	*empty = magazine_none();
 	if (cache->nfull < cache->depot_max) {
 		depot_push(cache, magazine_of(top));
 		depot_count(cache, cache->nfull + 1);
-		*empty = depot_get_empty(cache);
 		top = NULL;
 	} else if (MAGAZINES_HELD) {
 		depot_push(cache, magazine_of(top));
@@ -355,13 +396,17 @@ static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint3
 					      node_fill(cache, out, n, flags, why);
 }
 
-/* A full magazine from the depot of this CPU's node, as its top, for the empty one, or NULL. With quarantine it may
- * have objects of other nodes, and none when they are home. */
-static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct mm_heap_cpu *cpu,
-					   struct mm_slot **empty)
+/* A full magazine from the depot of this CPU's node, as its top, or NULL. With quarantine it may have objects of
+ * other nodes, and none when they are home. */
+static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct mm_heap_cpu *cpu)
 {
 	uint32_t node = magazine_node(cache->heap, cpu);
-	struct mm_slot *full = depot_exchange(cache_part(cache, node), MAGAZINES_HELD, empty);
+	struct mm_cache *part = cache_part(cache, node);
+	struct mm_slot *full;
+
+	if (mm_atomic_load_relaxed(&part->nfull) <= MAGAZINES_HELD) /* no lock for that */
+		return NULL;
+	full = depot_get(part, MAGAZINES_HELD);
 
 	return full && MAGAZINES_HELD > 0 && heap_nodes(cache->heap) > 1 ? magazine_sort(cache, node, full) : full;
 }
@@ -370,11 +415,11 @@ static struct mm_slot *magazine_from_depot(struct mm_cache *cache, const struct 
 static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags,
 				       enum mm_status *why)
 {
-	struct mm_slot *top = cpu->top[cache->id], *full = magazine_from_depot(cache, cpu, &top);
+	struct mm_slot *top = cpu->top[cache->id], *full = magazine_from_depot(cache, cpu);
 	uint32_t n;
 
 	if (full) {
-		magazine_drop(cache->heap, top); /* the depot has enough of them */
+		blank_keep(cache->heap, cpu, top);
 		n = MAGAZINES_HELD ? magazine_objects(cache, full) : cache->capacity;
 		magazine_shuffle(cache, full, n);
 		if (!MAGAZINES_HELD || n)
@@ -383,7 +428,7 @@ static struct mm_slot *magazine_refill(struct mm_cache *cache, struct mm_heap_cp
 		magazine_set(&cpu->top[cache->id], top);
 	}
 	if (!magazine_is_real(top)) {
-		top = magazine_new(cache, flags);
+		top = blank_get(cache, cpu, flags);
 		if (!top)
 			return NULL;
 		magazine_set(&cpu->top[cache->id], top);
@@ -468,7 +513,6 @@ static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_he
 {
 	const struct mm_heap *heap = cache->heap;
 	uint32_t here = magazine_node(heap, cpu), node = here;
-	struct mm_slot *empty;
 
 	if (heap_nodes(heap) > 1 &&
 	    node_run(heap, top - cache->capacity, cache->capacity, &node) < cache->capacity) {
@@ -476,8 +520,8 @@ static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_he
 			return magazine_sort(cache, here, top);
 		node = here;
 	}
-	top = depot_put(cache_part(cache, node), top, &empty);
-	return top ? magazine_empty(cache, top, SLAB_KEEP) : empty;
+	top = depot_put(cache_part(cache, node), top);
+	return top ? magazine_empty(cache, top, SLAB_KEEP) : magazine_none();
 }
 
 /* A CPU's spare magazine is full: it has none then, which is returned, or one with room. */
@@ -503,7 +547,7 @@ static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap
 	}
 	empty = magazine_put_away(cache, cpu);
 	if (!magazine_is_real(empty))
-		empty = magazine_new(cache, MM_ALLOC_ATOMIC);
+		empty = blank_get(cache, cpu, MM_ALLOC_ATOMIC);
 	if (empty && !MAGAZINES_HELD)
 		magazine_set(&cpu->spare[cache->id], cpu->top[cache->id]);
 	return empty;
@@ -556,6 +600,7 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 		mm_atomic_store_release(&cpu->top[id], magazine_none()); /* G5 */
 		mm_atomic_store_release(&cpu->spare[id], magazine_none());
 	}
+	blank_trim(heap, cpu, 0);
 }
 
 /* What a CPU, which is entered, has of other nodes goes home. What is in quarantine stays there. */
@@ -590,18 +635,14 @@ void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 void magazine_flush_depot(struct mm_cache *cache)
 {
 	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
-		struct mm_slot *top, *blank;
+		struct mm_slot *top;
 		uintptr_t irq;
 
 		while ((top = depot_get(part, 0)) != NULL)
 			magazine_flush(part, top, SLAB_KEEP);
 		irq = depot_lock(part);
 		part->depot_max = part->depot_least;
-		blank = part->blank;
-		part->blank = NULL;
-		part->nblank = 0;
 		depot_unlock(part, irq);
-		magazine_drop_all(part->heap, blank);
 	}
 }
 
