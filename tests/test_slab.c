@@ -2,6 +2,7 @@
 /* Caches of objects: of every size, on several CPUs, until memory is exhausted. After everything is freed
  * and shrunk the page layer is as it was at first. */
 #include "slab_box.h"
+#include "slab/slab.h"
 
 static void there_is_room_for_all_caches_and_no_more(void **state)
 {
@@ -181,6 +182,35 @@ static void destroy_refuses_while_something_lives(void **state)
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
 }
 
+/* A CPU keeps some, gets and gives them in lots, and has none when it is drained. */
+static void empty_magazines_stay_with_a_cpu(void **state)
+{
+	struct mm_cache *cache = make_cache(4000, 0);
+	unsigned most = 0;
+	void *p[200];
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 200; i++) {
+			unsigned n = 0;
+
+			assert_non_null(p[i] = mm_cache_alloc(cache, 0));
+			for (const struct mm_slot *m = heap.cpus[0].blank; m; m = m->p)
+				n++;
+			most = n > most ? n : most;
+		}
+		for (unsigned i = 0; i < 200; i++)
+			assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+	}
+	assert_in_range(most, 1, 16);
+	assert_true(most > 8 || MM_HARDEN & MM_HARDEN_QUARANTINE);
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
+	assert_null(heap.cpus[0].blank);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_heap_shrink(&heap), MM_OK);
+	assert_int_equal(heap.nmagazine_pages, 0);
+}
+
 static void verify_finds_damage(void **state)
 {
 	(void)state;
@@ -214,6 +244,7 @@ int main(void)
 		HEAP_TEST(an_unplugged_cpu_leaves_nothing_behind),
 		HEAP_TEST(exhaustion_is_an_error_and_everything_comes_back),
 		HEAP_TEST(destroy_refuses_while_something_lives),
+		HEAP_TEST(empty_magazines_stay_with_a_cpu),
 		HEAP_TEST(verify_finds_damage),
 	};
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
