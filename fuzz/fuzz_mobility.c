@@ -203,17 +203,6 @@ static void isolated(unsigned block, bool undo)
 			m->owner[f] = undo ? FREE : HELD;
 }
 
-/* Is nobody in the middle of a move of bits, which others wait for? */
-static bool no_move(void)
-{
-	const struct mm_range *r = &pmm.ranges[0];
-	bool none = r->buddy.begun == r->buddy.done && cma.buddy.begun == cma.buddy.done;
-
-	for (unsigned c = 0; c < 2; c++)
-		none = none && r->mobility->of[c].begun == r->mobility->of[c].done;
-	return none;
-}
-
 /* A step of a call, which its CPU stands before. */
 static void step_of_call(void)
 {
@@ -221,10 +210,8 @@ static void step_of_call(void)
 	const unsigned pins = sim_pins;
 	enum mm_status st;
 
-	if (midway.step > 1 || !no_move()) {
-		midway.step -= midway.step > 1;
+	if (--midway.step)
 		return;
-	}
 	sim_step = NULL;
 	sim_cpu = !cpu;
 	sim_pins = 0; /* those of the CPU that stands */

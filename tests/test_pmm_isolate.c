@@ -186,6 +186,50 @@ static void without_hands_it_is_the_same(void **state)
 	box_free(b);
 }
 
+#if MM_HOOKS && MM_ATOMICS
+static struct box *midway;
+static unsigned stand_at, steps;
+static enum mm_status answer;
+
+/* The other CPU isolates the pageblock while this one stands before a step. */
+static void isolate_midway(void)
+{
+	const unsigned pins = sim_pins;
+
+	if (++steps != stand_at)
+		return;
+	sim_cpu = 1;
+	sim_pins = 0;
+	answer = mm_pmm_isolate(&midway->pmm, AT, BLOCK);
+	sim_pins = pins;
+	sim_cpu = 0;
+}
+
+/* Nobody waits for who stands in the middle of a free, be his block about to join its neighbours. */
+static void who_stands_in_a_free_is_not_waited_for(void **state)
+{
+	(void)state;
+	midway = box_bare(0, 0, 0);
+	assert_int_equal(mm_mobility_init(&midway->pmm), MM_OK);
+	uint64_t before = box_state(midway);
+
+	for (stand_at = 1, steps = 1; steps >= stand_at - 1; stand_at++) {
+		assert_int_equal(mm_page_alloc_at(&midway->pmm, AT, 0, 0), MM_OK);
+		steps = 0;
+		answer = MM_E_STATE;
+		sim_step = isolate_midway;
+		assert_int_equal(mm_page_free(&midway->pmm, AT, 0), MM_OK);
+		sim_step = NULL;
+		assert_true(answer == MM_OK || answer == MM_E_AGAIN || steps < stand_at);
+		if (answer == MM_OK)
+			assert_int_equal(mm_pmm_unisolate(&midway->pmm, AT, BLOCK), MM_OK);
+		assert_true(box_state(midway) == before);
+	}
+	assert_true(stand_at > 5);
+	box_free(midway);
+}
+#endif
+
 static uint32_t pressure_calls, pressure_level;
 
 static void pressure(void *ctx, uint32_t zone, uint32_t level)
@@ -245,6 +289,9 @@ int main(void)
 		cmocka_unit_test(frames_at_hand_elsewhere_are_fetched),
 		cmocka_unit_test(wrong_calls_are_answered),
 		cmocka_unit_test(without_hands_it_is_the_same),
+#if MM_HOOKS && MM_ATOMICS
+		cmocka_unit_test(who_stands_in_a_free_is_not_waited_for),
+#endif
 		cmocka_unit_test(frames_that_go_and_come_back_are_pressure),
 	};
 

@@ -175,6 +175,16 @@ static bool mobility_next(const struct mm_buddy *buddy, mm_pfn_t last, mm_pfn_t 
 	return true;
 }
 
+/* Take a free block that was found, or its first frame: who is about to join it with others may be standing, even
+ * below us, and then it is there in parts only. False: somebody else was faster. */
+static bool mobility_take(struct mm_buddy *buddy, mm_pfn_t at, unsigned *order)
+{
+	if (mm_buddy_alloc_at(buddy, at, *order) == MM_OK)
+		return true;
+	*order = 0;
+	return mm_buddy_alloc_at(buddy, at, 0) == MM_OK;
+}
+
 /* Frames of a pageblock that are in the buddy of this class go where the tag says. */
 static void mobility_sweep(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t first, unsigned class,
 			   unsigned tag)
@@ -184,8 +194,8 @@ static void mobility_sweep(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t firs
 	unsigned order;
 
 	while (at <= last && mobility_next(buddy, last, &at, &order)) {
-		if (mm_buddy_alloc_at(buddy, at, order) != MM_OK)
-			continue; /* somebody else was faster: look again */
+		if (!mobility_take(buddy, at, &order))
+			continue; /* look again */
 		mobility_taken(pmm, r, at, order, class);
 		mobility_put_as(pmm, r, at, order, tag);
 		at += (mm_pfn_t)1 << order;
