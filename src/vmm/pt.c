@@ -710,41 +710,46 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 			  port->level[level].shift);
 }
 
-/* Is none of the entries of 8 bytes from @slot on in use that share a cache line? Empty ones are 0. */
-static bool pt_line_empty(const unsigned char *slot, uint64_t ignore)
+/* Of entries of 8 bytes, empty ones of which are 0: the last cache line in which one is in use, from that at @from
+ * down to that at @to. NULL: there is none. */
+static const unsigned char *pt_line_in_use(const unsigned char *from, const unsigned char *to, uint64_t ignore)
 {
-	uint64_t bits = 0;
-
+	for (;; from -= PT_GROUP << 3) {
+		uint64_t bits = 0;
 #pragma GCC unroll 8
-	for (size_t k = 0; k < PT_GROUP; k++)
-		bits |= pt_peek(slot + (k << 3), 3);
-	return !(bits & ~ignore);
+		for (size_t k = 0; k < PT_GROUP; k++)
+			bits |= pt_peek(from + (k << 3), 3);
+		if (bits & ~ignore)
+			return from;
+		if (from == to)
+			return NULL;
+	}
 }
 
-/* From entry *@i of a table of level 0 on downwards, and then from its end on: the next that is in use. */
-static bool pt_find_used(const struct mm_pt_port *port, void *table, size_t *i)
+/* From entry @lo of a table of level 0 on downwards, and then from its end on, to @hi: the next that is in use. */
+static bool pt_find_used(const struct mm_pt_port *port, void *table, size_t lo, size_t hi, size_t *i)
 {
-	const uint64_t ignore = port->empty_ignore;
-	const size_t n = pt_entries(port, 0), start = *i & ~(size_t)(PT_GROUP - 1);
-	size_t group = start;
+	const size_t within = PT_GROUP - 1, last = pt_entries(port, 0) - PT_GROUP;
+	const unsigned char *line =
+		pt_line_in_use(pt_slot(port, table, lo & ~within), table, port->empty_ignore);
 
-	while (pt_line_empty(pt_slot(port, table, group), ignore)) {
-		group = (group - PT_GROUP) & (n - 1);
-		if (group == start)
-			return false;
-	}
-	*i = group + PT_GROUP - 1;
+	if (!line)
+		line = pt_line_in_use(pt_slot(port, table, last), pt_slot(port, table, hi & ~within),
+				      port->empty_ignore);
+	if (!line)
+		return false;
+	*i = (size_t)(line - (const unsigned char *)table) / sizeof(uint64_t) + within;
 	while (!pt_used(port, table, *i, 0))
 		--*i;
 	return true;
 }
 
-void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table)
+void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table, size_t lo, size_t hi)
 {
 	const struct mm_pt_port *port = pt->port;
-	size_t i = pt_index(port, va, 0);
+	size_t i = 0;
 
-	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, &i))
+	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i))
 		mm_pt_priv_prune(pt, g, va, 0);
 	else if (!pt_used(port, table, 0, 0)) /* else that is its own witness */
 		pt_clear(table, 3, mm_shl64(i, port->witness)); /* T5 */

@@ -531,8 +531,9 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 /* The table of level @level around @va has become empty: detach it and all above it that this
  * leaves empty. */
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
-/* Entries of the table of level 0 around @va were cleared, and there is no witness: name one, or do the same. */
-void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table);
+/* Entries of the table of level 0 around @va were cleared, all of [lo, hi], and there is no witness: name one, or do
+ * the same. */
+void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table, size_t lo, size_t hi);
 /* Change a leaf that must not go from one valid value to another at once. */
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
 		      unsigned level, uint32_t attr);
