@@ -9,8 +9,13 @@
  *      the root for Sv39; for Sv48 it is the table below both ends of the root;
  *   2. turns paging on: Sv48 if the hart has it, else Sv39;
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
- * The tables hold only what C needs until it has built its own. Other harts begin at
- * secondary_start, as HSM hart_start was told, and go the same way. */
+ * The tables hold only what C needs until it has built its own.
+ *
+ * Other harts begin here, too, and go the same way; machine_starting tells them what they are. It
+ * has to, whatever HSM hart_start is told: OpenSBI 1.1 writes down that a hart is to start before
+ * it writes down where, so one that looks in between goes where the first one went, with the first
+ * one's a1. (Seen once in some twenty boots of a busy emulator.) That they write the boot tables
+ * once more changes nothing: the same words. */
 #include "layout.h"
 
 #define GIB_PAGE   0xcf /* dirty, accessed, executable, writable, readable, valid */
@@ -23,7 +28,7 @@
 #define SATP_SHIFT 60
 
 	.section .boot, "ax", @progbits
-	.globl _start, secondary_start
+	.globl _start
 _start:
 	csrw sie, zero
 	mv s0, a0
@@ -60,13 +65,6 @@ _start:
 	ld t0, 2f
 	jr t0
 
-secondary_start: /* a1 is what hart_start was given: a struct machine_start */
-	csrw sie, zero
-	mv s1, a1
-	call paging_on
-	ld t0, 3f
-	jr t0
-
 paging_on:
 	la t0, boot_root48
 	srli t0, t0, 12
@@ -88,7 +86,6 @@ paging_on:
 
 	.balign 8
 2:	.dword boot_high
-3:	.dword secondary_high
 
 	.section .boot.bss, "aw", @nobits
 	.balign 4096
@@ -97,6 +94,9 @@ boot_root48: .skip 4096
 
 	.text
 boot_high:
+	la t0, machine_starting
+	ld t0, 0(t0)
+	bnez t0, secondary_high
 	la t0, boot_hart
 	sd s0, 0(t0)
 	la sp, image_end
@@ -106,10 +106,10 @@ boot_high:
 	call kernel_main
 5:	j 5b
 
-secondary_high:
-	ld a0, 0(s1)
-	ld sp, 8(s1)
-	ld s2, 16(s1)
+secondary_high: /* t0 is its struct machine_start */
+	ld a0, 0(t0)
+	ld sp, 8(t0)
+	ld s2, 16(t0)
 	call machine_switch_tables /* uses no stack: it is only below */
 	li fp, 0
 	li ra, 0
@@ -129,16 +129,12 @@ machine_switch_tables:
 	sfence.vma
 	ret
 
-	.section .rodata
-	.balign 8
-	.globl machine_secondary
-machine_secondary: /* too far away for the code to compute */
-	.dword secondary_start
-
 	.data
 	.balign 8
-	.globl boot_hart, machine_satp_mode
+	.globl boot_hart, machine_satp_mode, machine_starting
 boot_hart:
 	.dword 0
 machine_satp_mode:
+	.dword 0
+machine_starting:
 	.dword 0

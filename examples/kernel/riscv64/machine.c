@@ -25,7 +25,7 @@ enum { SATP_MODE_SHIFT = 60, SATP_SV39 = 8, SATP_SV48 = 9, SATP_SV57 = 10 };
 
 extern uint64_t machine_satp_mode; /* of the kernel's own tables */
 
-extern const uint64_t machine_secondary; /* physical address of the first code of another hart */
+extern const struct machine_start *machine_starting; /* what another hart is to know; else NULL */
 
 static struct sbi_answer sbi(uint64_t extension, uint64_t function, const uint64_t arg[4])
 {
@@ -78,10 +78,10 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 const struct mm_pt_port *machine_pt_port(void)
 {
 	if (machine_satp_mode == 0)
-		machine_satp_mode = kernel_has_word("sv57") ? SATP_SV57 :
-				    kernel_has_word("sv48") ? SATP_SV48 :
-				    kernel_has_word("sv39") ? SATP_SV39 :
-							      csr_read(satp) >> SATP_MODE_SHIFT;
+		machine_satp_mode = kernel_has_word("sv57")   ? SATP_SV57
+				    : kernel_has_word("sv48") ? SATP_SV48
+				    : kernel_has_word("sv39") ? SATP_SV39
+							      : csr_read(satp) >> SATP_MODE_SHIFT;
 	if (machine_satp_mode == SATP_SV57)
 		return mm_pt_format(MM_PT_SV57);
 	return machine_satp_mode == SATP_SV48 ? mm_pt_sv48_port() : mm_pt_sv39_port();
@@ -129,8 +129,9 @@ bool machine_next_cpu(uint32_t *it, uint64_t *id)
 
 bool machine_cpu_start(const struct cpu *c, const struct machine_start *start)
 {
-	return SBI(SBI_HSM, SBI_HSM_START, c->id, machine_secondary, (uint64_t)start).error ==
-	       SBI_OK;
+	__atomic_store_n(&machine_starting, start, __ATOMIC_RELEASE);
+	return SBI(SBI_HSM, SBI_HSM_START, c->id, (uintptr_t)image_start - MACHINE_IMAGE_OFFSET)
+		       .error == SBI_OK;
 }
 
 bool machine_irq_save(void)
