@@ -148,7 +148,8 @@ run_slab() { # RUN
 counted() { # PROGRAM ARGUMENT…
   # glibc's memset() of 2 KiB is one instruction for each byte there, otherwise
   GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=1000000 \
-    valgrind --tool=callgrind --toggle-collect='counted*' --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null </dev/null |
+    valgrind --tool=callgrind --toggle-collect='counted*' --callgrind-out-file=/dev/null "$@" \
+      2>&1 >/dev/null </dev/null |
     awk '/Collected :/ && $4 > 0 { print $4; found = 1 } END { exit !found }' ||
     { echo "bench: $* was not counted" >&2; return 1; }
 }
@@ -240,7 +241,6 @@ build_sweep() {
   program call live 1 machine.c duo.c work_live.c
 }
 run_sweep() { # RUN
-  [ "$1" -lt "$runs" ] || return 0
   run_placed bench_sweep-call-l1
   BENCH_ROUNDS=${BENCH_ROUNDS:-10} "$dir/bench_live-call-l1"
 }
