@@ -5,7 +5,8 @@
 
 mkdir -p build
 results=$(mktemp) # a line for each verdict: how many passed, how many failed, seconds, name
-trap 'rm -f "$results"' EXIT
+steps=$(mktemp)   # a line for each step: its name, seconds that CPUs worked for it
+trap 'rm -f "$results" "$steps"' EXIT
 only=" $* "
 
 wanted() { [ "$only" = "  " ] || [[ "$only" == *" $1 "* ]]; }
@@ -20,6 +21,16 @@ verdict() {
 beside() {
   while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
   "$@" &
+}
+
+# cpu_seconds PROCESS: those of its children that have ended, and theirs
+cpu_seconds() { awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($16 + $17) / hz }' "/proc/$1/stat"; }
+
+# step NAME: all of its checks
+step() {
+  local me=$BASHPID
+  "test_$1"
+  echo "$1 $(cpu_seconds "$me")" >>"$steps"
 }
 
 log_of() { echo "build/log-$(tr -c 'a-zA-Z0-9\n' - <<<"$1")"; }
@@ -96,8 +107,8 @@ summary() {
   local passed failed
   echo "--- what took longest (seconds; some ran beside each other)"
   sort -k 3,3rn "$results" | head -n 15 | awk '{ s = $3; $1 = $2 = $3 = ""; printf "%5d %s\n", s, $0 }'
-  awk -v hz="$(getconf CLK_TCK)" -v cpus="$(nproc)" -v wall=$((SECONDS - start)) \
-    '{ printf "--- CPUs: %d s of %d * %d s were used\n", ($16 + $17) / hz, cpus, wall }' "/proc/$$/stat"
+  echo "--- CPUs: $(cpu_seconds $$) s of $(nproc) * $((SECONDS - start)) s were used:" \
+    "$(sort -k 2,2rn "$steps" | awk '{ printf "%s%s %d", sep, $1, $2; sep = ", " }')"
   read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$results")
   echo "$passed passed, $failed failed (after $((SECONDS - start)) s)"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -183,10 +183,10 @@ test_ways() {
 }
 # As many at a time as there are CPUs, each with as many jobs, so that none is idle while a step waits for the last of
 # its jobs. What has one job at a time is not among the last.
-for step in gcc docs ways conformance valgrind clang linux bench plant demo tree m32 bigendian fuzz tsan matrix; do
-  if wanted $step; then
-    beside test_$step
-    echo "--- $step (after $((SECONDS - start)) s)"
+for name in gcc docs ways conformance valgrind clang linux bench plant demo tree m32 bigendian fuzz tsan matrix; do
+  if wanted $name; then
+    beside step $name
+    echo "--- $name (after $((SECONDS - start)) s)"
   fi
 done
 wait
