@@ -24,6 +24,7 @@ struct conform {
 	mm_vaddr_t va;       /* from here on nothing is mapped */
 	mm_vaddr_t code;     /* page with code for user mode */
 	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
+	bool all_exec;       /* what can be read can be executed: there is no no-execute */
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
 	bool keeps_numbers;  /* the TLB holds translations of several address spaces */
 };
@@ -66,6 +67,12 @@ static inline uint64_t conform_page(void)
 static inline uint32_t conform_user(void)
 {
 	return conform.by_segment ? 0u : (uint32_t)MM_PT_USER;
+}
+
+/* What makes a page readable, and no more than the format has to. */
+static inline uint32_t conform_read(void)
+{
+	return MM_PT_READ | (conform.all_exec ? MM_PT_EXEC : 0u);
 }
 
 static inline mm_vaddr_t conform_va(unsigned i)

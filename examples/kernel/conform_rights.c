@@ -55,7 +55,7 @@ static void one_set(uint32_t attr, const char *name)
 
 static void one_type(uint32_t type, const char *name)
 {
-	const uint32_t attr = MM_PT_READ | MM_PT_WRITE | type;
+	const uint32_t attr = conform_read() | MM_PT_WRITE | type;
 	enum mm_status st = conform_map(conform.va, frame, conform_page(), attr);
 	uint32_t seen;
 
@@ -85,11 +85,11 @@ static void last_page(struct mm_pt *pt, mm_vaddr_t va, const char *name)
 	conform.pt = pt;
 	last = (const volatile uint8_t *)(uintptr_t)(va + (mm_vaddr_t)(conform_page() - 1));
 	((volatile uint8_t *)direct_map(frame))[conform_page() - 1] = 0x5a;
-	check_status(conform_map(va, frame, conform_page(), MM_PT_READ), MM_OK,
+	check_status(conform_map(va, frame, conform_page(), conform_read()), MM_OK,
 		     conform_text(name, ": is mapped", "", ""));
-	check(conform_as(va, MM_PT_READ, ACCESS_READ, false) && *last == 0x5a,
+	check(conform_as(va, conform_read(), ACCESS_READ, false) && *last == 0x5a,
 	      conform_text(name, ": can be read to its last byte", "", ""));
-	check(conform_as(va, MM_PT_READ, ACCESS_WRITE, false), conform_text(name, ": cannot be written", "", ""));
+	check(conform_as(va, conform_read(), ACCESS_WRITE, false), conform_text(name, ": cannot be written", "", ""));
 	check_status(conform_unmap(va, conform_page()), MM_OK, conform_text(name, ": is unmapped", "", ""));
 	check(conform_as(va, 0, ACCESS_READ, false), conform_text(name, ": faults then", "", ""));
 	conform.pt = under_test;
@@ -105,6 +105,20 @@ static void last_pages(void)
 		last_page(&kernel.pt, (mm_vaddr_t)0 - (mm_vaddr_t)MM_FRAME_SIZE, "last page of all");
 }
 
+/* W^X, if the tree keeps it. */
+static void writable_code(void)
+{
+	const uint32_t rwx = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
+
+	if (conform.pt->cfg.allow_wx) {
+		one_set(rwx, "rwx: ");
+		one_set(rwx | MM_PT_USER, "rwxu: ");
+		return;
+	}
+	check_status(conform_map(conform.va, frame, conform_page(), rwx), MM_E_PERM, "rwx: is refused");
+	check(conform_as(conform.va, 0, ACCESS_READ, false), "what was refused is not there");
+}
+
 void conform_rights(void)
 {
 	if (!check(conform_take(conform_page(), &frame), "a frame is allocated"))
@@ -112,9 +126,7 @@ void conform_rights(void)
 	conform_mark(frame, 1);
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
 		one_set(sets[i].attr, sets[i].name);
-	check_status(conform_map(conform.va, frame, conform_page(), MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC),
-		     MM_E_PERM, "rwx: is refused");
-	check(conform_as(conform.va, 0, ACCESS_READ, false), "what was refused is not there");
+	writable_code();
 	one_type(MM_PT_WB, "write-back: ");
 	one_type(MM_PT_WT, "write-through: ");
 	one_type(MM_PT_WC, "write-combining: ");

@@ -144,7 +144,7 @@ static bool breaks(void)
 	const struct mm_pt_port *port = conform.pt->port;
 	if (in_runs)
 		return true; /* the walker does so in all formats */
-	uint64_t leaf = port->leaf(conform.pt, block, 1, MM_PT_READ), table = port->table(conform.pt, block, 1);
+	uint64_t leaf = port->leaf(conform.pt, block, 1, conform_read()), table = port->table(conform.pt, block, 1);
 
 	return port->transition(conform.pt, leaf, table, 1) & MM_PT_AFTER_BBM;
 }
@@ -196,7 +196,7 @@ static const char *of_it(const char *text)
 
 static void odd_part(void)
 {
-	const uint32_t r = MM_PT_READ, rw = r | MM_PT_WRITE;
+	const uint32_t r = conform_read(), rw = r | MM_PT_WRITE;
 
 	all_see(rw, rw, "all can be written");
 	check_status(conform_protect(place(ODD), conform_page(), r), MM_OK,
@@ -228,7 +228,7 @@ static void shape(const char *name, bool runs, uint64_t bytes)
 	block_bytes = bytes;
 	for (uint32_t i = 0; i < kernel.ncpus; i++)
 		wrong[i] = faulted[i] = counted[i] = 0;
-	st = mm_pt_map(conform.pt, conform.va, block, block_bytes, MM_PT_READ | MM_PT_WRITE,
+	st = mm_pt_map(conform.pt, conform.va, block, block_bytes, conform_read() | MM_PT_WRITE,
 		       at_most(), &g);
 	mm_pt_sync(conform.pt, &g);
 	check_status(st, MM_OK, of_it("is mapped"));
@@ -245,7 +245,7 @@ static bool has_runs(void)
 	struct mm_tlb_gather g = { 0 };
 	struct mm_pt_run run = { 0 };
 	bool has = port->run_lg2[0] &&
-		   mm_pt_map(conform.pt, conform.va, block, bytes, MM_PT_READ, MM_PT_MAX_LEVEL(0),
+		   mm_pt_map(conform.pt, conform.va, block, bytes, conform_read(), MM_PT_MAX_LEVEL(0),
 			     &g) == MM_OK &&
 		   mm_pt_query(conform.pt, conform.va, &run) == MM_OK &&
 		   run.last - run.va == bytes - 1;

@@ -88,12 +88,12 @@ static bool unmap_tells(unsigned dirty)
 /* The fault handler keeps the bits: a page that has not been accessed must fault. */
 static void kept_by_software(void)
 {
-	check_status(conform_map(conform.va, frames, conform_page(), MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK), MM_OK,
+	check_status(conform_map(conform.va, frames, conform_page(), conform_read() | MM_PT_WRITE | MM_PT_TRACK), MM_OK,
 		     "tracked: a page is mapped");
 	check(conform_try(conform.va, ACCESS_READ, false).taken, "tracked: it faults, for it was not accessed");
-	check_status(conform_protect(conform.va, conform_page(), MM_PT_READ | MM_PT_WRITE), MM_OK,
+	check_status(conform_protect(conform.va, conform_page(), conform_read() | MM_PT_WRITE), MM_OK,
 		     "tracked: it is not tracked any more");
-	check(conform_as(conform.va, MM_PT_READ | MM_PT_WRITE, ACCESS_WRITE, false), "tracked: it can be written then");
+	check(conform_as(conform.va, conform_read() | MM_PT_WRITE, ACCESS_WRITE, false), "tracked: it can be written then");
 	check_status(conform_unmap(conform.va, conform_page()), MM_OK, "tracked: it is unmapped");
 	check_skip("tracked: accessed and dirty bits are set", "this MMU sets neither by itself");
 }
@@ -110,7 +110,7 @@ static void accessed_and_dirty(void)
 		check_skip("tracked: accessed and dirty bits are set", "this MMU sets one of them by itself");
 		return;
 	}
-	check(map_pages(MM_PT_READ | MM_PT_WRITE | MM_PT_TRACK), "tracked: 64 pages are mapped");
+	check(map_pages(conform_read() | MM_PT_WRITE | MM_PT_TRACK), "tracked: 64 pages are mapped");
 	check(harvest(both, 0, 0), "tracked: none is accessed or dirty");
 	touch(ACCESS_READ, 2);
 	check(none_wrong(), "tracked: each second can be read");
@@ -125,7 +125,7 @@ static void accessed_and_dirty(void)
 	check(harvest(MM_PT_DIRTY, 0, 4), "tracked: what is written again is dirty again, on every CPU");
 	touch(ACCESS_WRITE, 2);
 	for (unsigned i = 0; i < CONFORM_PAGES; i++)
-		wrong[0] += conform_protect(conform_va(i), conform_page(), MM_PT_READ | MM_PT_TRACK) != MM_OK;
+		wrong[0] += conform_protect(conform_va(i), conform_page(), conform_read() | MM_PT_TRACK) != MM_OK;
 	check(none_wrong(), "tracked: all are made read-only");
 	check(unmap_tells(2), "tracked: what was written is still known when it is unmapped");
 }
@@ -180,7 +180,7 @@ static bool space_map(struct mm_pt *pt, unsigned rotate)
 		mm_paddr_t pa = frames + (mm_paddr_t)((i + rotate) % CONFORM_PAGES * conform_page());
 		struct mm_tlb_gather g = { 0 };
 
-		ok = ok && mm_pt_map(pt, conform_va(i), pa, conform_page(), MM_PT_READ, 0, &g) == MM_OK;
+		ok = ok && mm_pt_map(pt, conform_va(i), pa, conform_page(), conform_read(), 0, &g) == MM_OK;
 		mm_pt_sync(pt, &g);
 	}
 	return ok;

@@ -19,7 +19,7 @@
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_formats.h>
 #define MACHINE_NAME   "i386"
-#define MACHINE_PT(op) mm_pt_##op
+#define MACHINE_PT(op) machine_pt_##op
 #define MACHINE_DEVICE MM_PT_DEVICE
 /* Old devices reach 16 MiB. */
 #define MACHINE_ZONES                                                                              \
@@ -27,6 +27,12 @@
 	{                                                                                          \
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
+
+extern uint32_t machine_two_levels; /* 32-bit paging, without PAE: for boot.S */
+
+/* As mm_pt_map(), for pages of the kernel, which can be executed where all can. */
+enum mm_status machine_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t bytes, uint32_t attr,
+			      uint32_t flags, struct mm_tlb_gather *g);
 
 /* Intel SDM volume 3A, "Task-State Segment": what is not named here is of no use without task switches. */
 struct tss {

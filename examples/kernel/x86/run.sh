@@ -5,7 +5,7 @@ demo_package=qemu-system-x86 # Debian package of the emulator
 demo_cpus=                   # none to show all of the demo on
 demo_exit_ok=33              # QEMU's status when the kernel says that all is well
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
-conform_modes=("PAE|max|")
+conform_modes=("PAE|max|" "2-levels|max|2-levels")
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time
 demo_run() {

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables of i386: PAE. */
+/* Page tables of i386: PAE, or with the word 2-levels on the command line 32-bit paging, where all that can be
+ * read can be executed. */
+#include "../kernel.h"
 #include "../smp.h"
-#include "../x86_64/cpu.h"
 
 enum { FLUSH_PAGES = 32, CR4_PGE = 0x80 };
 
 const struct mm_pt_port *machine_pt_port(void)
 {
-	return mm_pt_format(MM_PT_IA32_PAE);
+	return mm_pt_format(machine_two_levels ? MM_PT_IA32 : MM_PT_IA32_PAE);
 }
 
+/* Called first: it is what reads the word. */
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
-	*cfg = (struct mm_pt_cfg){ .pa_bits = 32 };
+	machine_two_levels = kernel_has_word("2-levels");
+	*cfg = (struct mm_pt_cfg){ .pa_bits = 32, .allow_wx = machine_two_levels };
 }
 
-void machine_switch_tables(mm_paddr_t root)
+enum mm_status machine_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t bytes, uint32_t attr,
+			      uint32_t flags, struct mm_tlb_gather *g)
 {
-	cpu_set_cr3(root);
+	return mm_pt_map(pt, va, pa, bytes, attr | (machine_two_levels ? MM_PT_EXEC : 0u), flags, g);
 }
 
-/* Also makes the CPU read the four entries of the root again. */
+/* With PAE it also makes the CPU read the four entries of the root again. */
 static void flush_all(void)
 {
 	uintptr_t cr4, cr3;

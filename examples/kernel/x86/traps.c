@@ -15,7 +15,7 @@
 
 enum { TRAP_INVALID = 6, TRAP_PAGE_FAULT = 14 };
 
-/* Error code of a page fault (Intel SDM volume 3A, section 4.7). */
+/* Error code of a page fault (Intel SDM volume 3A, section 4.7). PF_FETCH needs EFER.NXE and PAE. */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
 
 /* What trap.S pushes, lowest address first; `esp` and `ss` only from ring 3. */
@@ -83,11 +83,12 @@ void machine_cpu_init(struct cpu *me)
 	me->id = apic_cpu_init();
 }
 
-/* Was this page fault provoked? Then note it and let the frame return to the fixup. A call has
- * pushed its return address, which the kernel's stack has next, since ring 0 pushes no stack pointer. */
+/* Was this page fault provoked? Then note it and let the frame return to the fixup. That it was a fetch the error
+ * code does not tell without PAE, but the address does. A call has pushed its return address, which the kernel's
+ * stack has next, since ring 0 pushes no stack pointer. */
 static bool page_fault_expected(struct trap_frame *f)
 {
-	bool fetch = f->error & PF_FETCH;
+	bool fetch = f->eip == cpu_cr2();
 	uintptr_t to = probe_faulted(fetch ? f->esp : f->eip, cpu_cr2(), f->error);
 
 	if (to)
@@ -144,7 +145,7 @@ uint64_t machine_fault_code(enum access access, bool mapped)
 
 	if (access == ACCESS_WRITE)
 		code |= PF_WRITE;
-	if (access == ACCESS_EXEC)
+	if (access == ACCESS_EXEC && !machine_two_levels)
 		code |= PF_FETCH;
 	return code;
 }
