@@ -152,8 +152,8 @@ test_demo() {
 }
 test_conformance() {
   check "conformance: page tables of real MMUs, the short form; all of it is scripts/conformance.sh" \
-    scripts/conformance.sh aarch64:4K aarch64:64K riscv64:Sv39 riscv64:Sv57 x86_64:5-levels x86 arm:short
-  for mode in aarch64:16K riscv64:Sv48 x86_64:4-levels x86:PAE x86:2-levels arm:LPAE; do
+    scripts/conformance.sh aarch64:4K aarch64:64K aarch64:4K-52-bits riscv64:Sv39 riscv64:Sv57 x86_64:5-levels x86 arm:short
+  for mode in aarch64:16K aarch64:16K-52-bits riscv64:Sv48 x86_64:4-levels x86:PAE x86:2-levels arm:LPAE; do
     check_fails "control: a missing flush of other CPUs fails conformance on $mode" \
       "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append noflush "$mode"

@@ -25,6 +25,11 @@
 /* Both halves: 48 bits, 4 KiB, tables in cached memory. */
 #define TCR_BITS   0xb5103510
 #define TCR_EPD0   0x80
+/* With LPA2, where descriptors are others, so for both halves: DS, 52 bits of physical address and of the high
+ * half; 39 bits of the low half, whose root is one of level 1. These bits are cleared first. */
+#define TCR_LPA2       0x0800000600000019 | 12 << 16
+#define TCR_LPA2_CLEAR 0x00000007003f003f
+#define SH_BITS        0x300 /* with LPA2 they belong to the address, and TCR says how memory is shared */
 #define SCTLR_BITS 0x1005 /* I, C, M */
 
 	.section .boot, "ax", %progbits
@@ -43,6 +48,10 @@ _start:
 	str x2, [x1, #16]
 	add x2, x2, x3
 	str x2, [x1, #24]
+
+	adrp x4, boot_l1_lpa2
+	ldr x2, =(MEMORY_BLOCK - SH_BITS + GIB)
+	str x2, [x4, #8]
 
 	adrp x4, boot_l1_image
 	ldr x2, =(MEMORY_BLOCK + IMAGE_GIB)
@@ -102,6 +111,7 @@ boot_l0_low:   .skip 4096
 boot_l0_high:  .skip 4096
 boot_l1:       .skip 4096
 boot_l1_image: .skip 4096
+boot_l1_lpa2:  .skip 4096 /* the low half, between the boot tables and the kernel's own with LPA2 */
 
 	.text
 boot_high:
@@ -128,6 +138,10 @@ secondary_high:
 /* void machine_switch_tables(mm_paddr_t root): to address space 1, and no low half from here on. */
 	.globl machine_switch_tables
 machine_switch_tables:
+	ldr x1, =machine_lpa2
+	ldr w1, [x1]
+	cbnz w1, lpa2_on
+switch_tables:
 	mov x1, #(1 << 48)
 	msr ttbr0_el1, x1
 	msr ttbr1_el1, x0
@@ -139,4 +153,32 @@ machine_switch_tables:
 	dsb nsh
 	isb
 	ret
+
+/* What descriptors mean changes with the MMU off, so this goes on in the low half. */
+lpa2_on:
+	ldr x1, =boot_l1_lpa2
+	ldr x2, =(TCR_LPA2_CLEAR)
+	ldr x3, =(TCR_LPA2)
+	adr x4, switch_tables
+	ldr x5, =MACHINE_IMAGE_OFFSET
+	adr x6, 6f
+	sub x6, x6, x5
+	br x6
+6:	mrs x5, sctlr_el1
+	bic x6, x5, #1
+	msr sctlr_el1, x6
+	isb
+	msr ttbr0_el1, x1
+	msr ttbr1_el1, x0
+	mrs x6, tcr_el1
+	bic x6, x6, x2
+	orr x6, x6, x3
+	msr tcr_el1, x6
+	isb
+	tlbi vmalle1
+	dsb nsh
+	isb
+	msr sctlr_el1, x5
+	isb
+	br x4
 	.ltorg

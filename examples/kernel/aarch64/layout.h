@@ -22,7 +22,8 @@
 #include <mmlib/pt_aarch64.h>
 _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 #define MACHINE_NAME   "AArch64"
-#define MACHINE_PT(op) mm_pt_aarch64_high_##op
+/* Folded to 48 bits; LPA2 asks the tree at run time. */
+#define MACHINE_PT(op) (*(machine_lpa2 ? &mm_pt_##op : &mm_pt_aarch64_high_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
@@ -30,6 +31,8 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 	{                                                                                          \
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
+
+extern uint32_t machine_lpa2; /* both halves of the address space have LPA2's descriptors: for boot.S */
 
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));

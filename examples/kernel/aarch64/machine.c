@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU's machine "virt": PL011 serial port, GICv2, PSCI, and a device tree at the start of RAM.
  * Exceptions are in traps.c. */
+#include <mmlib/pt_formats.h>
 #include "../fdt.h"
+#include "../kernel.h"
 #include "../smp.h"
 #include "cpu.h"
 #include "gic.h"
@@ -92,9 +94,15 @@ bool machine_next_device(uint32_t *it, mm_paddr_t *pa)
 	return true;
 }
 
+uint32_t machine_lpa2;
+enum { TGRAN4_SHIFT = 28, TGRAN4_LPA2 = 1 }; /* ID_AA64MMFR0_EL1 */
+
+/* LPA2 is for both halves or for none, so the kernel has it where the tree under test shall. */
 const struct mm_pt_port *machine_pt_port(void)
 {
-	return mm_pt_aarch64_high_port();
+	machine_lpa2 = (kernel_has_word("4k-lpa2") || kernel_has_word("16k-lpa2")) &&
+		       (cpu_read(id_aa64mmfr0_el1) >> TGRAN4_SHIFT & 15) == TGRAN4_LPA2;
+	return machine_lpa2 ? mm_pt_format(MM_PT_AARCH64_4K_LPA2_HIGH) : mm_pt_aarch64_high_port();
 }
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)

@@ -22,6 +22,7 @@ enum { MPIDR_AFFINITY = 0xffffff };
 /* Syndrome (Arm ARM, ESR_EL1): class, write, and what kind of fault without the level. */
 enum { EC_SHIFT = 26, EC_SVC = 0x15, EC_FETCH = 0x21, EC_DATA = 0x25, EC_OF_KERNEL = 1 };
 enum { ESR_WRITE = 0x40, ESR_KIND = 0x3c, KIND_TRANSLATION = 0x04, KIND_PERMISSION = 0x0c };
+enum { ESR_STATUS = 0x3f, TRANSLATION_ROOT = 0x2b }; /* of level -1, which has a code of its own */
 
 /* What trap.S stores, lowest address first. */
 struct trap_frame {
@@ -44,6 +45,8 @@ void machine_cpu_init(struct cpu *me)
 
 static uint64_t fault_code(uint64_t esr)
 {
+	if ((esr & ESR_STATUS) == TRANSLATION_ROOT)
+		esr = (esr & ~(uint64_t)ESR_STATUS) | KIND_TRANSLATION;
 	return esr >> EC_SHIFT << EC_SHIFT | (esr & (ESR_WRITE | ESR_KIND));
 }
 
