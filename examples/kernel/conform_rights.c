@@ -105,6 +105,27 @@ static void last_pages(void)
 		last_page(&kernel.pt, (mm_vaddr_t)0 - (mm_vaddr_t)MM_FRAME_SIZE, "last page of all");
 }
 
+/* Frames with one bit set in their addresses, each bit in turn, where the CPU tells what it finds. Memory need not be
+ * there: nobody looks. */
+static void address_bits(void)
+{
+	const char *const promise = "each bit of a frame's address is where the CPU looks for it";
+	mm_paddr_t found = 0;
+	bool ok = true;
+
+	for (unsigned i = conform.pt->port->level[0].shift; i < conform.pt->cfg.pa_bits; i++) {
+		const mm_paddr_t pa = (mm_paddr_t)1 << i;
+
+		ok = conform_map(conform.va, pa, conform_page(), conform_read() | MM_PT_DEVICE) == MM_OK && ok;
+		found = MACHINE_FRAME(conform.va);
+		ok = conform_unmap(conform.va, conform_page()) == MM_OK && ok && found == pa;
+	}
+	if (found == MM_PADDR_MAX)
+		check_skip(promise, "the CPU does not tell");
+	else
+		check(ok, promise);
+}
+
 /* W^X, if the tree keeps it. */
 static void writable_code(void)
 {
@@ -132,6 +153,7 @@ void conform_rights(void)
 	one_type(MM_PT_WC, "write-combining: ");
 	one_type(MM_PT_UC, "not cached: ");
 	one_type(MM_PT_DEVICE, "device: ");
+	address_bits();
 	last_pages();
 	conform_give(frame, conform_page());
 }

@@ -16,6 +16,8 @@
  *   MACHINE_PT(op)        name of a page-table operation, folded to this format if it is only one
  *   MACHINE_DEVICE        attributes of a mapping of device registers
  *   MACHINE_ZONES         initialisers of the zones, lowest first
+ *   MACHINE_FRAME(va)     physical address of the page at a virtual one, as the CPU translates it for the kernel to
+ *                         read; 0: it is not there. Left out where the CPU does not tell
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
@@ -28,6 +30,9 @@
 #include "layout.h"
 #ifndef MACHINE_UNMAPPED
 #define MACHINE_UNMAPPED false
+#endif
+#ifndef MACHINE_FRAME
+#define MACHINE_FRAME(va) ((void)(va), MM_PADDR_MAX)
 #endif
 
 /* Borders of the image, from the linker script: virtual addresses on page borders. */

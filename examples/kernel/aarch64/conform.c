@@ -33,7 +33,6 @@ static const struct granule {
 static const struct granule *granule;
 
 const char *const machine_conform_unseen[][2] = {
-	{ "52 bits: frames whose addresses have more than 48", "this machine has no memory there" },
 	{ NULL, NULL },
 };
 
@@ -63,6 +62,8 @@ const char *machine_conform(struct conform *c)
 		return lacks;
 	mm_pt_aarch64_probe(&cfg);
 	cfg.features = MM_PT_AARCH64_CONTIG;
+	if (granule->va_bits == 52)
+		cfg.pa_bits = 52;
 	if (mm_pt_init(&c->own,
 		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
 		       &memory_table_env, &cfg) != MM_OK)
@@ -91,13 +92,27 @@ bool machine_kernel_at_user(enum access access)
 	return access != ACCESS_EXEC;
 }
 
-/* The CPU translates, and tells MAIR's byte in the upper one of PAR_EL1. */
+#define PAR_FRAME UINT64_C(0x000ffffffffff000)
+
+/* PAR_EL1: what the CPU makes of an address, for the kernel to read. */
+static uint64_t translate(mm_vaddr_t va)
+{
+	__asm__ volatile("at s1e1r, %0; isb" : : "r"(va) : "memory");
+	return cpu_read(par_el1);
+}
+
+mm_paddr_t machine_frame(mm_vaddr_t va)
+{
+	uint64_t par = translate(va);
+
+	return par & 1 ? 0 : par & PAR_FRAME;
+}
+
+/* MAIR's byte is in the upper one of PAR_EL1. */
 uint32_t machine_memory_type(const void *va)
 {
-	uint64_t par;
+	uint64_t par = translate((uintptr_t)va);
 
-	__asm__ volatile("at s1e1r, %0; isb" : : "r"(va) : "memory");
-	par = cpu_read(par_el1);
 	for (uint32_t i = 0; i < 5; i++)
 		if (!(par & 1) && par >> 56 == (MM_PT_AARCH64_MAIR >> 8 * i & 255))
 			return i * MM_PT_WT;

@@ -25,6 +25,7 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 /* Folded to 48 bits; LPA2 asks the tree at run time. */
 #define MACHINE_PT(op) (*(machine_lpa2 ? &mm_pt_##op : &mm_pt_aarch64_high_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
+#define MACHINE_FRAME(va) machine_frame(va)
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0x40ffffff }, { .name = "DMA32", .last = 0xffffffff },            \
@@ -33,6 +34,8 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 	}
 
 extern uint32_t machine_lpa2; /* both halves of the address space have LPA2's descriptors: for boot.S */
+
+mm_paddr_t machine_frame(mm_vaddr_t va);
 
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));
