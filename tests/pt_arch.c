@@ -472,7 +472,7 @@ static const char *lpae_reserved(const struct ora *ora, uint64_t e, unsigned lev
 	if (!leaf)
 		return e & BITS(63, 59) ? "NSTable, APTable, XNTable or PXNTable" : NULL;
 	if (e & (below(level) | BIT(5) | BIT(52) | BITS(63, 59)))
-		return "bits below a block's address, NS, Contiguous, or 63:59";
+		return "bits below a block's address, NS, Contiguous where there are no runs, or 63:59";
 	if (FIELD(4, 2) > 4 || FIELD(9, 8) != 3)
 		return "an index into MAIR that nobody sets, or not inner shareable";
 	return (e & BIT(6)) && !(e & BIT(54)) && !(e & BIT(53)) ? "PL1 may execute a page of PL0"
@@ -496,6 +496,7 @@ static const struct ora_arch ora_lpae = {
 	.unkept = MM_PT_ACCESSED | MM_PT_DIRTY,
 	.reserved = lpae_reserved,
 	.touched = not_touched,
+	A64_RUNS(4, 4), /* B3.6.1: as there; a level of four entries has none */
 };
 
 /* B3.5.1: bits 1:0: 00 fault; first level 01 table, 10 section, 11 section with PXN, or reserved; second level 01
@@ -571,6 +572,12 @@ static const struct ora_arch ora_armv7 = {
 	.unkept = MM_PT_ACCESSED | MM_PT_DIRTY,
 	.reserved = armv7_reserved,
 	.touched = not_touched,
+	/* B3.5.1: a supersection is 16 descriptors that are the same; 23:20 and 8:5 are bits 39:32 of its address */
+	.features = MM_PT_ARMV7_SUPER,
+	.run_feature = MM_PT_ARMV7_SUPER,
+	.run_mark = BIT(18),
+	.run_field = BITS(23, 20),
+	.run_lg2 = { 0, 4 },
 };
 
 /* ---- RISC-V, Sv39, Sv48 and Sv57 ---- */

@@ -177,8 +177,8 @@ static void each_reserved_bit_is_known(void **state)
 							      arch->name, l, bit,
 							      arch->reserved(&ora, e, l, true));
 					bool run =
-						e & arch->run_mark && arch->run_lg2[l] &&
-						!arch->run_field; /* what it is then: test_pt_runs.c */
+						e & arch->run_mark && arch->run_lg2[l] && /* see test_pt_runs.c */
+						(e & arch->run_field) == arch->run_length;
 					found += kind != (run ? MM_PT_RUN : MM_PT_BAD) &&
 						 !(is_x86(k) && bit == 6);
 				}

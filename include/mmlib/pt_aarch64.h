@@ -18,8 +18,8 @@ MM_BEGIN_DECLS
  *  Device-nGnRnE (#MM_PT_UC), 4 Device-nGnRE (#MM_PT_DEVICE). */
 #define MM_PT_AARCH64_MAIR UINT64_C(0x040044bbff)
 
-/** For mm_pt_cfg::features, of every AArch64 format: use contiguous runs (the Contiguous bit). With a granule
- *  of 4 KiB 16 pages, blocks of 2 MiB or of 1 GiB are one; 16 KiB: 128 pages or 32 blocks; 64 KiB: 32 of either. */
+/** For mm_pt_cfg::features, of every AArch64 format and ARMv7 LPAE: use contiguous runs (the Contiguous bit). With a
+ *  granule of 4 KiB 16 pages, blocks of 2 MiB or of 1 GiB are one; 16 KiB: 128 pages or 32 blocks; 64 KiB: 32 of either. */
 #define MM_PT_AARCH64_CONTIG 1u
 
 /** The low half of the address space, for mm_pt_init().

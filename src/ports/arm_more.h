@@ -13,10 +13,13 @@
  *   16 concatenated ones are one with more entries: 40 bits of intermediate address begin two at level 1.
  * ARMv7 short: SCTLR.AFE and TRE set, so that AP[0] is the access flag and TEX[0], C and B an index into
  *   PRRR and NMRR; TEX[2:1] are then software's: writable, and dirty of what is not. Domain 0, a client.
- * ARMv7 LPAE: stage 1 of PL1&0, 40 bits; software bits 55, 56 as TEX[2:1] above; no dirty bit in hardware. */
+ *   Supersections (B3.5.1): 16 sections, aligned, all alike: bit 18, and what would tell them apart, 23:20, is 0.
+ * ARMv7 LPAE: stage 1 of PL1&0, 40 bits; software bits 55, 56 as TEX[2:1] above; no dirty bit in hardware.
+ *   Contiguous (52, B3.6.1): 16 pages or blocks of 2 MiB. */
 #ifndef MM_SRC_PORTS_ARM_MORE_H
 #define MM_SRC_PORTS_ARM_MORE_H
 #include <mmlib/pt_aarch64.h>
+#include <mmlib/pt_formats.h>
 #include "ports/mask_any.h"
 
 #define ARM_BIT(n) (UINT64_C(1) << (n))
@@ -202,12 +205,14 @@ static const struct mm_mask lpae_mask = {
 	.type = { ARM_TYPES(2), ARM_TYPES(2) },
 	.type_mask = { 0x1c, 0x1c },
 	.exact = { 0x800, 0x800 },
+	.run = ARM_BIT(52),
 };
 static const struct mm_mask_port lpae_port = {
 	.port = {
 		.name = "ARMv7 LPAE", .nlevels = 3, .entry_lg2 = 3, .va_bits = 32, .pa_bits = 40,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = 0x400, .hw_final = 0x400, .addr_mask = lpae_FIELD,
 		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 2, true } },
+		MASK_RUNS(MM_PT_AARCH64_CONTIG, 4, 4),
 		MASK_CALLS,
 	},
 	.mask = &lpae_mask,
@@ -235,12 +240,15 @@ static const struct mm_mask armv7_mask = {
 	.type = { { 0, 4, 8, 0xc, 0x40 }, { 0, 4, 8, 0xc, 0x1000 } },
 	.type_mask = { 0x4c, 0x100c },
 	.exact = { 0x800, 0x20000 },
+	.run = ARM_BIT(18),
+	.run_field = 0xf00000,
 };
 static const struct mm_mask_port armv7_port = {
 	.port = {
 		.name = "ARMv7 short", .nlevels = 2, .entry_lg2 = 2, .va_bits = 32, .pa_bits = 32,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = 0, .hw_final = 0, .addr_mask = 0xfffff000,
 		.level = { { 12, 8, true }, { 20, 12, true } },
+		MASK_RUNS(MM_PT_ARMV7_SUPER, 0, 4),
 		MASK_CALLS,
 	},
 	.mask = &armv7_mask,

@@ -94,7 +94,12 @@ const struct mm_pt_port *machine_pt_port(void)
 
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
-	*cfg = (struct mm_pt_cfg){ 0 };
+	uint32_t mmfr3;
+
+	__asm__("mrc p15, 0, %0, c0, c1, 7" : "=r"(mmfr3)); /* bits 31:28: are there supersections? */
+	*cfg = (struct mm_pt_cfg){ .features = !machine_short   ? MM_PT_AARCH64_CONTIG :
+					       mmfr3 >> 28 == 0 ? MM_PT_ARMV7_SUPER :
+								  0 };
 }
 
 /* TLBIMVAAIS takes an address, for every address space; TLBIALLIS is all. */
