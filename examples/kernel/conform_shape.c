@@ -3,7 +3,8 @@
  * other rights.
  *
  * Theory of operation
- * Structure    one leaf of level 1; then as many leaves of level 0, in contiguous runs. Places in it are
+ * Structure    one leaf of level 1; then as many leaves of level 0, in contiguous runs; then a run of leaves of
+ *              level 1. Places in it are
  *              looked at as conform_pages.c looks at pages. CPU 0 splits and collapses it; each other CPU writes a count to its own byte of each place and
  *              reads it again, which must be what it wrote.
  * Breaks       where the format demands break-before-make, an access may fault for a moment: it is then
@@ -12,8 +13,10 @@
 
 enum { ROUNDS = 40 };
 enum { PAGES_IN_RUNS = 512 }; /* all places are in there, and whole runs, whatever they have */
+enum { PAGES_AT_MOST = 8192 }; /* that anything is split into */
 
 static const char *what; /* is it that is split */
+static unsigned level; /* of its leaves */
 static bool in_runs;
 static mm_paddr_t block;
 static uint64_t block_bytes;
@@ -31,6 +34,11 @@ static mm_vaddr_t place(unsigned i)
 	return conform.va + (mm_vaddr_t)(i * stride * conform_page());
 }
 
+static uint64_t leaf_bytes(unsigned at)
+{
+	return UINT64_C(1) << conform.pt->port->level[at].shift;
+}
+
 /* Is a place in one large leaf, or in a contiguous run? */
 static bool is_one(unsigned i)
 {
@@ -38,7 +46,7 @@ static bool is_one(unsigned i)
 
 	if (mm_pt_query(conform.pt, place(i), &run) != MM_OK)
 		return false;
-	return in_runs ? run.level == 0 && run.last - run.va >= conform_page() : run.level == 1;
+	return run.level == level && (run.last - run.va >= leaf_bytes(level)) == in_runs;
 }
 
 static bool all_are_one(bool wanted)
@@ -51,7 +59,7 @@ static bool all_are_one(bool wanted)
 
 static uint32_t at_most(void)
 {
-	return MM_PT_MAX_LEVEL(in_runs ? 0 : 1);
+	return MM_PT_MAX_LEVEL(level);
 }
 
 /* A byte that is read, faults repeated; counts those. */
@@ -218,12 +226,13 @@ static void odd_part(void)
 	all_see(0, 0, "all of it is gone");
 }
 
-static void shape(const char *name, bool runs, uint64_t bytes)
+static void shape(const char *name, unsigned leaves, bool runs, uint64_t bytes)
 {
 	struct mm_tlb_gather g = { 0 };
 	enum mm_status st;
 
 	what = name;
+	level = leaves;
 	in_runs = runs;
 	block_bytes = bytes;
 	for (uint32_t i = 0; i < kernel.ncpus; i++)
@@ -237,37 +246,43 @@ static void shape(const char *name, bool runs, uint64_t bytes)
 	odd_part();
 }
 
-/* Does the tree use runs? */
-static bool has_runs(void)
+/* Does the tree use runs of leaves of that level? */
+static bool has_runs(unsigned at)
 {
-	const struct mm_pt_port *port = conform.pt->port;
-	const uint64_t bytes = conform_page() << port->run_lg2[0];
+	const uint8_t lg2 = conform.pt->port->run_lg2[at];
 	struct mm_tlb_gather g = { 0 };
 	struct mm_pt_run run = { 0 };
-	bool has = port->run_lg2[0] &&
-		   mm_pt_map(conform.pt, conform.va, block, bytes, conform_read(), MM_PT_MAX_LEVEL(0),
+	bool has = lg2 &&
+		   mm_pt_map(conform.pt, conform.va, block, leaf_bytes(at) << lg2, MM_PT_READ, MM_PT_MAX_LEVEL(at),
 			     &g) == MM_OK &&
-		   mm_pt_query(conform.pt, conform.va, &run) == MM_OK &&
-		   run.last - run.va == bytes - 1;
+		   mm_pt_query(conform.pt, conform.va, &run) == MM_OK;
 
 	mm_pt_sync(conform.pt, &g);
-	return run.attr && conform_unmap(conform.va, bytes) == MM_OK && has;
+	return has && conform_unmap(conform.va, leaf_bytes(at) << lg2) == MM_OK &&
+	       run.last - run.va == (leaf_bytes(at) << lg2) - 1;
+}
+
+/* Takes memory, and gives it back. */
+static void shape_in(const char *name, unsigned leaves, bool runs, uint64_t bytes)
+{
+	const char *text = conform_text(name, ": honoured, split and made again under use", "", "");
+
+	if (bytes / conform_page() > PAGES_AT_MOST || !conform_take(bytes, &block)) {
+		check_skip(text, "too large for the memory, or to be taken apart");
+		return;
+	}
+	if (!runs || has_runs(leaves))
+		shape(name, leaves, runs, bytes);
+	else
+		check_skip(text, "this format has none, or this CPU");
+	conform_give(block, bytes);
 }
 
 void conform_shape(void)
 {
-	const struct mm_pt_port *port = conform.pt->port;
+	const uint64_t large = leaf_bytes(1);
 
-	block_bytes = UINT64_C(1) << port->level[1].shift;
-	if (!conform_take(block_bytes, &block)) {
-		check_skip("a large page is split and made again under use", "memory is too small for one");
-		return;
-	}
-	shape("large page", false, block_bytes);
-	if (has_runs())
-		shape("contiguous runs", true, PAGES_IN_RUNS * conform_page());
-	else
-		check_skip("contiguous runs are honoured, split and made again",
-			   "this format has none, or this CPU");
-	conform_give(block, UINT64_C(1) << port->level[1].shift);
+	shape_in("large page", 1, false, large);
+	shape_in("contiguous runs", 0, true, PAGES_IN_RUNS * conform_page());
+	shape_in("contiguous run of large pages", 1, true, large << conform.pt->port->run_lg2[1]);
 }
