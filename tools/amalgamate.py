@@ -73,6 +73,12 @@ def layers(wanted, what):
     return done.stdout.split()
 
 
+def write_depfile(path, output, files):
+    """For make and ninja: what the output was made of."""
+    with open(path, 'w', encoding='utf-8') as out:
+        out.write(output + ':' + ''.join(f' \\\n {TOP}/{file}' for file in sorted(files)) + '\n')
+
+
 def version():
     with open(TOP + '/meson.build', encoding='utf-8') as build:
         return re.search(r"^  version: '([^']+)'", build.read(), re.M).group(1)
@@ -84,6 +90,7 @@ def main():
     parser.add_argument('--layers', default='', metavar='LAYER,LAYER…',
                         help='these, with what they need; default: all')
     parser.add_argument('--name', default='mmlib', help='of both files, without .h and .c; default: mmlib')
+    parser.add_argument('--depfile', help='also write what they were made of to this file, as make reads it')
     parser.add_argument('folder', nargs='?', default='dist', help='where they go; default: dist')
     args = parser.parse_args()
     text = {'version': version(), 'layers': 'Layers: ' + ' '.join(layers(args.layers, 'layers'))
@@ -99,8 +106,9 @@ def main():
     source = Output(there)
     source.lines += [f'#include "{args.name}.h"', '#ifdef __clang__ /* inline functions of headers are in this file now */',
                      '#pragma clang diagnostic ignored "-Wunused-function"', '#endif']
-    for path in layers(args.layers, 'files'):
-        source.add('src/' + path)
+    for path in ['src/' + name for name in layers(args.layers, 'files')]:
+        there.add(path)
+        source.add(path)
 
     os.makedirs(args.folder, exist_ok=True)
     header.write(f'{args.folder}/{args.name}.h', OPENING.format(
@@ -108,6 +116,8 @@ def main():
         'that includes this.', **text))
     source.write(f'{args.folder}/{args.name}.c', OPENING.format(
         what='all sources', use='Compile with the flags of your kernel; needs the other file beside it.', **text))
+    if args.depfile:
+        write_depfile(args.depfile, f'{args.folder}/{args.name}.c', there)
 
 
 if __name__ == '__main__':
