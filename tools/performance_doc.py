@@ -500,10 +500,13 @@ def output(*command):
 
 
 def processor():
+    """Its name and, as several have one name, what CPUID calls it."""
+    facts = {}
     for line in open("/proc/cpuinfo", encoding="utf-8"):
-        if line.startswith(("model name", "Model")):
-            return line.split(":", 1)[1].strip()
-    return os.uname().machine
+        key, _, value = line.partition(":")
+        facts[key.strip()] = value.strip()
+    name = facts.get("model name") or facts.get("Model") or os.uname().machine
+    return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else name
 
 
 def describe():
