@@ -88,7 +88,6 @@ run_page() { # RUN
   local pads=('' -16 -32 -48)
   "$dir/bench_page-call-l1${pads[$1 % 4]}" hot
   "$dir/bench_page-header-l1${pads[$1 % 4]}" inline
-  [ "$1" -lt "$runs" ] || return 0
   "$dir/bench_page-call-l1${pads[$1 % 4]}" call
   "$dir/bench_page-call-l2${pads[$1 % 4]}" hardened
   [ "$1" -lt $(((runs + 1) / 2)) ] || return 0 # up to 5 GB are filled each time
