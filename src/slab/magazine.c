@@ -589,6 +589,7 @@ void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 {
 	mm_atomic_store_relaxed(&cpu->drain, 0u);
+	blank_trim(heap, cpu, 0); /* G2: who sees no top and no spare counts on it that all magazines are back */
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
 		struct mm_slot *top = cpu->top[id], *spare = cpu->spare[id];
@@ -600,7 +601,6 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 		mm_atomic_store_release(&cpu->top[id], magazine_none()); /* G5 */
 		mm_atomic_store_release(&cpu->spare[id], magazine_none());
 	}
-	blank_trim(heap, cpu, 0);
 }
 
 /* What a CPU, which is entered, has of other nodes goes home. What is in quarantine stays there. */
@@ -652,7 +652,7 @@ size_t magazine_count(const struct mm_cache *cache)
 	size_t n = 0;
 
 	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
-		n += (size_t)part->nfull * part->capacity;
+		n += (size_t)mm_atomic_load_relaxed(&part->nfull) * part->capacity;
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
 		struct mm_slot *top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
 		struct mm_slot *spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);
