@@ -60,7 +60,7 @@ static inline void mm_local_unpin(const struct mm_port *port, uintptr_t saved)
 static inline bool mm_local_enter(uint32_t *busy)
 {
 #if MM_LOCAL == MM_LOCAL_FLAG
-	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_peek(busy) == 1) /* what is compared with 0, compilers load before */
+	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_peek(busy) == 1) /* with 1: gcc loads what is tested for 0 first */
 		return false;
 	mm_atomic_store_relaxed(busy, 1u); /* L2 */
 	mm_atomic_barrier();
@@ -86,8 +86,7 @@ static inline void mm_local_leave(uint32_t *busy)
 #endif
 }
 
-/* The same, unless another CPU asks for something, which *asked says: paths that answer serve then. One test for
- * both. */
+/* mm_local_enter(), unless another CPU asks for something, which *asked says: slow paths answer it. One test for both. */
 static inline bool mm_local_enter_unasked(uint32_t *busy, uint32_t *asked)
 {
 #if MM_LOCAL == MM_LOCAL_FLAG

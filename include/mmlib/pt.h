@@ -122,7 +122,8 @@ struct mm_pt_pool {
 	size_t n[6];         /**< by level, leaf tables first: how many; read-only */
 };
 
-/** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one.
+/** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one. Only mm_pt_sync()
+ *  empties it: who clears `flush` alone loses flushes, as what lies below `last` counts as noted.
  *  May be used over many operations on one tree before mm_pt_sync(). */
 struct mm_tlb_gather {
 	mm_vaddr_t start;   /**< first byte changed; valid if `flush` */

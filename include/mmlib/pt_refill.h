@@ -81,7 +81,8 @@ struct mm_pt_tlb {
 struct mm_pt_pair {
 	mm_vaddr_t va; /**< first byte */
 	uint64_t lo
-		[2]; /**< what the TLB wants: EntryLo0 and EntryLo1, or TLBELO0 and TLBELO1; 0: not valid */
+		[2]; /**< what the TLB wants: EntryLo0 and EntryLo1, or TLBELO0 and TLBELO1. Not valid: without
+		      mm_pt_tlb::valid, but global if the other half is */
 	uint8_t shift; /**< log2 of the bytes of one page */
 };
 

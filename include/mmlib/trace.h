@@ -217,13 +217,15 @@ static inline void mm_trace_begin(const struct mm_trace *t, struct mm_trace_head
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 static inline bool mm_trace_next(const struct mm_trace *t, struct mm_trace_cur *cur, struct mm_trace_record *out)
 {
-	const struct mm_trace_record *place = &t->records[cur->at & (t->n - 1)];
-	const mm_trace_word *number = (const mm_trace_word *)(const void *)&place->sequence;
-	uint32_t want = mm_trace_le32((uint32_t)cur->at + 1);
+	const struct mm_trace_record *place;
+	const mm_trace_word *number;
+	uint32_t want;
 
 	if (cur->at == cur->end)
 		return false;
-	cur->at++;
+	place = &t->records[cur->at++ & (t->n - 1)];
+	number = (const mm_trace_word *)(const void *)&place->sequence;
+	want = mm_trace_le32((uint32_t)cur->at);
 	out->sequence = MM_TRACE_LOAD(number);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	mm_trace_copy(out, place);

@@ -6,7 +6,7 @@
  * Written for few instructions
  *   alloc   pops a slot, which tells the object and, so that no table is asked, where its state is.
  *   free    level 0 believes the frame's byte. Levels 1 and 2 go from the address to the slab by a table
- *           entry for each frame, which is there exactly while the frame is a slab's (S3). One
+ *           entry for each frame, which leads to one of no heap unless the frame is a slab's (S3). One
  *           multiplication tells which object it is and whether one starts there (S5).
  * Written for short chains
  *           The magazine's top is written by a free and read by the next allocation, so what tells which magazine

@@ -25,7 +25,7 @@ enum { SATP_MODE_SHIFT = 60, SATP_SV39 = 8, SATP_SV48 = 9, SATP_SV57 = 10 };
 
 extern uint64_t machine_satp_mode; /* of the kernel's own tables */
 
-extern const struct machine_start *machine_starting; /* what another hart is to know; else NULL */
+extern const struct machine_start *machine_starting; /* what the hart that begins next is to know; NULL: the first */
 
 static struct sbi_answer sbi(uint64_t extension, uint64_t function, const uint64_t arg[4])
 {
