@@ -42,7 +42,7 @@
 #define mm_atomic_or(p, v)            (mm_hook_step(), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
 #define mm_atomic_and(p, v)           (mm_hook_step(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
 #define mm_atomic_add(p, v)           (mm_hook_step(), __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
-/* If *p is *expected, make it v and return true; else put the value found into *expected. */
+/* If *p is *expected, make it v and return true; else put the value found into *expected, which orders nothing. */
 #define mm_atomic_cas(p, expected, v)                                                                  \
 	(mm_hook_step(), __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_SEQ_CST,    \
 						     __ATOMIC_RELAXED))

@@ -513,7 +513,7 @@ static inline struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_
 		page[i] = page[i + 1] = page[i + 2] = page[i + 3] = slab_none();
 	if (mm_atomic_cas(place, &table, page))
 		return page;
-	heap_free_page(heap, page); /* another CPU was first */
-	return table;
+	heap_free_page(heap, page); /* another CPU was first; a swap that fails orders nothing */
+	return MM_PLANTED(MM_PLANT_TABLE) ? table : mm_atomic_load_acquire(place);
 }
 #endif

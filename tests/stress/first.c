@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Two threads, each a CPU, that make the first objects of a new heap at the same moment, again and again: both need
+ * the tables of the same frames, and one of them comes second.
+ *   first [HEAPS]      how many heaps are made
+ * Oracle: each has an object of its own, every free is fine, all comes back; ThreadSanitizer sees that who comes second
+ * uses a table as the first one wrote it. */
+#include <mmlib/kmalloc.h>
+#include <string.h>
+#include "threads.h"
+
+#define FRAMES 2048u
+#define CPUS   2u
+#define SIZE   48u
+
+static struct sim sim;
+static struct mm_pmm pmm;
+static struct mm_heap heap;
+static struct mm_cache *caches[CPUS];
+static unsigned arrived[CPUS]; /* atomic: in which round a thread is */
+static unsigned char *made[CPUS];
+
+static void expect(enum mm_status st, const char *what)
+{
+	if (st != MM_OK)
+		wrong(what);
+}
+
+/* Wait until both are in this round; the other one may have no CPU. */
+static void meet(unsigned round)
+{
+	__atomic_store_n(&arrived[this_cpu], round, __ATOMIC_RELEASE);
+	for (unsigned n = 1; __atomic_load_n(&arrived[!this_cpu], __ATOMIC_ACQUIRE) < round; n++)
+		if (n % 1024 == 0)
+			sched_yield();
+}
+
+static void make_first(void)
+{
+	void *p = NULL;
+
+	expect(mm_cache_alloc_st(caches[this_cpu], 0, &p), "no object");
+	made[this_cpu] = memset(p, (int)this_cpu, SIZE);
+}
+
+static void *other(void *arg)
+{
+	unsigned long heaps = *(unsigned long *)arg;
+
+	this_cpu = 1;
+	for (unsigned long i = 0; i < heaps; i++) {
+		meet(2 * (unsigned)i + 1);
+		make_first();
+		meet(2 * (unsigned)i + 2);
+	}
+	return NULL;
+}
+
+static void start_pages(void)
+{
+	static struct mm_mem entries[16];
+	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
+	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
+	struct mm_memmap map;
+
+	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
+	threads_are_cpus(&sim);
+	zones.reach = sim.base + sim.bytes - 1;
+	expect(mm_memmap_init(&map, entries, 16), "no map");
+	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
+	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
+	for (uint32_t i = 0; i < CPUS; i++)
+		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
+}
+
+static void start_heap(void)
+{
+	static const struct mm_cache_cfg cfg[CPUS] = { { .name = "one", .size = SIZE }, { .name = "two", .size = SIZE } };
+
+	expect(mm_heap_init(&heap, &pmm, CPUS), "no heap");
+	for (uint32_t i = 0; i < CPUS; i++) {
+		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
+		expect(mm_cache_create(&heap, &cfg[i], &caches[i]), "no cache");
+	}
+}
+
+static void stop_heap(void)
+{
+	for (uint32_t i = CPUS; i-- > 0;) {
+		for (unsigned k = 0; k < SIZE; k++)
+			if (made[i][k] != i)
+				wrong("an object is somebody else's, too");
+		expect(mm_cache_free(caches[i], made[i]), "a free of an object is refused");
+		expect(mm_heap_cpu_offline(&heap, i), "CPU not offline");
+	}
+	expect(mm_heap_destroy(&heap), "something is not back");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long heaps = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+	pthread_t thread;
+
+	if (sim_is_slow())
+		heaps /= 10;
+	start_pages();
+	if (pthread_create(&thread, NULL, other, &heaps))
+		wrong("no thread");
+	for (unsigned long i = 0; i < heaps; i++) {
+		start_heap();
+		meet(2 * (unsigned)i + 1);
+		make_first();
+		meet(2 * (unsigned)i + 2);
+		stop_heap();
+	}
+	pthread_join(thread, NULL);
+	for (uint32_t i = CPUS; i-- > 0;)
+		expect(mm_pmm_cpu_offline(&pmm, i), "CPU not offline");
+	expect(mm_pmm_verify(&pmm), "the page layer is damaged");
+	sim_destroy(&sim);
+	printf("%lu heaps, whose first objects two made at once\n", heaps);
+	return 0;
+}
