@@ -69,7 +69,7 @@ meson_build() {
   local name=$1 dir=$2 log began=$SECONDS
   log=$(log_of "$name")
   shift 2
-  if ! flock "$dir" ninja -C "$dir" "$@" >"$log" 2>&1; then
+  if ! flock "build/lock-${dir#*/}" ninja -C "$dir" "$@" >"$log" 2>&1; then
     tail -n 40 "$log"
     verdict 0 1 "$began" "$name: build"
     return 1

@@ -391,6 +391,13 @@ static void the_edges_of_a_short_address_space(void **state)
 	assert_int_equal(used, 0);
 }
 
+static uint64_t all_zero(const struct mm_pt *t, unsigned level)
+{
+	(void)t;
+	(void)level;
+	return 0;
+}
+
 static void a_format_that_contradicts_itself_is_refused(void **state)
 {
 	struct mm_pt_port bad = odd_port;
@@ -409,6 +416,12 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	bad = odd_port;
 	bad.transition = NULL;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.entry_lg2 = 3;
+	bad.empty = all_zero;
+	bad.empty_ignore = UINT64_MAX;
+	bad.witness = 60; /* and five bits */
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	assert_int_equal(used, 0);
 }

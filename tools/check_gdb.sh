@@ -40,7 +40,7 @@ said() { # of gdb's output what is to be compared
 judge() { # NAME FLAG…
   local name=$1
   shift
-  is_fresh "$programs/$name" src include tests/gdb tools/check_gdb.sh ||
+  is_fresh "$programs/$name" src include tests/gdb tools/amalgamate.py tools/layers.awk tools/check_gdb.sh ||
     gcc -std=c11 -g -w -Iinclude -Isrc "$@" -o "$programs/$name" tests/gdb/stopped.c "$out/mmlib.c"
   "$programs/$name" | sed '/^END/d; s/^object [a-z]*: /object: /' | tidy >"$out/$name.want"
   ask "$programs/$name" >"$out/$name.gdb" || true

@@ -16,7 +16,7 @@ wrong() { echo "$1"; bad=1; }
 
 programs=build/trace
 replay=$programs/mm-replay
-if ! is_fresh "$programs/ring" src include tests/trace tools/replay examples/hosted tools/check_trace.sh; then
+if ! is_fresh "$programs/ring" src include tests/trace tools/replay examples/hosted tools/amalgamate.py tools/layers.awk tools/check_trace.sh; then
   mkdir -p "$programs"
   make -s -C tools/replay MMLIB_BUILD="$out/build" >"$out/make.log" 2>&1 || { cat "$out/make.log"; exit 1; }
   mv tools/replay/mm-replay "$replay"

@@ -504,10 +504,10 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 
 		if (fresh)
 			slab_bring_in(cache, fresh);
-		else if (n > 1 && cache->depot_max < cache->depot_most)
-			cache->depot_max++; /* a magazine wants so many: magazine.c */
 		got += slab_take_locked(cache, out + got, n - got);
 		enough = got > n / 2 || got == n;
+		if (enough && n > 1 && cache->depot_max < cache->depot_most)
+			cache->depot_max++; /* a magazine wants so many: magazine.c */
 		fresh = enough || slab_must_not_grow(flags) ? NULL : slab_spare(cache);
 		mm_unlock(port, &cache->lock, irq);
 		if (enough || slab_must_not_grow(flags))

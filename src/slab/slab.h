@@ -42,7 +42,7 @@ _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) =
 /* Descriptors lie so in their pages that what a free reads of one begins a line of the CPU's caches, and the states
  * of its first objects are in the same: of slabs with up to 32 objects all. SLAB_FIRST: where a page's first one is,
  * behind the link of pages. */
-#define SLAB_LINE  (MM_CHECKS >= 1 ? 64u : (uint32_t)sizeof(uintptr_t))
+#define SLAB_LINE  (MM_CHECKS >= 1 ? 64u : (uint32_t)_Alignof(struct mm_slab))
 #define SLAB_HEAD  ((uint32_t)offsetof(struct mm_slab, cache))
 #define SLAB_FIRST (((uint32_t)sizeof(void *) + SLAB_HEAD + SLAB_LINE - 1) / SLAB_LINE * SLAB_LINE - SLAB_HEAD)
 

@@ -127,6 +127,7 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 			return false;
 	}
 	if (port->witness && (port->level[0].bits < 3 || port->entry_lg2 != 3 ||
+			      port->witness + port->level[0].bits > 64 ||
 			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
 		return false;
 	for (unsigned l = 0; l < port->nlevels; l++)
