@@ -77,6 +77,17 @@ run_yard() { # RUN
   "$dir/bench_yard-malloc-l1"
 }
 
+# What a loop of a few cycles costs depends on where in its cache lines its code lies (up to twice as much), and
+# any change elsewhere moves it; so each place counts alike. And what CPUs foretell of loads and stores depends on where
+# a process has its code, and hardly changes while it runs; so many short processes rather than a long one.
+run_placed() { # SLICES PROGRAM ARGUMENT…
+  local slices=$1 program=$2 pad
+  shift 2
+  for pad in '' -16 -32 -48; do
+    BENCH_ROUNDS=${BENCH_ROUNDS:-$slices} "$dir/$program$pad" "$@"
+  done
+}
+
 build_page() {
   local placements="16 32 48" files=(machine.c duo.c work_page.c)
   program call page 1 "${files[@]}"
@@ -85,13 +96,11 @@ build_page() {
   program call growth 1 "${files[@]}"
 }
 run_page() { # RUN
-  local pads=('' -16 -32 -48)
-  "$dir/bench_page-call-l1${pads[$1 % 4]}" hot
-  "$dir/bench_page-header-l1${pads[$1 % 4]}" inline
-  "$dir/bench_page-call-l1${pads[$1 % 4]}" call
-  "$dir/bench_page-call-l2${pads[$1 % 4]}" hardened
-  [ "$1" -lt $(((runs + 1) / 2)) ] || return 0 # up to 5 GB are filled each time
-  "$dir/bench_growth-call-l1" $($quick && echo 34)
+  run_placed 20 bench_page-call-l1 hot
+  run_placed 20 bench_page-header-l1 inline
+  run_placed 20 bench_page-call-l1 call
+  run_placed 20 bench_page-call-l2 hardened
+  "$dir/bench_growth-call-l1" $($quick && echo 34 || [ "$1" -lt "$runs" ] || echo 42) # at 44, 5 GB are filled
 }
 
 build_slab() {
@@ -202,8 +211,7 @@ build_tiny() {
   program call tiny 1 work_tiny.c
 }
 run_tiny() { # RUN
-  local pads=('' -16 -32 -48)
-  "$dir/bench_tiny-call-l1${pads[$1 % 4]}"
+  run_placed 20 bench_tiny-call-l1
   [ "$1" -lt "$runs" ] || return 0
   resident tiny.rss_ratio "$dir/bench_tiny-call-l1"
 }
@@ -217,20 +225,12 @@ count_run_tiny() {
   done
 }
 
-# What a loop of a few cycles costs depends on where in its cache lines its code lies (up to twice as
-# much), and any change elsewhere moves it. So each place counts alike.
 build_pt() {
   local placements="16 32 48"
   program call pt 1 hand.c work_pt_inline.c "${walker[@]}"
 }
-run_placed() { # PROGRAM
-  local pad
-  for pad in '' -16 -32 -48; do
-    BENCH_ROUNDS=${BENCH_ROUNDS:-5} "$dir/$1$pad"
-  done
-}
 run_pt() { # RUN
-  run_placed bench_pt-call-l1
+  run_placed 5 bench_pt-call-l1
 }
 
 build_sweep() {
@@ -240,7 +240,7 @@ build_sweep() {
   program call live 1 machine.c duo.c work_live.c
 }
 run_sweep() { # RUN
-  run_placed bench_sweep-call-l1
+  run_placed 5 bench_sweep-call-l1
   BENCH_ROUNDS=${BENCH_ROUNDS:-10} "$dir/bench_live-call-l1"
 }
 
