@@ -589,7 +589,8 @@ void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 {
 	mm_atomic_store_relaxed(&cpu->drain, 0u);
-	blank_trim(heap, cpu, 0); /* G2: who sees no top and no spare counts on it that all magazines are back */
+	if (!MM_PLANTED(MM_PLANT_BLANK)) /* G2: who sees no top and no spare counts on it that all magazines are back */
+		blank_trim(heap, cpu, 0);
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
 		struct mm_slot *top = cpu->top[id], *spare = cpu->spare[id];
@@ -601,6 +602,8 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 		mm_atomic_store_release(&cpu->top[id], magazine_none()); /* G5 */
 		mm_atomic_store_release(&cpu->spare[id], magazine_none());
 	}
+	if (MM_PLANTED(MM_PLANT_BLANK))
+		blank_trim(heap, cpu, 0);
 }
 
 /* What a CPU, which is entered, has of other nodes goes home. What is in quarantine stays there. */

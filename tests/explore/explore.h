@@ -87,6 +87,7 @@ enum {
 	SCN_ASKED = 2048,  /* after a drain that could not be complete, CPUs are still asked, or have nothing */
 	SCN_GUARD = 4096,  /* objects are guarded, as long as there are slots: two (slab scenarios) */
 	SCN_TWO = 8192,    /* slabs of kmalloc(64) are such of two objects, too (slab scenarios) */
+	SCN_SHRUNK = 16384, /* after a shrink that was complete no CPU has a magazine (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

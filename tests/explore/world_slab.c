@@ -266,6 +266,14 @@ static void check_history(const struct scenario *s)
 		ex_violate("of %u racing frees, %u were believed", races, believed);
 }
 
+/* Nothing has followed a shrink that says that CPUs have given all back: have they? */
+static void check_shrunk(void)
+{
+	for (unsigned i = 0; i < ex->nrecords; i++)
+		world_must(ex->record[i].op->kind != OP_SHRINK || ex->record[i].st != MM_OK || !heap->nmagazine_pages,
+			   "a heap is shrunk, and a CPU has magazines");
+}
+
 /* A free that came too late was believed: then who had the object has lost it. */
 static void forget_stolen(void)
 {
@@ -361,6 +369,8 @@ static void finish(const struct scenario *s)
 	check_magazines();
 	if (s->flags & SCN_ASKED)
 		check_asked();
+	if (s->flags & SCN_SHRUNK)
+		check_shrunk();
 	ex_pmm->port = &ex_port_run_on;
 	if (percpu)
 		finish_percpu();
