@@ -13,6 +13,7 @@
  *              O3 a count at its end stays there.
  *              O4 notes that move are in one place more than before, never in one less: a total may be
  *                 too high for a moment.
+ *              O5 a holder who is told that he is the last, or the only one, sees what all others did to the block.
  * Concurrency  any CPU, interrupts: counts and tags are changed by compare-and-swap. A block that moves is
  *              its mover's. */
 #include <mmlib/note.h>
@@ -85,12 +86,19 @@ static void note_own(struct mm_notes *n, const struct note_block *b, unsigned ta
 		mm_atomic_add(&n->totals[tag], frames);
 }
 
+/* Holders beyond the first. O5 */
+static uint32_t note_more(const struct mm_notes *n, size_t at)
+{
+	return MM_PLANTED(MM_PLANT_LAST) ? mm_atomic_load_relaxed(&n->refs[at]) : mm_atomic_load_acquire(&n->refs[at]);
+}
+
 /* One holder more or less; false: there is only one. */
 static bool note_count(struct mm_notes *n, size_t at, bool more)
 {
-	uint32_t was = mm_atomic_load_relaxed(&n->refs[at]);
+	uint32_t was;
 
 	do {
+		was = note_more(n, at); /* each time: a swap that fails orders nothing */
 		if (was == NOTE_PINNED) /* O3 */
 			return true;
 		if (was == 0 && !more)
@@ -159,7 +167,7 @@ uint64_t mm_note_holders(const struct mm_notes *n, mm_paddr_t pa)
 
 	if (note_block(n, pa, &b) != MM_OK)
 		return 0;
-	return n->refs ? (uint64_t)mm_atomic_load_relaxed(&n->refs[b.at]) + 1 : 1;
+	return n->refs ? (uint64_t)note_more(n, b.at) + 1 : 1;
 }
 
 enum mm_status mm_note_tag(struct mm_notes *n, mm_paddr_t pa, unsigned tag)
