@@ -33,8 +33,8 @@
  *              - In a move: merge, split, and a change of a summary, when frames or their bits are
  *                nowhere for a moment. All this is between buddy_begin() and buddy_end(). A search
  *                that read done, then begun, found them equal, and finds begun unchanged after it,
- *                overlapped no move that it saw anything of: its loads acquire, so they bring the
- *                new begun along.
+ *                overlapped no move that it saw anything of: its loads acquire, or a fence follows
+ *                them, so they bring the new begun along.
  *              - One block is freed behind the search, another taken before it gets there. While
  *                somebody searches again (b->searching), each free counts as a move. Who frees
  *                changes the word, then reads b->searching; who searches changes b->searching,
@@ -399,6 +399,7 @@ enum mm_status buddy_insist(struct mm_buddy *b, struct buddy_set *s,
 		uint32_t begun = mm_atomic_load_acquire(&b->begun);
 
 		st = attempt(b, s);
+		mm_atomic_fence(); /* nor is b->begun read before what was read without acquire */
 		if (st != MM_OK && (done != begun || mm_atomic_load_acquire(&b->begun) != begun))
 			st = MM_E_AGAIN;
 	}
