@@ -30,7 +30,9 @@
  *                 each time it begins is noticed.
  *              Z7 pressure rises at `low` and `min`, and falls at `high` and `low`, so that a zone at a
  *                 border does not call out at each request. Who changes it by compare-and-swap tells,
- *                 and looks again: the counter may have changed since it was read.
+ *                 and looks again: the counter may have changed since it was read. "Change the counter,
+ *                 then read the pressure" meets "change the pressure, then read the counter": one of
+ *                 the two sees the other.
  * Concurrency  zones, nodes and lists are written at boot and while the caller keeps others away; then
  *              they are only read. `free` and `pressure` are atomic. */
 #include "zone.h"
@@ -509,7 +511,7 @@ uintptr_t zone_surplus(const struct mm_pmm *pmm, uint32_t zone)
 /* Z7 */
 static uint32_t zone_pressure(const struct mm_zone *z, uint32_t was)
 {
-	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_relaxed(&z->free);
+	mm_pfn_t free = (mm_pfn_t)mm_atomic_load_seq(&z->free);
 	const struct mm_zone_cfg *cfg = z->cfg;
 
 	if (free <= cfg->min || (was == MM_PRESSURE_MIN && free < cfg->low))
@@ -523,7 +525,7 @@ static uint32_t zone_pressure(const struct mm_zone *z, uint32_t was)
 static bool zone_watch_once(struct mm_pmm *pmm, uint32_t zone)
 {
 	struct mm_zone *z = &pmm->zones[zone];
-	uint32_t was = mm_atomic_load_relaxed(&z->pressure), now = zone_pressure(z, was);
+	uint32_t was = mm_atomic_load_seq(&z->pressure), now = zone_pressure(z, was);
 
 	if (now == was)
 		return false;
