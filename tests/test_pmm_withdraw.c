@@ -220,6 +220,30 @@ static void a_bad_frame_in_use_goes_when_it_is_freed(void **state)
 	box_free(b);
 }
 
+/* It is freed, but what its CPU stored comes late: who says that it is bad sees it in use, and nothing at hand there.
+ * The CPU has not seen that its hands were closed, either. */
+static void a_bad_frame_may_be_on_its_way_to_a_hand(void **state)
+{
+	(void)state;
+	struct box *b = box_made();
+	struct mm_hand *hand = &b->pmm.cpus[0].hand[0];
+	struct mm_bad_frame note;
+	mm_paddr_t pa = box_take(b, 0, 0);
+	uint32_t end = hand->end, closed;
+
+	sim_cpu = 1;
+	assert_int_equal(mm_pmm_bad_frame(&b->pmm, pa, NULL, &note), MM_E_BUSY);
+	sim_cpu = 0;
+	closed = hand->end;
+	hand->end = end;
+	assert_int_equal(mm_page_free(&b->pmm, pa, 0), MM_OK);
+	hand->end = closed;
+	(void)box_take(b, 1, 0); /* whatever this CPU wants next */
+	assert_int_equal(box_frame(b, pa), MM_FRAME_BAD);
+	assert_int_equal(b->pmm.isolations, 0);
+	box_free(b);
+}
+
 /* Two bad frames of one block; one of them is found by moving the block. */
 static void several_bad_frames_of_a_block(void **state)
 {
@@ -313,6 +337,7 @@ int main(void)
 		cmocka_unit_test(without_room_to_move_nothing_goes),
 		cmocka_unit_test(a_bad_frame_is_withdrawn_for_ever),
 		cmocka_unit_test(a_bad_frame_in_use_goes_when_it_is_freed),
+		cmocka_unit_test(a_bad_frame_may_be_on_its_way_to_a_hand),
 		cmocka_unit_test(several_bad_frames_of_a_block),
 		cmocka_unit_test(what_is_in_memory_that_comes_back_does_not_matter),
 		cmocka_unit_test(wrong_calls_are_answered),

@@ -33,6 +33,9 @@
  *              H7 `next`, if not 0, is the offset of the first frame of a word, behind the word in its
  *                 sector that single frames came from last, and nothing was drained since. It is a wish: its
  *                 frames are as free as others.
+ *              H8 who isolates asks all CPUs to give back, whatever they are seen to have: there is no fence
+ *                 between what who comes by stores and what he loads. Both his door and that his hand is closed
+ *                 may be seen late, and a block be kept; it goes back at the CPU's next call.
  * Sectors      CPUs fetch lines by aligned pairs, so two that write into neighbouring lines of bytes wait for
  *              each other as if it were one. Single frames are taken by the word, whose bytes are a
  *              line; where whole words are next, a CPU begins a sector of its own, goes through it
@@ -589,8 +592,13 @@ void pmm_guard(struct mm_pmm *pmm, int more)
 {
 	mm_atomic_add(&pmm->isolations, (uint32_t)more);
 	for (uint32_t i = 0; i < pmm_nhands(pmm); i++) {
-		mm_atomic_add(&pmm_hands(pmm, i)->drain, (uint32_t)more * CPU_WATCH);
-		cpu_close_all(pmm_hands(pmm, i)); /* if there are fewer, they open when they are used */
+		struct mm_page_cpu *cpu = pmm_hands(pmm, i);
+
+		mm_atomic_add(&cpu->drain, (uint32_t)more * CPU_WATCH);
+		if (more > 0 && !MM_PLANTED(MM_PLANT_GUARD_ASK))
+			cpu_ask(cpu); /* H8 */
+		else
+			cpu_close_all(cpu); /* they open when they are used */
 	}
 }
 
