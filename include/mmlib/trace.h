@@ -138,8 +138,8 @@ static inline bool mm_trace_take(mm_trace_word *place, uintptr_t at, uintptr_t n
 		return at < n && number != 0;
 	if ((int32_t)(number - mm_trace_le32(was)) <= 0)
 		return false;
-#if MM_ATOMICS
-	return __atomic_compare_exchange_n(place, &was, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#if MM_ATOMICS /* what is written now comes after what was written there before */
+	return __atomic_compare_exchange_n(place, &was, 0, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 #else
 	MM_TRACE_STORE(place, 0);
 	return true;
