@@ -14,7 +14,7 @@
  * Invariants   O1 at quiescence pmm->isolations, and each CPU's count of it, is the number of isolated
  *                 pageblocks, and of bad frames in use (withdraw.c); it is raised first, lowered last.
  *              O2 who set a pageblock's isolated bit clears it; nobody isolates what is isolated.
- *              O3 a frame that is withheld belongs to who isolated it.
+ *              O3 a frame that is withheld belongs to who isolated it, who sees what was done before its free.
  * Failure      the bits are cleared and the pageblocks settled: that is the state of before.
  * Concurrency  any number at once, of different pageblocks. No lock is held; the host's mover may do
  *              what it likes. */
@@ -186,8 +186,10 @@ enum mm_status isolate_empty(struct isolate *what)
 		st = isolate_settle(what);
 		while (at <= what->last && isolate_is_empty(what, frame_load(what->r, at)))
 			at++; /* withheld frames stay so: O3 */
-		if (at > what->last)
+		if (at > what->last) {
+			mm_atomic_fence(); /* O3 */
 			return MM_OK;
+		}
 		what->pinned = at;
 		byte = isolate_head(what->r, at, &head);
 		if (byte == FRAME_FREE)

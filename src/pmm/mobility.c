@@ -73,7 +73,7 @@ static void mobility_hold(struct mm_pmm *pmm, struct mm_range *r, mm_pfn_t pfn, 
 {
 	mm_atomic_add(&pmm->zones[r->zone].reserved, frames);
 	for (mm_pfn_t i = 0; i < frames; i++)
-		frame_store(r, pfn + i, FRAME_HELD);
+		mm_atomic_store_release(frame_byte(r, pfn + i), (uint8_t)FRAME_HELD); /* O3 of isolate.c */
 	mm_atomic_fence(); /* before the tag is read again */
 }
 
