@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Four threads on the whole library, two on guarded objects, two on the first objects of new heaps, two on pages that
-# both hold, and five on a ring of trace records, under ThreadSanitizer; exit status 0 only without a report.
+# both hold, three on what may be done at any time, and five on a ring of trace records, under ThreadSanitizer; exit
+# status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
 # With MM_PLANT=N in the environment, race N of src/hook.h is planted: it must be noticed.
 set -euo pipefail
@@ -16,7 +17,7 @@ if ! is_fresh build/tsan/trace src include tests/sim tests/stress scripts/tsan.s
   # shellcheck disable=SC2016
   printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c tests/sim/sim.c |
     xargs -P "$(nproc)" -I{} sh -c 'exec clang "$@" -c "$0" -o "build/tsan/$(echo "$0" | tr / _).o"' {} "${flags[@]}"
-  for program in stress guard first share trace; do
+  for program in stress guard first share any trace; do
     clang "${flags[@]}" -o "build/tsan/$program" "tests/stress/$program.c" build/tsan/*.o -pthread
   done
 fi
@@ -25,4 +26,5 @@ build/tsan/stress "${1:-10000000}" "${2:-1}"
 build/tsan/guard $((${1:-10000000} / 300))
 build/tsan/first $((${1:-10000000} / 60))
 build/tsan/share $((${1:-10000000} / 30))
+build/tsan/any $((${1:-10000000} / 300))
 build/tsan/trace "${1:-10000000}"

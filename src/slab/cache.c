@@ -128,6 +128,14 @@ static enum mm_status cache_measure(struct mm_cache *cache, const struct mm_heap
 	return MM_OK;
 }
 
+/* All but `heap`, which others look at meanwhile (C1). */
+static void cache_fill(struct mm_cache *cache, const struct mm_cache *from)
+{
+	const size_t at = offsetof(struct mm_cache, name);
+
+	__builtin_memcpy((unsigned char *)cache + at, (const unsigned char *)from + at, sizeof(*cache) - at);
+}
+
 enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cache_cfg *cfg)
 {
 	struct mm_cache fresh = { .name = cfg->name, .id = id, .flags = cfg->flags, .hooks = cfg->hooks };
@@ -146,10 +154,18 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 	}
 #endif
 	fresh.meta_gone = heap->caches[id].meta_gone; /* O3: walks outlive caches */
-	heap->caches[id] = fresh;
+	cache_fill(&heap->caches[id], &fresh);
 	mm_san_pool(&heap->caches[id]);
 	mm_atomic_store_release(&heap->caches[id].heap, heap); /* C1 */
 	return MM_OK;
+}
+
+/* Has a place of a heap a cache? Who sees that it has none comes after all that was done to the one before. */
+static bool cache_is_there(const struct mm_heap *heap, uint32_t id)
+{
+	if (MM_PLANTED(MM_PLANT_PLACE))
+		return mm_atomic_load_relaxed(&heap->caches[id].heap) != NULL;
+	return mm_atomic_load_acquire(&heap->caches[id].heap) != NULL;
 }
 
 enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *cfg,
@@ -164,13 +180,13 @@ enum mm_status mm_cache_create(struct mm_heap *heap, const struct mm_cache_cfg *
 	if (!heap->pmm)
 		return MM_E_STATE;
 	irq = mm_lock(heap->pmm->port, &heap->lock);
-	for (id = MM_KMALLOC_CLASSES; id < MM_CACHES_MAX && heap->caches[id].heap; id++)
+	for (id = MM_KMALLOC_CLASSES; id < MM_CACHES_MAX && cache_is_there(heap, id); id++)
 		;
 	if (id < MM_CACHES_MAX)
 		st = cache_init(heap, id, cfg);
 #if MM_CHECKS >= 1
-	if (st == MM_OK && cfg->flags & MM_CACHE_OWNERS)
-		heap->owners = &owner_calls;
+	if (st == MM_OK && cfg->flags & MM_CACHE_OWNERS && !heap->owners)
+		heap->owners = &owner_calls; /* once: those who have such a cache read it */
 #endif
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
 	if (st == MM_OK)
@@ -196,15 +212,32 @@ void cache_release(struct mm_cache *cache)
 		slab_release(part);
 }
 
-bool cache_is_home(const struct mm_cache *cache)
+/* Counts of a part. */
+static struct mm_cache_node_stats cache_count(struct mm_cache *part)
+{
+	const struct mm_port *port = part->heap->pmm->port;
+	uintptr_t irq = mm_lock(port, &part->lock);
+	const struct mm_cache_node_stats s = { .slabs = part->nslabs,
+					       .objects = part->nslabs * part->nobjects,
+					       .home = part->home,
+					       .bytes = (part->nslabs << part->order) << MM_FRAME_SHIFT };
+
+	mm_unlock(port, &part->lock, irq);
+	return s;
+}
+
+bool cache_is_home(struct mm_cache *cache)
 {
 	uint32_t i = 0;
 
 	if (guard_next(cache->heap, cache, &i))
 		return false;
-	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
-		if (part->home != part->nslabs * part->nobjects)
+	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
+		const struct mm_cache_node_stats n = cache_count(part);
+
+		if (n.home != n.objects)
 			return false;
+	}
 	return true;
 }
 
@@ -213,7 +246,7 @@ size_t cache_slabs(const struct mm_cache *cache)
 	size_t n = 0;
 
 	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
-		n += part->nslabs;
+		n += mm_atomic_load_relaxed(&part->nslabs);
 	return n;
 }
 
@@ -318,19 +351,6 @@ enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 {
 	return mm_object_is_cache(cache) && mm_object_to_cache(cache, p) ? MM_OK :
 									   cache_free_slow(cache, p);
-}
-
-static struct mm_cache_node_stats cache_count(struct mm_cache *part)
-{
-	const struct mm_port *port = part->heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &part->lock);
-	const struct mm_cache_node_stats s = { .slabs = part->nslabs,
-					       .objects = part->nslabs * part->nobjects,
-					       .home = part->home,
-					       .bytes = (part->nslabs << part->order) << MM_FRAME_SHIFT };
-
-	mm_unlock(port, &part->lock, irq);
-	return s;
 }
 
 enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)

@@ -47,6 +47,12 @@ static void deferred_unlock(struct mm_deferred *d, uintptr_t irq)
 	mm_unlock(d->heap->pmm->port, &d->lock, irq);
 }
 
+/* So many pointers wait; who has no lock may look. The lock is held. */
+static void deferred_count(struct mm_deferred *d, size_t n)
+{
+	mm_atomic_store_relaxed(&d->waiting, n);
+}
+
 /* Make an object wait, if it is one that is used (D2); what a batch has of it. */
 static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr_t caller, uintptr_t *what)
 {
@@ -114,7 +120,7 @@ static bool deferred_put(struct mm_deferred *d, uintptr_t what, struct mm_deferr
 	room = b && b->n < BATCH_MOST;
 	if (room) {
 		b->p[b->n++] = what;
-		d->waiting++;
+		deferred_count(d, d->waiting + 1);
 	}
 	deferred_unlock(d, irq);
 	*full = b;
@@ -234,7 +240,7 @@ static void deferred_free(struct mm_deferred *d, struct mm_deferred_batch *b)
 	st = mm_kfree(d->heap, b);
 	MM_CHECK(d->heap->pmm->port, st == MM_OK);
 	irq = deferred_lock(d);
-	d->waiting -= n;
+	deferred_count(d, d->waiting - n);
 	d->refused += refused;
 	deferred_unlock(d, irq);
 }

@@ -201,7 +201,7 @@ enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
 static bool heap_cpu_holds(const struct mm_heap *heap, const struct mm_heap_cpu *cpu)
 {
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
-		if (heap->caches[id].heap &&
+		if (mm_atomic_load_relaxed(&heap->caches[id].heap) &&
 		    (mm_atomic_load_acquire(&cpu->top[id]) != magazine_none() ||
 		     mm_atomic_load_acquire(&cpu->spare[id]) != magazine_none()))
 			return true;
@@ -266,7 +266,7 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 	if (drained != MM_OK && drained != MM_E_AGAIN)
 		return drained;
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
-		if (!heap->caches[id].heap)
+		if (!mm_atomic_load_acquire(&heap->caches[id].heap))
 			continue;
 		magazine_flush_depot(&heap->caches[id]);
 		if (!(heap->caches[id].flags & MM_CACHE_KEEP))

@@ -660,7 +660,7 @@ size_t magazine_count(const struct mm_cache *cache)
 		struct mm_slot *top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
 		struct mm_slot *spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);
 
-		if (heap->cpus[i].online)
+		if (mm_atomic_load_relaxed(&heap->cpus[i].online))
 			n += magazine_objects(cache, top) + magazine_objects(cache, spare);
 	}
 	return n;

@@ -368,12 +368,18 @@ static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags, struct m
 	return why;
 }
 
+/* So many slabs have memory; who has no lock may look. The lock is held. */
+static void slab_count(struct mm_cache *cache, size_t n)
+{
+	mm_atomic_store_relaxed(&cache->nslabs, n);
+}
+
 /* The lock is held. */
 static void slab_bring_in(struct mm_cache *cache, struct mm_slab *slab)
 {
 	slab_hook(&cache->empty, slab);
 	cache->nempty++;
-	cache->nslabs++;
+	slab_count(cache, cache->nslabs + 1);
 	cache->home += cache->nobjects;
 }
 
@@ -570,7 +576,7 @@ static struct mm_slab *slab_surplus(struct mm_cache *cache, uint32_t keep)
 	if (slab) {
 		slab_unhook(&cache->empty, slab);
 		slab_count_empty(cache);
-		cache->nslabs--;
+		slab_count(cache, cache->nslabs - 1);
 		cache->home -= cache->nobjects;
 	}
 	return slab;

@@ -430,7 +430,7 @@ enum mm_status cache_init(struct mm_heap *heap, uint32_t id, const struct mm_cac
 /* slab_release() of all parts. */
 void cache_release(struct mm_cache *cache);
 /* Are all objects home, as far as it has slabs? */
-bool cache_is_home(const struct mm_cache *cache);
+bool cache_is_home(struct mm_cache *cache);
 /* Slabs with memory. */
 size_t cache_slabs(const struct mm_cache *cache);
 
