@@ -124,8 +124,8 @@ test_tsan() {
     env MM_PLANT=15 scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 45" "WARNING: ThreadSanitizer" \
     env MM_PLANT=45 build/tsan/first 5000
-  check_fails "control: ThreadSanitizer notices planted race 46" "WARNING: ThreadSanitizer" \
-    env MM_PLANT=46 build/tsan/share 5000
+  check_fails "control: ThreadSanitizer notices planted race 49" "WARNING: ThreadSanitizer" \
+    env MM_PLANT=49 build/tsan/share 5000
   check_fails "control: ThreadSanitizer notices planted race 48" "WARNING: ThreadSanitizer" \
     env MM_PLANT=48 build/tsan/any 1000
   check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \
