@@ -101,6 +101,24 @@ static uint64_t some_frame(unsigned level, unsigned i)
 	return (i == 0 ? 0 : i == 1 ? last : last / 3) & ~(size - 1);
 }
 
+/* What a format says of addresses, so that loops need not ask it. */
+static void addresses_are_as_plain_as_is_said(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		start(k);
+		for (unsigned i = 0; port->address_plain && i < 3; i++) {
+			mm_paddr_t pa = (mm_paddr_t)some_frame(0, i);
+			uint64_t frame = port->frame(&pt, pa, 0), leaf = port->leaf(&pt, pa, 0, MM_PT_READ),
+				 table = port->table(&pt, pa, 1);
+			assert_true(frame << (port->address_plain - 1) == pa);
+			assert_true((leaf & pt.address) == frame && port->pa(&pt, leaf, 0) == pa);
+			assert_true((table & pt.address) == frame && port->below(&pt, table) == pa);
+		}
+		stop();
+	}
+}
+
 static void a_leaf_says_what_was_asked_for(unsigned level, uint32_t attr)
 {
 	for (unsigned i = 0; i < 3; i++) {
@@ -482,6 +500,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_are_as_many_as_are_named),
 		cmocka_unit_test(geometry_is_the_manuals),
+		cmocka_unit_test(addresses_are_as_plain_as_is_said),
 		cmocka_unit_test(each_attribute_goes_both_ways),
 		cmocka_unit_test(each_reserved_bit_is_known),
 		cmocka_unit_test(dirty_of_what_may_not_be_written_is_no_damage),

@@ -70,8 +70,8 @@ struct mm_pt_port {
 	                           says #MM_PT_LEAF if, of these and those... */
 	uint64_t leaf_bits;   /**< ...just these are set; transition() from it to an empty entry depends on
 	                           no others. Mask 0: the walker asks both */
-	uint8_t below_plain;  /**< 1 + n: below() is no more than the address that pt->address leaves, n bits
-	                           further left; 0: the walker asks below() */
+	uint8_t address_plain; /**< 1 + n: below(), and pa() at level 0, are no more than the bits that pt->address
+	                            leaves, n bits further left; 0: the walker asks them */
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits in which software may keep a
 	                           number in an empty entry of level 0, where empty() is 0, an entry has
 	                           8 bytes, and empty_ignore has the field. 0: there is none. With it a single

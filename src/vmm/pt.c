@@ -266,7 +266,7 @@ static void pt_free_plain(const struct mm_pt *pt, const void *table)
 {
 	const struct mm_pt_port *port = pt->port;
 	const uint64_t bits = port->table_bits, test = pt->table_test, address = pt->address;
-	const unsigned shift = port->below_plain - 1u;
+	const unsigned shift = port->address_plain - 1u;
 	const size_t bytes = pt_bytes(port, 0);
 	void (*const give)(void *ctx, mm_paddr_t pa, size_t bytes) = pt->env->free_table;
 	void *const ctx = pt->env->ctx;
@@ -286,7 +286,7 @@ static void pt_free_lowest(const struct mm_pt *pt, void *table)
 	const struct mm_pt_env *env = pt->env;
 	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
 
-	if (port->table_mask && port->below_plain && port->entry_lg2 == 3) {
+	if (port->table_mask && port->address_plain && port->entry_lg2 == 3) {
 		pt_free_plain(pt, table);
 		return;
 	}
@@ -379,8 +379,11 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 		return;
 	if (!PT_SKIPS(PT_SITE_SYNC) && !PT_SKIPS(PT_SITE_FREE))
 		pt_flush(pt, g);
-	for (unsigned i = 0; i < g->ntables; i++)
-		pt_free_tree(pt, g->trees[i], g->levels[i]); /* T2 */
+	for (unsigned i = 0; i < g->ntables; i++) /* T2 */
+		if (g->levels[i] & PT_EMPTIED)
+			pt_table_free(pt, g->trees[i], g->levels[i] & ~PT_EMPTIED);
+		else
+			pt_free_tree(pt, g->trees[i], g->levels[i]);
 	g->ntables = 0;
 	if (PT_SKIPS(PT_SITE_FREE))
 		pt_flush(pt, g);
@@ -645,16 +648,23 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 		pt->near_first = PT_NEAR_NONE; /* W6 of pt_walk.inc */
 }
 
-void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
-		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
+/* Clear the entry that leads to a table. Returns where that is. */
+static mm_paddr_t pt_cut(const struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
+			 mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
 {
 	const struct mm_pt_port *port = pt->port;
-
 	uint64_t old = pt_get(port, at->table, i);
+
 	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
 	pt_note(g, va, last, shift,
 		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */
-	mm_pt_priv_retire(pt, g, port->pa(pt, old, at->level), at->level - 1);
+	return port->pa(pt, old, at->level);
+}
+
+void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
+		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
+{
+	mm_pt_priv_retire(pt, g, pt_cut(pt, g, at, i, va, last, shift), at->level - 1);
 }
 
 /* Are entries [first, first + n) empty, but for entry @i? */
@@ -707,8 +717,10 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	}
 	/* Translations were noted when they were cleared. Upper entries that lead to these tables
 	 * are found by any address under the emptied table: the cleared one. */
-	mm_pt_priv_detach(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
-			  port->level[level].shift);
+	mm_paddr_t root = pt_cut(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
+				 port->level[level].shift);
+	l--;
+	mm_pt_priv_retire(pt, g, root, l == level && l > 0 ? l | PT_EMPTIED : l);
 }
 
 /* Of entries of 8 bytes, empty ones of which are 0: the last cache line in which one is in use, from that at @from
