@@ -311,7 +311,7 @@ static void *guard_new(struct mm_guard *g, struct mm_cache *cache, size_t size, 
 	p = guard_make(g, slab, cache, size, flags);
 	mm_atomic_store_relaxed(&slot->allocated, caller);
 	mm_atomic_store_relaxed(&slot->freed, (uintptr_t)0);
-	mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
+	mm_atomic_store_release(&slab->states[0], (uint8_t)MM_OBJECT_USED); /* a late free sees where this object is */
 	mm_atomic_store_release(&slot->phase, (uint32_t)GUARD_USED);
 	return p;
 }
