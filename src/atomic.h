@@ -22,7 +22,8 @@
  * load_seq     "change A, then read B" on one CPU meets "change B, then read A" on another: one of
  *              them sees the other if the changes are read-modify-writes from here and the reads
  *              are load_seq. No fence is paid for it on x86 and AArch64, and race detectors
- *              understand it. Acquire and release alone do not give this.
+ *              understand it. Acquire and release alone do not give this, nor does a read-modify-write
+ *              before a relaxed load: that may be done first.
  * Hook         mm_hook_step() before each: see hook.h. */
 #ifndef MM_SRC_ATOMIC_H
 #define MM_SRC_ATOMIC_H

@@ -36,7 +36,8 @@ struct mm_port {
 
 	/** OPTIONAL, with @c unlock. Take the lock in @p word (all-zero is an unlocked one),
 	 * interrupts
-	 *  off. Returns the interrupt state before. Absent: one CPU, or callers serialise.
+	 *  off. Returns the interrupt state before. Acquires: what follows sees what all who had it before
+	 *  did up to their @c unlock, which releases. Absent: one CPU, or callers serialise.
 	 *  [irq-ok, no-sleep] */
 	uintptr_t (*lock)(void *ctx, uintptr_t *word);
 	/** OPTIONAL, with @c lock. Release @p word and restore the interrupt state that @c lock
@@ -51,12 +52,14 @@ struct mm_port {
 	/** OPTIONAL. Dense number of this CPU, from 0. Absent: there is one CPU, number 0.
 	 *  Called pinned. [irq-ok, nmi-ok, no-sleep] */
 	uint32_t (*cpu)(void *ctx);
-	/** OPTIONAL, with @c unpin. From here on this context is not preempted. Nests. Absent: the
-	 *  kernel does not preempt. [irq-ok, nmi-ok, no-sleep] */
+	/** OPTIONAL, with @c unpin. From here on this context is not preempted. Nests. A context that goes on
+	 *  on another CPU must see there what it did before, and what was done on that CPU: schedulers see to
+	 *  it. Absent: the kernel does not preempt. [irq-ok, nmi-ok, no-sleep] */
 	void (*pin)(void *ctx);
 	/** OPTIONAL, with @c pin. Ends one pin. [irq-ok, nmi-ok, no-sleep] */
 	void (*unpin)(void *ctx);
-	/** OPTIONAL. Run @p fn(@p arg) on CPU @p cpu and wait for its end. Absent: caches of other
+	/** OPTIONAL. Run @p fn(@p arg) on CPU @p cpu and wait for its end. @p fn sees what was done before
+	 *  the call, and who called sees what it did (an interrupt alone orders neither). Absent: caches of other
 	 * CPUs
 	 *  are drained at their own next call, so out of memory may be reported as #MM_E_AGAIN.
 	 *  @p cpu may be the calling one. The wait must not need the scheduler (an inter-processor

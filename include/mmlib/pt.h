@@ -232,7 +232,9 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *  MM_PT_MAX_LEVEL() leaves, unless #MM_PT_NO_RUNS. On failure what was mapped is
  *  unmapped again (the gather covers what was visible for a moment, `g->pages` is 0), unless
  *  #MM_PT_PARTIAL. Where the format demands break-before-make, and the gather has lost translations here
- *  that are not flushed yet, it is synced first.
+ *  that are not flushed yet, it is synced first. What the frames hold is the caller's: on CPUs that reorder
+ *  stores, who has just written there puts a barrier for stores before the call if another CPU may use the
+ *  range at once; it may see the entry before it sees the zeroes.
  *  @param pt tree @param va,pa first bytes, page-aligned @param length bytes, a multiple of the page
  *  size @param attr of #mm_pt_attr @param flags #MM_PT_PARTIAL, #MM_PT_NO_RUNS, and MM_PT_MAX_LEVEL()
  *  @param[in,out] g gather

@@ -58,7 +58,7 @@ struct mm_heap_set {
  *  @param seed unpredictable bits, other ones at each boot
  *  @retval MM_OK done @retval MM_E_INVAL NULL, ncpus 0, or no such number of heaps
  *  @return or as mm_heap_init()
- *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost:
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none\, as mm_heap_init(); cost:
  *  O(heaps * (CPUs + nodes) * caches)} */
 MM_NODISCARD enum mm_status mm_heap_set_init(struct mm_heap_set *set, struct mm_heap *heaps, uint32_t n,
 					     struct mm_pmm *pmm, uint32_t ncpus, uint64_t seed)

@@ -180,8 +180,8 @@ struct mm_heap {
  *  @retval MM_E_NOMEM, MM_E_AGAIN no pages for the CPUs' magazines, for some 32 KiB on each node but the
  *          first, or, with the first heap, for an eighth of a bit for each frame of memory: as mm_page_alloc()
  *  @retval MM_E_NOTSUP frames of this size are too small for it
- *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none; cost:
- *  O((CPUs + nodes) * caches)} */
+ *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: none\, caller serialises calls
+ *  for heaps of one manager; cost: O((CPUs + nodes) * caches)} */
 MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
 	MM_TAGGED(mm_heap_init);
 
