@@ -121,13 +121,13 @@ test_fuzz() {
 test_tsan() {
   check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
-    env MM_PLANT=15 scripts/tsan.sh 300000
+    scripts/tsan.sh --planted 15 stress 300000
   check_fails "control: ThreadSanitizer notices planted race 45" "WARNING: ThreadSanitizer" \
-    env MM_PLANT=45 build/tsan/first 5000
+    scripts/tsan.sh --planted 45 first 5000
   check_fails "control: ThreadSanitizer notices planted race 49" "WARNING: ThreadSanitizer" \
-    env MM_PLANT=49 build/tsan/share 5000
+    scripts/tsan.sh --planted 49 share 5000
   check_fails "control: ThreadSanitizer notices planted race 48" "WARNING: ThreadSanitizer" \
-    env MM_PLANT=48 build/tsan/any 1000
+    scripts/tsan.sh --planted 48 any 1000
   check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \
     build/tsan/trace 1000000 torn
 }

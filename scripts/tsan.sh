@@ -4,7 +4,8 @@
 # both hold, three on what may be done at any time, and five on a ring of trace records, under ThreadSanitizer; exit
 # status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
-# With MM_PLANT=N in the environment, race N of src/hook.h is planted: it must be noticed.
+#   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two threads
+#                                        meet hangs on the machine. Fails if it was noticed, as it must be
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
@@ -22,6 +23,14 @@ if ! is_fresh build/tsan/trace src include tests/sim tests/stress scripts/tsan.s
   done
 fi
 export TSAN_OPTIONS=halt_on_error=0:exitcode=66
+if [ "${1-}" = --planted ]; then
+  race=$2 program=build/tsan/$3 status=0
+  shift 3
+  for _ in 1 2 3 4 5; do
+    MM_PLANT=$race "$program" "$@" || status=$?
+  done
+  exit $status
+fi
 build/tsan/stress "${1:-10000000}" "${2:-1}"
 build/tsan/guard $((${1:-10000000} / 300))
 build/tsan/first $((${1:-10000000} / 60))
