@@ -126,6 +126,12 @@ preload() {
 resident() { # NAME PROGRAM [PRELOAD]
   echo "$1 $(LD_PRELOAD=${3:-} "$2" rss) x"
 }
+drive() { # PROCESSES SLICES WORK: of each side, which take turns
+  local again
+  for again in $(seq $($quick && echo 1 || echo "$1")); do
+    BENCH_ROUNDS=${BENCH_ROUNDS:-$2} "$dir/bench_drive-malloc-l1" "$3" "${sides[@]}"
+  done
+}
 run_slab() { # RUN
   local peer library sides=() pads=('' -16 -32 -48)
   local pad=${pads[$1 % 4]}
@@ -139,12 +145,9 @@ run_slab() { # RUN
     library=$(preload "$peer")
     sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
-  "$dir/bench_drive-malloc-l1" pair64 "${sides[@]}"
-  for peer in $(seq $($quick && echo 1 || echo 4)); do # heaps differ, and a run is short
-    BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" prodcons "${sides[@]}"
-  done
-  BENCH_ROUNDS=${BENCH_ROUNDS:-27} "$dir/bench_drive-malloc-l1" \
-    lifo64,rand256,lifo1k,churn,2t_churn,prodcons_aged "${sides[@]}"
+  drive 2 40 pair64
+  drive 8 14 prodcons # heaps differ
+  drive 2 14 lifo64,rand256,lifo1k,churn,2t_churn,prodcons_aged
   [ "$1" -lt "$runs" ] || return 0
   resident slab.rss_ratio "$dir/bench_slab-call-l1"
   for peer in "${peers[@]}"; do
