@@ -32,18 +32,37 @@ bool machine_kernel_at_user(enum access access)
 	return machine_short || access != ACCESS_EXEC;
 }
 
-/* The CPU translates (ATS1CPR), and tells MAIR's byte in the upper one of PAR; with short descriptors QEMU leaves
- * the type out. */
+#define PAR_FRAME UINT64_C(0x000000fffffff000)
+
+/* PAR: what the CPU makes of an address (ATS1CPR), for the kernel to read. 64 bits with long descriptors. */
+static uint64_t translate(mm_vaddr_t va)
+{
+	uint32_t low, high = 0;
+
+	__asm__ volatile("mcr p15, 0, %0, c7, c8, 0; isb" : : "r"((uint32_t)va) : "memory");
+	if (machine_short)
+		__asm__ volatile("mrc p15, 0, %0, c7, c4, 0" : "=r"(low));
+	else
+		__asm__ volatile("mrrc p15, 0, %0, %1, c7" : "=r"(low), "=r"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+mm_paddr_t machine_frame(mm_vaddr_t va)
+{
+	uint64_t par = translate(va), frame = par & PAR_FRAME;
+
+	return par & 1 || frame != (mm_paddr_t)frame ? 0 : (mm_paddr_t)frame;
+}
+
+/* MAIR's byte is in the upper one of PAR; with short descriptors QEMU leaves the type out. */
 uint32_t machine_memory_type(const void *va)
 {
-	uint32_t low, high;
+	uint64_t par = translate((uintptr_t)va);
 
 	if (machine_short)
 		return MACHINE_TYPE_UNSEEN;
-	__asm__ volatile("mcr p15, 0, %0, c7, c8, 0; isb" : : "r"(va) : "memory");
-	__asm__ volatile("mrrc p15, 0, %0, %1, c7" : "=r"(low), "=r"(high));
 	for (uint32_t i = 0; i < 5; i++)
-		if (!(low & 1) && high >> 24 == (MM_PT_AARCH64_MAIR >> 8 * i & 255))
+		if (!(par & 1) && par >> 56 == (MM_PT_AARCH64_MAIR >> 8 * i & 255))
 			return i * MM_PT_WT;
 	return MM_PT_TYPE;
 }

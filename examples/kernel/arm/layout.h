@@ -27,10 +27,13 @@ _Static_assert(SHORT_PRRR == MM_PT_ARMV7_PRRR && SHORT_NMRR == MM_PT_ARMV7_NMRR 
 #define MACHINE_NAME   "ARMv7"
 #define MACHINE_PT(op) mm_pt_##op
 #define MACHINE_DEVICE MM_PT_DEVICE
+#define MACHINE_FRAME(va) machine_frame(va)
 #define MACHINE_ZONES                                                                              \
 	{                                                                                          \
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
+
+mm_paddr_t machine_frame(mm_vaddr_t va);
 
 struct machine_cpu {
 	uint32_t unused;
