@@ -68,6 +68,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_CONTIG      19 /* frames: what remains behind a part that is freed has no head (no race) */
 #define MM_PLANT_BULK        25 /* frames: who frees many does not see one twice (no race) */
 #define MM_PLANT_TAG_RECHECK 26 /* mobility: who put frames does not look at the tag again */
+#define MM_PLANT_DODGE       35 /* frames at hand: who found none, and nothing else, does not look again */
 #define MM_PLANT_GUARD_ASK   47 /* isolation: only CPUs that are seen to have something at hand are asked for it */
 #define MM_PLANT_UNHOLD      33 /* mobility: who takes withheld frames back does not see that another did */
 #define MM_PLANT_PINNED      28 /* isolation: what cannot be moved is passed over (no race) */

@@ -231,7 +231,8 @@ enum mm_status pmm_from_hands(struct mm_pmm *pmm, const struct zone_want *want, 
 	enum mm_status st = attempt(pmm, what); /* it may have come back meanwhile, too */
 
 	if ((st == MM_E_NOMEM || st == MM_E_BUSY) &&
-	    (empty != MM_OK || zone_refills(pmm, want) != refills))
+	    (empty != MM_OK || zone_refills(pmm, want) != refills ||
+	     (!MM_PLANTED(MM_PLANT_DODGE) && pmm_any_at_hand(pmm, want)))) /* H4 */
 		st = MM_E_AGAIN;
 	return st;
 }

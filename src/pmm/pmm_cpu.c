@@ -23,7 +23,8 @@
  *                 failure own blocks are given back, then those of others. A CPU that is inside may
  *                 have blocks on their way to its hands, so that counts as having some; and who
  *                 begins to take some counts it in its zone's refills first, so that a search which they
- *                 were taken away from knows.
+ *                 were taken away from knows. A block may come to a hand that was looked at, and then one
+ *                 be taken from a hand that was not yet: so who found nothing looks at all hands again.
  *              H5 near_last <= known_last <= the range's last offset, and room is 0 without a range: an
  *                 offset that passes is one of the range, and its section is filled (src/buddy/section.h),
  *                 so its byte is true.
