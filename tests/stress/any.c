@@ -27,12 +27,6 @@ static uint32_t turn = 1; /* atomic */
 static bool done;         /* atomic */
 static uint64_t epoch;    /* atomic */
 
-static void expect(enum mm_status st, const char *what)
-{
-	if (st != MM_OK)
-		wrong(what);
-}
-
 /* The same of what other CPUs may be in the way of. */
 static void expect_soon(enum mm_status st, const char *what)
 {
@@ -156,24 +150,13 @@ static void give_back(unsigned round)
 static void start(void)
 {
 	static void *places[PLACES];
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	static const struct mm_cache_cfg cfg = { .name = "lasting", .size = 96, .flags = MM_CACHE_OWNERS };
 	static const struct mm_epoch_hooks hooks = { .now = now, .passed = passed };
-	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
-	struct mm_memmap map;
 
-	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
-	threads_are_cpus(&sim);
-	zones.reach = sim.base + sim.bytes - 1;
-	expect(mm_memmap_init(&map, entries, 16), "no map");
-	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
-	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
+	threads_start(&sim, &pmm, FRAMES, CPUS);
 	expect(mm_heap_init(&heap, &pmm, CPUS), "no heap");
-	for (uint32_t i = 0; i < CPUS; i++) {
-		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
+	for (uint32_t i = 0; i < CPUS; i++)
 		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
-	}
 	expect(mm_cache_create(&heap, &cfg, &lasting), "no cache");
 	expect(mm_deferred_init(&deferred, &heap, &hooks), "no deferred frees");
 	expect(mm_mempool_init(&pool, lasting, places, PLACES, 0), "no mempool");
@@ -190,10 +173,7 @@ static void stop(void)
 	for (uint32_t i = CPUS; i-- > 0;)
 		expect(mm_heap_cpu_offline(&heap, i), "CPU not offline");
 	expect(mm_heap_destroy(&heap), "something is not back");
-	for (uint32_t i = CPUS; i-- > 0;)
-		expect(mm_pmm_cpu_offline(&pmm, i), "CPU not offline");
-	expect(mm_pmm_verify(&pmm), "the page layer is damaged");
-	sim_destroy(&sim);
+	threads_stop(&sim, &pmm, CPUS);
 }
 
 /* Both others do one thing, this one another, so often. */

@@ -19,12 +19,6 @@ static struct mm_cache *caches[CPUS];
 static unsigned arrived[CPUS]; /* atomic: in which round a thread is */
 static unsigned char *made[CPUS];
 
-static void expect(enum mm_status st, const char *what)
-{
-	if (st != MM_OK)
-		wrong(what);
-}
-
 /* Wait until both are in this round; the other one may have no CPU. */
 static void meet(unsigned round)
 {
@@ -53,23 +47,6 @@ static void *other(void *arg)
 		meet(2 * (unsigned)i + 2);
 	}
 	return NULL;
-}
-
-static void start_pages(void)
-{
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
-	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
-	struct mm_memmap map;
-
-	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
-	threads_are_cpus(&sim);
-	zones.reach = sim.base + sim.bytes - 1;
-	expect(mm_memmap_init(&map, entries, 16), "no map");
-	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
-	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
-	for (uint32_t i = 0; i < CPUS; i++)
-		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
 }
 
 static void start_heap(void)
@@ -102,7 +79,7 @@ int main(int argc, char **argv)
 
 	if (sim_is_slow())
 		heaps /= 10;
-	start_pages();
+	threads_start(&sim, &pmm, FRAMES, CPUS);
 	if (pthread_create(&thread, NULL, other, &heaps))
 		wrong("no thread");
 	for (unsigned long i = 0; i < heaps; i++) {
@@ -113,10 +90,7 @@ int main(int argc, char **argv)
 		stop_heap();
 	}
 	pthread_join(thread, NULL);
-	for (uint32_t i = CPUS; i-- > 0;)
-		expect(mm_pmm_cpu_offline(&pmm, i), "CPU not offline");
-	expect(mm_pmm_verify(&pmm), "the page layer is damaged");
-	sim_destroy(&sim);
+	threads_stop(&sim, &pmm, CPUS);
 	printf("%lu heaps, whose first objects two made at once\n", heaps);
 	return 0;
 }

@@ -20,12 +20,6 @@ static struct mm_cache *lasting;
 static unsigned char pool[(SLOTS + 8) << MM_FRAME_SHIFT] __attribute__((__aligned__(1 << MM_FRAME_SHIFT)));
 static bool done; /* atomic */
 
-static void expect(enum mm_status st, const char *what)
-{
-	if (st != MM_OK)
-		wrong(what);
-}
-
 /* What must be zero is not served at hand, so each allocation may be guarded. */
 static unsigned char *allocate(struct mm_cache *cache, int with)
 {
@@ -82,24 +76,13 @@ static void come_and_go(void)
 
 static void start(void)
 {
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	static const struct mm_cache_cfg cfg = { .name = "lasting", .size = SIZE, .flags = MM_CACHE_GUARD };
 	struct mm_guard_cfg guard = { .base = pool, .bytes = sizeof(pool) };
-	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
-	struct mm_memmap map;
 
-	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
-	threads_are_cpus(&sim);
-	zones.reach = sim.base + sim.bytes - 1;
-	expect(mm_memmap_init(&map, entries, 16), "no map");
-	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
-	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
+	threads_start(&sim, &pmm, FRAMES, CPUS);
 	expect(mm_heap_init(&heap, &pmm, CPUS), "no heap");
-	for (uint32_t i = 0; i < CPUS; i++) {
-		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
+	for (uint32_t i = 0; i < CPUS; i++)
 		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
-	}
 	expect(mm_guard_init(&heap, &guard), "no pool");
 	expect(mm_cache_create(&heap, &cfg, &lasting), "no cache");
 }
@@ -128,7 +111,7 @@ int main(int argc, char **argv)
 	for (uint32_t i = CPUS; i-- > 0;)
 		expect(mm_heap_cpu_offline(&heap, i), "CPU not offline");
 	expect(mm_heap_destroy(&heap), "something is not back");
-	sim_destroy(&sim);
+	threads_stop(&sim, &pmm, CPUS);
 	printf("%lu caches, %lu guarded objects\n", caches, (unsigned long)s.given);
 	return 0;
 }

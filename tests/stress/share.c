@@ -19,12 +19,6 @@ static pthread_barrier_t both;
 static mm_paddr_t page;
 static bool was_last[CPUS];
 
-static void expect(enum mm_status st, const char *what)
-{
-	if (st != MM_OK)
-		wrong(what);
-}
-
 /* Wait until both are here, and asleep: a race detector forgets where a thread was that spins. */
 static void meet(void)
 {
@@ -91,19 +85,7 @@ static void *other(void *arg)
 
 static void start(void)
 {
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
-	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
-	struct mm_memmap map;
-
-	sim_init(&sim, 0x200000, (size_t)FRAMES << MM_FRAME_SHIFT);
-	threads_are_cpus(&sim);
-	zones.reach = sim.base + sim.bytes - 1;
-	expect(mm_memmap_init(&map, entries, 16), "no map");
-	expect(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL), "no memory");
-	expect(mm_pmm_init(&pmm, &sim.port, &map, &zones), "no page layer");
-	for (uint32_t i = 0; i < CPUS; i++)
-		expect(mm_pmm_cpu_online(&pmm, i), "CPU not online");
+	threads_start(&sim, &pmm, FRAMES, CPUS);
 	expect(mm_notes_init(&notes, &pmm, MM_NOTE_REFS, 0), "no notes");
 }
 
@@ -128,10 +110,7 @@ int main(int argc, char **argv)
 	}
 	pthread_join(thread, NULL);
 	expect(mm_notes_destroy(&notes), "notes cannot be destroyed");
-	for (uint32_t i = CPUS; i-- > 0;)
-		expect(mm_pmm_cpu_offline(&pmm, i), "CPU not offline");
-	expect(mm_pmm_verify(&pmm), "the page layer is damaged");
-	sim_destroy(&sim);
+	threads_stop(&sim, &pmm, CPUS);
 	printf("%lu pages that two held\n", pages);
 	return 0;
 }

@@ -13,7 +13,6 @@
 #define BOXES 32u
 /* So few that they run out at times. */
 #define FRAMES (896u + 16u * MM_PAGE_MAGAZINE)
-#define BASE   UINT64_C(0x200000)
 #define CACHES 3u
 
 enum kind { NOTHING, PAGES, OBJECT, BYTES };
@@ -56,7 +55,7 @@ static uint64_t next_random(struct cpu *c)
 
 static void own(const struct block *b, unsigned char from, unsigned char to)
 {
-	size_t first = (size_t)((b->pa - BASE) >> MM_FRAME_SHIFT);
+	size_t first = (size_t)((b->pa - sim.base) >> MM_FRAME_SHIFT);
 
 	for (size_t i = first; i < first + ((size_t)1 << b->order); i++) {
 		if (__atomic_exchange_n(&owner[i], to, __ATOMIC_RELAXED) != from)
@@ -195,32 +194,16 @@ static void *cpu_main(void *arg)
 
 static void start(void)
 {
-	static struct mm_mem entries[16];
-	static const struct mm_zone_cfg one = { .name = "ALL", .last = MM_PADDR_MAX };
 	static const struct mm_cache_cfg cfg[CACHES] = {
 		{ .name = "small", .size = 48 }, { .name = "middle", .size = 512 }, { .name = "large", .size = 3000 }
 	};
-	struct mm_pmm_cfg zones = { .zones = &one, .nzones = 1, .ncpus = CPUS };
-	struct mm_memmap map;
 
-	sim_init(&sim, BASE, (size_t)FRAMES << MM_FRAME_SHIFT);
-	threads_are_cpus(&sim);
-	zones.reach = BASE + sim.bytes - 1;
-	if (mm_memmap_init(&map, entries, 16) != MM_OK ||
-	    mm_memmap_add(&map, BASE, sim.bytes, MM_MEM_USABLE, NULL) != MM_OK ||
-	    mm_pmm_init(&pmm, &sim.port, &map, &zones) != MM_OK)
-		wrong("no page layer");
+	threads_start(&sim, &pmm, FRAMES, CPUS);
+	expect(mm_heap_init(&heap, &pmm, CPUS), "no heap");
 	for (uint32_t i = 0; i < CPUS; i++)
-		if (mm_pmm_cpu_online(&pmm, i) != MM_OK)
-			wrong("CPU not online");
-	if (mm_heap_init(&heap, &pmm, CPUS) != MM_OK)
-		wrong("no heap");
-	for (uint32_t i = 0; i < CPUS; i++)
-		if (mm_heap_cpu_online(&heap, i) != MM_OK)
-			wrong("CPU not online");
+		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
 	for (unsigned i = 0; i < CACHES; i++)
-		if (mm_cache_create(&heap, &cfg[i], &caches[i]) != MM_OK)
-			wrong("no cache");
+		expect(mm_cache_create(&heap, &cfg[i], &caches[i]), "no cache");
 }
 
 /* All threads are gone: take back what CPUs have, and look whether all is as at first. */
