@@ -252,7 +252,7 @@ size_t cache_slabs(const struct mm_cache *cache)
 
 enum mm_status mm_cache_destroy(struct mm_cache *cache)
 {
-	enum mm_status drained;
+	bool on_their_way;
 
 	if (!cache)
 		return MM_E_INVAL;
@@ -260,10 +260,12 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 		return MM_E_STATE;
 	if (cache->id < MM_KMALLOC_CLASSES)
 		return MM_E_INVAL;
-	drained = mm_heap_drain(cache->heap);
+	on_their_way = mm_heap_drain(cache->heap) != MM_OK;
 	magazine_flush_depot(cache);
+	/* Before the look whether all are home: CPUs answer meanwhile, and what has come home is not allocated. */
+	on_their_way = on_their_way && magazine_count(cache) > 0;
 	if (!cache_is_home(cache))
-		return drained == MM_OK || magazine_count(cache) == 0 ? MM_E_BUSY : MM_E_AGAIN;
+		return on_their_way ? MM_E_AGAIN : MM_E_BUSY;
 	if (cache_at_hand(cache))
 		return MM_E_AGAIN;
 	cache_release(cache);

@@ -586,6 +586,13 @@ void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 		slab_put(cache, &slot, 1, SLAB_KEEP);
 }
 
+/* A CPU has no magazine of this place any more: its objects are home (G5). */
+static void magazine_unhand(struct mm_heap_cpu *cpu, uint32_t id)
+{
+	mm_atomic_store_release(&cpu->top[id], magazine_none());
+	mm_atomic_store_release(&cpu->spare[id], magazine_none());
+}
+
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 {
 	mm_atomic_store_relaxed(&cpu->drain, 0u);
@@ -597,10 +604,11 @@ void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 
 		if (!magazine_is_real(top) && !magazine_is_real(spare))
 			continue;
+		if (MM_PLANTED(MM_PLANT_UNHAND))
+			magazine_unhand(cpu, id);
 		magazine_flush(cache, top, SLAB_KEEP);
 		magazine_flush(cache, spare, SLAB_KEEP);
-		mm_atomic_store_release(&cpu->top[id], magazine_none()); /* G5 */
-		mm_atomic_store_release(&cpu->spare[id], magazine_none());
+		magazine_unhand(cpu, id);
 	}
 	if (MM_PLANTED(MM_PLANT_BLANK))
 		blank_trim(heap, cpu, 0);
@@ -657,10 +665,10 @@ size_t magazine_count(const struct mm_cache *cache)
 	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
 		n += (size_t)mm_atomic_load_relaxed(&part->nfull) * part->capacity;
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
-		struct mm_slot *top = mm_atomic_load_relaxed(&heap->cpus[i].top[cache->id]);
-		struct mm_slot *spare = mm_atomic_load_relaxed(&heap->cpus[i].spare[cache->id]);
+		struct mm_slot *top = mm_atomic_load_acquire(&heap->cpus[i].top[cache->id]); /* G5: or they are home */
+		struct mm_slot *spare = mm_atomic_load_acquire(&heap->cpus[i].spare[cache->id]);
 
-		if (mm_atomic_load_relaxed(&heap->cpus[i].online))
+		if (mm_atomic_load_acquire(&heap->cpus[i].online))
 			n += magazine_objects(cache, top) + magazine_objects(cache, spare);
 	}
 	return n;

@@ -45,6 +45,8 @@ enum op_kind {
 	OP_CHECK, /* patterns of guarded objects are whole */
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
+	OP_UNMAKE,  /* the cache, whose objects are all free: it goes, or will when others have answered */
+	OP_MAKE,    /* another one in its place, if it went */
 	OP_MORE,    /* fill a section that is not */
 	OP_RELEASE, /* of what was held back at boot */
 	OP_ISOLATE,   /* the pageblock of a frame, until the end */

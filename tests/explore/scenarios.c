@@ -101,6 +101,14 @@
 	{                                                                                          \
 		.kind = OP_SHRINK                                                                  \
 	}
+#define UNMAKE                                                                                     \
+	{                                                                                          \
+		.kind = OP_UNMAKE                                                                  \
+	}
+#define MAKE                                                                                       \
+	{                                                                                          \
+		.kind = OP_MAKE                                                                    \
+	}
 #define IDLE                                                                                       \
 	{                                                                                          \
 		.kind = OP_IDLE                                                                    \
@@ -474,6 +482,9 @@ const struct scenario ex_scenarios[] = {
 	{ "s-shrink-answer", "all is given back while a CPU that was asked for what it has answers", SLAB,
 	  .flags = SCN_AMPLE | SCN_SHRUNK, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { SHRINK }, { F(1) } } },
+	{ "s-unmake-answer", "a cache is unmade while a CPU that was asked for what it has answers", SLAB,
+	  .flags = SCN_AMPLE | SCN_TWO | SCN_NO_IRQ, .pre = { KM(4, 64), A_ON(1, 0, 0), F_ON(1, 0) },
+	  .cpu = { { UNMAKE, MAKE, A(1, 0) }, { KF(4) } } },
 	{ "s-offline", "a CPU goes offline while the other allocates", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { OFFLINE }, { A(2, 0), A(3, 0) } } },

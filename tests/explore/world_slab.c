@@ -68,16 +68,34 @@ static void make_small(struct mm_cache *of)
 	}
 }
 
+static void make_cache(uint32_t flags)
+{
+	const struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT, .flags = flags };
+
+	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
+	make_small(cache);
+}
+
+/* Unmake it, or make it anew if that was done. */
+static void run_make(const struct op *op, struct record *r)
+{
+	r->st = MM_OK;
+	if (op->kind == OP_UNMAKE)
+		r->st = mm_cache_destroy(cache);
+	else if (!cache->heap)
+		make_cache(0);
+	if (r->st != MM_OK && r->st != MM_E_AGAIN)
+		ex_violate("a cache without an object is not unmade: status %d", (int)r->st);
+}
+
 static void setup(const struct scenario *s)
 {
-	struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT, .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0 };
 
 	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
 		   "heap");
-	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
-	make_small(cache);
+	make_cache(s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0);
 	if (s->flags & SCN_TWO)
 		make_small(&heap->caches[mm_object_class_of(heap, 64)]);
 	pool = NULL;
@@ -236,6 +254,10 @@ static void run(const struct op *op, struct record *r)
 		r->st = mm_guard_check(heap, &report);
 		if (r->st != MM_OK)
 			ex_violate("a pattern is not whole: status %d", (int)r->st);
+		break;
+	case OP_UNMAKE:
+	case OP_MAKE:
+		run_make(op, r);
 		break;
 	case OP_OFFLINE:
 		r->st = mm_heap_cpu_offline(heap, r->cpu);
