@@ -193,7 +193,9 @@ static bool slab_admit(struct mm_cache *cache)
 	do {
 		if (n >= whole->quota)
 			return false;
-	} while (!mm_atomic_cas(&whole->admitted, &n, n + 1));
+		if (MM_PLANTED(MM_PLANT_QUOTA))
+			mm_atomic_store_relaxed(&whole->admitted, n + 1);
+	} while (!MM_PLANTED(MM_PLANT_QUOTA) && !mm_atomic_cas(&whole->admitted, &n, n + 1));
 	return true;
 #else
 	return slab_is_admitted(cache);

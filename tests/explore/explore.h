@@ -90,6 +90,7 @@ enum {
 	SCN_GUARD = 4096,  /* objects are guarded, as long as there are slots: two (slab scenarios) */
 	SCN_TWO = 8192,    /* slabs of kmalloc(64) are such of two objects, too (slab scenarios) */
 	SCN_SHRUNK = 16384, /* after a shrink that was complete no CPU has a magazine (slab scenarios) */
+	SCN_QUOTA = 32768, /* the cache may have one slab, which the host counts, too (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };
@@ -134,6 +135,7 @@ struct ex_state {
 	unsigned nrecords;
 	int events;
 	struct slot slot[EX_SLOTS];
+	uint64_t charged; /* bytes of slabs that the host admitted */
 	unsigned scarce, enough; /* how often pressure began and ended */
 	uint8_t map[EX_FRAMES];  /* 0 free, else slot + 1, or MAP_TAKEN */
 };

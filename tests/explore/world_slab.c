@@ -16,6 +16,7 @@
 
 static struct mm_heap *heap;
 static struct mm_cache *cache;
+static const struct scenario *made_as;
 
 static struct mm_mempool *pool; /* NULL: not in this scenario */
 static struct mm_deferred *deferred;
@@ -68,12 +69,34 @@ static void make_small(struct mm_cache *of)
 	}
 }
 
-static void make_cache(uint32_t flags)
+/* The host admits as much as the quota does: more is never asked for. */
+static bool charge(void *ctx, size_t bytes)
 {
-	const struct mm_cache_cfg cfg = { .name = "two", .size = OBJECT, .flags = flags };
+	(void)ctx;
+	ex->charged += bytes;
+	world_must(ex->charged <= MM_FRAME_SIZE, "a cache has more slabs than its quota allows");
+	return true;
+}
+
+static void uncharge(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	world_must(ex->charged >= bytes, "a slab goes that was not charged");
+	ex->charged -= bytes;
+}
+
+static void make_cache(const struct scenario *s)
+{
+	static const struct mm_cache_hooks hooks = { .charge = charge, .uncharge = uncharge };
+	const struct mm_cache_cfg cfg = { .name = "two",
+					  .size = OBJECT,
+					  .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0,
+					  .hooks = s->flags & SCN_QUOTA ? &hooks : NULL };
 
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
 	make_small(cache);
+	if (s->flags & SCN_QUOTA)
+		cache->quota = 1;
 }
 
 /* Unmake it, or make it anew if that was done. */
@@ -83,7 +106,7 @@ static void run_make(const struct op *op, struct record *r)
 	if (op->kind == OP_UNMAKE)
 		r->st = mm_cache_destroy(cache);
 	else if (!cache->heap)
-		make_cache(0);
+		make_cache(made_as);
 	if (r->st != MM_OK && r->st != MM_E_AGAIN)
 		ex_violate("a cache without an object is not unmade: status %d", (int)r->st);
 }
@@ -95,7 +118,8 @@ static void setup(const struct scenario *s)
 	heap = arena_alloc(sizeof(*heap), 4096);
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
 		   "heap");
-	make_cache(s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0);
+	made_as = s;
+	make_cache(s);
 	if (s->flags & SCN_TWO)
 		make_small(&heap->caches[mm_object_class_of(heap, 64)]);
 	pool = NULL;
@@ -269,7 +293,7 @@ static void run(const struct op *op, struct record *r)
 
 static void check_history(const struct scenario *s)
 {
-	unsigned races = 0, believed = 0;
+	unsigned races = 0, believed = 0, got = 0, others = 0;
 
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
@@ -279,11 +303,17 @@ static void check_history(const struct scenario *s)
 		if (allocates && r->st != MM_OK && s->flags & SCN_AMPLE)
 			ex_violate("record %u fails with status %d although there is memory enough",
 				   i, (int)r->st);
+		got += allocates && r->st == MM_OK;
+		others += !allocates;
+		if (allocates && s->flags & SCN_QUOTA && r->st == MM_E_NOSPC)
+			continue;
 		if (allocates && r->st != MM_OK && r->st != MM_E_NOMEM && r->st != MM_E_AGAIN)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
 		races += r->op->kind == OP_FREE_RACE;
 		believed += r->op->kind == OP_FREE_RACE && r->st == MM_OK;
 	}
+	if (s->flags & SCN_QUOTA && !got && !others)
+		ex_violate("nobody gets the slab that the quota allows");
 	if (races && believed != 1)
 		ex_violate("of %u racing frees, %u were believed", races, believed);
 }
@@ -393,6 +423,8 @@ static void finish(const struct scenario *s)
 		check_asked();
 	if (s->flags & SCN_SHRUNK)
 		check_shrunk();
+	world_must(!(s->flags & SCN_QUOTA) || ex->charged == cache_slabs(cache) << MM_FRAME_SHIFT,
+		   "a cache has other slabs than were charged");
 	ex_pmm->port = &ex_port_run_on;
 	if (percpu)
 		finish_percpu();
