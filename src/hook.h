@@ -114,6 +114,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */
+#define MM_PLANT_EPOCH     69 /* deferred frees: the time of a batch is asked for while others may fill it */
 #define MM_PLANT_DEFERRED  52 /* deferred frees: a batch that is polled does not wait */
 #define MM_PLANT_MEMPOOL   51 /* mempool: a free forgets the reserve */
 #define MM_PLANT_HOMING    57 /* heap: a new slab has memory of the CPU's node, whatever node it is for */

@@ -15,7 +15,9 @@
 #include "owner.h"
 #include "parked.h"
 
+#ifndef BATCH_BYTES /* tests make it small */
 #define BATCH_BYTES 512u
+#endif
 #define BATCH_LARGE ((uintptr_t)1) /* in a pointer of a batch: it is a large block */
 
 struct mm_deferred_batch {
@@ -131,16 +133,17 @@ static bool deferred_put(struct mm_deferred *d, uintptr_t what, struct mm_deferr
  * for: others may have freed the one that was full, and begun one at the same place. */
 static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full)
 {
+	uint64_t time = MM_PLANTED(MM_PLANT_EPOCH) ? d->hooks->now(d->hooks->ctx) : 0;
 	uintptr_t irq = deferred_lock(d);
 	bool ours = d->filling == full;
-	uint64_t time;
 
 	if (ours)
 		d->filling = NULL;
 	deferred_unlock(d, irq);
 	if (!ours)
 		return;
-	time = d->hooks->now(d->hooks->ctx); /* D1 */
+	if (!MM_PLANTED(MM_PLANT_EPOCH))
+		time = d->hooks->now(d->hooks->ctx); /* D1 */
 	irq = deferred_lock(d);
 	deferred_queue(d, full, time);
 	deferred_unlock(d, irq);
@@ -203,6 +206,7 @@ enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
 /* The batch that is filled, if it has something, and then all that wait: they belong to the caller (D3). */
 static struct mm_deferred_batch *deferred_take(struct mm_deferred *d)
 {
+	uint64_t time = MM_PLANTED(MM_PLANT_EPOCH) ? d->hooks->now(d->hooks->ctx) : 0;
 	struct mm_deferred_batch *b;
 	uintptr_t irq = deferred_lock(d);
 	bool some = d->filling && d->filling->n;
@@ -212,8 +216,8 @@ static struct mm_deferred_batch *deferred_take(struct mm_deferred *d)
 		d->filling = NULL;
 	deferred_unlock(d, irq);
 	if (b) {
-		uint64_t time = d->hooks->now(d->hooks->ctx); /* D1 */
-
+		if (!MM_PLANTED(MM_PLANT_EPOCH))
+			time = d->hooks->now(d->hooks->ctx); /* D1 */
 		if (MM_PLANTED(MM_PLANT_DEFERRED))
 			time = 0;
 		irq = deferred_lock(d);

@@ -60,6 +60,7 @@ enum op_kind {
 	OP_LEAVE, /* free one: to the reserve, if that has room */
 	OP_DEFER, /* free one when it is polled */
 	OP_POLL,
+	OP_READ, /* look at the object of a slot, as a reader whom deferred frees wait for */
 	OP_REAP,
 	OP_BULK,   /* objects into the slots from this one on, `count` of them; and free them */
 	OP_UNBULK,
@@ -135,6 +136,7 @@ struct ex_state {
 	unsigned nrecords;
 	int events;
 	struct slot slot[EX_SLOTS];
+	uint64_t clock, reads[EX_CPUS]; /* of readers; when the one of a CPU began, 0: there is none */
 	uint64_t charged; /* bytes of slabs that the host admitted */
 	unsigned scarce, enough; /* how often pressure began and ended */
 	uint8_t map[EX_FRAMES];  /* 0 free, else slot + 1, or MAP_TAKEN */

@@ -64,6 +64,18 @@
 	{                                                                                          \
 		.kind = OP_POLL                                                                    \
 	}
+#define DEFER_ON(c, s)                                                                             \
+	{                                                                                          \
+		.kind = OP_DEFER, .slot = (s), .cpu = (c)                                          \
+	}
+#define POLL_ON(c)                                                                                 \
+	{                                                                                          \
+		.kind = OP_POLL, .cpu = (c)                                                        \
+	}
+#define READ(s)                                                                                    \
+	{                                                                                          \
+		.kind = OP_READ, .slot = (s)                                                       \
+	}
 #define REAP                                                                                       \
 	{                                                                                          \
 		.kind = OP_REAP                                                                    \
@@ -525,6 +537,13 @@ const struct scenario ex_scenarios[] = {
 	{ "s-defer-alloc", "a free waits while another CPU polls and allocates", SLAB,
 	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DEFER(0) }, { POLL, A(2, 0) } } },
+	{ "s-read-poll", "an object is read while its free waits and is polled for", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), DEFER_ON(1, 1), POLL_ON(1) },
+	  .cpu = { { POLL, A(2, 0) }, { READ(0) } }, .irq = { { { 0 } }, { DEFER(0) } } },
+	{ "s-read-full", "the same in a batch where one that was full has just been", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE, .bound = 2,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), A_ON(0, 2, 0), DEFER_ON(1, 1) },
+	  .cpu = { { DEFER(2), POLL, A(3, 0), A(4, 0) }, { POLL, READ(0) } }, .irq = { { { 0 } }, { DEFER(0) } } },
 	{ "s-reap", "a tick while one allocates and one frees", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),

@@ -2,6 +2,7 @@
 /* The heap. One cache whose slabs hold two objects and whose magazines hold two, so that every edge is
  * near. */
 #include "explore.h"
+#include "hook.h"
 #include "slab/slab.h"
 #include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
@@ -24,17 +25,20 @@ static struct mm_percpu *percpu; /* NULL: not in this scenario */
 
 static void run(const struct op *op, struct record *r);
 
-/* Readers have always left. */
+/* A time has passed when all readers that began before it was told have left. */
 static uint64_t now(void *ctx)
 {
 	(void)ctx;
-	return 1;
+	return ++ex->clock;
 }
 
 static bool passed(void *ctx, uint64_t time)
 {
 	(void)ctx;
-	return time == 1;
+	for (unsigned i = 0; i < EX_CPUS; i++)
+		if (ex->reads[i] && ex->reads[i] <= time)
+			return false;
+	return true;
 }
 
 static void setup_reserve(void)
@@ -151,6 +155,21 @@ static void check_filled(const struct slot *slot, unsigned byte)
 			ex_violate("somebody wrote into an object that is in use");
 }
 
+/* Others may unlink the object and defer its free meanwhile: it stays as it is. */
+static void run_read(const struct op *op, struct record *r)
+{
+	struct slot seen;
+
+	ex->reads[r->cpu] = ex->clock + 1;
+	mm_hook_step();
+	seen = ex->slot[op->slot];
+	mm_hook_step();
+	if (seen.live)
+		check_filled(&seen, 0x40 + op->slot);
+	ex->reads[r->cpu] = 0;
+	r->st = MM_OK;
+}
+
 static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
 {
 	r->st = st;
@@ -261,6 +280,9 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_POLL:
 		r->st = mm_deferred_poll(deferred);
+		break;
+	case OP_READ:
+		run_read(op, r);
 		break;
 	case OP_REAP:
 		r->st = mm_heap_reap(heap, NULL);
