@@ -85,12 +85,12 @@ struct pt_frames {
 	const mm_paddr_t *list; /* or NULL */
 };
 
-/* What the last leaf of a run looked like without its frame, and what protect made of it. Leaves that
+/* What the last leaf of a run looked like without its frame, and which bits of it protect inverted. Leaves that
  * look the same become the same, as long as hardware does not change them. */
 struct pt_same {
 	uint64_t frame; /* bits that hold the frame */
-	uint64_t old, now;
-	bool still;        /* hardware changes them no more */
+	uint64_t old, change;
+	bool still; /* hardware changes them no more */
 };
 
 /* Bytes of an entry at @level, less one. */
