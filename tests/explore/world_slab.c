@@ -348,6 +348,18 @@ static void check_shrunk(void)
 			   "a heap is shrunk, and a CPU has magazines");
 }
 
+/* A CPU that went offline has nothing at hand, and takes nothing more. */
+static void check_offline(void)
+{
+	for (uint32_t i = 0; i < heap->ncpus; i++) {
+		const struct mm_heap_cpu *cpu = &heap->cpus[i];
+
+		for (uint32_t id = 0; id < MM_CACHES_MAX && !cpu->online; id++)
+			world_must(cpu->top[id] == magazine_none() && cpu->spare[id] == magazine_none() && !cpu->blank,
+				   "a CPU has magazines, and is offline");
+	}
+}
+
 /* A free that came too late was believed: then who had the object has lost it. */
 static void forget_stolen(void)
 {
@@ -441,6 +453,7 @@ static void finish(const struct scenario *s)
 	check_history(s);
 	forget_stolen();
 	check_magazines();
+	check_offline();
 	if (s->flags & SCN_ASKED)
 		check_asked();
 	if (s->flags & SCN_SHRUNK)
