@@ -20,7 +20,7 @@ package_there() {
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
-    lib* | ovmf | grub-* | qemu-efi-aarch64 | linux-headers-* | busybox-static | doxygen-awesome-css)
+    lib* | relacy-dev | ovmf | grub-* | qemu-efi-aarch64 | linux-headers-* | busybox-static | doxygen-awesome-css)
       dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$'
       ;;
     *) command -v "$1" ;;

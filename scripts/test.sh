@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 # All that any step needs, since two cannot install at a time.
 need_packages gcc g++ gcc-12-multilib gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-none-eabi gcc-s390x-linux-gnu \
   libc6-dev-s390x-cross qemu-user clang lld llvm libclang-rt-14-dev rustc meson pkg-config cmake make gdb valgrind cppcheck \
-  libcmocka-dev libfdt-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 doxygen doxygen-awesome-css graphviz chromium \
+  libcmocka-dev libfdt-dev relacy-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 doxygen doxygen-awesome-css graphviz chromium \
   linkchecker codespell reuse python3 qemu-system-x86 qemu-system-arm qemu-system-misc linux-headers-amd64 busybox-static \
   cpio xz-utils grub-common grub-pc-bin xorriso || exit 1
 
@@ -128,6 +128,8 @@ test_tsan() {
     scripts/tsan.sh --planted 49 share 5000
   check_fails "control: ThreadSanitizer notices planted race 48" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 48 any 1000
+  check "Relacy: 5 protocols hold where loads and stores overtake each other, and none without its order" scripts/litmus.sh
+  check_fails "control: one schedule of each shows no order that is missing" "TOO" scripts/litmus.sh 1
   check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \
     build/tsan/trace 1000000 torn
 }

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Orders that hang on a CPU which lets loads and stores overtake each other, or on a compiler: neither the explorer,
+ * for which all happens in one order, nor ThreadSanitizer, for which atomic data is never wrong, can see that one of
+ * them is missing. So these are models, a few lines each, of what the function that is named does, under Relacy, which
+ * lets loads find any value that C allows. Each must hold, and must not hold without the order that it is about.
+ *   litmus [ITERATIONS]     schedules of each, default 300000 */
+#include <cstddef>
+#include <cstdlib>
+#include <iostream>
+#include <relacy/relacy.hpp>
+
+/* slab_table(): who is second to make a table uses the first one's, as the swap that failed told it, or by a load. */
+template <bool ORDERED> struct table : rl::test_suite<table<ORDERED>, 2> {
+	rl::atomic<unsigned> place;
+	rl::var<unsigned> entry[2];
+
+	void before()
+	{
+		place($) = 0;
+		for (unsigned i = 0; i < 2; i++)
+			entry[i]($) = 0;
+	}
+	void thread(unsigned t)
+	{
+		unsigned was = 0;
+
+		entry[t]($) = 1;
+		if (place.compare_exchange_strong(was, t + 1, rl::mo_seq_cst, $, rl::mo_relaxed, $))
+			return;
+		if (ORDERED)
+			was = place.load(rl::mo_acquire, $);
+		RL_ASSERT(entry[was - 1]($) == 1);
+	}
+};
+
+/* buddy_insist() around a merge by another CPU: frames that are free throughout are not told as in use. */
+template <bool ORDERED> struct insist : rl::test_suite<insist<ORDERED>, 2> {
+	rl::atomic<unsigned> begun, done, word, up, searching;
+
+	void before()
+	{
+		begun($) = done($) = up($) = searching($) = 0;
+		word($) = 1;
+	}
+	void merge()
+	{
+		unsigned was = 1;
+
+		begun.fetch_add(1, rl::mo_seq_cst, $);
+		word.compare_exchange_strong(was, 0, rl::mo_seq_cst, $, rl::mo_relaxed, $);
+		up.fetch_or(1, rl::mo_seq_cst, $);
+		done.fetch_add(1, rl::mo_seq_cst, $);
+	}
+	void thread(unsigned t)
+	{
+		unsigned d, b;
+
+		if (t == 0) {
+			merge();
+			return;
+		}
+		searching.fetch_add(1, rl::mo_seq_cst, $);
+		rl::atomic_thread_fence(rl::mo_seq_cst, $);
+		d = done.load(rl::mo_acquire, $);
+		b = begun.load(rl::mo_acquire, $);
+		if (word.load(rl::mo_relaxed, $) || up.load(rl::mo_acquire, $))
+			return; /* it is found */
+		if (ORDERED)
+			rl::atomic_thread_fence(rl::mo_seq_cst, $);
+		RL_ASSERT(d != b || begun.load(rl::mo_acquire, $) != b);
+	}
+};
+
+/* zone_watch(): two CPUs change how much is free, and then tell of pressure: in the end it is that of what is free. */
+template <bool ORDERED> struct watch : rl::test_suite<watch<ORDERED>, 2> {
+	rl::atomic<unsigned> free_frames, pressure;
+
+	void before()
+	{
+		free_frames($) = 12;
+		pressure($) = 0;
+	}
+	void thread(unsigned t)
+	{
+		const rl::memory_order order = ORDERED ? rl::mo_seq_cst : rl::mo_relaxed;
+		unsigned was, now;
+
+		free_frames.fetch_add(t ? 5u : 0u - 5u, rl::mo_seq_cst, $);
+		do {
+			was = pressure.load(order, $);
+			now = free_frames.load(order, $) < 10;
+			if (now != was)
+				pressure.compare_exchange_strong(was, now, rl::mo_seq_cst, $, rl::mo_relaxed, $);
+		} while (now != was);
+	}
+	void after()
+	{
+		RL_ASSERT((free_frames.load(rl::mo_seq_cst, $) < 10) == pressure.load(rl::mo_seq_cst, $));
+	}
+};
+
+/* mobility_hold() and isolate_empty(): a frame is freed, another CPU withholds it, and a third one, which claims it,
+ * sees what its owner wrote last. */
+template <bool ORDERED> struct hold : rl::test_suite<hold<ORDERED>, 3> {
+	rl::atomic<unsigned> word, byte;
+	rl::var<unsigned> data;
+
+	void before()
+	{
+		word($) = byte($) = 0;
+		data($) = 0;
+	}
+	void thread(unsigned t)
+	{
+		unsigned was = 1;
+
+		if (t == 0) {
+			data($) = 1;
+			word.fetch_or(1, rl::mo_seq_cst, $);
+		} else if (t == 1) {
+			if (word.compare_exchange_strong(was, 0, rl::mo_seq_cst, $, rl::mo_relaxed, $))
+				byte.store(7, ORDERED ? rl::mo_release : rl::mo_relaxed, $);
+		} else if (byte.load(rl::mo_relaxed, $) == 7) {
+			if (ORDERED)
+				rl::atomic_thread_fence(rl::mo_seq_cst, $);
+			RL_ASSERT(data($) == 1);
+		}
+	}
+};
+
+/* guard_new(): who frees twice takes the slot's next object by its state, and then sees where that begins. */
+template <bool ORDERED> struct late : rl::test_suite<late<ORDERED>, 2> {
+	enum { FREE, USED };
+	rl::atomic<unsigned> state, base;
+
+	void before()
+	{
+		state($) = FREE;
+		base($) = 1; /* of the object that was freed before */
+	}
+	void thread(unsigned t)
+	{
+		unsigned was = USED;
+
+		if (t == 0) {
+			base.store(2, rl::mo_relaxed, $);
+			state.store(USED, ORDERED ? rl::mo_release : rl::mo_relaxed, $);
+		} else if (state.compare_exchange_strong(was, FREE, rl::mo_seq_cst, $, rl::mo_relaxed, $)) {
+			RL_ASSERT(base.load(rl::mo_relaxed, $) == 2);
+		}
+	}
+};
+
+static unsigned long iterations = 300000;
+static std::ostream nowhere(nullptr); /* for the history of how one failed that must */
+static int bad;
+
+template <typename MODEL> static bool holds()
+{
+	rl::test_params params;
+
+	params.iteration_count = iterations;
+	params.output_stream = params.progress_stream = &nowhere;
+	return rl::simulate<MODEL>(params);
+}
+
+template <template <bool> class MODEL> static void check(const char *name)
+{
+	bool with = holds<MODEL<true>>(), without = holds<MODEL<false>>();
+
+	bad |= !with || without;
+	std::cout << name << ": " << (with ? "holds" : "DOES NOT HOLD") << ", and without its order "
+		  << (without ? "TOO" : "it does not") << "\n";
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		iterations = std::strtoul(argv[1], nullptr, 10);
+	check<table>("slab_table");
+	check<insist>("buddy_insist");
+	check<watch>("zone_watch");
+	check<hold>("mobility_hold");
+	check<late>("guard_new");
+	return bad;
+}
