@@ -622,9 +622,9 @@ static void magazine_sort_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
 
-		magazine_set(&cpu->top[id], magazine_sort(cache, node, cpu->top[id]));
+		mm_atomic_store_release(&cpu->top[id], magazine_sort(cache, node, cpu->top[id])); /* G5 */
 		if (!MAGAZINES_HELD)
-			magazine_set(&cpu->spare[id], magazine_sort(cache, node, cpu->spare[id]));
+			mm_atomic_store_release(&cpu->spare[id], magazine_sort(cache, node, cpu->spare[id]));
 	}
 }
 

@@ -356,15 +356,17 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags, struct mm_slab **slab)
 {
 	enum mm_status why;
+	bool charged;
 
 	if (!*slab)
 		*slab = slab_descriptor(cache, flags, &why);
 	if (!*slab)
 		return why;
-	why = slab_charge(cache) ? slab_pages(cache, *slab, flags) : MM_E_NOSPC;
+	charged = slab_charge(cache);
+	why = charged ? slab_pages(cache, *slab, flags) : MM_E_NOSPC;
 	if (why == MM_OK)
 		return MM_OK;
-	if (why != MM_E_NOSPC)
+	if (charged)
 		slab_uncharge(cache);
 	slab_keep_descriptor(cache, *slab);
 	return why;
