@@ -9,5 +9,5 @@ cd "$(dirname "$0")/.."
 need_packages g++ relacy-dev
 
 mkdir -p build
-is_fresh build/litmus tests/litmus scripts/litmus.sh || g++ -std=c++11 -O1 -w -o build/litmus tests/litmus/litmus.cpp
+is_fresh build/litmus tests/litmus scripts/litmus.sh || g++ -std=c++11 -O1 -Wall -Wextra -Werror -o build/litmus tests/litmus/litmus.cpp
 build/litmus "$@"

@@ -4,8 +4,8 @@
 # both hold, three on what may be done at any time, and five on a ring of trace records, under ThreadSanitizer; exit
 # status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
-#   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two threads
-#                                        meet hangs on the machine. Fails if it was noticed, as it must be
+#   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two
+#                                        threads meet hangs on the machine. Fails if it was noticed, as it must be
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh

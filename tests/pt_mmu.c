@@ -240,7 +240,7 @@ static void scan_page(struct ora *ora, struct ora_page *page, unsigned level, st
 	page->last = reach.last;
 	if (page->bytes != entry_bytes(ora) << bits_of(ora, level))
 		ora_violation(ora, "a table of another level's size");
-	if (page->live) { /* what was written to it earlier is seen now, and must not be taken for new, or not noticed, later */
+	if (page->live) { /* what was written earlier is seen now: later, to undo it would look like no change */
 		size_t first = 0, last = page->bytes - 1;
 		page->written |= shadow_update(ora, (size_t)(page - ora->page), &first, &last);
 		return;

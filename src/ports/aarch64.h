@@ -215,7 +215,7 @@ A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 #define A64_FORMAT                                                                                 \
 	.nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 48,                                \
 	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF, .table_mask = A64_IS_TABLE | A64_RES0, \
-	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR, .address_plain = 1,                       \
+	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR, .address_plain = 1,                     \
 	.leaf_mask = A64_IS_TABLE | A64_RES0 | A64_CONTIG, .leaf_bits = A64_IS_TABLE,              \
 	.empty_ignore = A64_IGNORED, .witness = A64_WITNESS,                                       \
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \

@@ -218,7 +218,7 @@ RV64_FN unsigned rv64_transition(const struct mm_pt *pt, uint64_t old, uint64_t 
 #define RV64_FORMAT                                                                                \
 	.entry_lg2 = 3, .pa_bits = 56, .extension = MM_PT_VA_SIGN, .hw_volatile = RV64_A | RV64_D, \
 	.hw_final = RV64_A | RV64_D, .table_mask = RV64_TABLE_MASK, .table_bits = RV64_V,          \
-	.leaf_mask = RV64_V | RV64_R | RV64_HIGH, .leaf_bits = RV64_V | RV64_R, .address_plain = 3,  \
+	.leaf_mask = RV64_V | RV64_R | RV64_HIGH, .leaf_bits = RV64_V | RV64_R, .address_plain = 3, \
 	.empty_ignore = RV64_IGNORED, .witness = RV64_WITNESS,                                     \
 	.addr_mask = RV64_ADDR, .empty = rv64_empty, .classify = rv64_classify,                    \
 	.check = rv64_check, .leaf = rv64_leaf, .frame = rv64_frame, .attr = rv64_attr,            \

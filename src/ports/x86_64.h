@@ -187,7 +187,7 @@ X86_FN unsigned x86_64_transition(const struct mm_pt *pt, uint64_t old, uint64_t
 #define X86_FORMAT                                                                                 \
 	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_SIGN, .hw_volatile = X86_A | X86_D,   \
 	.hw_final = X86_A | X86_D, .empty_ignore = X86_IGNORED, .table_mask = X86_P | X86_PS,      \
-	.table_bits = X86_P, .leaf_mask = X86_P, .leaf_bits = X86_P, .address_plain = 1,             \
+	.table_bits = X86_P, .leaf_mask = X86_P, .leaf_bits = X86_P, .address_plain = 1,           \
 	.witness = X86_WITNESS, .addr_mask = X86_ADDR, .empty = x86_64_empty,                      \
 	.classify = x86_64_classify, .check = x86_64_check, .leaf = x86_64_leaf,                   \
 	.frame = x86_64_frame, .attr = x86_64_attr, .table = x86_64_table, .below = x86_64_below,  \

@@ -386,15 +386,7 @@ PT_INLINE bool pt_starts_group(const struct mm_pt_port *port, const unsigned cha
 	return !((uintptr_t)slot & (((size_t)PT_GROUP << port->entry_lg2) - 1));
 }
 
-/* Is there a whole group of the @n entries from @slot on, all of them @like but for the bits @loose? */
-PT_INLINE bool pt_alike(const struct mm_pt_port *port, const unsigned char *slot, size_t n,
-			uint64_t like, uint64_t loose)
-{
-	return n >= PT_GROUP && pt_starts_group(port, slot) &&
-	       !(pt_differ(port, slot, like) & ~loose);
-}
-
-/* How many of the @n entries from @slot on are whole groups of that kind. */
+/* How many of the @n entries from @slot on are whole groups that are @like but for the bits @loose. */
 PT_INLINE size_t pt_alike_groups(const struct mm_pt_port *port, const unsigned char *slot, size_t n,
 				 uint64_t like, uint64_t loose)
 {

@@ -37,13 +37,6 @@ static uint32_t get_cpu(void *ctx)
 	return this_cpu;
 }
 
-static void threads_are_cpus(struct sim *sim)
-{
-	sim->port.lock = lock;
-	sim->port.unlock = unlock;
-	sim->port.cpu = get_cpu;
-}
-
 static inline void expect(enum mm_status st, const char *what)
 {
 	if (st != MM_OK)
@@ -59,7 +52,9 @@ static inline void threads_start(struct sim *sim, struct mm_pmm *pmm, size_t fra
 	struct mm_memmap map;
 
 	sim_init(sim, 0x200000, frames << MM_FRAME_SHIFT);
-	threads_are_cpus(sim);
+	sim->port.lock = lock;
+	sim->port.unlock = unlock;
+	sim->port.cpu = get_cpu;
 	zones.reach = sim->base + sim->bytes - 1;
 	expect(mm_memmap_init(&map, entries, 16), "no map");
 	expect(mm_memmap_add(&map, sim->base, sim->bytes, MM_MEM_USABLE, NULL), "no memory");
