@@ -59,6 +59,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_DEPOT       15 /* magazines: the depot is used without its lock */
 #define MM_PLANT_BLANK       46 /* magazines: a CPU keeps empty ones until it has given all others back */
 #define MM_PLANT_UNHAND      38 /* magazines: a CPU seems to have none of a cache before its objects are home */
+#define MM_PLANT_IDLE        84 /* heap: who is idle, and finds that its CPU is not, takes a request for answered */
+#define MM_PLANT_TRIM        85 /* slabs: who gives empty ones back does not take the lock */
+#define MM_PLANT_OFFLINE     86 /* heap: a CPU goes offline after interrupts may use its magazines again */
 #define MM_PLANT_QUOTA       37 /* caches: who counts a slab does not see that a CPU of another node did, too */
 #define MM_PLANT_TABLE       45 /* heap: who is second to make a table does not see what the first one wrote to it */
 #define MM_PLANT_LAST        49 /* notes: the last holder of a block does not see what the others did to it */

@@ -2,8 +2,9 @@
 /* Theory of operation: caches
  * Problem      choose, for objects of one size, how large slabs and magazines are; and make,
  *              unmake, count and check the whole.
- * Structure    a cache has a part for each node (node.c); with one node that is the cache. Caches are places in the heap's array; the place is the cache's id, which is also
- *              its place in each CPU's magazines and what its frames' bytes say.
+ * Structure    a cache has a part for each node (node.c); with one node that is the cache. Caches are
+ *              places in the heap's array; the place is the cache's id, which is also its place in each
+ *              CPU's magazines and what its frames' bytes say.
  * Slab size    the smallest block of pages that holds eight objects and wastes at most a 64th part
  *              at its end; if none up to 2^CACHE_MAX_ORDER does, the one that wastes least.
  * Colours      what is left at the end of a slab is put before its first object instead, a multiple of the

@@ -189,8 +189,11 @@ enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
 	if (!mm_atomic_load_acquire(&c->busy) && mm_local_enter(&c->busy)) {
 		/* it may be this CPU: interrupts go round */
 		magazine_flush_cpu(heap, c);
-		mm_atomic_store_release(&c->online, 0u);
+		if (!MM_PLANTED(MM_PLANT_OFFLINE))
+			mm_atomic_store_release(&c->online, 0u);
 		mm_local_leave(&c->busy);
+		if (MM_PLANTED(MM_PLANT_OFFLINE))
+			mm_atomic_store_release(&c->online, 0u);
 		st = MM_OK;
 	}
 	mm_local_unpin(heap->pmm->port, saved);
@@ -255,6 +258,8 @@ void mm_heap_cpu_idle(struct mm_heap *heap)
 		if (mm_atomic_load_relaxed(&cpu->drain))
 			magazine_answer(heap, cpu);
 		mm_local_leave(&cpu->busy);
+	} else if (MM_PLANTED(MM_PLANT_IDLE)) {
+		mm_atomic_store_relaxed(&heap->cpus[heap->pmm->port->cpu(heap->pmm->port->ctx)].drain, 0u);
 	}
 	mm_local_unpin(heap->pmm->port, saved);
 }

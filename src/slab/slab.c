@@ -577,6 +577,8 @@ static struct mm_slab *slab_surplus(struct mm_cache *cache, uint32_t keep)
 {
 	struct mm_slab *slab = cache->nempty > keep ? cache->empty : NULL;
 
+	if (slab && MM_PLANTED(MM_PLANT_TRIM))
+		mm_hook_step();
 	if (slab) {
 		slab_unhook(&cache->empty, slab);
 		slab_count_empty(cache);
@@ -591,10 +593,11 @@ void slab_trim(struct mm_cache *cache, uint32_t keep)
 	const struct mm_port *port = cache->heap->pmm->port;
 
 	for (;;) {
-		uintptr_t irq = mm_lock(port, &cache->lock);
+		uintptr_t irq = MM_PLANTED(MM_PLANT_TRIM) ? 0 : mm_lock(port, &cache->lock);
 		struct mm_slab *slab = slab_surplus(cache, keep);
 
-		mm_unlock(port, &cache->lock, irq);
+		if (!MM_PLANTED(MM_PLANT_TRIM))
+			mm_unlock(port, &cache->lock, irq);
 		if (!slab)
 			return;
 		slab_discard(cache, slab); /* S4 */

@@ -62,6 +62,7 @@ enum op_kind {
 	OP_POLL,
 	OP_READ, /* look at the object of a slot, as a reader whom deferred frees wait for */
 	OP_REAP,
+	OP_RECLAIM, /* `count` frames */
 	OP_BULK,   /* objects into the slots from this one on, `count` of them; and free them */
 	OP_UNBULK,
 	OP_PERCPU, /* per-CPU memory, `count` bytes; and free it */
@@ -92,6 +93,7 @@ enum {
 	SCN_TWO = 8192,    /* slabs of kmalloc(64) are such of two objects, too (slab scenarios) */
 	SCN_SHRUNK = 16384, /* after a shrink that was complete no CPU has a magazine (slab scenarios) */
 	SCN_QUOTA = 32768, /* the cache may have one slab, which the host counts, too (slab scenarios) */
+	SCN_FIRST = 65536, /* after a drain the other CPU does not have what it had at first, or is still asked */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

@@ -80,6 +80,10 @@
 	{                                                                                          \
 		.kind = OP_REAP                                                                    \
 	}
+#define RECLAIM(n)                                                                                 \
+	{                                                                                          \
+		.kind = OP_RECLAIM, .count = (n)                                                   \
+	}
 /* Objects into slots s to s + n - 1, and free those; per-CPU memory of n bytes. */
 #define BULK(s, n)                                                                                 \
 	{                                                                                          \
@@ -552,6 +556,20 @@ const struct scenario ex_scenarios[] = {
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
 		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
 	  .cpu = { { REAP, A(6, 0) }, { A(7, 0), F(5) } } },
+	{ "s-reclaim", "memory is short while one allocates and one frees", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
+	  .cpu = { { RECLAIM(9) }, { A(6, 0), F(5) } } },
+	{ "s-reclaim-offline", "a CPU goes offline while memory is short", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), F_ON(1, 1) }, .cpu = { { RECLAIM(9) }, { OFFLINE, A(2, 0) } } },
+	{ "s-idle", "an idle CPU is asked for what it has, and an interrupt frees", SLAB,
+	  .flags = SCN_AMPLE | SCN_FIRST | SCN_LONGEST, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { DRAIN }, { IDLE } }, .irq = { { { 0 } }, { F(1) } } },
+	{ "s-idle-in", "a CPU that frees is asked for what it has, and an interrupt calls it idle", SLAB,
+	  .flags = SCN_AMPLE | SCN_FIRST | SCN_LONGEST, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { DRAIN }, { F(1) } }, .irq = { { { 0 } }, { IDLE } } },
 	{ "s-node-drain", "a CPU frees objects of two nodes while all are brought home", NODES,
 	  .flags = SCN_NODES | SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(1, 2, 0), A_ON(1, 3, 0), A_ON(1, 4, 0), F_ON(1, 0),

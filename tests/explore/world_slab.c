@@ -18,6 +18,7 @@
 static struct mm_heap *heap;
 static struct mm_cache *cache;
 static const struct scenario *made_as;
+static const void *had[2]; /* what the other CPU has at hand of the cache at first */
 
 static struct mm_mempool *pool; /* NULL: not in this scenario */
 static struct mm_deferred *deferred;
@@ -115,9 +116,19 @@ static void run_make(const struct op *op, struct record *r)
 		ex_violate("a cache without an object is not unmade: status %d", (int)r->st);
 }
 
+/* What a CPU has at hand of the cache. */
+static void note_had(const struct mm_heap_cpu *cpu)
+{
+	const struct mm_slot *top = cpu->top[cache->id];
+
+	for (unsigned i = 0; i < 2; i++) {
+		had[i] = top[-1].p;
+		top -= had[i] != NULL;
+	}
+}
+
 static void setup(const struct scenario *s)
 {
-
 	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
 	heap = arena_alloc(sizeof(*heap), 4096);
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
@@ -137,6 +148,7 @@ static void setup(const struct scenario *s)
 	if (s->flags & SCN_GUARD)
 		setup_guard();
 	world_pre(s, run);
+	note_had(&heap->cpus[1]);
 }
 
 /* Objects are filled, so that memory given twice, or used by the heap itself, shows. */
@@ -231,6 +243,7 @@ static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
 	struct mm_guard_report report;
+	size_t frames = 0;
 	void *p = NULL;
 
 	switch (op->kind) {
@@ -286,6 +299,10 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_REAP:
 		r->st = mm_heap_reap(heap, NULL);
+		break;
+	case OP_RECLAIM:
+		r->st = mm_heap_reclaim(heap, (size_t)op->count, &frames);
+		world_must(frames <= made_as->frames, "more frames go back than there are");
 		break;
 	case OP_SHRINK:
 		r->st = mm_heap_shrink(heap);
@@ -426,6 +443,19 @@ static void check_asked(void)
 	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has forgotten that it was asked for what it has");
 }
 
+/* Has it brought home what it had at first, or is it still asked to? What it frees after its answer may stay. */
+static void check_first(void)
+{
+	const struct mm_heap_cpu *cpu = &heap->cpus[1];
+	bool holds = false;
+
+	for (const struct mm_slot *top = cpu->top[cache->id]; top[-1].p; top--)
+		holds = holds || top[-1].p == had[0] || top[-1].p == had[1];
+	for (const struct mm_slot *top = cpu->spare[cache->id]; top[-1].p; top--)
+		holds = holds || top[-1].p == had[0] || top[-1].p == had[1];
+	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has what it was asked for, and has forgotten that it was");
+}
+
 /* All per-CPU memory is free. */
 static void finish_percpu(void)
 {
@@ -456,6 +486,8 @@ static void finish(const struct scenario *s)
 	check_offline();
 	if (s->flags & SCN_ASKED)
 		check_asked();
+	if (s->flags & SCN_FIRST)
+		check_first();
 	if (s->flags & SCN_SHRUNK)
 		check_shrunk();
 	world_must(!(s->flags & SCN_QUOTA) || ex->charged == cache_slabs(cache) << MM_FRAME_SHIFT,
