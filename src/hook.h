@@ -62,6 +62,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_IDLE        84 /* heap: who is idle, and finds that its CPU is not, takes a request for answered */
 #define MM_PLANT_TRIM        85 /* slabs: who gives empty ones back does not take the lock */
 #define MM_PLANT_OFFLINE     86 /* heap: a CPU goes offline after interrupts may use its magazines again */
+#define MM_PLANT_AWAY        87 /* nodes: a CPU seems to have nothing of a cache while it sorts that */
 #define MM_PLANT_QUOTA       37 /* caches: who counts a slab does not see that a CPU of another node did, too */
 #define MM_PLANT_TABLE       45 /* heap: who is second to make a table does not see what the first one wrote to it */
 #define MM_PLANT_LAST        49 /* notes: the last holder of a block does not see what the others did to it */

@@ -621,10 +621,15 @@ static void magazine_sort_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
+		struct mm_slot *top = cpu->top[id], *spare = cpu->spare[id];
 
-		mm_atomic_store_release(&cpu->top[id], magazine_sort(cache, node, cpu->top[id])); /* G5 */
+		if (!magazine_is_real(top) && !magazine_is_real(spare))
+			continue;
+		if (MM_PLANTED(MM_PLANT_AWAY))
+			magazine_unhand(cpu, id);
+		mm_atomic_store_release(&cpu->top[id], magazine_sort(cache, node, top)); /* G5 */
 		if (!MAGAZINES_HELD)
-			mm_atomic_store_release(&cpu->spare[id], magazine_sort(cache, node, cpu->spare[id]));
+			mm_atomic_store_release(&cpu->spare[id], magazine_sort(cache, node, spare));
 	}
 }
 
