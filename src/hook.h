@@ -63,6 +63,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_TRIM        85 /* slabs: who gives empty ones back does not take the lock */
 #define MM_PLANT_OFFLINE     86 /* heap: a CPU goes offline after interrupts may use its magazines again */
 #define MM_PLANT_AWAY        87 /* nodes: a CPU seems to have nothing of a cache while it sorts that */
+#define MM_PLANT_DENIED      88 /* slabs: whose slab is not admitted gives the descriptor back without the lock */
+#define MM_PLANT_CHARGE      90 /* slabs: the host is told of one that goes, and did not admit it */
+#define MM_PLANT_RETIRE      89 /* objects: who frees one at level 2 does not see that another did */
 #define MM_PLANT_QUOTA       37 /* caches: who counts a slab does not see that a CPU of another node did, too */
 #define MM_PLANT_TABLE       45 /* heap: who is second to make a table does not see what the first one wrote to it */
 #define MM_PLANT_LAST        49 /* notes: the last holder of a block does not see what the others did to it */

@@ -253,14 +253,12 @@ MM_OBJECT_FN bool mm_object_index(const struct mm_slab *slab, const void *p, uin
 /* Is the object used? If so it is idle now. */
 MM_OBJECT_FN bool mm_object_retire(uint8_t *state)
 {
-#if MM_CHECKS >= 2
-	return mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE);
-#else
+	if (MM_CHECKS >= 2 && !MM_PLANTED(MM_PLANT_RETIRE))
+		return mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE);
 	if (mm_atomic_peek(state) != MM_OBJECT_USED)
 		return false;
 	mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE);
 	return true;
-#endif
 }
 
 /* A heap's secret, mixed with an address; no byte of it is zero. (harden.c) */

@@ -260,11 +260,15 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 static void slab_keep_descriptor(struct mm_cache *cache, struct mm_slab *slab)
 {
 	const struct mm_port *port = cache->heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &cache->lock);
+	uintptr_t irq = MM_PLANTED(MM_PLANT_DENIED) ? 0 : mm_lock(port, &cache->lock);
+	size_t nspare = cache->nspare + 1;
 
+	if (MM_PLANTED(MM_PLANT_DENIED))
+		mm_hook_step();
 	slab_hook(&cache->spare, slab);
-	cache->nspare++;
-	mm_unlock(port, &cache->lock, irq);
+	cache->nspare = nspare;
+	if (!MM_PLANTED(MM_PLANT_DENIED))
+		mm_unlock(port, &cache->lock, irq);
 	slab_dismiss(cache);
 }
 
@@ -366,7 +370,7 @@ static enum mm_status slab_grow(struct mm_cache *cache, uint32_t flags, struct m
 	why = charged ? slab_pages(cache, *slab, flags) : MM_E_NOSPC;
 	if (why == MM_OK)
 		return MM_OK;
-	if (charged)
+	if (charged || MM_PLANTED(MM_PLANT_CHARGE))
 		slab_uncharge(cache);
 	slab_keep_descriptor(cache, *slab);
 	return why;

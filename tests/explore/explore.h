@@ -58,6 +58,7 @@ enum op_kind {
 	OP_STALE, /* free once more what a slot had: that may be another's object by now */
 	OP_TAKE,  /* an object of the reserve */
 	OP_LEAVE, /* free one: to the reserve, if that has room */
+	OP_LEAVE_RACE, /* as OP_FREE_RACE */
 	OP_DEFER, /* free one when it is polled */
 	OP_POLL,
 	OP_READ, /* look at the object of a slot, as a reader whom deferred frees wait for */
@@ -94,6 +95,7 @@ enum {
 	SCN_SHRUNK = 16384, /* after a shrink that was complete no CPU has a magazine (slab scenarios) */
 	SCN_QUOTA = 32768, /* the cache may have one slab, which the host counts, too (slab scenarios) */
 	SCN_FIRST = 65536, /* after a drain the other CPU does not have what it had at first, or is still asked */
+	SCN_DENY = 131072, /* the host admits one slab; CPUs have an object at hand, at most (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

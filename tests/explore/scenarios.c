@@ -56,6 +56,10 @@
 	{                                                                                          \
 		.kind = OP_LEAVE, .slot = (s)                                                      \
 	}
+#define LEAVE_RACE(s)                                                                              \
+	{                                                                                          \
+		.kind = OP_LEAVE_RACE, .slot = (s)                                                 \
+	}
 #define DEFER(s)                                                                                   \
 	{                                                                                          \
 		.kind = OP_DEFER, .slot = (s)                                                      \
@@ -531,6 +535,11 @@ const struct scenario ex_scenarios[] = {
 	  .cpu = { { TAKE(0) }, { TAKE(1) } } },
 	{ "s-reserve", "one leaves an object in the reserve while two are taken", SLAB,
 	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { TAKE_ON(0, 0) }, .cpu = { { LEAVE(0), TAKE(1) }, { TAKE(2) } } },
+	{ "s-reserve-race", "one object is freed twice to the reserve, which has room", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { TAKE_ON(0, 0) },
+	  .cpu = { { LEAVE_RACE(0) }, { LEAVE_RACE(0) } } },
+	{ "s-reserve-race-full", "the same, and it has none", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE,
+	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE_RACE(0) }, { LEAVE_RACE(0) } } },
 	{ "s-reserve-nmi", "what needs no lock hits what does", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE, .bound = 1,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE(0) }, { A(1, 0) } }, .irq = { { TAKE(2) } } },
 	{ "s-guard-free-free", "two CPUs free one guarded object", SLAB, .flags = SCN_RUN_ON | SCN_GUARD,
@@ -599,6 +608,15 @@ const struct scenario ex_scenarios[] = {
 	  .flags = SCN_NODES | SCN_RUN_ON | SCN_QUOTA | SCN_NO_IRQ, .cpu = { { A(0, 0) }, { A(1, 0) } } },
 	{ "s-quota-shrink", "the one slab that the quota allows goes back while another CPU wants one", SLAB,
 	  .flags = SCN_QUOTA | SCN_LONG, .pre = { A_ON(0, 0, 0), F_ON(0, 0) }, .cpu = { { SHRINK }, { A(1, 0) } } },
+	{ "s-deny", "two CPUs want a first slab, and the host admits one", SLAB, .flags = SCN_DENY | SCN_LONG,
+	  .cpu = { { A(0, 0) }, { A(1, 0) } } },
+	{ "s-deny-deny", "two CPUs want a further slab, and the host denies it", SLAB, .flags = SCN_DENY,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0) }, .cpu = { { A(2, 0) }, { A(3, 0) } } },
+	{ "s-deny-shrink", "the one slab that the host admits goes back while another CPU wants one", SLAB,
+	  .flags = SCN_DENY | SCN_LONGEST, .bound = 2, .pre = { A_ON(0, 0, 0), F_ON(0, 0) },
+	  .cpu = { { SHRINK }, { A(1, 0) } } },
+	{ "s-node-deny", "CPUs of two nodes want a slab each, and the host admits one", NODES,
+	  .flags = SCN_NODES | SCN_RUN_ON | SCN_DENY | SCN_NO_IRQ | SCN_LONG, .cpu = { { A(0, 0) }, { A(1, 0) } } },
 	{ "s-percpu", "per-CPU memory is allocated and freed on both CPUs", SLAB, .flags = SCN_PERCPU | SCN_AMPLE,
 	  .pre = { PERCPU(0, 48), PERCPU(1, 32) },
 	  .cpu = { { UNPERCPU(0), PERCPU(2, 64) }, { PERCPU(3, 40), UNPERCPU(1) } } },

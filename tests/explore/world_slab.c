@@ -19,6 +19,7 @@ static struct mm_heap *heap;
 static struct mm_cache *cache;
 static const struct scenario *made_as;
 static const void *had[2]; /* what the other CPU has at hand of the cache at first */
+static struct mm_cache_stats first_stats;
 
 static struct mm_mempool *pool; /* NULL: not in this scenario */
 static struct mm_deferred *deferred;
@@ -62,22 +63,24 @@ static void setup_guard(void)
 	world_must(mm_guard_init(heap, &cfg) == MM_OK, "guarded objects");
 }
 
-/* Slabs of two objects, and magazines of two. */
-static void make_small(struct mm_cache *of)
+/* Slabs of two objects, and magazines of so many. */
+static void make_small(struct mm_cache *of, uint8_t capacity)
 {
 	for (struct mm_cache *part = of; part; part = cache_next_part(part)) {
 		part->order = 0;
 		part->nobjects = 2;
 		part->span = 2 * part->size;
-		part->capacity = 2;
+		part->capacity = capacity;
 		part->depot_max = part->depot_least = part->depot_most = MAGAZINES_HELD + 1;
 	}
 }
 
-/* The host admits as much as the quota does: more is never asked for. */
+/* The host admits as much as the quota does: more is never asked for, unless there is no quota. */
 static bool charge(void *ctx, size_t bytes)
 {
 	(void)ctx;
+	if (made_as->flags & SCN_DENY && ex->charged)
+		return false;
 	ex->charged += bytes;
 	world_must(ex->charged <= MM_FRAME_SIZE, "a cache has more slabs than its quota allows");
 	return true;
@@ -96,10 +99,10 @@ static void make_cache(const struct scenario *s)
 	const struct mm_cache_cfg cfg = { .name = "two",
 					  .size = OBJECT,
 					  .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0,
-					  .hooks = s->flags & SCN_QUOTA ? &hooks : NULL };
+					  .hooks = s->flags & (SCN_QUOTA | SCN_DENY) ? &hooks : NULL };
 
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
-	make_small(cache);
+	make_small(cache, s->flags & SCN_DENY ? 1 : 2);
 	if (s->flags & SCN_QUOTA)
 		cache->quota = 1;
 }
@@ -136,7 +139,7 @@ static void setup(const struct scenario *s)
 	made_as = s;
 	make_cache(s);
 	if (s->flags & SCN_TWO)
-		make_small(&heap->caches[mm_object_class_of(heap, 64)]);
+		make_small(&heap->caches[mm_object_class_of(heap, 64)], 2);
 	pool = NULL;
 	percpu = NULL;
 	if (s->flags & SCN_PERCPU) {
@@ -149,6 +152,7 @@ static void setup(const struct scenario *s)
 		setup_guard();
 	world_pre(s, run);
 	note_had(&heap->cpus[1]);
+	world_must(mm_cache_stats(cache, &first_stats) == MM_OK, "stats");
 }
 
 /* Objects are filled, so that memory given twice, or used by the heap itself, shows. */
@@ -239,6 +243,11 @@ static void run_percpu(const struct op *op, struct record *r)
 		ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 }
 
+static bool is_race(const struct op *op)
+{
+	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE;
+}
+
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
@@ -258,12 +267,15 @@ static void run(const struct op *op, struct record *r)
 	case OP_FREE:
 	case OP_KFREE:
 	case OP_FREE_RACE:
+	case OP_LEAVE_RACE:
 		if (slot->live)
 			check_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->kind == OP_KFREE ? mm_kfree(heap, p) : mm_cache_free(cache, p);
-		if (r->st != MM_OK && !(op->kind == OP_FREE_RACE && r->st == MM_E_DOUBLE_FREE))
+		r->st = op->kind == OP_KFREE	  ? mm_kfree(heap, p) :
+			op->kind == OP_LEAVE_RACE ? mm_mempool_free(pool, p) :
+						    mm_cache_free(cache, p);
+		if (r->st != MM_OK && !(is_race(op) && r->st == MM_E_DOUBLE_FREE))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
 	case OP_STALE:
@@ -330,6 +342,16 @@ static void run(const struct op *op, struct record *r)
 	}
 }
 
+/* Nobody got anything, nor freed it: there was nothing to get, and there is no change. */
+static void check_denied(void)
+{
+	struct mm_cache_stats now;
+
+	world_must(first_stats.slabs != 0, "nobody gets the slab that is allowed");
+	world_must(mm_cache_stats(cache, &now) == MM_OK && memcmp(&now, &first_stats, sizeof(now)) == 0,
+		   "what fails has changed what is counted");
+}
+
 static void check_history(const struct scenario *s)
 {
 	unsigned races = 0, believed = 0, got = 0, others = 0;
@@ -344,15 +366,15 @@ static void check_history(const struct scenario *s)
 				   i, (int)r->st);
 		got += allocates && r->st == MM_OK;
 		others += !allocates;
-		if (allocates && s->flags & SCN_QUOTA && r->st == MM_E_NOSPC)
+		if (allocates && s->flags & (SCN_QUOTA | SCN_DENY) && r->st == MM_E_NOSPC)
 			continue;
 		if (allocates && r->st != MM_OK && r->st != MM_E_NOMEM && r->st != MM_E_AGAIN)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
-		races += r->op->kind == OP_FREE_RACE;
-		believed += r->op->kind == OP_FREE_RACE && r->st == MM_OK;
+		races += is_race(r->op);
+		believed += is_race(r->op) && r->st == MM_OK;
 	}
-	if (s->flags & SCN_QUOTA && !got && !others)
-		ex_violate("nobody gets the slab that the quota allows");
+	if (s->flags & (SCN_QUOTA | SCN_DENY) && !got && !others)
+		check_denied();
 	if (races && believed != 1)
 		ex_violate("of %u racing frees, %u were believed", races, believed);
 }
@@ -490,7 +512,7 @@ static void finish(const struct scenario *s)
 		check_first();
 	if (s->flags & SCN_SHRUNK)
 		check_shrunk();
-	world_must(!(s->flags & SCN_QUOTA) || ex->charged == cache_slabs(cache) << MM_FRAME_SHIFT,
+	world_must(!(s->flags & (SCN_QUOTA | SCN_DENY)) || ex->charged == cache_slabs(cache) << MM_FRAME_SHIFT,
 		   "a cache has other slabs than were charged");
 	ex_pmm->port = &ex_port_run_on;
 	if (percpu)
