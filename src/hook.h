@@ -65,6 +65,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_AWAY        87 /* nodes: a CPU seems to have nothing of a cache while it sorts that */
 #define MM_PLANT_DENIED      88 /* slabs: whose slab is not admitted gives the descriptor back without the lock */
 #define MM_PLANT_CHARGE      90 /* slabs: the host is told of one that goes, and did not admit it */
+#define MM_PLANT_HELD        92 /* quarantine: who gets a magazine does not see that another CPU got the last one */
+#define MM_PLANT_CLEAR       93 /* hardened objects: who frees one clears it before he knows whether it is his */
 #define MM_PLANT_RETIRE      89 /* objects: who frees one at level 2 does not see that another did */
 #define MM_PLANT_QUOTA       37 /* caches: who counts a slab does not see that a CPU of another node did, too */
 #define MM_PLANT_TABLE       45 /* heap: who is second to make a table does not see what the first one wrote to it */
@@ -116,6 +118,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_GUARD_FREE 63 /* guarded objects: who frees one does not see that another did */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
+#define MM_PLANT_GONE      91 /* owners: a walk does not see that the page where it is went */
 #define MM_PLANT_WALK      61 /* owners: of the last object of a slab, a walk tells its neighbour's */
 #define MM_PLANT_SORT      62 /* nodes: the last object that a CPU has is not looked at, and stays */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */

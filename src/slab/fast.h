@@ -289,6 +289,8 @@ MM_OBJECT_FN bool mm_object_leave_whole(const struct mm_slab *slab, void *p, uin
 		return false;
 	if (MM_HARDEN & MM_HARDEN_CANARY && !mm_object_whole(slab->heap, end))
 		return false;
+	if (MM_HARDEN & MM_HARDEN_ZERO && MM_PLANTED(MM_PLANT_CLEAR))
+		mm_object_clear(p, room);
 	if (!mm_object_retire(state))
 		return false;
 	if (MM_HARDEN & MM_HARDEN_ZERO && cache->flags & MM_OBJECT_ZEROED)

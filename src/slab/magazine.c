@@ -285,7 +285,7 @@ struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held)
 	uintptr_t irq = depot_lock(cache);
 	struct mm_slot *magazine = cache->full;
 
-	if (magazine && cache->nfull > held) {
+	if (magazine && (cache->nfull > held || MM_PLANTED(MM_PLANT_HELD))) {
 		magazine = depot_pop(cache, magazine);
 		depot_count(cache, cache->nfull - 1);
 		if (cache->nfull < cache->low)

@@ -208,7 +208,7 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 /* The page where a walk is: the first one if it begins, or if the one it was in is gone (O3). The lock is held. */
 static unsigned char *owner_page(const struct mm_cache *cache, struct mm_leak_walk *it)
 {
-	if (!it->page || it->gone != cache->meta_gone)
+	if (!it->page || (it->gone != cache->meta_gone && !MM_PLANTED(MM_PLANT_GONE)))
 		*it = (struct mm_leak_walk){ it->cache, it->node, cache->meta_gone, 0, 0, cache->meta, it->large, 0 };
 	return it->page;
 }

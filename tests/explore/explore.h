@@ -40,6 +40,7 @@ enum op_kind {
 	OP_ALLOC_AT,
 	OP_FREE,
 	OP_FREE_RACE, /* of several for one slot, exactly one must be believed */
+	OP_FREE_ROBBED, /* refused if OP_STALE was believed instead */
 	OP_DRAIN,
 	OP_IDLE,
 	OP_CHECK, /* patterns of guarded objects are whole */
@@ -63,6 +64,7 @@ enum op_kind {
 	OP_POLL,
 	OP_READ, /* look at the object of a slot, as a reader whom deferred frees wait for */
 	OP_REAP,
+	OP_LEAKS, /* who holds what? */
 	OP_RECLAIM, /* `count` frames */
 	OP_BULK,   /* objects into the slots from this one on, `count` of them; and free them */
 	OP_UNBULK,
@@ -96,6 +98,8 @@ enum {
 	SCN_QUOTA = 32768, /* the cache may have one slab, which the host counts, too (slab scenarios) */
 	SCN_FIRST = 65536, /* after a drain the other CPU does not have what it had at first, or is still asked */
 	SCN_DENY = 131072, /* the host admits one slab; CPUs have an object at hand, at most (slab scenarios) */
+	SCN_OWNERS = 262144, /* owners are noted, and a page has two descriptors of slabs (slab scenarios) */
+	SCN_HELD = 524288, /* at the end, the depot has what quarantine holds back (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

@@ -31,6 +31,10 @@
 	{                                                                                          \
 		.kind = OP_KFREE, .slot = (s)                                                      \
 	}
+#define ROBBED(s)                                                                                  \
+	{                                                                                          \
+		.kind = OP_FREE_ROBBED, .slot = (s)                                                \
+	}
 #define STALE(s)                                                                                   \
 	{                                                                                          \
 		.kind = OP_STALE, .slot = (s)                                                      \
@@ -83,6 +87,10 @@
 #define REAP                                                                                       \
 	{                                                                                          \
 		.kind = OP_REAP                                                                    \
+	}
+#define LEAKS                                                                                      \
+	{                                                                                          \
+		.kind = OP_LEAKS                                                                   \
 	}
 #define RECLAIM(n)                                                                                 \
 	{                                                                                          \
@@ -523,6 +531,19 @@ const struct scenario ex_scenarios[] = {
 	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO, .bound = 2,
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), KM(4, 64), KM(5, 64), F_ON(0, 0), F_ON(0, 1), DRAIN },
 	  .cpu = { { SHRINK, KM(3, 64) }, { STALE(0) } } },
+	{ "s-held", "two CPUs want a magazine of a depot that has one more than it holds back", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_HELD,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
+	  .cpu = { { A(6, 0) }, { A(7, 0) } } },
+	{ "s-held-stale", "a late free of what was freed, while its magazine leaves the depot", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0),
+		   A_ON(0, 5, 0), F_ON(0, 0), F_ON(0, 1), F_ON(0, 2), F_ON(0, 3), F_ON(0, 4) },
+	  .cpu = { { A(6, 0), ROBBED(6) }, { STALE(1) } } },
+	{ "s-held-end", "what is in quarantine is used, for there is no memory, while it is freed once more", SLAB,
+	  .flags = SCN_QUOTA, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0), F_ON(0, 1) },
+	  .cpu = { { A(2, 0), ROBBED(2) }, { STALE(1) } } },
 	{ "s-large", "large blocks of two CPUs", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
 	  .pre = { KM(0, 12000) }, .cpu = { { KM(1, 16384) }, { KF(0) } } },
 	{ "s-large-small", "a large block is freed, a small one allocated", SLAB,
@@ -573,6 +594,11 @@ const struct scenario ex_scenarios[] = {
 	{ "s-reclaim-offline", "a CPU goes offline while memory is short", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST,
 	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0), F_ON(1, 1) }, .cpu = { { RECLAIM(9) }, { OFFLINE, A(2, 0) } } },
+	{ "s-leaks-shrink", "who holds what is told while slabs and their descriptors go, and come again", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_OWNERS | SCN_LONGEST,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0), F_ON(1, 0), F_ON(1, 1),
+		   F_ON(1, 2), F_ON(1, 3), F_ON(1, 4) },
+	  .cpu = { { LEAKS }, { SHRINK, A(5, 0), A(6, 0), A(7, 0) } } },
 	{ "s-idle", "an idle CPU is asked for what it has, and an interrupt frees", SLAB,
 	  .flags = SCN_AMPLE | SCN_FIRST | SCN_LONGEST, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DRAIN }, { IDLE } }, .irq = { { { 0 } }, { F(1) } } },

@@ -7,6 +7,7 @@
 #include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
 #include <mmlib/guard.h>
+#include <mmlib/owner.h>
 #include <mmlib/percpu.h>
 #include <mmlib/reserve.h>
 #include "world_pmm.h"
@@ -98,13 +99,16 @@ static void make_cache(const struct scenario *s)
 	static const struct mm_cache_hooks hooks = { .charge = charge, .uncharge = uncharge };
 	const struct mm_cache_cfg cfg = { .name = "two",
 					  .size = OBJECT,
-					  .flags = s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0,
+					  .flags = (s->flags & SCN_GUARD ? MM_CACHE_GUARD : 0) |
+						   (s->flags & SCN_OWNERS ? MM_CACHE_OWNERS : 0),
 					  .hooks = s->flags & (SCN_QUOTA | SCN_DENY) ? &hooks : NULL };
 
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
 	make_small(cache, s->flags & SCN_DENY ? 1 : 2);
 	if (s->flags & SCN_QUOTA)
 		cache->quota = 1;
+	if (s->flags & SCN_OWNERS)
+		cache->descriptor = ((uint32_t)MM_FRAME_SIZE - SLAB_FIRST) / 2 / SLAB_LINE * SLAB_LINE;
 }
 
 /* Unmake it, or make it anew if that was done. */
@@ -162,13 +166,20 @@ static void fill(const struct slot *slot, unsigned byte)
 	memset((void *)(uintptr_t)(slot->first + slot->count - 16), (int)byte, 16);
 }
 
-static void check_filled(const struct slot *slot, unsigned byte)
+static bool is_filled(const struct slot *slot, unsigned byte)
 {
 	const unsigned char *p = (const void *)(uintptr_t)slot->first;
 
 	for (unsigned i = 0; i < 16; i++)
 		if (p[i] != byte || p[slot->count - 1 - i] != byte)
-			ex_violate("somebody wrote into an object that is in use");
+			return false;
+	return true;
+}
+
+static void check_filled(const struct slot *slot, unsigned byte)
+{
+	if (!is_filled(slot, byte))
+		ex_violate("somebody wrote into an object that is in use");
 }
 
 /* Others may unlink the object and defer its free meanwhile: it stays as it is. */
@@ -222,6 +233,19 @@ static void run_bulk(const struct op *op, struct record *r)
 		part.op = &one;
 		got(&part, MM_OK, p[i], OBJECT);
 	}
+}
+
+/* Who holds what: how many objects. */
+static void run_leaks(struct record *r)
+{
+	struct mm_leak list[2], rest;
+	size_t n;
+
+	r->st = mm_heap_leaks(heap, list, 2, &n, &rest);
+	world_must(r->st == MM_OK && n <= 2, "leaks");
+	r->count = rest.objects;
+	while (n-- > 0)
+		r->count += list[n].objects;
 }
 
 /* Per-CPU memory; that of CPU 0 stands for all. */
@@ -278,6 +302,11 @@ static void run(const struct op *op, struct record *r)
 		if (r->st != MM_OK && !(is_race(op) && r->st == MM_E_DOUBLE_FREE))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
+	case OP_FREE_ROBBED:
+		r->shut = is_filled(slot, 0x40 + op->slot);
+		world_giving(r, slot);
+		r->st = mm_cache_free(cache, (void *)(uintptr_t)slot->first);
+		break;
 	case OP_STALE:
 		r->first = slot->first;
 		r->st = mm_kfree(heap, (void *)(uintptr_t)slot->first);
@@ -312,6 +341,9 @@ static void run(const struct op *op, struct record *r)
 	case OP_REAP:
 		r->st = mm_heap_reap(heap, NULL);
 		break;
+	case OP_LEAKS:
+		run_leaks(r);
+		break;
 	case OP_RECLAIM:
 		r->st = mm_heap_reclaim(heap, (size_t)op->count, &frames);
 		world_must(frames <= made_as->frames, "more frames go back than there are");
@@ -342,6 +374,35 @@ static void run(const struct op *op, struct record *r)
 	}
 }
 
+/* When was the object of a slot allocated, or freed: the record, or NULL. */
+static const struct record *record_of(unsigned slot, bool freed)
+{
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+
+		if (r->op->slot == slot && r->st == MM_OK && r->op->kind == (freed ? OP_FREE : OP_ALLOC))
+			return r;
+	}
+	return NULL;
+}
+
+/* A report tells all that was held while it was made, and nothing that was not at any time of it. */
+static void check_leaks(const struct record *r)
+{
+	unsigned least = 0, most = 0;
+
+	for (unsigned slot = 0; slot < EX_SLOTS; slot++) {
+		const struct record *alloc = record_of(slot, false), *freed = record_of(slot, true);
+		bool was = ex->slot[slot].initial || (alloc && alloc->end < r->start);
+		bool came = ex->slot[slot].initial || (alloc && alloc->start < r->end);
+
+		least += was && (!freed || freed->start > r->end);
+		most += came && (!freed || freed->end > r->start);
+	}
+	if (r->count < least || r->count > most)
+		ex_violate("a report tells of %u objects, not of %u to %u", (unsigned)r->count, least, most);
+}
+
 /* Nobody got anything, nor freed it: there was nothing to get, and there is no change. */
 static void check_denied(void)
 {
@@ -370,6 +431,8 @@ static void check_history(const struct scenario *s)
 			continue;
 		if (allocates && r->st != MM_OK && r->st != MM_E_NOMEM && r->st != MM_E_AGAIN)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
+		if (r->op->kind == OP_LEAKS)
+			check_leaks(r);
 		races += is_race(r->op);
 		believed += is_race(r->op) && r->st == MM_OK;
 	}
@@ -399,22 +462,42 @@ static void check_offline(void)
 	}
 }
 
-/* A free that came too late was believed: then who had the object has lost it. */
-static void forget_stolen(void)
+/* Has somebody what was freed too late, or was he told so when he freed it? */
+static unsigned count_robbed(const struct record *late)
 {
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < EX_SLOTS; k++)
+		if (ex->slot[k].live && ex->slot[k].first == late->first) {
+			ex->slot[k].live = false;
+			n++;
+		}
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
-		unsigned had = 0;
 
+		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st == MM_E_DOUBLE_FREE;
+	}
+	return n;
+}
+
+/* A free that came too late was believed: then who had the object has lost it. Nobody else has. */
+static void forget_stolen(void)
+{
+	unsigned believed = 0, refused = 0;
+
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+
+		if (r->op->kind == OP_FREE_ROBBED && r->st == MM_OK)
+			world_must(r->shut, "somebody wrote into an object that is in use");
+		else if (r->op->kind == OP_FREE_ROBBED)
+			refused++;
 		if (r->op->kind != OP_STALE || r->st != MM_OK)
 			continue;
-		for (unsigned k = 0; k < EX_SLOTS; k++)
-			if (ex->slot[k].live && ex->slot[k].first == r->first) {
-				ex->slot[k].live = false;
-				had++;
-			}
-		world_must(had == 1, "a free of what nobody has was believed");
+		believed++;
+		world_must(count_robbed(r) == 1, "a free of what nobody has was believed");
 	}
+	world_must(refused <= believed, "a free is refused, and no other was believed");
 }
 
 /* Are all objects of a magazine of this cache? */
@@ -465,7 +548,7 @@ static void check_asked(void)
 	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has forgotten that it was asked for what it has");
 }
 
-/* Has it brought home what it had at first, or is it still asked to? What it frees after its answer may stay. */
+/* Has it brought home what it had at first, or is it still asked to? What is freed after its answer may stay. */
 static void check_first(void)
 {
 	const struct mm_heap_cpu *cpu = &heap->cpus[1];
@@ -475,7 +558,7 @@ static void check_first(void)
 		holds = holds || top[-1].p == had[0] || top[-1].p == had[1];
 	for (const struct mm_slot *top = cpu->spare[cache->id]; top[-1].p; top--)
 		holds = holds || top[-1].p == had[0] || top[-1].p == had[1];
-	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has what it was asked for, and has forgotten that it was");
+	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has what it was asked for, and has forgotten it");
 }
 
 /* All per-CPU memory is free. */
@@ -508,6 +591,8 @@ static void finish(const struct scenario *s)
 	check_offline();
 	if (s->flags & SCN_ASKED)
 		check_asked();
+	world_must(!(s->flags & SCN_HELD) || cache->nfull + 1 > MAGAZINES_HELD,
+		   "quarantine ended, and there is memory");
 	if (s->flags & SCN_FIRST)
 		check_first();
 	if (s->flags & SCN_SHRUNK)
