@@ -2,6 +2,7 @@
 /* TLBs that software fills: the model of pt_tlb.h over random operations, with accesses in between, and in the middle
  * of operations too, where another CPU would have them; and what mm_pt_refill() and mm_pt_touch() say, one by one. */
 #include "pt_tlb.h"
+#include "sim.h"
 
 static const char *run(const struct cpu *which, unsigned plant, unsigned ops)
 {
@@ -45,6 +46,78 @@ static void a_tlb_of_pairs_holds_what_the_tables_say(void **state)
 }
 
 #if MM_HOOKS
+/* ---- another CPU changes a page at two steps of a refill, and does not flush in between: entries of 8 bytes that a
+ * CPU of 32 bits reads are never halves of two ---- */
+
+/* Frames that the page is in, from first to last. Entries of the first and the last have the same low half. */
+static const uint64_t frames[] = { UINT64_C(0x12300005000), UINT64_C(0x45600007000), UINT64_C(0x78900005000) };
+/* What becomes of the page: in frame N, or GONE. */
+#define GONE 3u
+#define LEFT 4u
+static const struct change {
+	unsigned to[2];
+} changes[] = { { { GONE, LEFT } }, { { 1, LEFT } }, { { 2, LEFT } }, { { GONE, 2 } }, { { 1, 2 } } };
+#define CHANGES      (sizeof(changes) / sizeof(changes[0]))
+#define CHANGES_ONCE 3u /* the first ones */
+static const struct change *change;
+static unsigned steps, change_at[2];
+
+static void change_to(unsigned to)
+{
+	if (to == LEFT)
+		return;
+	enum mm_status st = mm_pt_unmap(&tree->pt, 0x3000, PAGE, 0, &tree->g);
+	if (to != GONE)
+		st = mm_pt_map(&tree->pt, 0x3000, (mm_paddr_t)frames[to], PAGE, MM_PT_READ, 0, &tree->g);
+	assert_int_equal(st, MM_OK);
+}
+
+static void change_here(void)
+{
+	steps++;
+	sim_step = NULL;
+	for (unsigned i = 0; i < 2; i++)
+		if (steps == change_at[i])
+			change_to(change->to[i]);
+	sim_step = change_here;
+}
+
+/* Is what a refill meanwhile says a frame that the page is in? */
+static bool refill_is_whole(void)
+{
+	struct mm_pt_pair pair = { .shift = 0 };
+
+	change_to(0);
+	mm_pt_sync(&tree->pt, &tree->g);
+	steps = 0;
+	sim_step = change_here;
+	enum mm_status st = mm_pt_refill(&tree->pt, &tree->cpu->tlb, 0x3000, &pair);
+	sim_step = NULL;
+	const uint64_t pa = st == MM_OK ? tree->cpu->decode(pair.lo[1]).pa : frames[0];
+	for (unsigned i = 0; i < 3; i++)
+		if (pa == frames[i])
+			return true;
+	return false;
+}
+
+static void entries_are_read_whole(void **state)
+{
+	const unsigned n = PT_WHOLE ? CHANGES : CHANGES_ONCE;
+
+	(void)state;
+	start(&cpus[4]);
+	map_one(0x2000, 0x2000, 0x1000, MM_PT_READ); /* so that its table stays */
+	for (change = changes; change < changes + n; change++)
+		for (change_at[0] = 1, steps = 1; change_at[0] <= steps; change_at[0]++)
+			for (change_at[1] = change_at[0]; change_at[1] <= steps; change_at[1]++)
+				if (!refill_is_whole())
+					fail_msg("change %u, at steps %u and %u of %u", (unsigned)(change - changes),
+						 change_at[0], change_at[1], steps);
+	assert_int_equal(mm_pt_unmap(&tree->pt, 0x2000, 0x2000, 0, &tree->g), MM_OK);
+	mm_pt_sync(&tree->pt, &tree->g);
+	stop();
+}
+
 static void each_omission_is_noticed(void **state)
 {
 	static const unsigned plants[] = {
@@ -253,6 +326,7 @@ int main(void)
 		cmocka_unit_test(steps_are_as_small_as_what_a_refill_makes),
 		cmocka_unit_test(a_tlb_of_pairs_holds_what_the_tables_say),
 #if MM_HOOKS
+		cmocka_unit_test(entries_are_read_whole),
 		cmocka_unit_test(each_omission_is_noticed),
 #endif
 	};

@@ -15,7 +15,10 @@
  * noted in a #mm_tlb_gather; mm_pt_sync() flushes the TLB and only then gives tables back.
  *
  * Concurrency: exclusive. The caller lets nobody else change the same tree; hardware may walk it
- * and set accessed and dirty bits at any time. */
+ * and set accessed and dirty bits at any time.
+ * A CPU of 32 bits, but ARMv7 with LDREXD, reads entries of 8 bytes as two halves. A question in an NMI that
+ * meets a change by another CPU may get the low half of one entry with the high half of another there. On
+ * any of them, if it interrupts a change or meets one, it may get #MM_E_CORRUPT for the page that changes. */
 #ifndef MMLIB_PT_H
 #define MMLIB_PT_H
 #include <mmlib/types.h>

@@ -24,7 +24,13 @@
  * as long as `env->flush` waits for a CPU that is in such a handler: it interrupts it, and handlers run with
  * interrupts off. Tables go back only after that flush, and what a handler wrote before it is forgotten by it.
  * A CPU of 32 bits that cannot compare and swap 8 bytes at once, which is all but x86 and ARMv7 with LDREXD, takes
- * entries of 8 bytes apart to change them: there mm_pt_touch() needs the lock of the tree's writer, like a writer. */
+ * entries of 8 bytes apart to change them: there mm_pt_touch() needs the lock of the tree's writer, like a writer.
+ * It also reads them as two halves. Then there must be a mm_pt_sync() between any two changes of an entry (between
+ * an unmap and the next map of that page, between two protects of it), else a handler that runs meanwhile may find
+ * the low half of one entry with the high half of another: a frame that is neither's. On x86 and ARMv7 entries are
+ * read at once (on x86 by cmpxchg8b, so that what `env->to_virt` says must be writable). Formats whose entries have
+ * 4 bytes, as #MM_PT_SV32, want nothing of all this. Those in which it is not the low half that says what is valid,
+ * #MM_PT_PPC64 on big-endian CPUs and #MM_PT_S390X on the others, are not for handlers on CPUs of 32 bits. */
 #ifndef MMLIB_PT_REFILL_H
 #define MMLIB_PT_REFILL_H
 #include <mmlib/pt.h>

@@ -138,6 +138,12 @@ PT_INLINE uint64_t pt_get(const struct mm_pt_port *port, void *table, size_t i)
 	return pt_load(pt_slot(port, table, i), port->entry_lg2);
 }
 
+/* The same; @locked: nobody changes it meanwhile but hardware. */
+PT_INLINE uint64_t pt_read(const struct mm_pt_port *port, void *table, size_t i, bool locked)
+{
+	return locked ? pt_get(port, table, i) : pt_look(pt_slot(port, table, i), port->entry_lg2);
+}
+
 /* A kernel that reaches its tables by one formula may define this; the indirect call is then gone.
  * See mmlib/pt.h. */
 #ifndef MM_PT_TO_VIRT
@@ -237,20 +243,26 @@ PT_INLINE unsigned pt_after_leaf(const struct mm_pt *pt, const struct mm_pt_port
 	return port->transition(pt, port->leaf_mask ? port->leaf_bits : entry, port->empty(pt, 0), 0);
 }
 
-/* The lowest entry for @va: the first that is not a table, from the root down. */
-PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
+/* The lowest entry for @va: the first that is not a table, from the root down. @locked as in pt_read(). */
+PT_INLINE struct pt_at pt_seek_by(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
+				  bool locked)
 {
 	struct pt_at at = { .table = pt_virt(pt, pt->root) };
 
 #pragma GCC unroll 6
 	for (at.level = port->nlevels - 1u; at.level > 0; at.level--) {
-		at.entry = pt_get(port, at.table, pt_index(port, va, at.level));
+		at.entry = pt_read(port, at.table, pt_index(port, va, at.level), locked);
 		if (!pt_is_table(pt, port, at.entry, at.level))
 			return at;
 		at.table = pt_virt(pt, port->below(pt, at.entry));
 	}
-	at.entry = pt_get(port, at.table, pt_index(port, va, 0));
+	at.entry = pt_read(port, at.table, pt_index(port, va, 0), locked);
 	return at;
+}
+
+PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
+{
+	return pt_seek_by(pt, port, va, true);
 }
 
 /* Go down to the table of level 0 for @va. False: the way there ends above. below() needs only the

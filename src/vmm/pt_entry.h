@@ -7,7 +7,8 @@
  * Structure    entries are uint64_t in the core; the log2 of their bytes, a folded constant,
  *              selects the access. 4 bytes, and 8 bytes on a 64-bit CPU, are one relaxed access.
  *              8 bytes on a 32-bit CPU, without libatomic and without x87:
- *              load     low, high, low again until it stands still
+ *              load     ARMv7: ldrexd, or ldrd. Others: low, high, low again until it stands still
+ *              look     the same for who has not got the writer's lock. x86: cmpxchg8b
  *              make     high half, then low: the low half has the valid bit
  *              clear    low half, then high
  *              change   x86: cmpxchg8b; ARMv7: ldrexd. Others: take the low half away with an exchange, which
@@ -16,8 +17,13 @@
  *              swap     one exchange, or a change until it succeeds
  * Invariants   E1 hardware never sees a valid entry made of two halves that do not belong together.
  *              E2 change() fails rather than lose a bit that hardware has set.
+ *              E3 look() never has halves of two entries. Where that is for lack of an instruction just a
+ *                 load (PT_WHOLE is false), that holds as long as it meets one change of an entry: by E1
+ *                 a low half that says valid has its high half beside it, up to the next change. After
+ *                 two with no flush between them the low half may be the same again, and the high half
+ *                 was read between the two.
  * MM_ATOMICS=0 volatile keeps the compiler from merging and reordering what hardware watches.
- * Concurrency  one writer (the caller's rule) and the hardware. */
+ * Concurrency  one writer (the caller's rule), the hardware, and who reads as hardware does (look). */
 #ifndef MM_SRC_VMM_PT_ENTRY_H
 #define MM_SRC_VMM_PT_ENTRY_H
 #include "atomic.h"
@@ -40,9 +46,16 @@ typedef uint64_t PT_LIVE pt_u64;
 typedef uint32_t PT_LIVE pt_u32;
 
 #if UINTPTR_MAX > 0xffffffffu
+#define PT_WHOLE true
+
 PT_INLINE uint64_t pt_load8(const void *p)
 {
 	return mm_atomic_load_relaxed((const pt_u64 *)p);
+}
+
+PT_INLINE uint64_t pt_look8(const void *p)
+{
+	return pt_load8(p);
 }
 
 PT_INLINE void pt_make8(void *p, uint64_t v)
@@ -78,6 +91,20 @@ PT_INLINE uint64_t pt_swap8(void *p, uint64_t v)
 #define PT_HIGH 1
 #endif
 
+#if MM_ATOMICS && defined(__ARM_FEATURE_LDREX) && (__ARM_FEATURE_LDREX & 8)
+#define PT_HAS_LDREXD 1
+#else
+#define PT_HAS_LDREXD 0
+#endif
+
+#if PT_HAS_LDREXD
+/* At once: Arm ARM DDI 0406C A3.5.3 "Atomicity in the ARM architecture". With LPAE, which has the entries of 8 bytes,
+ * LDRD is, too: compilers choose. */
+static inline uint64_t pt_load8(const void *p)
+{
+	return mm_atomic_load_relaxed((const pt_u64 *)p);
+}
+#else
 static inline uint64_t pt_load8(const void *p)
 {
 	const pt_u32 *half = p;
@@ -90,6 +117,29 @@ static inline uint64_t pt_load8(const void *p)
 	} while (low != again);
 	return (uint64_t)high << 32 | low;
 }
+#endif
+
+#if MM_ATOMICS && defined(__i386__)
+#define PT_WHOLE true
+/* Compare it with 0, and store 0 if it is: the only load of 8 bytes that neither SSE nor the x87 is needed for. */
+static inline uint64_t pt_look8(const void *p)
+{
+	uint64_t v = 0;
+
+	mm_hook_step();
+	__asm__ volatile("lock; cmpxchg8b %1"
+			 : "+A"(v)
+			 : "m"(*(const pt_u64 *)p), "b"(0), "c"(0)
+			 : "memory", "cc");
+	return v;
+}
+#else
+#define PT_WHOLE (PT_HAS_LDREXD || !MM_ATOMICS)
+static inline uint64_t pt_look8(const void *p)
+{
+	return pt_load8(p);
+}
+#endif
 
 static inline void pt_make8(void *p, uint64_t v)
 {
@@ -125,7 +175,7 @@ static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
 	*old = (uint64_t)high << 32 | low;
 	return same;
 }
-#elif MM_ATOMICS && defined(__ARM_FEATURE_LDREX) && (__ARM_FEATURE_LDREX & 8)
+#elif PT_HAS_LDREXD
 /* Not through an entry that is not valid: it may map the stack of this CPU, or what another executes. */
 static inline bool pt_change8(void *p, uint64_t *old, uint64_t v)
 {
@@ -163,6 +213,12 @@ static inline uint64_t pt_swap8(void *p, uint64_t v)
 PT_INLINE uint64_t pt_load(const void *p, unsigned lg2)
 {
 	return lg2 == 3 ? pt_load8(p) : mm_atomic_load_relaxed((const pt_u32 *)p);
+}
+
+/* The same without the writer's lock: E3. */
+PT_INLINE uint64_t pt_look(const void *p, unsigned lg2)
+{
+	return lg2 == 3 ? pt_look8(p) : mm_atomic_load_relaxed((const pt_u32 *)p);
 }
 
 /* The same as ordinary memory, which the compiler may read into any instruction, for loops over many

@@ -13,6 +13,7 @@
  *                 bits to be set under their hands.
  *              F4 a half that is not valid is as global as the other one. So where all pages are global all pairs are,
  *                 whatever is mapped beside them later, and none is found with another one under some ASID.
+ *              F5 what is read are entries, and never halves of two: E3 of pt_entry.h.
  * Concurrency  as hardware: at any time, on any CPU. Nothing is kept; the way down is at most as long as there are
  *              levels, even if the tables change meanwhile. */
 #include <mmlib/pt_refill.h>
@@ -68,7 +69,7 @@ static uint64_t refill_page(const struct mm_pt *pt, const struct mm_pt_tlb *tlb,
 {
 	const struct mm_pt_port *port = pt->port;
 	const size_t i = pt_index(port, va, at->level);
-	uint64_t entry = pt_get(port, at->table, i);
+	uint64_t entry = pt_read(port, at->table, i, false);
 
 	if (!pt_maps(port, port->classify(pt, entry, at->level)))
 		return 0;
@@ -98,7 +99,7 @@ static enum mm_status refill_begin(const struct mm_pt *pt, mm_vaddr_t va, struct
 		return MM_E_STATE;
 	if (!pt_va_ok(pt->port, va, va))
 		return MM_E_RANGE;
-	*at = pt_seek(pt, pt->port, va);
+	*at = pt_seek_by(pt, pt->port, va, false);
 	return MM_OK;
 }
 

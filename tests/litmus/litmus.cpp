@@ -151,6 +151,38 @@ template <bool ORDERED> struct late : rl::test_suite<late<ORDERED>, 2> {
 	}
 };
 
+/* pt_make8(), pt_clear8() and pt_load8() where CPUs have no load of 8 bytes: a low half that says valid is read with
+ * the high half that was made beside it. */
+template <bool ORDERED> struct halves : rl::test_suite<halves<ORDERED>, 2> {
+	rl::atomic<unsigned> low, high;
+
+	void before()
+	{
+		low($) = high($) = 0;
+	}
+	void thread(unsigned t)
+	{
+		const rl::memory_order acquire = ORDERED ? rl::mo_acquire : rl::mo_relaxed,
+				       release = ORDERED ? rl::mo_release : rl::mo_relaxed;
+		unsigned l, h, again;
+
+		if (t == 0) {
+			high.store(1, rl::mo_relaxed, $);
+			low.store(1, release, $);
+			low.store(0, rl::mo_relaxed, $);
+			high.store(0, release, $);
+			return;
+		}
+		again = low.load(acquire, $);
+		do {
+			l = again;
+			h = high.load(acquire, $);
+			again = low.load(acquire, $);
+		} while (l != again);
+		RL_ASSERT(!l || h);
+	}
+};
+
 static unsigned long iterations = 300000;
 static std::ostream nowhere(nullptr); /* for the history of how one failed that must */
 static int bad;
@@ -182,5 +214,6 @@ int main(int argc, char **argv)
 	check<watch>("zone_watch");
 	check<hold>("mobility_hold");
 	check<late>("guard_new");
+	check<halves>("pt_load8");
 	return bad;
 }
