@@ -121,6 +121,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_GONE      91 /* owners: a walk does not see that the page where it is went */
 #define MM_PLANT_WALK      61 /* owners: of the last object of a slab, a walk tells its neighbour's */
 #define MM_PLANT_SORT      62 /* nodes: the last object that a CPU has is not looked at, and stays */
+#define MM_PLANT_REFUSE    94 /* heap: who frees a large block does not see that another did */
+#define MM_PLANT_CLAIM     95 /* heap: of those who free a large block that is cleared, two go on */
+#define MM_PLANT_RECORD    96 /* owners: who frees a large block does not see that its record is gone */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */

@@ -187,6 +187,20 @@ static bool kmalloc_inside_large(const struct mm_heap *heap, const void *p)
 	       frame_load(r, head) >= FRAME_LARGE;
 }
 
+/* Why p, which was in no slab and is no large block, cannot be freed. When it was looked at for a slab it may have been
+ * a large block: then another CPU was faster. */
+static enum mm_status kmalloc_refuse(const struct mm_heap *heap, const void *p, enum mm_status st)
+{
+	struct mm_slab *slab;
+
+	if (st != MM_E_OWNER || MM_PLANTED(MM_PLANT_REFUSE))
+		return st;
+	if (kmalloc_inside_large(heap, p))
+		return MM_E_ALIGN;
+	st = slab_find(heap, p, &slab);
+	return st == MM_OK ? MM_E_DOUBLE_FREE : st;
+}
+
 /* Before a large block is written to, or its record leaves, it becomes pages that only who is here frees: of
  * racing frees one goes on. Tells the byte it has then. */
 enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
@@ -194,7 +208,9 @@ enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, 
 	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
 	enum mm_status st;
 
-	if (!frame_swap(place, *byte, FRAME_HEAD + order))
+	if (MM_PLANTED(MM_PLANT_CLAIM) && mm_atomic_load_relaxed(place) == *byte)
+		mm_atomic_store_relaxed(place, (uint8_t)(FRAME_HEAD + order));
+	else if (!frame_swap(place, *byte, FRAME_HEAD + order))
 		return MM_E_DOUBLE_FREE;
 	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
 	if (st != MM_OK) {
@@ -258,7 +274,7 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t cal
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order))
 		return kmalloc_free_large(heap, p, pfn, order);
-	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+	return kmalloc_refuse(heap, p, st);
 }
 
 PMM_SLOW enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller)
@@ -301,7 +317,7 @@ static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *
 			return MM_E_ALIGN;
 		return owner_large_is_of(heap, pfn);
 	}
-	return st == MM_E_OWNER && kmalloc_inside_large(heap, p) ? MM_E_ALIGN : st;
+	return kmalloc_refuse(heap, p, st);
 }
 
 bool kmalloc_is_large(const struct mm_heap *heap, const void *p)

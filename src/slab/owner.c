@@ -123,20 +123,39 @@ static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, ui
 	return st;
 }
 
+/* The record of a large block, out of its table; NULL: the block is not there yet, or not any more. Of all who free
+ * it, however late, one gets it (O2). */
+static struct mm_slab *owner_large_claim(const struct mm_heap *heap, struct mm_slab **place)
+{
+	struct mm_slab *record = mm_atomic_load_acquire(place), *was = record;
+
+	if (record == slab_none() || owner_large(record)->heap != heap)
+		return NULL;
+	if (MM_PLANTED(MM_PLANT_RECORD))
+		mm_atomic_store_release(place, slab_none());
+	else if (!mm_atomic_cas(place, &was, slab_none()))
+		return NULL;
+	return record;
+}
+
 static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	struct mm_slab *record, **table;
-	enum mm_status st = owner_large_is_of(heap, pfn); /* before the swap: its owner's free must not find it gone */
+	enum mm_status st = owner_large_is_of(heap, pfn); /* why not */
 	uintptr_t irq;
 
-	if (st == MM_OK)
-		st = kmalloc_claim_large(heap, p, pfn, order, byte);
 	if (st != MM_OK)
 		return st;
-	record = slab_of(r, pfn); /* O2 */
-	table = mm_atomic_load_acquire(slab_table_place(r, pfn));
-	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], slab_none());
+	table = mm_atomic_load_acquire(slab_table_place(r, pfn)); /* it had a record, and tables stay */
+	record = owner_large_claim(heap, &table[pfn % MM_SIDE_FRAMES]);
+	if (!record)
+		return MM_E_DOUBLE_FREE;
+	st = kmalloc_claim_large(heap, p, pfn, order, byte);
+	if (st != MM_OK) {
+		mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], record); /* it stays */
+		return st;
+	}
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_unhook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);

@@ -39,7 +39,7 @@ static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t 
 }
 
 /* Is the large block at this frame the heap's? One without a record is any heap's that notes no owners. It may be
- * freed meanwhile: its record goes after its frame's byte. */
+ * freed meanwhile: its record goes before its frame's byte. */
 static inline enum mm_status owner_large_is_of(const struct mm_heap *heap, mm_pfn_t pfn)
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);

@@ -39,7 +39,7 @@ enum op_kind {
 	OP_ALLOC,
 	OP_ALLOC_AT,
 	OP_FREE,
-	OP_FREE_RACE, /* of several for one slot, exactly one must be believed */
+	OP_FREE_RACE, /* of several for one slot, exactly one must be believed; what has a count is memory of kmalloc */
 	OP_FREE_ROBBED, /* refused if OP_STALE was believed instead */
 	OP_DRAIN,
 	OP_IDLE,
@@ -100,6 +100,7 @@ enum {
 	SCN_DENY = 131072, /* the host admits one slab; CPUs have an object at hand, at most (slab scenarios) */
 	SCN_OWNERS = 262144, /* owners are noted, and a page has two descriptors of slabs (slab scenarios) */
 	SCN_HELD = 524288, /* at the end, the depot has what quarantine holds back (slab scenarios) */
+	SCN_NOTES = 1048576, /* the heap notes owners (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

@@ -35,6 +35,10 @@
 	{                                                                                          \
 		.kind = OP_FREE_ROBBED, .slot = (s)                                                \
 	}
+#define KROBBED(s)                                                                                 \
+	{                                                                                          \
+		.kind = OP_FREE_ROBBED, .slot = (s), .count = 1                                    \
+	}
 #define STALE(s)                                                                                   \
 	{                                                                                          \
 		.kind = OP_STALE, .slot = (s)                                                      \
@@ -116,6 +120,10 @@
 #define RACE(s)                                                                                    \
 	{                                                                                          \
 		.kind = OP_FREE_RACE, .slot = (s)                                                  \
+	}
+#define KRACE(s)                                                                                   \
+	{                                                                                          \
+		.kind = OP_FREE_RACE, .slot = (s), .count = 1                                      \
 	}
 #define CHECK                                                                                      \
 	{                                                                                          \
@@ -546,6 +554,13 @@ const struct scenario ex_scenarios[] = {
 	  .cpu = { { A(2, 0), ROBBED(2) }, { STALE(1) } } },
 	{ "s-large", "large blocks of two CPUs", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
 	  .pre = { KM(0, 12000) }, .cpu = { { KM(1, 16384) }, { KF(0) } } },
+	{ "s-large-race", "one large block is freed twice", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { KM(0, 12000) },
+	  .cpu = { { KRACE(0) }, { KRACE(0) } } },
+	{ "s-large-owner", "the same, and somebody owns it", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NOTES,
+	  .pre = { KM(0, 12000) }, .cpu = { { KRACE(0) }, { KRACE(0) } } },
+	{ "s-large-stale", "a late free of a large block, which another's pages become", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NOTES | SCN_LONG, .pre = { KM(0, 12000) },
+	  .cpu = { { KROBBED(0), KM(1, 64), KM(2, 12000) }, { STALE(0) } } },
 	{ "s-large-small", "a large block is freed, a small one allocated", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { KM(0, 12000) },
 	  .cpu = { { KM(1, 64) }, { KF(0) } } },

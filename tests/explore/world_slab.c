@@ -140,6 +140,7 @@ static void setup(const struct scenario *s)
 	heap = arena_alloc(sizeof(*heap), 4096);
 	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
 		   "heap");
+	world_must(!(s->flags & SCN_NOTES) || mm_heap_note_owners(heap) == MM_OK, "owners");
 	made_as = s;
 	make_cache(s);
 	if (s->flags & SCN_TWO)
@@ -272,6 +273,13 @@ static bool is_race(const struct op *op)
 	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE;
 }
 
+/* May a free be refused so? A large block is pages while it is cleared, or its record goes. */
+static bool is_refusal(const struct op *op, enum mm_status st)
+{
+	return is_race(op) && (st == MM_E_DOUBLE_FREE ||
+			       (st == MM_E_OWNER && op->count && (MM_OBJECT_WATCHED || heap->notes)));
+}
+
 static void run(const struct op *op, struct record *r)
 {
 	struct slot *slot = world_live(op);
@@ -296,16 +304,17 @@ static void run(const struct op *op, struct record *r)
 			check_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->kind == OP_KFREE	  ? mm_kfree(heap, p) :
-			op->kind == OP_LEAVE_RACE ? mm_mempool_free(pool, p) :
-						    mm_cache_free(cache, p);
-		if (r->st != MM_OK && !(is_race(op) && r->st == MM_E_DOUBLE_FREE))
+		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
+			op->kind == OP_KFREE || op->count ? mm_kfree(heap, p) :
+							    mm_cache_free(cache, p);
+		if (r->st != MM_OK && !is_refusal(op, r->st))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
 	case OP_FREE_ROBBED:
 		r->shut = is_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
-		r->st = mm_cache_free(cache, (void *)(uintptr_t)slot->first);
+		p = (void *)(uintptr_t)slot->first;
+		r->st = op->count ? mm_kfree(heap, p) : mm_cache_free(cache, p);
 		break;
 	case OP_STALE:
 		r->first = slot->first;
@@ -462,21 +471,21 @@ static void check_offline(void)
 	}
 }
 
-/* Has somebody what was freed too late, or was he told so when he freed it? */
+/* How many were told that what was freed too late is not theirs any more, or have it still? */
 static unsigned count_robbed(const struct record *late)
 {
 	unsigned n = 0;
 
-	for (unsigned k = 0; k < EX_SLOTS; k++)
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+
+		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st != MM_OK;
+	}
+	for (unsigned k = 0; k < EX_SLOTS && !n; k++)
 		if (ex->slot[k].live && ex->slot[k].first == late->first) {
 			ex->slot[k].live = false;
 			n++;
 		}
-	for (unsigned i = 0; i < ex->nrecords; i++) {
-		const struct record *r = &ex->record[i];
-
-		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st == MM_E_DOUBLE_FREE;
-	}
 	return n;
 }
 
@@ -609,7 +618,7 @@ static void finish(const struct scenario *s)
 		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
 		used += stats.used;
 	}
-	used += heap->nlarge;
+	used += heap->notes ? 0 : heap->nlarge; /* else each has a record, which is an object */
 	for (uint32_t i = 0; i < heap->ncpus; i++)
 		world_must(!heap->cpus[i].busy, "a CPU is busy at the end");
 	for (unsigned i = 0; i < EX_SLOTS; i++) {
