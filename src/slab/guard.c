@@ -18,6 +18,7 @@
  * Invariants   Q1 a slot is GUARD_FREE and in the queue, or GUARD_USED, with an object that is used or waits, or
  *                 GUARD_BUSY or, if its cache's hooks are still called for an object, GUARD_LEAVING: whoever made it so
  *                 is alone with it.
+ *                 A slot is GUARD_USED before its object is: from then on it can be freed, be it by who is late.
  *              Q2 of a slot that is free all bytes, and of one that is used all but the object, have the pattern.
  *              Q3 pages of a free slot cannot be accessed, as far as the host does it (open); all others can.
  *              Q4 slots leave the queue in the order in which they came, and only if more than `hold` are in it.
@@ -311,8 +312,11 @@ static void *guard_new(struct mm_guard *g, struct mm_cache *cache, size_t size, 
 	p = guard_make(g, slab, cache, size, flags);
 	mm_atomic_store_relaxed(&slot->allocated, caller);
 	mm_atomic_store_relaxed(&slot->freed, (uintptr_t)0);
-	mm_atomic_store_release(&slab->states[0], (uint8_t)MM_OBJECT_USED); /* a late free sees where this object is */
-	mm_atomic_store_release(&slot->phase, (uint32_t)GUARD_USED);
+	if (!MM_PLANTED(MM_PLANT_GUARD_MAKE))
+		mm_atomic_store_release(&slot->phase, (uint32_t)GUARD_USED);
+	mm_atomic_store_release(&slab->states[0], (uint8_t)MM_OBJECT_USED); /* a late free sees where this object is, */
+	if (MM_PLANTED(MM_PLANT_GUARD_MAKE))                                /* and that its slot is used */
+		mm_atomic_store_release(&slot->phase, (uint32_t)GUARD_USED);
 	return p;
 }
 

@@ -57,7 +57,7 @@ struct mm_guard {
 	uintptr_t given; /* objects that were ever allocated */
 	bool protects; /* pages can be made inaccessible */
 	bool kmalloc;
-	uintptr_t lock; /* guards all below, and phases but for the last step of an allocation */
+	uintptr_t lock; /* guards all below, and phases but for the one of an allocation */
 	uint32_t oldest, newest, nfree;
 };
 

@@ -60,6 +60,7 @@ enum op_kind {
 	OP_TAKE,  /* an object of the reserve */
 	OP_LEAVE, /* free one: to the reserve, if that has room */
 	OP_LEAVE_RACE, /* as OP_FREE_RACE */
+	OP_DEFER_RACE,
 	OP_DEFER, /* free one when it is polled */
 	OP_POLL,
 	OP_READ, /* look at the object of a slot, as a reader whom deferred frees wait for */

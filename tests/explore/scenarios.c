@@ -137,6 +137,10 @@
 	{                                                                                          \
 		.kind = OP_SHRINK                                                                  \
 	}
+#define DEFER_RACE(s)                                                                              \
+	{                                                                                          \
+		.kind = OP_DEFER_RACE, .slot = (s)                                                 \
+	}
 #define UNMAKE                                                                                     \
 	{                                                                                          \
 		.kind = OP_UNMAKE                                                                  \
@@ -580,12 +584,17 @@ const struct scenario ex_scenarios[] = {
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE(0) }, { A(1, 0) } }, .irq = { { TAKE(2) } } },
 	{ "s-guard-free-free", "two CPUs free one guarded object", SLAB, .flags = SCN_RUN_ON | SCN_GUARD,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { RACE(0) }, { RACE(0) } } },
+	{ "s-guard-stale", "a late free of a guarded object, while its slot becomes another's", SLAB,
+	  .flags = SCN_RUN_ON | SCN_GUARD | SCN_NO_IRQ, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0) },
+	  .cpu = { { ROBBED(0), A(2, 0), CHECK }, { STALE(0), CHECK } } },
 	{ "s-guard-reuse", "pages are freed and used again while patterns are looked at", SLAB,
 	  .flags = SCN_RUN_ON | SCN_GUARD | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { F(0), A(2, 0) }, { F(1), CHECK } } },
 	{ "s-defer", "two frees wait, and both CPUs poll", SLAB,
 	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONGEST | SCN_NO_IRQ,
 	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DEFER(0), POLL }, { DEFER(1), POLL } } },
+	{ "s-defer-race", "an object is freed, and once more when it is polled", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) }, .cpu = { { DEFER_RACE(0), POLL }, { RACE(0) } } },
 	{ "s-defer-alloc", "a free waits while another CPU polls and allocates", SLAB,
 	  .flags = SCN_RUN_ON | SCN_RESERVE | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DEFER(0) }, { POLL, A(2, 0) } } },

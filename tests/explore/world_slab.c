@@ -270,7 +270,7 @@ static void run_percpu(const struct op *op, struct record *r)
 
 static bool is_race(const struct op *op)
 {
-	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE;
+	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE;
 }
 
 /* May a free be refused so? A large block is pages while it is cleared, or its record goes. */
@@ -300,11 +300,13 @@ static void run(const struct op *op, struct record *r)
 	case OP_KFREE:
 	case OP_FREE_RACE:
 	case OP_LEAVE_RACE:
+	case OP_DEFER_RACE:
 		if (slot->live)
 			check_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
 		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
+			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
 			op->kind == OP_KFREE || op->count ? mm_kfree(heap, p) :
 							    mm_cache_free(cache, p);
 		if (r->st != MM_OK && !is_refusal(op, r->st))
