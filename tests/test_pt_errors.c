@@ -137,6 +137,22 @@ static void impossible_ranges_are_refused(void **state)
 	finish();
 }
 
+/* The table that the page before was in is remembered; what is asked of it next is looked at as ever. */
+static void what_is_remembered_excuses_nothing(void **state)
+{
+	static const uint64_t inside[] = { 1, 8, K4 / 2, K4 - 1 };
+
+	start_occupied(state);
+	const uint64_t page = G1 + M2 + K4;
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		refuse(map(page + K4 + inside[i], PA0, K4, RW, 0), MM_E_ALIGN);
+		refuse(unmap(page + inside[i], K4, 0), MM_E_ALIGN);
+	}
+	refuse(map(page, PA0, K4, RW, 0), MM_E_EXIST);
+	refuse(unmap(page + K4, K4, 0), MM_E_NOENT);
+	finish();
+}
+
 static void impossible_frames_are_refused(void **state)
 {
 	struct mm_pt_cfg cfg = { .pa_bits = 40 };
@@ -747,6 +763,7 @@ int main(void)
 		cmocka_unit_test(destroy_and_verify_want_a_tree),
 		cmocka_unit_test(destroy_gives_back_a_full_tree),
 		cmocka_unit_test(impossible_ranges_are_refused),
+		cmocka_unit_test(what_is_remembered_excuses_nothing),
 		cmocka_unit_test(impossible_frames_are_refused),
 		cmocka_unit_test(misuse_is_refused),
 		cmocka_unit_test(attributes_that_make_no_sense_are_refused),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <mmlib/pt_port.h>
+#include <mmlib/pt_riscv64.h>
 
 /* 31:30 kind  29:24 attributes  18:0 physical address >> 5 */
 #define ODD_TABLE (UINT64_C(1) << 30)
@@ -426,12 +427,73 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	assert_int_equal(used, 0);
 }
 
+/* ---- two levels, and addresses that are sign-extended: half of what the root could be for is none ---- */
+
+static _Alignas(4096) unsigned char pages[4][4096];
+static unsigned npages;
+
+static enum mm_status page_get(void *ctx, size_t bytes, mm_paddr_t *pa)
+{
+	(void)ctx;
+	if (bytes != 4096 || npages == 4)
+		return MM_E_NOMEM;
+	*pa = (mm_paddr_t)npages++ << 12;
+	return MM_OK;
+}
+
+static void page_put(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	(void)ctx;
+	(void)pa;
+	(void)bytes;
+}
+
+static void *page_virt(void *ctx, mm_paddr_t pa)
+{
+	(void)ctx;
+	assert_true(pa >> 12 < npages);
+	return pages[pa >> 12];
+}
+
+static void no_flush(void *ctx, const struct mm_tlb_gather *gather)
+{
+	(void)ctx;
+	(void)gather;
+}
+
+static void one_page_in_the_half_that_is_no_address(void **state)
+{
+	static const struct mm_pt_env env = { NULL, page_get, page_put, page_virt, no_flush };
+	const uint64_t top = ~((UINT64_C(1) << 29) - 1), page = 4096;
+	struct mm_pt_port two = *mm_pt_sv39_port();
+
+	(void)state;
+	two.nlevels = 2;
+	two.va_bits = 30;
+	g = (struct mm_tlb_gather){ 0 };
+	assert_int_equal(mm_pt_init(&pt, &two, &env, NULL), MM_OK);
+	for (unsigned again = 0; again < 2; again++) { /* the second of each: its table is remembered, maybe */
+		assert_int_equal(mm_pt_map(&pt, again * page, page, page, MM_PT_READ, 0, &g), MM_OK);
+		assert_int_equal(mm_pt_map(&pt, top + again * page, page, page, MM_PT_READ, 0, &g), MM_OK);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		const uint64_t none = top - (UINT64_C(1) << 29) + i * page; /* the same indices as of i * page */
+		assert_int_equal(mm_pt_unmap(&pt, none, page, 0, &g), MM_E_RANGE);
+		assert_int_equal(mm_pt_map(&pt, none, page, page, MM_PT_READ, 0, &g), MM_E_RANGE);
+	}
+	assert_int_equal(mm_pt_unmap(&pt, 0, 2 * page, MM_PT_EXACT, &g), MM_OK);
+	assert_int_equal(mm_pt_unmap(&pt, top, 2 * page, MM_PT_EXACT, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_long_random_run),
 		cmocka_unit_test(the_edges_of_a_short_address_space),
 		cmocka_unit_test(a_format_that_contradicts_itself_is_refused),
+		cmocka_unit_test(one_page_in_the_half_that_is_no_address),
 	};
 	return cmocka_run_group_tests_name("pt_format", tests, NULL, NULL);
 }

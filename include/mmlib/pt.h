@@ -110,9 +110,10 @@ struct mm_pt {
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
-	uint64_t near_first;           /**< @private the first entry, counted from address 0 on, of... */
-	mm_paddr_t near;               /**< @private ...the table of level 1 above the last page that was
-	                                    mapped or unmapped alone */
+	mm_paddr_t near;               /**< @private the table of level 1 above the last page that was mapped
+	                                    or unmapped alone; */
+	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
+	uint64_t near_pages;           /**< @private and is so many smallest pages; 0: there is none */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */

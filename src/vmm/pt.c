@@ -199,7 +199,7 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
-	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX, .near_first = PT_NEAR_NONE };
+	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX };
 
 	if (!pt || !port || !env)
 		return MM_E_INVAL;
@@ -645,7 +645,7 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 	g->levels[g->ntables++] = (uint8_t)level;
 	pt->detached++;
 	if (level > 0 && !MM_PLANTED(MM_PLANT_PT_NEAR))
-		pt->near_first = PT_NEAR_NONE; /* W6 of pt_walk.inc */
+		pt->near_pages = 0; /* W6 of pt_walk.inc */
 }
 
 /* Clear the entry that leads to a table. Returns where that is. */

@@ -284,12 +284,13 @@ PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, 
 	return true;
 }
 
-#define PT_NEAR_NONE (UINT64_C(1) << 63) /* of pt->near_first: farther from all than a table is long */
-
-/* Number of the entry of level 1 for @va, counted from address 0 on. */
-PT_INLINE uint64_t pt_count_1(const struct mm_pt_port *port, mm_vaddr_t va)
+/* Which smallest page, of those from @first on, begins at @va? Where none does, that is a number beyond all that a
+ * table has: what is below pages goes to the top. */
+PT_INLINE uint64_t pt_page_from(const struct mm_pt_port *port, mm_vaddr_t first, mm_vaddr_t va)
 {
-	return mm_shr64(va, port->level[1].shift);
+	const unsigned shift = port->level[0].shift;
+
+	return mm_shr64(va - first, shift) | mm_shl64(va - first, 64 - shift);
 }
 
 /* Does [va, last] cover the whole entry around @va? */
@@ -336,6 +337,17 @@ PT_INLINE enum mm_status pt_stop(struct mm_tlb_gather *g, mm_vaddr_t va, unsigne
 	return st;
 }
 
+/* What ends at @last is noted as what ends last so far. */
+PT_INLINE void pt_note_beyond(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
+{
+	if (!g->flush) {
+		g->start = va;
+		g->min_shift = shift;
+		g->flush = true;
+	}
+	g->last = last;
+}
+
 /* Note that [va, last] changed, in pages of 2^shift bytes. @after: of mm_pt_after. */
 PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, uint8_t shift,
 		       unsigned after)
@@ -344,18 +356,27 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 		g->sync = true;
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
-	if (__builtin_expect(last > g->last, 0)) { /* an empty gather has 0 there, which is less than any */
-		if (!g->flush) {
-			g->start = va;
-			g->min_shift = shift;
-			g->flush = true;
-		}
-		g->last = last;
-	}
+	if (__builtin_expect(last > g->last, 0)) /* an empty gather has 0 there, which is less than any */
+		pt_note_beyond(g, va, last, shift);
 	if (__builtin_expect(va < g->start, 0))
 		g->start = va;
 	if (__builtin_expect(shift < g->min_shift, 0))
 		g->min_shift = shift;
+	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
+}
+
+/* The same for a smallest page. What a gather has ends with one, and if it is empty with 0. */
+PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned after)
+{
+	if (after & MM_PT_AFTER_SYNC)
+		g->sync = true;
+	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
+		return;
+	if (__builtin_expect(va >= g->last, 0))
+		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift);
+	if (__builtin_expect(va < g->start, 0))
+		g->start = va;
+	g->min_shift = port->level[0].shift;
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 
