@@ -125,6 +125,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REFUSE    94 /* heap: who frees a large block does not see that another did */
 #define MM_PLANT_CLAIM     95 /* heap: of those who free a large block that is cleared, two go on */
 #define MM_PLANT_RECORD    96 /* owners: who frees a large block does not see that its record is gone */
+#define MM_PLANT_BULK_UNDO 98 /* heap: who cannot allocate many gives back what somebody freed meanwhile */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */

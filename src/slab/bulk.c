@@ -32,12 +32,15 @@ static size_t bulk_pop(struct mm_cache *cache, void **out, size_t n)
 	return got;
 }
 
-/* What was allocated goes back: the caller never had it. */
+/* What was allocated goes back, one by one: the caller never had it, but a free that came too late may have been believed
+ * of some. */
 static void bulk_undo(struct mm_cache *cache, void **p, size_t n)
 {
-	enum mm_status st = mm_cache_free_bulk(cache, p, n);
+	for (size_t i = 0; i < n; i++) {
+		enum mm_status st = mm_cache_free(cache, p[i]);
 
-	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+		MM_CHECK(cache->heap->pmm->port, MM_PLANTED(MM_PLANT_BULK_UNDO) ? st == MM_OK : st != MM_E_CORRUPT);
+	}
 }
 
 enum mm_status mm_cache_alloc_bulk(struct mm_cache *cache, uint32_t flags, void **out, size_t n)

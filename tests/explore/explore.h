@@ -69,6 +69,7 @@ enum op_kind {
 	OP_RECLAIM, /* `count` frames */
 	OP_BULK,   /* objects into the slots from this one on, `count` of them; and free them */
 	OP_UNBULK,
+	OP_UNBULK_RACE, /* the last one may be freed by another CPU: then none is freed */
 	OP_PERCPU, /* per-CPU memory, `count` bytes; and free it */
 	OP_UNPERCPU,
 	OP_EAT, /* set-up: take all free frames but `count` */

@@ -109,6 +109,10 @@
 	{                                                                                          \
 		.kind = OP_UNBULK, .slot = (s), .count = (n)                                       \
 	}
+#define UNBULK_RACE(s, n)                                                                          \
+	{                                                                                          \
+		.kind = OP_UNBULK_RACE, .slot = (s), .count = (n)                                  \
+	}
 #define PERCPU(s, n)                                                                               \
 	{                                                                                          \
 		.kind = OP_PERCPU, .slot = (s), .count = (n)                                       \
@@ -673,6 +677,11 @@ const struct scenario ex_scenarios[] = {
 	{ "s-percpu-irq", "an interrupt wants per-CPU memory while its CPU frees some", SLAB,
 	  .flags = SCN_PERCPU | SCN_AMPLE, .pre = { PERCPU(0, 48), PERCPU(3, 16) },
 	  .cpu = { { UNPERCPU(0), PERCPU(1, 32) } }, .irq = { { PERCPU(2, 40), UNPERCPU(3) } } },
+	{ "s-bulk-stale", "a late free of what another CPU has for a while, who wants more than there is", SLAB,
+	  .flags = SCN_QUOTA | SCN_NO_IRQ, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
+	  .cpu = { { BULK(2, 2) }, { STALE(0) } } },
+	{ "s-unbulk-race", "many are freed, and one of them is freed twice", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { BULK(0, 3) }, .cpu = { { UNBULK_RACE(0, 3) }, { RACE(2) } } },
 	{ "s-bulk-irq", "an interrupt allocates and frees while its CPU allocates many", SLAB,
 	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
 	  .cpu = { { BULK(2, 3) } }, .irq = { { A(8, 0), F(1) } } },

@@ -207,24 +207,33 @@ static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
 	fill(&ex->slot[r->op->slot], 0x40 + r->op->slot);
 }
 
-/* Several objects, in slots side by side. */
+/* Free several objects, in slots side by side. If that fails all are there, but for what others freed. */
+static void run_unbulk(const struct op *op, struct record *r)
+{
+	void *p[EX_SLOTS];
+	unsigned n = (unsigned)op->count;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct slot *slot = &ex->slot[op->slot + i];
+
+		if (slot->live)
+			check_filled(slot, 0x40 + op->slot + i);
+		world_giving(r, slot);
+		p[i] = (void *)(uintptr_t)slot->first;
+	}
+	r->st = mm_cache_free_bulk(cache, p, n);
+	if (r->st != MM_OK && !(op->kind == OP_UNBULK_RACE && r->st == MM_E_DOUBLE_FREE))
+		ex_violate("a free of %u objects fails with status %d", n, (int)r->st);
+	for (unsigned i = 0; i + 1 < n && r->st != MM_OK; i++) {
+		ex->slot[op->slot + i].live = true;
+		check_filled(&ex->slot[op->slot + i], 0x40 + op->slot + i);
+	}
+}
+
 static void run_bulk(const struct op *op, struct record *r)
 {
 	void *p[EX_SLOTS];
 
-	for (unsigned i = 0; i < op->count && op->kind == OP_UNBULK; i++) {
-		struct slot *slot = &ex->slot[op->slot + i];
-
-		check_filled(slot, 0x40 + op->slot + i);
-		world_giving(r, slot);
-		p[i] = (void *)(uintptr_t)slot->first;
-	}
-	if (op->kind == OP_UNBULK) {
-		r->st = mm_cache_free_bulk(cache, p, (size_t)op->count);
-		if (r->st != MM_OK)
-			ex_violate("a free of %u objects fails with status %d", (unsigned)op->count, (int)r->st);
-		return;
-	}
 	r->st = mm_cache_alloc_bulk(cache, op->flags, p, (size_t)op->count);
 	for (unsigned i = 0; i < op->count && r->st == MM_OK; i++) {
 		struct op one = *op;
@@ -270,7 +279,8 @@ static void run_percpu(const struct op *op, struct record *r)
 
 static bool is_race(const struct op *op)
 {
-	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE;
+	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE ||
+	       op->kind == OP_UNBULK_RACE;
 }
 
 /* May a free be refused so? A large block is pages while it is cleared, or its record goes. */
@@ -336,8 +346,11 @@ static void run(const struct op *op, struct record *r)
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
 	case OP_BULK:
-	case OP_UNBULK:
 		run_bulk(op, r);
+		break;
+	case OP_UNBULK:
+	case OP_UNBULK_RACE:
+		run_unbulk(op, r);
 		break;
 	case OP_PERCPU:
 	case OP_UNPERCPU:
@@ -482,6 +495,7 @@ static unsigned count_robbed(const struct record *late)
 		const struct record *r = &ex->record[i];
 
 		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st != MM_OK;
+		n += r->op->kind == OP_BULK && r->st != MM_OK; /* it had some for a while */
 	}
 	for (unsigned k = 0; k < EX_SLOTS && !n; k++)
 		if (ex->slot[k].live && ex->slot[k].first == late->first) {
