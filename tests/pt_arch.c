@@ -514,7 +514,17 @@ static bool armv7_is_leaf(uint64_t e, unsigned level)
 
 static uint64_t armv7_pa(uint64_t e, unsigned level)
 {
-	return level == 0 ? e & BITS(31, 12) : e & BIT(1) ? e & BITS(31, 20) : e & BITS(31, 10);
+	if (level == 0)
+		return e & BIT(1) ? e & BITS(31, 12) : e & BITS(31, 16);
+	return e & BIT(1) ? e & BITS(31, 20) : e & BITS(31, 10);
+}
+
+/* B3.5.1: a large page is 16 descriptors that are the same, and so is a supersection. */
+static bool armv7_in_run(const struct ora *ora, uint64_t e, unsigned level)
+{
+	if (level == 0)
+		return ora->features & MM_PT_ARMV7_LARGE && FIELD(1, 0) == 1;
+	return ora->features & MM_PT_ARMV7_SUPER && e & BIT(18);
 }
 
 /* B3.7.1 with SCTLR.AFE: AP[0] access flag, AP[1] PL0, AP[2] read-only. B3.8.3 with SCTLR.TRE: TEX[0], C, B
@@ -537,6 +547,8 @@ static uint32_t armv7_attr(uint64_t e, unsigned level)
 		e = (e & BITS(3, 2)) | (uint64_t)FIELD(4, 4) | (uint64_t)FIELD(11, 10) << 4 |
 		    (uint64_t)FIELD(14, 12) << 6 | (uint64_t)FIELD(15, 15) << 9 |
 		    (uint64_t)FIELD(17, 17) << 11;
+	else if (FIELD(1, 0) == 1) /* the same of a large page: 15 XN, 14:12 TEX */
+		e = (e & (BITS(11, 9) | BITS(5, 2))) | (uint64_t)FIELD(14, 12) << 6 | (uint64_t)FIELD(15, 15);
 	return MM_PT_READ | armv7_type(FIELD(6, 6) << 2 | FIELD(3, 2)) | IF(4, MM_PT_ACCESSED) |
 	       IF(5, MM_PT_USER) | IF_NOT(0, MM_PT_EXEC) | IF_NOT(11, MM_PT_GLOBAL) |
 	       IF_NOT(9, MM_PT_WRITE | MM_PT_DIRTY) | IF(7, MM_PT_WRITE) | IF(8, MM_PT_DIRTY);
@@ -544,13 +556,17 @@ static uint32_t armv7_attr(uint64_t e, unsigned level)
 
 static const char *armv7_reserved(const struct ora *ora, uint64_t e, unsigned level, bool leaf)
 {
-	(void)ora;
+	const bool run = leaf && armv7_in_run(ora, e, level);
+
 	if (!leaf)
 		return e & BITS(9, 2) ? "PXN, NS, a domain, or bit 9 of a table" : NULL;
+	if (level == 0 && !(e & BIT(1)) && (!run || (e & BITS(8, 6))))
+		return "a large page, or what should be zero in one";
 	if (level == 0)
-		return !(e & BIT(1)) ? "a large page" : e & BIT(10) ? NULL : "not shareable";
-	if ((e & (BIT(0) | BITS(8, 5) | BITS(19, 18))))
-		return "PXN, a domain, a supersection, or NS";
+		return e & BIT(10) ? NULL : "not shareable";
+	/* 23:20 and 8:5 are bits 39:32 of a supersection's address */
+	if ((e & (BIT(0) | BITS(8, 5) | BIT(19))) || (run ? e & BITS(23, 20) : e & BIT(18)))
+		return "PXN, a domain, a supersection or its high address, or NS";
 	return e & BIT(16) ? NULL : "not shareable";
 }
 
@@ -572,12 +588,10 @@ static const struct ora_arch ora_armv7 = {
 	.unkept = MM_PT_ACCESSED | MM_PT_DIRTY,
 	.reserved = armv7_reserved,
 	.touched = not_touched,
-	/* B3.5.1: a supersection is 16 descriptors that are the same; 23:20 and 8:5 are bits 39:32 of its address */
-	.features = MM_PT_ARMV7_SUPER,
-	.run_feature = MM_PT_ARMV7_SUPER,
-	.run_mark = BIT(18),
-	.run_field = BITS(23, 20),
-	.run_lg2 = { 0, 4 },
+	.features = MM_PT_ARMV7_LARGE | MM_PT_ARMV7_SUPER,
+	.run_feature = MM_PT_ARMV7_LARGE | MM_PT_ARMV7_SUPER,
+	.in_run = armv7_in_run,
+	.run_lg2 = { 4, 4 },
 };
 
 /* ---- RISC-V, Sv39, Sv48 and Sv57 ---- */

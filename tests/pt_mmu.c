@@ -122,8 +122,9 @@ static struct ora_run decode_leaf(const struct ora *ora, uint64_t e, unsigned le
 static unsigned run_of(const struct ora *ora, uint64_t e, unsigned level)
 {
 	const struct ora_arch *arch = ora->arch;
+	bool in = arch->in_run ? arch->in_run(ora, e, level) : (e & arch->run_mark) != 0;
 
-	return ora->features & arch->run_feature && e & arch->run_mark ? arch->run_lg2[level] : 0;
+	return ora->features & arch->run_feature && in ? arch->run_lg2[level] : 0;
 }
 
 /* The entry without what says that it is in a run. */
@@ -139,6 +140,8 @@ static bool is_member(const struct ora *ora, uint64_t first, uint64_t e, uint64_
 	const struct ora_arch *arch = ora->arch;
 	uint64_t differ = (first ^ e) & ~arch->run_touch;
 
+	if (arch->in_run)
+		return !differ;
 	if (arch->run_field)
 		return !differ && (e & arch->run_field) == arch->run_length;
 	uint64_t pa = pa_of(ora, first, level), there = pa_of(ora, e, level);

@@ -77,6 +77,9 @@ struct ora_arch {
 	uint8_t run_lg2[6];
 	uint32_t run_feature;
 	uint64_t run_mark, run_field, run_length, run_touch;
+	/* Or, where that is no mark, for leaves: is it in one? All members are the same then, and reserved() gets
+	 * them as they are. */
+	bool (*in_run)(const struct ora *ora, uint64_t e, unsigned level);
 	bool must_order;         /* an entry that became valid wants ordered stores */
 	bool user_is_not_kernel; /* the kernel never executes what the user may use */
 	bool root_is_latched;    /* a CPU reads the root's entries when the root is loaded, and never again */

@@ -66,9 +66,11 @@ static const struct how ways[] = {
 	{ A64(MM_PT_ARMV7_LPAE, 4, 4) },
 };
 
-/* B3.5.1 of the ARMv7-A manual: only sections have runs. */
+/* B3.5.1 of the ARMv7-A manual. */
 static const struct how supersections = { "ARMv7 short",     NULL, MM_PT_ARMV7, NULL,
 					  MM_PT_ARMV7_SUPER, 0,    4,           WITH(mm_pt) };
+static const struct how large_pages = { "ARMv7 short",     NULL, MM_PT_ARMV7, NULL,
+					MM_PT_ARMV7_LARGE, 4,    0,           WITH(mm_pt) };
 
 static struct ora ora;
 static struct ora_set want;
@@ -567,6 +569,76 @@ static void supersections_are_runs_of_sections(void **unused)
 	finish();
 }
 
+/* The second-level entry for an address. */
+static uint32_t *small_at(uint64_t va)
+{
+	return (uint32_t *)ora_virt(&ora, section_at(va) & 0xfffffc00) + (va >> 12 & 255);
+}
+
+/* Bits of a large page are where small ones have their address: whatever is turned over in a member, the port says
+ * what the manual does, or that it is damage. */
+static void members_are_read_as_the_manual_says(uint64_t va)
+{
+	const uint32_t is = *small_at(va);
+
+	for (unsigned bit = 0; bit < 32; bit++) {
+		const uint32_t e = is ^ (uint32_t)1 << bit;
+		enum mm_pt_kind kind = pt.port->classify(&pt, e, 0);
+		if (!ora.arch->valid(e, 0))
+			continue;
+		if (kind == MM_PT_BAD) /* or TEX[2:1], which is software's, says what leaf() never does */
+			continue;
+		assert_null(ora.arch->reserved(&ora, e, 0, true));
+		assert_int_equal(kind, ora.arch->in_run(&ora, e, 0) ? MM_PT_RUN : MM_PT_LEAF);
+		assert_int_equal(pt.port->attr(&pt, e, 0), ora.arch->attr(e, 0));
+		assert_true(pt.port->pa(&pt, e, 0) == ora.arch->pa(e, 0));
+	}
+}
+
+static void large_pages_are_runs_of_small_ones(void **unused)
+{
+	static const uint32_t attrs[] = { RW, MM_PT_READ | MM_PT_EXEC, RW | MM_PT_DEVICE, RW | MM_PT_TRACK | MM_PT_WT,
+					  RW | MM_PT_USER | MM_PT_GLOBAL | MM_PT_UC };
+	static const struct how *way = &large_pages;
+	void *state = (void *)(uintptr_t)way;
+	const uint64_t va = UINT64_C(0x340000), to = 0x51040000; /* bit 18 is of the address here */
+
+	(void)unused;
+	for (unsigned k = 0; k < sizeof(attrs) / sizeof(attrs[0]); k++) {
+		start(&state, MM_PT_ARMV7_SUPER); /* which says nothing of pages */
+		map_ok(va, to, run, attrs[k], 0);
+		assert_true(length_at(va) == page);
+		const uint32_t small = *small_at(va);
+		finish();
+		start_on(&state);
+		map_ok(va - page, to - page, 2 * run + page, attrs[k], 0);
+		assert_true(length_at(va - page) == page);
+		assert_true(length_at(va) == run && length_at(va + 2 * run - 1) == run);
+		/* 16 times the same: 31:16 base, 15 XN, 14:12 TEX, 11:9 and 5:2 as they are, type 01 */
+		const uint32_t like = (small & 0xffff0e3c) | (small & 1) << 15 | (small & 0x1c0) << 6 | 1;
+		for (uint64_t at = va; at < va + run; at += page)
+			assert_int_equal(*small_at(at), like);
+		members_are_read_as_the_manual_says(va + 5 * page);
+		/* a page of it has other rights: they are pages, up to collapse */
+		assert_int_equal(w->protect(&pt, va + 3 * page, page, MM_PT_READ, 0, &g), MM_OK);
+		set_protect(&want, va + 3 * page, va + 4 * page - 1, MM_PT_READ);
+		check();
+		assert_true(length_at(va) == page && length_at(va + run) == run);
+		assert_int_equal(w->protect(&pt, va, 2 * run, attrs[0], 0, &g), MM_OK);
+		set_protect(&want, va, va + 2 * run - 1, attrs[0]);
+		check();
+		assert_true(length_at(va) == page && length_at(va + run) == run);
+		assert_int_equal(mm_pt_collapse(&pt, va, run, 0, &g), MM_OK);
+		check();
+		assert_true(length_at(va) == run);
+		assert_int_equal(w->unmap(&pt, va + 15 * page, 2 * page, 0, &g), MM_OK);
+		set_remove(&want, va + 15 * page, va + 17 * page - 1);
+		check();
+		assert_true(length_at(va) == page && length_at(va + 2 * run - 1) == page);
+		finish();
+	}
+}
+
 #define NWAYS (sizeof(ways) / sizeof(ways[0]))
 
 int main(void)
@@ -592,16 +664,16 @@ int main(void)
 		cmocka_unit_test(the_dump_hides_no_member),
 	};
 	enum { NTESTS = sizeof(tests) / sizeof(tests[0]) };
-	static struct CMUnitTest all[NTESTS * NWAYS + 1] = { cmocka_unit_test(
-		supersections_are_runs_of_sections) };
+	static struct CMUnitTest all[NTESTS * NWAYS + 2] = { cmocka_unit_test(supersections_are_runs_of_sections),
+							     cmocka_unit_test(large_pages_are_runs_of_small_ones) };
 	static char names[NTESTS * NWAYS][96];
-	size_t n = 1;
+	size_t n = 2;
 
 	for (size_t k = 0; k < NWAYS; k++) {
 		for (size_t i = 0; i < NTESTS; i++, n++) {
-			snprintf(names[n - 1], sizeof(names[0]), "%s: %s", ways[k].name, tests[i].name);
+			snprintf(names[n - 2], sizeof(names[0]), "%s: %s", ways[k].name, tests[i].name);
 			all[n] = tests[i];
-			all[n].name = names[n - 1];
+			all[n].name = names[n - 2];
 			all[n].initial_state = (void *)(uintptr_t)&ways[k];
 		}
 	}

@@ -23,8 +23,8 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
   local command=(-ex 'source tools/gdb/mmlib.py')
   for what in zones caches 'frame at_head' 'frame at_tail' "frame at_movable" 'frame at_hand' 'frame at_table' \
     'frame at_meta' 'frame at_objects' 'frame at_large' 'frame at_nothing' 'object p_used' 'object p_freed' \
-    'object p_home' 'object p_guarded' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs' 'pt at_followed follows' \
-    'pt at_empty follows' 'pt at_emptier follows'; do
+    'object p_home' 'object p_guarded' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs' 'pt at_member moved' \
+    'pt at_followed follows' 'pt at_empty follows' 'pt at_emptier follows'; do
     command+=(-ex "mmlib $what")
   done
   if [ $# -eq 1 ]; then

@@ -8,7 +8,7 @@
  * as those that have an instance of their own makes one: docs/porting.md.
  *
  * AArch64's, stage 2 too, and ARMv7 LPAE have contiguous runs with #MM_PT_AARCH64_CONTIG, Sv57 and the second stages of
- * RISC-V with #MM_PT_RISCV64_SVNAPOT, ARMv7 short with #MM_PT_ARMV7_SUPER.
+ * RISC-V with #MM_PT_RISCV64_SVNAPOT, ARMv7 short with #MM_PT_ARMV7_LARGE and #MM_PT_ARMV7_SUPER.
  * The CPU must be set up as that file says. What nothing reports: without CR0.WP (ia32) the kernel writes to
  * what is not writable; where DACR does not make domain 0 a client (ARMv7 short) rights mean nothing; with
  * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection. With
@@ -65,6 +65,8 @@ enum mm_pt_format {
 /** For mm_pt_cfg::features of #MM_PT_ARMV7: use supersections, 16 sections as one of 16 MiB. Only where the CPU has
  *  them (ID_MMFR3, bits 31:28, is 0). */
 #define MM_PT_ARMV7_SUPER 1u
+/** The same: use large pages, 16 pages as one of 64 KiB. All CPUs have them. */
+#define MM_PT_ARMV7_LARGE 2u
 
 /** PRRR as #MM_PT_ARMV7 expects it: by TEX[0], C and B memory, memory, memory, strongly ordered, device; S
  *  says shareable. */

@@ -84,6 +84,7 @@ struct mm_pt_port {
 	 *  with the same attributes, and a TLB may hold all of it as one. */
 	uint8_t run_lg2[MM_PT_LEVELS_MAX];
 	uint32_t run_feature; /**< of mm_pt_cfg::features: runs are used */
+	uint32_t run_feature_0; /**< the same for those at level 0 alone; 0: they are not apart */
 
 	/** The empty entry at a level. Not always 0. */
 	uint64_t (*empty)(const struct mm_pt *pt, unsigned level);

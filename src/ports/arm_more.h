@@ -13,6 +13,7 @@
  *   16 concatenated ones are one with more entries: 40 bits of intermediate address begin two at level 1.
  * ARMv7 short: SCTLR.AFE and TRE set, so that AP[0] is the access flag and TEX[0], C and B an index into
  *   PRRR and NMRR; TEX[2:1] are then software's: writable, and dirty of what is not. Domain 0, a client.
+ *   Large pages (B3.5.1): 16 second-level entries, aligned, all alike: type 01, XN in 15, TEX in 14:12; 8:6 are 0.
  *   Supersections (B3.5.1): 16 sections, aligned, all alike: bit 18, and what would tell them apart, 23:20, is 0.
  * ARMv7 LPAE: stage 1 of PL1&0, 40 bits; software bits 55, 56 as TEX[2:1] above; no dirty bit in hardware.
  *   Contiguous (52, B3.6.1): 16 pages or blocks of 2 MiB. */
@@ -227,6 +228,7 @@ static const struct mm_mask_rule armv7_section[MASK_RULES] = {
 	MASK_IF(MM_PT_USER, 0x800),        MASK_UNLESS(MM_PT_GLOBAL, 0x20000),
 	MASK_UNLESS(MM_PT_EXEC, 0x10),
 };
+static const struct mm_mask_member armv7_member = { .mask = 3, .is = 1, .moved = { 0x1c0, 1 }, .by = { 6, 15 } };
 static const struct mm_mask armv7_mask = {
 	ARM_BREAKS,
 	.table = { 0, 1 },
@@ -242,13 +244,15 @@ static const struct mm_mask armv7_mask = {
 	.exact = { 0x800, 0x20000 },
 	.run = ARM_BIT(18),
 	.run_field = 0xf00000,
+	.member = &armv7_member,
 };
 static const struct mm_mask_port armv7_port = {
 	.port = {
 		.name = "ARMv7 short", .nlevels = 2, .entry_lg2 = 2, .va_bits = 32, .pa_bits = 32,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = 0, .hw_final = 0, .addr_mask = 0xfffff000,
 		.level = { { 12, 8, true }, { 20, 12, true } },
-		MASK_RUNS(MM_PT_ARMV7_SUPER, 0, 4),
+		MASK_RUNS(MM_PT_ARMV7_SUPER, 4, 4),
+		.run_feature_0 = MM_PT_ARMV7_LARGE,
 		MASK_CALLS,
 	},
 	.mask = &armv7_mask,

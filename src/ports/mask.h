@@ -48,6 +48,13 @@ struct mm_mask_rule {
 #define MASK_NO_TYPE UINT64_MAX
 #define MASK_RULES   14u
 
+/* A member of a run that has some bits in place of address bits: it is told by bits `mask` being just `is`, and has
+ * what a leaf has in two fields so many bits further left. */
+struct mm_mask_member {
+	uint64_t mask, is, moved[2];
+	uint8_t by[2];
+};
+
 /* Index 0: level 0, 1: above. By level where there are six. */
 struct mm_mask {
 	bool big_endian;
@@ -75,6 +82,7 @@ struct mm_mask {
 	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
 	uint64_t run;                   /* a member of a contiguous run; 0: there are none */
 	uint64_t run_field, run_length; /* if it says there how long that is, in place of address bits */
+	const struct mm_mask_member *member; /* of a run at level 0, where there are such */
 };
 
 /* On CPUs without such an instruction this must not become a call. */
@@ -131,6 +139,37 @@ MASK_FN uint64_t mask_low(const struct mm_mask *m, const struct mm_pt_port *port
 		m->addr & ~m->high & mm_shr64(mm_shl64(1, port->level[level].shift) - 1, m->shift);
 
 	return level ? low & ~m->spare : low;
+}
+
+/* Is it a struct mm_mask_member? */
+MASK_FN bool mask_is_moved(const struct mm_mask *m, uint64_t entry, unsigned level)
+{
+	return level == 0 && m->member && (entry & m->member->mask) == m->member->is;
+}
+
+/* Such a member, of a leaf. Not where it is called: few formats have it. */
+static __attribute__((__noinline__)) uint64_t mask_move(const struct mm_mask *m, uint64_t leaf)
+{
+	const struct mm_mask_member *to = m->member;
+	uint64_t entry = leaf & ~to->mask;
+
+	for (unsigned i = 0; i < 2; i++)
+		entry &= ~(to->moved[i] | mm_shl64(to->moved[i], to->by[i]));
+	entry |= to->is;
+	for (unsigned i = 0; i < 2; i++)
+		entry |= mm_shl64(leaf & to->moved[i], to->by[i]);
+	return entry;
+}
+
+/* The leaf, with the frame of the whole run, that it was made of. */
+static __attribute__((__noinline__)) uint64_t mask_move_back(const struct mm_mask *m, uint64_t entry)
+{
+	const struct mm_mask_member *to = m->member;
+	uint64_t leaf = (entry & ~to->mask) | (m->leaf[0] & to->mask);
+
+	for (unsigned i = 0; i < 2; i++)
+		leaf = (leaf & ~mm_shl64(to->moved[i], to->by[i])) | (mm_shr64(entry, to->by[i]) & to->moved[i]);
+	return leaf;
 }
 
 MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level)
@@ -216,6 +255,23 @@ MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port
 	       !((raw ^ mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK)) & ~mask_order(m, m->seen));
 }
 
+MASK_FN bool mask_is_run(const struct mm_mask *m, uint64_t entry, unsigned level)
+{
+	return level == 0 && m->member ? mask_is_moved(m, entry, level) : (entry & m->run) != 0;
+}
+
+/* The leaf that a member of a run would be without it. False: no run() makes such a member. */
+MASK_FN bool mask_run_leaf(const struct mm_mask *m, uint64_t entry, unsigned level, uint64_t *raw)
+{
+	if (mask_is_moved(m, entry, level)) {
+		uint64_t leaf = mask_move_back(m, entry);
+		*raw = mask_order(m, leaf);
+		return mask_move(m, leaf) == entry;
+	}
+	*raw = mask_order(m, entry & ~(m->run | m->run_field));
+	return (entry & m->run_field) == m->run_length;
+}
+
 MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_pt_port *port,
 				      const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
@@ -228,11 +284,9 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 	    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
 	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
 		return MM_PT_TABLE;
-	bool run = m->run && (entry & m->run) && (pt->runs >> level & 1);
-	if (run && (entry & m->run_field) != m->run_length)
+	bool run = mask_is_run(m, entry, level) && (pt->runs >> level & 1);
+	if (run && !mask_run_leaf(m, entry, level, &raw))
 		return MM_PT_BAD;
-	if (run)
-		raw &= ~mask_order(m, m->run | m->run_field);
 	if (!mask_is_leaf(m, port, pt, raw, level))
 		return MM_PT_BAD;
 	return run ? MM_PT_RUN : MM_PT_LEAF;

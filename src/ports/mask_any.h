@@ -15,6 +15,15 @@ static const struct mm_mask *mask_of(const struct mm_pt *pt)
 	return ((const struct mm_mask_port *)pt->port)->mask;
 }
 
+/* What the functions that do not ask for runs take: of a struct mm_mask_member the leaf, of others themselves. Not
+ * transition(): all that differs in such a member is in the bits of addresses, too, which is enough for a flush. */
+static uint64_t mask_plain(const struct mm_mask *m, uint64_t raw, unsigned level)
+{
+	const uint64_t entry = mask_order(m, raw);
+
+	return mask_is_moved(m, entry, level) ? mask_order(m, mask_move_back(m, entry)) : raw;
+}
+
 static uint64_t mask_any_empty(const struct mm_pt *pt, unsigned level)
 {
 	return mask_empty(mask_of(pt), pt, level);
@@ -43,7 +52,7 @@ static uint64_t mask_any_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned l
 
 static uint32_t mask_any_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	return mask_attr(mask_of(pt), entry, level);
+	return mask_attr(mask_of(pt), mask_plain(mask_of(pt), entry, level), level);
 }
 
 static uint64_t mask_any_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
@@ -58,7 +67,7 @@ static mm_paddr_t mask_any_below(const struct mm_pt *pt, uint64_t entry)
 
 static mm_paddr_t mask_any_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	return mask_pa(mask_of(pt), pt->port, pt, entry, level);
+	return mask_pa(mask_of(pt), pt->port, pt, mask_plain(mask_of(pt), entry, level), level);
 }
 
 static unsigned mask_any_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,
@@ -72,7 +81,8 @@ static uint64_t mask_any_run(const struct mm_pt *pt, uint64_t leaf, unsigned lev
 {
 	const struct mm_mask *m = mask_of(pt);
 
-	(void)level;
+	if (level == 0 && m->member)
+		return mask_order(m, mask_move(m, mask_order(m, leaf)));
 	return (leaf & ~mask_order(m, m->run_field)) | mask_order(m, m->run | m->run_length);
 }
 

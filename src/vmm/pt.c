@@ -151,9 +151,11 @@ static uint8_t pt_run_levels(const struct mm_pt *pt)
 	const struct mm_pt_port *port = pt->port;
 	unsigned levels = 0;
 
-	for (unsigned l = 0; l < port->nlevels; l++)
-		levels |= port->run_lg2[l] ? 1u << l : 0;
-	return pt->cfg.features & port->run_feature ? (uint8_t)(levels & pt->cfg.leaf_levels) : 0;
+	for (unsigned l = 0; l < port->nlevels; l++) {
+		uint32_t feature = l == 0 && port->run_feature_0 ? port->run_feature_0 : port->run_feature;
+		levels |= port->run_lg2[l] && (pt->cfg.features & feature) ? 1u << l : 0;
+	}
+	return (uint8_t)(levels & pt->cfg.leaf_levels);
 }
 
 /* Put the format's values in place of zeros; refuse what the format does not have. */

@@ -17,7 +17,7 @@
 static _Alignas(4096) unsigned char ram[RAM_BYTES];
 static struct mm_pmm pmm;
 static struct mm_heap heap;
-static struct mm_pt tree, runs, follows;
+static struct mm_pt tree, runs, follows, moved;
 static struct mm_cache *cache;
 /* What gdb is asked for. */
 mm_paddr_t at_head, at_tail, at_movable, at_free, at_hand, at_objects, at_table, at_meta, at_large, at_nothing;
@@ -57,7 +57,7 @@ static const struct mm_zone_cfg zones[] = {
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
 	(void)ctx;
-	if (bytes == (size_t)MM_FRAME_SIZE)
+	if (bytes <= (size_t)MM_FRAME_SIZE)
 		return mm_page_alloc(&pmm, 0, MM_ALLOC_TABLE, pa);
 	return mm_page_alloc(&pmm, (unsigned)__builtin_ctzl(bytes) - MM_FRAME_SHIFT, 0, pa); /* none is freed */
 }
@@ -187,6 +187,11 @@ static void make_tables(void)
 	CHECK(mm_pt_init(&follows, mm_pt_format(MM_PT_LOONGARCH64), &env, NULL) == MM_OK);
 	CHECK(mm_pt_map(&follows, at_followed & ~(mm_vaddr_t)0xfff, 0x9abcd000, 0x1000, MM_PT_READ, 0, &g) == MM_OK);
 	mm_pt_sync(&follows, &g);
+	/* a large page, which has other bits in place of the lowest of its address */
+	const struct mm_pt_cfg large = { .features = MM_PT_ARMV7_LARGE };
+	CHECK(mm_pt_init(&moved, mm_pt_format(MM_PT_ARMV7), &env, &large) == MM_OK);
+	CHECK(mm_pt_map(&moved, 0x230000, 0x30000, 0x10000, MM_PT_READ | MM_PT_WRITE, 0, &g) == MM_OK);
+	mm_pt_sync(&moved, &g);
 	at_table = tree.root;
 }
 
@@ -295,6 +300,7 @@ int main(void)
 	puts("1 bytes before the object");
 	printf("pt: here %#jx\n", (uintmax_t)at_head);
 	puts("pt: here 0x45678");
+	puts("pt: here 0x35678");
 	puts("pt: here 0x9abcd678");
 	puts("pt: nothing at level 0");
 	puts("pt: nothing at level 3");

@@ -614,8 +614,14 @@ class MaskFormat:
         if level > 0 and not raw & int(self.tree['reserved']) and entry & tells == int(mask['table'][level]) & tells:
             return 'table', self.address(its, self.table_field()), 0
         field = int(mask['addr']) & ~(int(mask['spare']) if level else 0)
-        run = entry & int(mask['run']) and int(self.tree['runs']) >> level & 1
+        run = self.in_run(entry, level) and int(self.tree['runs']) >> level & 1
         return 'leaf', self.address(its, field), int(self.port['run_lg2'][level]) if run else 0
+
+    def in_run(self, entry, level):
+        member = self.mask['member']
+        if level > 0 or not int(member):
+            return entry & int(self.mask['run'])
+        return entry & int(member['mask']) == int(member['is'])
 
 
 def format_of(tree):

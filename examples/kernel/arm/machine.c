@@ -97,9 +97,10 @@ void machine_pt_probe(struct mm_pt_cfg *cfg)
 	uint32_t mmfr3;
 
 	__asm__("mrc p15, 0, %0, c0, c1, 7" : "=r"(mmfr3)); /* bits 31:28: are there supersections? */
-	*cfg = (struct mm_pt_cfg){ .features = !machine_short   ? MM_PT_AARCH64_CONTIG :
-					       mmfr3 >> 28 == 0 ? MM_PT_ARMV7_SUPER :
-								  0 };
+	bool is_short = machine_pt_port() == mm_pt_format(MM_PT_ARMV7);
+	*cfg = (struct mm_pt_cfg){ .features = !is_short        ? MM_PT_AARCH64_CONTIG :
+					       mmfr3 >> 28 == 0 ? MM_PT_ARMV7_LARGE | MM_PT_ARMV7_SUPER :
+								  MM_PT_ARMV7_LARGE };
 }
 
 /* TLBIMVAAIS takes an address, for every address space; TLBIALLIS is all. */
