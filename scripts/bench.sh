@@ -146,8 +146,10 @@ run_slab() { # RUN
     sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
   drive 2 40 pair64
-  drive 8 14 prodcons # heaps differ
-  drive 2 14 lifo64,rand256,lifo1k,churn,2t_churn,prodcons_aged
+  drive 4 14 lifo64,rand256,lifo1k,churn
+  drive 6 14 2t_churn # what two CPUs do hangs on the heap more than on the hour: many of them
+  drive 60 4 prodcons
+  drive 30 4 prodcons_aged
   [ "$1" -lt "$runs" ] || return 0
   resident slab.rss_ratio "$dir/bench_slab-call-l1"
   for peer in "${peers[@]}"; do
