@@ -27,6 +27,7 @@ static struct mm_pmm pmm;
 static struct mm_heap heap;
 static struct mm_numa numa;
 static uint32_t nodes;
+static mm_pfn_t uneven; /* frames that the last node has from the one before */
 static uint64_t before_heap;
 
 /* Memory on all nodes but those above `with_memory`. From the last one, 2 is nearest, then 1, then 0. */
@@ -46,8 +47,12 @@ static inline void make_pmm(uint32_t with_memory)
 					.reach = AT(BASE + with_memory * NODE_FRAMES) - 1 };
 
 	assert_int_equal(mm_numa_init(&numa, ranges, NODES_MAX + 1, distances, nodes), MM_OK);
-	for (uint32_t n = 0; n < with_memory; n++)
-		assert_int_equal(mm_numa_add_range(&numa, AT(BASE + n * NODE_FRAMES), AT(NODE_FRAMES), n), MM_OK);
+	for (uint32_t n = 0; n < with_memory; n++) {
+		mm_pfn_t first = BASE + n * NODE_FRAMES - (n + 1 == with_memory ? uneven : 0);
+		mm_pfn_t end = BASE + (n + 1) * NODE_FRAMES - (n + 2 == with_memory ? uneven : 0);
+
+		assert_int_equal(mm_numa_add_range(&numa, AT(first), AT(end - first), n), MM_OK);
+	}
 	for (uint32_t to = 0; to + 1 < nodes; to++)
 		assert_int_equal(mm_numa_set_distance(&numa, nodes - 1, to, 40 - 5 * to), MM_OK);
 	sim_init(&sim, AT(BASE), (size_t)AT(with_memory * NODE_FRAMES));
@@ -78,6 +83,13 @@ static inline int two(void **state)
 	return 0;
 }
 
+/* The nodes' memory meets amid the frames of one table. */
+static inline int two_uneven(void **state)
+{
+	uneven = 100;
+	return two(state);
+}
+
 /* The last of four nodes has no memory. */
 static inline int four(void **state)
 {
@@ -106,6 +118,7 @@ static inline int stop(void **state)
 	assert_true(pmm_state_hash(&pmm) == before_heap);
 	assert_int_equal(sim_pins, 0);
 	sim_destroy(&sim);
+	uneven = 0;
 	return 0;
 }
 

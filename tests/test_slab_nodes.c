@@ -69,6 +69,23 @@ static void mixed_magazines_are_sorted(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* What fast paths look up begins with frames of the other node, of which they know nothing. */
+static void nodes_meet_amid_a_table(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(4000, 0);
+
+	for (unsigned n = 0; n < 300; n++) {
+		held[n] = take_on(n % 2, cache, 0);
+		assert_int_equal(node_of(held[n]), n % 2);
+	}
+	for (unsigned n = 0; n < 300; n++)
+		free_on(n / 2 % 2, cache, held[n]);
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
+	verify_all();
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 /* Allocated and freed again and again, an object never leaves the magazine: the tick sees it. */
 static void a_tick_sends_home_what_would_stay(void **state)
 {
@@ -491,6 +508,7 @@ int main(void)
 		TWO_NODES(whole_magazines_go_home),
 		TWO_NODES(mixed_magazines_are_sorted),
 		FOUR_NODES(mixed_magazines_are_sorted),
+		cmocka_unit_test_setup_teardown(nodes_meet_amid_a_table, two_uneven, stop),
 		TWO_NODES(a_tick_sends_home_what_would_stay),
 		TWO_NODES(a_drain_is_not_lost_to_a_tick),
 		TWO_NODES(a_spare_of_another_node_does_not_serve),

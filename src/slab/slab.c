@@ -540,8 +540,9 @@ static struct mm_slab *slab_of_slot(const struct mm_cache *cache, const struct m
 	struct mm_slab *slab = last;
 	enum mm_status st = MM_OK;
 
+	/* The first table of the window is of frames before it, too, and says nothing of those: another range's may be. */
 	if ((!slab || (uintptr_t)slot->p - (uintptr_t)slab->base >= cache->span) &&
-	    !mm_object_slab(heap, slot->p, &slab))
+	    (!mm_object_slab(heap, slot->p, &slab) || slab == slab_none()))
 		st = slab_find(heap, slot->p, &slab);
 	MM_CHECK(heap->pmm->port, st == MM_OK && slab->cache == cache_whole(cache));
 #if MM_CHECKS >= 1
