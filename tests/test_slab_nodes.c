@@ -2,6 +2,7 @@
 /* The heap on machines with nodes: objects are of the CPU's node, and go home when they are freed on another. */
 #include "node_box.h"
 #include "hook.h"
+#include "slab/slab.h"
 
 #define MANY 1500u
 static void *held[MANY];
@@ -84,6 +85,31 @@ static void nodes_meet_amid_a_table(void **state)
 	assert_int_equal(mm_heap_drain(&heap), MM_OK);
 	verify_all();
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
+/* The same of blocks: without checks the frame's byte alone leads a free to their class. */
+static void blocks_of_frames_before_the_range_go_home(void **state)
+{
+	(void)state;
+	const struct mm_range *r = pmm.main;
+	uintptr_t frame;
+	unsigned n = 0, met = 0;
+	void *p;
+
+	assert_int_equal(r->first % MM_SIDE_FRAMES, MM_SIDE_FRAMES - uneven);
+	for (; n < 300 && (p = mm_kmalloc(&heap, 2000, ONLY(0))); n++) {
+		held[n] = p;
+		met += mm_object_frame(&heap, p, &frame);
+	}
+	assert_true(n == 300);
+	if (MM_CHECKS == 0) /* their bytes are not in the array that fast paths read */
+		assert_int_equal(met, 0);
+	else
+		assert_true(met > 0);
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(mm_kfree(&heap, held[i]), MM_OK);
+	assert_int_equal(mm_heap_drain(&heap), MM_OK);
+	verify_all();
 }
 
 /* Allocated and freed again and again, an object never leaves the magazine: the tick sees it. */
@@ -509,6 +535,7 @@ int main(void)
 		TWO_NODES(mixed_magazines_are_sorted),
 		FOUR_NODES(mixed_magazines_are_sorted),
 		cmocka_unit_test_setup_teardown(nodes_meet_amid_a_table, two_uneven, stop),
+		cmocka_unit_test_setup_teardown(blocks_of_frames_before_the_range_go_home, two_uneven, stop),
 		TWO_NODES(a_tick_sends_home_what_would_stay),
 		TWO_NODES(a_drain_is_not_lost_to_a_tick),
 		TWO_NODES(a_spare_of_another_node_does_not_serve),

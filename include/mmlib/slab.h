@@ -168,6 +168,7 @@ struct mm_heap {
 	struct mm_cache caches[MM_CACHES_MAX]; /**< @private kmalloc's classes first */
 	struct mm_slab *large;    /**< @private records of large blocks, linked; guarded by the lock */
 	uint32_t notes;           /**< @private 1: who has large blocks is noted */
+	uint32_t window_skip;     /**< @private frames that the first table of the window has before it */
 	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
 	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
 };

@@ -223,6 +223,8 @@ MM_OBJECT_FN bool mm_object_frame(const struct mm_heap *heap, const void *p, uin
  * cache: who looks for one of these need not ask for more. */
 MM_OBJECT_FN bool mm_object_slab_at(const struct mm_heap *heap, uintptr_t frame, struct mm_slab **slab)
 {
+	if (MM_CHECKS == 0)
+		frame += heap->window_skip;
 	struct mm_slab **table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
 
 	if (!table)

@@ -43,12 +43,15 @@ static const char *heap_class_name(void)
 }
 
 /* What fast paths look up: the range that most objects will be in. The window begins with the frame that
- * its first table serves. */
+ * its first table serves; without checks, where frees ask for a frame's byte and nothing else, with the first frame that
+ * has one. */
 static void heap_init_window(struct mm_heap *heap)
 {
 	const struct mm_range *r = heap->pmm->main;
 	uintptr_t before = (uintptr_t)(r->first % MM_SIDE_FRAMES);
 
+	heap->window_skip = MM_CHECKS == 0 ? (uint32_t)before : 0;
+	before -= heap->window_skip;
 	heap->window = (uintptr_t)r->virt - (before << MM_FRAME_SHIFT);
 	heap->window_frames = (uintptr_t)(r->last - r->first) + 1 + before;
 	heap->window_side = r->side;
