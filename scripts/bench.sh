@@ -30,6 +30,7 @@ compiler=${CC:-gcc}
 json=
 runs=5
 often=15 # runs of what is quickly done
+slab=4   # and so many times that of objects, each shorter: two runs that take turns are to meet the same
 agree=false
 count= # or count_: instructions are counted
 quick=false
@@ -40,7 +41,7 @@ while [ $# -gt 0 ]; do
     --json) json=$2; shift ;;
     --agree) agree=true ;;
     --instructions) count=count_ ;;
-    --quick) quick=true; runs=1; often=1; export BENCH_ROUNDS=2 ;;
+    --quick) quick=true; runs=1; often=1; slab=1; export BENCH_ROUNDS=2 ;;
     --runs) runs=$2; often=$((3 * runs)); shift ;;
     --compiler) compiler=$2; shift ;;
     --expect) expected+=("$2"); shift ;;
@@ -54,6 +55,7 @@ if [ -n "$count" ]; then
   need_packages valgrind
   runs=1
   often=1
+  slab=1
   [ ${#groups[@]} -gt 0 ] || groups=(page slab tiny pt)
 fi
 [ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
@@ -145,11 +147,11 @@ run_slab() { # RUN
     library=$(preload "$peer")
     sides+=("$peer=$dir/bench_slab-malloc-l1$pad${library:+=$library}")
   done
-  drive 2 40 pair64
-  drive 4 14 lifo64,rand256,lifo1k,churn
-  drive 6 14 2t_churn # what two CPUs do hangs on the heap more than on the hour: many of them
-  drive 60 4 prodcons
-  drive 30 4 prodcons_aged
+  drive 2 12 pair64
+  drive 2 8 lifo64,rand256,lifo1k,churn
+  drive 2 14 2t_churn
+  drive 15 4 prodcons # hangs on the heap: many of them
+  drive 8 4 prodcons_aged
   [ "$1" -lt "$runs" ] || return 0
   resident slab.rss_ratio "$dir/bench_slab-call-l1"
   for peer in "${peers[@]}"; do
@@ -275,12 +277,13 @@ as_json() {
 
 # Each group several times, as memory lies elsewhere each time. Who measures twice goes first every other time.
 measure() { # GROUP FILE…
-  local group=$1 run file
+  local group=$1 run file most=$often
   shift
+  [ "$group" != slab ] || most=$((often * slab))
   for file in "$@"; do
     : >"$file.runs"
   done
-  for ((run = 0; run < often; run++)); do
+  for ((run = 0; run < most; run++)); do
     for file in $(if ((run % 2)); then printf '%s\n' "$@" | tac; else printf '%s\n' "$@"; fi); do
       "${count}run_$group" $run >>"$file.runs" || return
     done
