@@ -9,7 +9,8 @@
 #     --instructions count instructions (page and slab: of the pairs; slab: of a step of churn, too; tiny: of
 #                    the longest calls; pt: of each page) under callgrind: the same in each run
 #     --quick        hardly any slices, compiled with -O1: shows that all works; times mean nothing
-#     --runs N       of each program, default 5, and 3 N of what is quickly done; the middle is reported
+#     --runs N       of each program, default 5, and 3 N of what is quickly done, 12 N of objects; the middle is
+#                    reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
 #     --expect NAME  fail if this figure is missing (those in bench/names always are expected)
 #     --help         this text, and what is not measured yet
@@ -30,7 +31,7 @@ compiler=${CC:-gcc}
 json=
 runs=5
 often=15 # runs of what is quickly done
-slab=4   # and so many times that of objects, each shorter: two runs that take turns are to meet the same
+declare -A times=([slab]=4) # and so many times that of a group, each shorter: two that take turns meet the same
 agree=false
 count= # or count_: instructions are counted
 quick=false
@@ -41,7 +42,7 @@ while [ $# -gt 0 ]; do
     --json) json=$2; shift ;;
     --agree) agree=true ;;
     --instructions) count=count_ ;;
-    --quick) quick=true; runs=1; often=1; slab=1; export BENCH_ROUNDS=2 ;;
+    --quick) quick=true; runs=1; often=1; times=(); export BENCH_ROUNDS=2 ;;
     --runs) runs=$2; often=$((3 * runs)); shift ;;
     --compiler) compiler=$2; shift ;;
     --expect) expected+=("$2"); shift ;;
@@ -55,7 +56,7 @@ if [ -n "$count" ]; then
   need_packages valgrind
   runs=1
   often=1
-  slab=1
+  times=()
   [ ${#groups[@]} -gt 0 ] || groups=(page slab tiny pt)
 fi
 [ ${#groups[@]} -gt 0 ] || groups=(yard page slab tiny pt sweep size)
@@ -277,13 +278,12 @@ as_json() {
 
 # Each group several times, as memory lies elsewhere each time. Who measures twice goes first every other time.
 measure() { # GROUP FILE…
-  local group=$1 run file most=$often
+  local group=$1 run file
   shift
-  [ "$group" != slab ] || most=$((often * slab))
   for file in "$@"; do
     : >"$file.runs"
   done
-  for ((run = 0; run < most; run++)); do
+  for ((run = 0; run < often * ${times[$group]:-1}; run++)); do
     for file in $(if ((run % 2)); then printf '%s\n' "$@" | tac; else printf '%s\n' "$@"; fi); do
       "${count}run_$group" $run >>"$file.runs" || return
     done

@@ -142,7 +142,7 @@ static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pf
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	struct mm_slab *record, **table;
-	enum mm_status st = owner_large_is_of(heap, pfn); /* why not */
+	enum mm_status st = owner_large_is_of(heap, pfn); /* if it is not, that is what the caller is told */
 	uintptr_t irq;
 
 	if (st != MM_OK)
