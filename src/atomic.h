@@ -11,6 +11,8 @@
  *                             lies. One aligned load, whose value is used once
  *              own_add        to a word that only this CPU writes, with the CPU's other contexts kept
  *                             away, and others may look at: relaxed load and store
+ *              own_sub        the same, and tells the value after; other contexts may come in between, if the
+ *                             word is as it was when they are gone
  *              load_acquire   what another CPU published
  *              store_release  publish
  *              load_seq       sequentially consistent, see below
@@ -58,13 +60,21 @@
 #if MM_HOOKS || defined(MM_ATOMIC_WATCHED) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 #define mm_atomic_peek(p)       mm_atomic_load_relaxed(p)
 #define mm_atomic_own_add(p, v) mm_atomic_store_relaxed((p), *(p) + (v))
+#define mm_atomic_own_sub(p, v)                                                                        \
+	__extension__({                                                                                \
+		__typeof__(*(p)) mm_left_ = mm_atomic_load_relaxed(p) - (v);                           \
+		mm_atomic_store_relaxed((p), mm_left_);                                                \
+		mm_left_;                                                                              \
+	})
 #else
 #define mm_atomic_peek(p)       (*(p))
 #define mm_atomic_own_add(p, v) (mm_atomic_barrier(), (void)(*(p) += (v)))
+#define mm_atomic_own_sub(p, v) (mm_atomic_barrier(), *(p) -= (v))
 #endif
 #else
 #define mm_atomic_peek(p)             (*(p))
 #define mm_atomic_own_add(p, v)       ((void)(*(p) += (v)))
+#define mm_atomic_own_sub(p, v)       (*(p) -= (v))
 #define mm_atomic_load_relaxed(p)     (*(p))
 #define mm_atomic_load_acquire(p)     (*(p))
 #define mm_atomic_load_seq(p)         (*(p))

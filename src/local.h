@@ -5,16 +5,16 @@
  * Problem      per-CPU magazines must not be entered twice on one CPU: not by a preempter, not by
  *              an interrupt that hits in the middle. Disabling interrupts costs more than all the
  *              rest.
- * Structure    pin; read the CPU's number; test its busy flag; set it; work; clear it; unpin.
- *              Who finds the flag set is an interrupt on top of the owner: it takes the path that
- *              needs no per-CPU data.
+ * Structure    pin; read the CPU's number; take its busy flag, which is MM_LOCAL_FREE, down by one; work;
+ *              set it free; unpin. Who does not find it free, 0 then, is an interrupt on top of the owner: it
+ *              puts back what it took, and goes the path that needs no per-CPU data.
  * Invariants   L1 the pin comes before the number is read, so the number stays true.
- *              L2 the flag is tested and set with plain loads and stores. That is right because
- *                 interrupters nest strictly: whoever comes between test and set is gone again, its
- *                 own flag cleared, before the store happens.
+ *              L2 the flag is counted down with a plain load and store, on some machines one instruction. That
+ *                 is right because interrupters nest strictly: whoever comes between the two is gone again, and
+ *                 the flag as it was, before the store happens.
  *              L3 between owner and interrupter compiler barriers suffice: they are one hart. Other
- *                 CPUs may look at the flag, to learn whether the owner is inside: who sees it clear
- *                 sees what was done before, so it is cleared with release.
+ *                 CPUs may look at the flag, to learn whether the owner is inside: who sees it free
+ *                 sees what was done before, so it is set free with release.
  * Doors        a flag that says more: a door holds a key while nobody is inside, MM_LOCAL_LOCKED if nobody
  *              may enter, and MM_LOCAL_INSIDE while somebody is. Who comes with the right key enters: one
  *              comparison tells whether the data is for him, may be used, and is free.
@@ -56,19 +56,24 @@ static inline void mm_local_unpin(const struct mm_port *port, uintptr_t saved)
 #endif
 }
 
+/* A busy flag while nobody is inside. */
+#define MM_LOCAL_FREE 1u
+
 /* Enter the data that *busy guards. False: somebody below us on this CPU is inside. */
 static inline bool mm_local_enter(uint32_t *busy)
 {
 #if MM_LOCAL == MM_LOCAL_FLAG
-	if (!MM_PLANTED(MM_PLANT_BUSY) && mm_atomic_peek(busy) == 1) /* with 1: gcc loads what is tested for 0 first */
+	if (mm_atomic_own_sub(busy, 1u) != 0 && !MM_PLANTED(MM_PLANT_BUSY)) { /* L2 */
+		/* atomic: with the value it had, compilers count in a register */
+		mm_atomic_store_relaxed(busy, mm_atomic_load_relaxed(busy) + 1);
 		return false;
-	mm_atomic_store_relaxed(busy, 1u); /* L2 */
+	}
 	mm_atomic_barrier();
 	return true;
 #elif MM_LOCAL == MM_LOCAL_TRYLOCK
-	return mm_atomic_swap(busy, 1u) == 0;
+	return mm_atomic_swap(busy, 0u) == MM_LOCAL_FREE;
 #elif MM_LOCAL == MM_LOCAL_IRQ
-	mm_atomic_store_relaxed(busy, 1u); /* for other CPUs: L3 */
+	mm_atomic_store_relaxed(busy, 0u); /* for other CPUs: L3 */
 	return true;
 #else
 	(void)busy;
@@ -80,23 +85,9 @@ static inline void mm_local_leave(uint32_t *busy)
 {
 #if MM_LOCAL != MM_LOCAL_NONE
 	mm_atomic_barrier();
-	mm_atomic_store_release(busy, 0u); /* L3 */
+	mm_atomic_store_release(busy, MM_LOCAL_FREE); /* L3 */
 #else
 	(void)busy;
-#endif
-}
-
-/* mm_local_enter(), unless another CPU asks for something, which *asked says: slow paths answer it. One test for both. */
-static inline bool mm_local_enter_unasked(uint32_t *busy, uint32_t *asked)
-{
-#if MM_LOCAL == MM_LOCAL_FLAG
-	if ((MM_PLANTED(MM_PLANT_BUSY) ? 0u : mm_atomic_peek(busy)) | mm_atomic_peek(asked))
-		return false;
-	mm_atomic_store_relaxed(busy, 1u); /* L2 */
-	mm_atomic_barrier();
-	return true;
-#else
-	return !mm_atomic_peek(asked) && mm_local_enter(busy);
 #endif
 }
 

@@ -89,6 +89,7 @@
 #define node_of_cpu          mm_priv_node_of_cpu
 #define node_of_flags        mm_priv_node_of_flags
 #define node_of_object       mm_priv_node_of_object
+#define node_part            mm_priv_node_part
 #define node_request         mm_priv_node_request
 #define node_run             mm_priv_node_run
 #define node_sort            mm_priv_node_sort

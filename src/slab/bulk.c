@@ -119,9 +119,7 @@ static size_t bulk_push(struct mm_cache *cache, void *const *p, size_t n)
 	if (cpu) {
 		struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
-		for (; done < n && (uintptr_t)top & (MM_MAGAZINE_BYTES - 1) && !mm_atomic_load_relaxed(&cpu->drain) &&
-		       !guard_pool(cache->heap, p[done]);
-		     done++)
+		for (; done < n && mm_object_room(cpu, top) && !guard_pool(cache->heap, p[done]); done++)
 			if (p[done])
 				mm_object_slot(top++, p[done], bulk_retired(cache, p[done]));
 		if (done)

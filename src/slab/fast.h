@@ -49,7 +49,9 @@ MM_OBJECT_FN void mm_object_slot(struct mm_slot *slot, void *p, uint8_t *state)
  *           links                 NULL     objects, free places
  *                                          ^ capacity of them
  * It is told by its top, the address of the next free place: top[-1].p is NULL if it is empty, and top is
- * aligned to the magazine's size if it is full. No count, no capacity to load. */
+ * aligned to the magazine's size if it is full. No count, no capacity to load. What frees mask top with to see whether
+ * it is full is in a word of the CPU's, so that other CPUs can send it to the slow path, which sees what they ask for:
+ * one test for both. */
 #if UINTPTR_MAX > 0xffffffffu
 #define MM_MAGAZINE_SLOTS 64u
 #else
@@ -61,8 +63,8 @@ MM_OBJECT_FN void mm_object_slot(struct mm_slot *slot, void *p, uint8_t *state)
  * places are reached without an addition. */
 struct mm_heap_cpu {
 	struct mm_slot *top[MM_CACHES_MAX];
-	uint32_t busy;
-	uint32_t drain; /* another CPU asks for what is here, or for what is of other nodes */
+	uint32_t busy;  /* src/local.h */
+	uint32_t drain; /* what a top is masked with: another CPU may ask for what is here */
 	uint32_t online;
 	struct mm_slot *spare[MM_CACHES_MAX];
 	struct mm_slot *blank; /* empty magazines, linked */
@@ -190,16 +192,22 @@ MM_OBJECT_FN struct mm_slot **mm_object_freed(struct mm_heap_cpu *cpu, size_t id
 #endif
 }
 
+/* Can a CPU, which is entered, push an object there? Not if it is asked for something. */
+MM_OBJECT_FN bool mm_object_room(struct mm_heap_cpu *cpu, const struct mm_slot *top)
+{
+	return ((uint32_t)(uintptr_t)top & mm_atomic_peek(&cpu->drain)) != 0;
+}
+
 /* Push an idle object; false: the magazine is full, or this CPU has other things to do. */
 MM_OBJECT_FN bool mm_object_push(const struct mm_heap *heap, size_t id, void *p, uint8_t *state)
 {
 	struct mm_heap_cpu *cpu;
 	uintptr_t saved;
 
-	if (mm_object_cpu(heap, &cpu, &saved) && mm_local_enter_unasked(&cpu->busy, &cpu->drain)) {
+	if (mm_object_cpu(heap, &cpu, &saved) && mm_local_enter(&cpu->busy)) {
 		struct mm_slot **place = mm_object_freed(cpu, id), *top = *place;
 
-		if ((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) {
+		if (mm_object_room(cpu, top)) {
 			mm_object_slot(top, p, state);
 			mm_atomic_store_relaxed(place, top + 1);
 			mm_local_leave(&cpu->busy);

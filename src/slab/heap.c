@@ -112,10 +112,12 @@ static enum mm_status heap_memory(struct mm_pmm *pmm, uint32_t ncpus, uint32_t o
 static void heap_init_cpus(struct mm_heap *heap)
 {
 	__builtin_memset(heap->cpus, 0, heap->ncpus * sizeof(struct mm_heap_cpu));
-	for (uint32_t i = 0; i < heap->ncpus;
-	     i++) /* caches may come while others drain: G1 from the start */
-		for (uint32_t id = 0; id < MM_CACHES_MAX; id++)
+	for (uint32_t i = 0; i < heap->ncpus; i++) {
+		heap->cpus[i].busy = MM_LOCAL_FREE;
+		heap->cpus[i].drain = DRAIN_NONE;
+		for (uint32_t id = 0; id < MM_CACHES_MAX; id++) /* caches may come while others drain: G1 from the start */
 			heap->cpus[i].top[id] = heap->cpus[i].spare[id] = magazine_none();
+	}
 }
 
 enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t ncpus)
@@ -189,7 +191,7 @@ enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t cpu)
 	c = &heap->cpus[cpu];
 	st = MM_E_BUSY;
 	(void)mm_local_pin(heap->pmm->port, &saved);
-	if (!mm_atomic_load_acquire(&c->busy) && mm_local_enter(&c->busy)) {
+	if (mm_atomic_load_acquire(&c->busy) == MM_LOCAL_FREE && mm_local_enter(&c->busy)) {
 		/* it may be this CPU: interrupts go round */
 		magazine_flush_cpu(heap, c);
 		if (!MM_PLANTED(MM_PLANT_OFFLINE))
@@ -258,11 +260,11 @@ void mm_heap_cpu_idle(struct mm_heap *heap)
 		return;
 	cpu = heap_enter(heap, &saved);
 	if (cpu) {
-		if (mm_atomic_load_relaxed(&cpu->drain))
+		if (magazine_is_asked(cpu))
 			magazine_answer(heap, cpu);
 		mm_local_leave(&cpu->busy);
 	} else if (MM_PLANTED(MM_PLANT_IDLE)) {
-		mm_atomic_store_relaxed(&heap->cpus[heap->pmm->port->cpu(heap->pmm->port->ctx)].drain, 0u);
+		mm_atomic_store_relaxed(&heap->cpus[heap->pmm->port->cpu(heap->pmm->port->ctx)].drain, DRAIN_NONE);
 	}
 	mm_local_unpin(heap->pmm->port, saved);
 }

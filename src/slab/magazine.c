@@ -82,18 +82,49 @@ static uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *t
 static void magazine_link(struct mm_slot **list, struct mm_slot *slot)
 {
 	slot->p = *list;
-	*list = slot;
+	magazine_set(list, slot);
 }
 
-/* Cut a page into magazines for nobody. The heap's lock is held. */
-static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page)
+/* Nobody uses a magazine. The heap's lock is held. */
+static void magazine_add(struct mm_heap *heap, struct mm_slot *magazine)
 {
+	magazine_link(&heap->magazines, magazine);
+	heap->nmagazines++;
+}
+
+/* How many empty magazines of a CPU are linked from this one on: slot 2 tells, which no objects are in. */
+static uintptr_t blank_count(const struct mm_slot *magazine)
+{
+	return magazine ? (uintptr_t)magazine[2].p : 0;
+}
+
+static void blank_push(struct mm_heap_cpu *cpu, struct mm_slot *magazine)
+{
+	magazine[2].p = (void *)(blank_count(cpu->blank) + 1);
+	magazine_link(&cpu->blank, magazine);
+}
+
+static struct mm_slot *blank_pop(struct mm_heap_cpu *cpu)
+{
+	struct mm_slot *magazine = cpu->blank;
+
+	magazine_set(&cpu->blank, magazine->p);
+	return magazine;
+}
+
+/* Cut a page into magazines. A lot of them is for this CPU, if it is for one; nobody uses the others. The heap's
+ * lock is held. */
+static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page, struct mm_heap_cpu *cpu)
+{
+	size_t n = (size_t)MM_FRAME_SIZE / MM_MAGAZINE_BYTES, lot = cpu ? BLANK_LOT : 0;
+
 	magazine_link(&heap->magazine_pages, &page[1]);
 	heap->nmagazine_pages++;
-	for (size_t at = 0; at < (size_t)MM_FRAME_SIZE / MM_MAGAZINE_BYTES; at++) {
-		magazine_link(&heap->magazines, &page[at * MM_MAGAZINE_SLOTS]);
-		heap->nmagazines++;
-	}
+	for (size_t at = 0; at < n; at++)
+		if (at < lot)
+			blank_push(cpu, &page[at * MM_MAGAZINE_SLOTS]);
+		else
+			magazine_add(heap, &page[at * MM_MAGAZINE_SLOTS]);
 }
 
 /* Take the heap's lock with a magazine there that nobody uses; false: there is no memory, and no lock. */
@@ -111,7 +142,7 @@ static bool magazine_lock(struct mm_heap *heap, uint32_t flags, uintptr_t *irq)
 	if (!page)
 		return false;
 	*irq = mm_lock(port, &heap->lock);
-	magazine_add_page(heap, page);
+	magazine_add_page(heap, page, NULL);
 	return true;
 }
 
@@ -120,7 +151,7 @@ static struct mm_slot *magazine_unlink(struct mm_heap *heap)
 {
 	struct mm_slot *magazine = heap->magazines;
 
-	heap->magazines = magazine->p;
+	magazine_set(&heap->magazines, magazine->p);
 	heap->nmagazines--;
 	return magazine;
 }
@@ -155,30 +186,8 @@ void magazine_drop(struct mm_heap *heap, struct mm_slot *top)
 	if (!magazine_is_real(top))
 		return;
 	irq = mm_lock(port, &heap->lock);
-	magazine_link(&heap->magazines, magazine_of(top));
-	heap->nmagazines++;
+	magazine_add(heap, magazine_of(top));
 	mm_unlock(port, &heap->lock, irq);
-}
-
-/* How many empty magazines of a CPU are linked from this one on: slot 2 tells, which no objects are in. */
-static uintptr_t blank_count(const struct mm_slot *magazine)
-{
-	return magazine ? (uintptr_t)magazine[2].p : 0;
-}
-
-static void blank_push(struct mm_heap_cpu *cpu, struct mm_slot *magazine)
-{
-	magazine[2].p = (void *)(blank_count(cpu->blank) + 1);
-	magazine->p = cpu->blank;
-	magazine_set(&cpu->blank, magazine);
-}
-
-static struct mm_slot *blank_pop(struct mm_heap_cpu *cpu)
-{
-	struct mm_slot *magazine = cpu->blank;
-
-	magazine_set(&cpu->blank, magazine->p);
-	return magazine;
 }
 
 /* Give empty magazines of a CPU back until it has no more than `keep`. */
@@ -190,10 +199,9 @@ static void blank_trim(struct mm_heap *heap, struct mm_heap_cpu *cpu, uintptr_t 
 	if (blank_count(cpu->blank) <= keep)
 		return;
 	irq = mm_lock(port, &heap->lock);
-	do {
-		magazine_link(&heap->magazines, blank_pop(cpu));
-		heap->nmagazines++;
-	} while (blank_count(cpu->blank) > keep);
+	do
+		magazine_add(heap, blank_pop(cpu));
+	while (blank_count(cpu->blank) > keep);
 	mm_unlock(port, &heap->lock, irq);
 }
 
@@ -207,19 +215,35 @@ static void blank_keep(struct mm_heap *heap, struct mm_heap_cpu *cpu, struct mm_
 		blank_trim(heap, cpu, BLANK_MOST - BLANK_LOT);
 }
 
-/* An empty magazine for a CPU, as its top; NULL if there is no memory. */
-static struct mm_slot *blank_get(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags)
+/* Get a CPU empty magazines: some that nobody uses, or new ones. There are none in most cases, which is seen without the
+ * lock. False: there is no memory. */
+static SLAB_SLOW bool blank_refill(struct mm_heap *heap, struct mm_heap_cpu *cpu, uint32_t flags)
 {
-	struct mm_heap *heap = cache->heap;
-	uintptr_t irq;
+	const struct mm_port *port = heap->pmm->port;
 
-	if (!cpu->blank) {
-		if (!magazine_lock(heap, flags, &irq))
-			return NULL;
-		for (uint32_t i = 0; i < BLANK_LOT && heap->magazines; i++)
+	while (!cpu->blank) { /* or other CPUs were faster */
+		enum mm_status why;
+		bool some = mm_atomic_load_relaxed(&heap->magazines) != NULL;
+		struct mm_slot *page = some ? NULL : heap_page(heap, flags, &why);
+		uintptr_t irq;
+
+		if (!some && !page)
+			return false;
+		irq = mm_lock(port, &heap->lock);
+		if (page)
+			magazine_add_page(heap, page, cpu);
+		for (uint32_t i = 0; some && i < BLANK_LOT && heap->magazines; i++)
 			blank_push(cpu, magazine_unlink(heap));
-		mm_unlock(heap->pmm->port, &heap->lock, irq);
+		mm_unlock(port, &heap->lock, irq);
 	}
+	return true;
+}
+
+/* An empty magazine for a CPU, as its top; NULL if there is no memory. */
+MM_OBJECT_FN struct mm_slot *blank_get(struct mm_cache *cache, struct mm_heap_cpu *cpu, uint32_t flags)
+{
+	if (!cpu->blank && !blank_refill(cache->heap, cpu, flags))
+		return NULL;
 	return magazine_start(cache, blank_pop(cpu));
 }
 
@@ -499,7 +523,7 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 			magazine_set(&cpu->top[cache->id], top - 1);
 			p = magazine_use(top - 1);
 		}
-		if (mm_atomic_load_relaxed(&cpu->drain))
+		if (magazine_is_asked(cpu))
 			magazine_answer(cache->heap, cpu);
 		mm_local_leave(&cpu->busy);
 	}
@@ -511,16 +535,18 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
  * own stay; but quarantine keeps it whole. What the CPU has then. */
 static struct mm_slot *magazine_leave(struct mm_cache *cache, const struct mm_heap_cpu *cpu, struct mm_slot *top)
 {
-	const struct mm_heap *heap = cache->heap;
-	uint32_t here = magazine_node(heap, cpu), node = here;
+	struct mm_cache *part = cache;
 
-	if (heap_nodes(heap) > 1 &&
-	    node_run(heap, top - cache->capacity, cache->capacity, &node) < cache->capacity) {
-		if (!MAGAZINES_HELD)
+	if (heap_nodes(cache->heap) > 1) {
+		uint32_t here = magazine_node(cache->heap, cpu);
+
+		part = node_part(cache, top - cache->capacity, cache->capacity);
+		if (!part && !MAGAZINES_HELD)
 			return magazine_sort(cache, here, top);
-		node = here;
+		if (!part)
+			part = cache_part(cache, here);
 	}
-	top = depot_put(cache_part(cache, node), top);
+	top = depot_put(part, top);
 	return top ? magazine_empty(cache, top, SLAB_KEEP) : magazine_none();
 }
 
@@ -553,37 +579,44 @@ static struct mm_slot *magazine_make_room(struct mm_cache *cache, struct mm_heap
 	return empty;
 }
 
-/* Put an object, which is at this slot, into the magazines of a CPU. */
-static void magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, const struct mm_slot *slot)
+/* Put an object into the magazines of a CPU; false: there is no room. */
+static bool magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, void *p, uint8_t *state)
 {
 	struct mm_slot **place = mm_object_freed(cpu, cache->id), *top = *place;
 
 	if (magazine_is_full(top))
 		top = cache_is_direct(cache) && !MAGAZINES_HELD ? NULL : magazine_make_room(cache, cpu);
-	if (!top) {
-		slab_put(cache, slot, 1, SLAB_KEEP);
-		return;
-	}
-	*top = *slot;
+	if (!top)
+		return false;
+	mm_object_slot(top, p, state);
 	magazine_set(place, top + 1);
+	return true;
+}
+
+/* Bring one object home. */
+static SLAB_SLOW void magazine_miss(struct mm_cache *cache, void *p, uint8_t *state)
+{
+	struct mm_slot slot;
+
+	mm_object_slot(&slot, p, state);
+	slab_put(cache, &slot, 1, SLAB_KEEP);
 }
 
 void mm_object_keep(struct mm_cache *cache, void *p, uint8_t *state)
 {
 	uintptr_t saved;
 	struct mm_heap_cpu *cpu = heap_enter(cache->heap, &saved);
-	struct mm_slot slot;
+	bool kept = false;
 
-	mm_object_slot(&slot, p, state);
 	if (cpu) {
-		magazine_keep(cache, cpu, &slot);
-		if (mm_atomic_load_relaxed(&cpu->drain))
+		kept = magazine_keep(cache, cpu, p, state);
+		if (magazine_is_asked(cpu))
 			magazine_answer(cache->heap, cpu);
 		mm_local_leave(&cpu->busy);
 	}
 	mm_local_unpin(cache->heap->pmm->port, saved);
-	if (!cpu)
-		slab_put(cache, &slot, 1, SLAB_KEEP);
+	if (!kept)
+		magazine_miss(cache, p, state);
 }
 
 /* A CPU has no magazine of this place any more: its objects are home (G5). */
@@ -595,7 +628,7 @@ static void magazine_unhand(struct mm_heap_cpu *cpu, uint32_t id)
 
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 {
-	mm_atomic_store_relaxed(&cpu->drain, 0u);
+	mm_atomic_store_relaxed(&cpu->drain, DRAIN_NONE);
 	if (!MM_PLANTED(MM_PLANT_BLANK)) /* G2: who sees no top and no spare counts on it that all magazines are back */
 		blank_trim(heap, cpu, 0);
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
@@ -639,9 +672,9 @@ void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu)
 	bool away = heap_nodes(heap) > 1 && mm_atomic_load_relaxed(&cpu->drain) == DRAIN_AWAY;
 
 	if (away && MM_PLANTED(MM_PLANT_ASK))
-		mm_atomic_store_relaxed(&cpu->drain, 0u);
+		mm_atomic_store_relaxed(&cpu->drain, DRAIN_NONE);
 	else if (away)
-		away = mm_atomic_cas(&cpu->drain, &asked, 0u); /* N4 */
+		away = mm_atomic_cas(&cpu->drain, &asked, DRAIN_NONE); /* N4 */
 	if (away)
 		magazine_sort_cpu(heap, cpu);
 	else
@@ -688,7 +721,8 @@ void magazine_release(struct mm_heap *heap)
 
 	if (heap->nmagazines == heap->nmagazine_pages * in_page) { /* all of them are here */
 		page = heap->magazine_pages;
-		heap->magazine_pages = heap->magazines = NULL;
+		heap->magazine_pages = NULL;
+		magazine_set(&heap->magazines, NULL);
 		heap->nmagazine_pages = heap->nmagazines = 0;
 	}
 	mm_unlock(port, &heap->lock, irq);

@@ -133,6 +133,13 @@ uint32_t node_run(const struct mm_heap *heap, const struct mm_slot *slots, uint3
 	return i;
 }
 
+struct mm_cache *node_part(const struct mm_cache *cache, const struct mm_slot *slots, uint32_t n)
+{
+	uint32_t node;
+
+	return node_run(cache->heap, slots, n, &node) == n ? cache_part(cache, node) : NULL;
+}
+
 uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots, uint32_t n)
 {
 	const struct mm_heap *heap = cache->heap;
@@ -211,7 +218,7 @@ uint32_t node_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 void node_request(struct mm_heap *heap)
 {
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
-		uint32_t none = 0;
+		uint32_t none = DRAIN_NONE;
 
 		(void)mm_atomic_cas(&heap->cpus[i].drain, &none, DRAIN_AWAY); /* N4 */
 	}

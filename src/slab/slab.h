@@ -26,6 +26,9 @@
 #include "../names.h"
 #include "../pmm/zone.h"
 
+/* Not inlined into what is wanted fast. */
+#define SLAB_SLOW __attribute__((__noinline__))
+
 #define MAGAZINE_MAX (MM_MAGAZINE_SLOTS - 3u)
 _Static_assert(MM_OBJECT_FRAME_BYTE == FRAME_SLAB, "fast.h does without the page layer's headers");
 _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) == 0,
@@ -279,6 +282,8 @@ uint32_t node_of_flags(const struct mm_heap *heap, uint32_t flags);
 uint32_t node_of_object(const struct mm_heap *heap, const void *p);
 /* How many objects, from the first one on, are of one node, and which. */
 uint32_t node_run(const struct mm_heap *heap, const struct mm_slot *slots, uint32_t n, uint32_t *node);
+/* The part of a cache that so many objects are of, or NULL: of several. */
+struct mm_cache *node_part(const struct mm_cache *cache, const struct mm_slot *slots, uint32_t n);
 /* Keep the objects of one node, side by side from the first slot on; the others go home. How many stay. */
 uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots, uint32_t n);
 /* Objects from the slabs of the nearest node that has some; 0: why not. */
@@ -326,6 +331,13 @@ static inline uint32_t node_run(const struct mm_heap *heap, const struct mm_slot
 	(void)slots;
 	*node = 0;
 	return n;
+}
+
+static inline struct mm_cache *node_part(const struct mm_cache *cache, const struct mm_slot *slots, uint32_t n)
+{
+	(void)slots;
+	(void)n;
+	return cache_whole(cache);
 }
 
 static inline uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots, uint32_t n)
@@ -386,9 +398,18 @@ void *magazine_alloc(struct mm_cache *cache, uint32_t flags, enum mm_status *why
 	MM_TAGGED(mm_priv_magazine_alloc);
 /* Bring all objects of a CPU home; it is this CPU, entered, or one that is stopped. */
 void magazine_flush_cpu(struct mm_heap *heap, struct mm_heap_cpu *cpu);
-/* What mm_heap_cpu::drain asks a CPU for: */
+/* What mm_heap_cpu::drain asks a CPU for, in bits that no top has: */
+#define DRAIN_NONE  ((uint32_t)MM_MAGAZINE_BYTES - 1) /* nothing: a top has some of these unless it is full */
 #define DRAIN_ALL   1u /* bring all objects home */
 #define DRAIN_AWAY  2u /* bring those of other nodes home */
+_Static_assert(sizeof(struct mm_slot) % 4 == 0, "tops have neither bit");
+
+/* Is it asked for something? */
+static inline bool magazine_is_asked(struct mm_heap_cpu *cpu)
+{
+	return mm_atomic_load_relaxed(&cpu->drain) != DRAIN_NONE;
+}
+
 /* Do it; this CPU is entered. */
 void magazine_answer(struct mm_heap *heap, struct mm_heap_cpu *cpu);
 /* Objects from a part's slabs into out[]; if there is no memory, those that its depot holds back too. */
@@ -466,12 +487,10 @@ void heap_drain_here(void *arg);
 /* Enter this CPU's magazines, or NULL. mm_local_unpin() in every case. */
 static inline struct mm_heap_cpu *heap_enter(const struct mm_heap *heap, uintptr_t *saved)
 {
-	uint32_t number = mm_local_pin(heap->pmm->port, saved);
 	struct mm_heap_cpu *cpu;
 
-	if (number >= heap->ncpus)
+	if (!mm_object_cpu(heap, &cpu, saved))
 		return NULL;
-	cpu = &heap->cpus[number];
 	return mm_atomic_load_relaxed(&cpu->online) && mm_local_enter(&cpu->busy) ? cpu : NULL;
 }
 

@@ -636,7 +636,7 @@ static void finish(const struct scenario *s)
 	}
 	used += heap->notes ? 0 : heap->nlarge; /* else each has a record, which is an object */
 	for (uint32_t i = 0; i < heap->ncpus; i++)
-		world_must(!heap->cpus[i].busy, "a CPU is busy at the end");
+		world_must(heap->cpus[i].busy == MM_LOCAL_FREE, "a CPU is busy at the end");
 	for (unsigned i = 0; i < EX_SLOTS; i++) {
 		struct slot *slot = &ex->slot[i];
 
