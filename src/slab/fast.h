@@ -227,17 +227,25 @@ MM_OBJECT_FN bool mm_object_frame(const struct mm_heap *heap, const void *p, uin
 	return *frame < heap->window_frames;
 }
 
+/* Where a table, which is there, says what a frame is of. Frames are counted from the first one that the range's
+ * first table serves. The place of a table tells where the entry of frame 0 would be, so that no number is masked,
+ * plus one, so that it is not NULL (S9). */
+MM_OBJECT_FN struct mm_slab **mm_object_entry(const void *place, uintptr_t frame)
+{
+	return (struct mm_slab **)((uintptr_t)place - 1 + frame * sizeof(void *));
+}
+
 /* What the tables say of a frame there; false: there is no table. A frame of no slab has what is of no heap and no
  * cache: who looks for one of these need not ask for more. */
 MM_OBJECT_FN bool mm_object_slab_at(const struct mm_heap *heap, uintptr_t frame, struct mm_slab **slab)
 {
 	if (MM_CHECKS == 0)
 		frame += heap->window_skip;
-	struct mm_slab **table = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
+	const void *place = mm_atomic_load_acquire(&heap->window_side[frame / MM_SIDE_FRAMES]);
 
-	if (!table)
+	if (!place)
 		return false;
-	*slab = mm_atomic_load_acquire(&table[frame % MM_SIDE_FRAMES]);
+	*slab = mm_atomic_load_acquire(mm_object_entry(place, frame));
 	return true;
 }
 

@@ -286,7 +286,17 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 	return drained;
 }
 
-/* Tables from frames to slabs of which no entry is in use. Nobody else is at work. */
+/* Is no entry of a table in use? */
+static bool heap_table_is_idle(struct mm_slab *const *table)
+{
+	size_t k = 0;
+
+	while (k < (size_t)MM_SIDE_FRAMES && table[k] == slab_none())
+		k++;
+	return k == (size_t)MM_SIDE_FRAMES;
+}
+
+/* Tables from frames to slabs that nobody uses. Nobody else is at work. */
 void heap_free_tables(struct mm_heap *heap)
 {
 	for (uint32_t i = 0; i < heap->pmm->nranges; i++) {
@@ -294,12 +304,10 @@ void heap_free_tables(struct mm_heap *heap)
 		size_t n = pmm_sides(r->first, r->last);
 
 		for (size_t t = 0; t < n; t++) {
-			struct mm_slab **table = r->side[t];
-			size_t k = 0;
+			uintptr_t first = (uintptr_t)(t * MM_SIDE_FRAMES);
+			struct mm_slab **table = r->side[t] ? mm_object_entry(r->side[t], first) : NULL;
 
-			while (table && k < (size_t)MM_SIDE_FRAMES && table[k] == slab_none())
-				k++;
-			if (k == (size_t)MM_SIDE_FRAMES) {
+			if (table && heap_table_is_idle(table)) {
 				r->side[t] = NULL;
 				heap_free_page(heap, table);
 			}

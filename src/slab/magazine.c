@@ -215,8 +215,8 @@ static void blank_keep(struct mm_heap *heap, struct mm_heap_cpu *cpu, struct mm_
 		blank_trim(heap, cpu, BLANK_MOST - BLANK_LOT);
 }
 
-/* Get a CPU empty magazines: some that nobody uses, or new ones. There are none in most cases, which is seen without the
- * lock. False: there is no memory. */
+/* Get a CPU empty magazines: some that nobody uses, or new ones. Often there are none, which is seen without the lock.
+ * False: there is no memory. */
 static SLAB_SLOW bool blank_refill(struct mm_heap *heap, struct mm_heap_cpu *cpu, uint32_t flags)
 {
 	const struct mm_port *port = heap->pmm->port;

@@ -79,13 +79,13 @@ static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t 
 {
 	struct mm_heap *heap = owner_large(record)->heap;
 	enum mm_status st = MM_E_NOMEM;
-	struct mm_slab **table = slab_table(heap, pmm_find(heap->pmm, pfn), pfn, flags, &st);
+	struct mm_slab **entry = slab_make_entry(heap, pmm_find(heap->pmm, pfn), pfn, flags, &st);
 	uintptr_t irq;
 
-	if (!table)
+	if (!entry)
 		return st;
 	record->base = p;
-	mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], record); /* O2 */
+	mm_atomic_store_release(entry, record); /* O2 */
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_hook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
@@ -141,19 +141,19 @@ static struct mm_slab *owner_large_claim(const struct mm_heap *heap, struct mm_s
 static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
-	struct mm_slab *record, **table;
+	struct mm_slab *record, **entry;
 	enum mm_status st = owner_large_is_of(heap, pfn); /* if it is not, that is what the caller is told */
 	uintptr_t irq;
 
 	if (st != MM_OK)
 		return st;
-	table = mm_atomic_load_acquire(slab_table_place(r, pfn)); /* it had a record, and tables stay */
-	record = owner_large_claim(heap, &table[pfn % MM_SIDE_FRAMES]);
+	entry = slab_entry(r, pfn); /* it had a record, and tables stay */
+	record = owner_large_claim(heap, entry);
 	if (!record)
 		return MM_E_DOUBLE_FREE;
 	st = kmalloc_claim_large(heap, p, pfn, order, byte);
 	if (st != MM_OK) {
-		mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], record); /* it stays */
+		mm_atomic_store_release(entry, record); /* it stays */
 		return st;
 	}
 	irq = mm_lock(heap->pmm->port, &heap->lock);

@@ -32,6 +32,9 @@
  *                 came to it while the slab was there finds the object's state, which is idle (S1), and not any
  *                 other byte. That is as late as it may be: between two steps of such a free the descriptor must
  *                 not get another slab, nor its page go (slab_release()).
+ *              S9 a place of a table in a range's array is NULL if there is none, else one more than the address
+ *                 where the entry of frame 0 would be; frames are counted from the first that the range's first
+ *                 table serves. It is odd, as tables and their sizes are even.
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
  * Quota        the slabs of all nodes are counted with the cache, by compare-and-swap: parts have locks of
@@ -123,9 +126,10 @@ static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,
 		      struct mm_slab *slab)
 {
 	for (mm_pfn_t pfn = first; pfn < first + ((mm_pfn_t)1 << order); pfn++) {
-		struct mm_slab **table = mm_atomic_load_relaxed(slab_table_place(r, pfn));
+		uintptr_t frame = slab_frame(r, pfn);
+		const void *place = mm_atomic_load_relaxed(slab_table_place(r, frame));
 
-		mm_atomic_store_release(&table[pfn % MM_SIDE_FRAMES], slab);
+		mm_atomic_store_release(mm_object_entry(place, frame), slab);
 	}
 }
 
@@ -340,7 +344,7 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	first = mm_pa_to_pfn(slab->pa);
 	r = pmm_find(heap->pmm, first);
 	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << cache->order; i++)
-		if (!slab_table(heap, r, first + i, flags, &why)) {
+		if (!slab_make_entry(heap, r, first + i, flags, &why)) {
 			enum mm_status st = pmm_free_as(heap->pmm, slab->pa, cache->order,
 							FRAME_SLAB + (unsigned)cache->id);
 			MM_CHECK(heap->pmm->port, st == MM_OK);

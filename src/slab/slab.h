@@ -227,17 +227,38 @@ static inline struct mm_slab *slab_none(void)
 	return (struct mm_slab *)(uintptr_t)&heap_no_slab;
 }
 
-/* The place of the table that tells the slabs of this frame and its neighbours. */
-static inline void **slab_table_place(const struct mm_range *r, mm_pfn_t pfn)
+/* Number of a frame, as its range's tables are told by. */
+static inline uintptr_t slab_frame(const struct mm_range *r, mm_pfn_t pfn)
 {
-	return &r->side[pfn / MM_SIDE_FRAMES - r->first / MM_SIDE_FRAMES];
+	return (uintptr_t)(pfn - r->first / MM_SIDE_FRAMES * MM_SIDE_FRAMES);
+}
+
+/* The place of the table that tells the slabs of this frame and its neighbours. */
+static inline void **slab_table_place(const struct mm_range *r, uintptr_t frame)
+{
+	return &r->side[frame / MM_SIDE_FRAMES];
+}
+
+/* What is in that place if the table is there. (S9) */
+static inline void *slab_table_told(const void *table, uintptr_t frame)
+{
+	return (void *)((uintptr_t)table + 1 - (uintptr_t)(frame / MM_SIDE_FRAMES * (uintptr_t)MM_FRAME_SIZE));
+}
+
+/* What tells the slab of a frame, or NULL: there is no table. */
+static inline struct mm_slab **slab_entry(const struct mm_range *r, mm_pfn_t pfn)
+{
+	uintptr_t frame = slab_frame(r, pfn);
+	const void *place = mm_atomic_load_acquire(slab_table_place(r, frame));
+
+	return place ? mm_object_entry(place, frame) : NULL;
 }
 
 /* Slab of a frame, or NULL. */
 static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 {
-	struct mm_slab **table = mm_atomic_load_acquire(slab_table_place(r, pfn));
-	struct mm_slab *slab = table ? mm_atomic_load_acquire(&table[pfn % MM_SIDE_FRAMES]) : slab_none();
+	struct mm_slab **entry = slab_entry(r, pfn);
+	struct mm_slab *slab = entry ? mm_atomic_load_acquire(entry) : slab_none();
 
 	return slab == slab_none() ? NULL : slab;
 }
@@ -515,24 +536,25 @@ static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_stat
 /* Give such a page back. */
 void heap_free_page(struct mm_heap *heap, void *page);
 
-/* The table of slabs for a frame, made if it is not there; NULL: why not. */
-static inline struct mm_slab **slab_table(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn,
-					  uint32_t flags, enum mm_status *why)
+/* slab_entry(), of a table that is made if it is not there; NULL: why not. */
+static inline struct mm_slab **slab_make_entry(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn,
+					       uint32_t flags, enum mm_status *why)
 {
-	void **place = slab_table_place(r, pfn);
-	void *table = mm_atomic_load_acquire(place);
+	uintptr_t frame = slab_frame(r, pfn);
+	void **place = slab_table_place(r, frame), *was = mm_atomic_load_acquire(place), *now;
 	struct mm_slab **page;
 
-	if (table)
-		return table;
+	if (was)
+		return mm_object_entry(was, frame);
 	page = heap_page(heap, flags, why);
 	if (!page)
 		return NULL;
 	for (size_t i = 0; i < (size_t)MM_SIDE_FRAMES; i += 4)
 		page[i] = page[i + 1] = page[i + 2] = page[i + 3] = slab_none();
-	if (mm_atomic_cas(place, &table, page))
-		return page;
+	now = slab_table_told(page, frame);
+	if (mm_atomic_cas(place, &was, now))
+		return mm_object_entry(now, frame);
 	heap_free_page(heap, page); /* another CPU was first; a swap that fails orders nothing */
-	return MM_PLANTED(MM_PLANT_TABLE) ? table : mm_atomic_load_acquire(place);
+	return mm_object_entry(MM_PLANTED(MM_PLANT_TABLE) ? was : mm_atomic_load_acquire(place), frame);
 }
 #endif
