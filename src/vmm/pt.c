@@ -725,37 +725,42 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	mm_pt_priv_retire(pt, g, root, l == level && l > 0 ? l | PT_EMPTIED : l);
 }
 
-/* Of entries of 8 bytes, empty ones of which are 0: the last cache line in which one is in use, from that at @from
- * down to that at @to. NULL: there is none. */
-static const unsigned char *pt_line_in_use(const unsigned char *from, const unsigned char *to, uint64_t ignore)
+/* What is in use of a group of entries of 8 bytes, empty ones of which are 0: or-ed together. */
+PT_INLINE uint64_t pt_group_bits(const unsigned char *slot, uint64_t ignore)
 {
-	for (;; from -= PT_GROUP << 3) {
-		uint64_t bits = 0;
+	uint64_t bits = 0;
+
 #pragma GCC unroll 8
-		for (size_t k = 0; k < PT_GROUP; k++)
-			bits |= pt_peek(from + (k << 3), 3);
-		if (bits & ~ignore)
-			return from;
-		if (from == to)
-			return NULL;
-	}
+	for (size_t k = 0; k < PT_GROUP; k++)
+		bits |= pt_peek(slot + (k << 3), 3);
+	return bits & ~ignore;
 }
 
-/* From entry @lo of a table of level 0 on downwards, and then from its end on, to @hi: the next that is in use. */
-static bool pt_find_used(const struct mm_pt_port *port, void *table, size_t lo, size_t hi, size_t *i)
+/* The last one of them that is in use. No branches: nobody can foresee it. A call, so that the loop before it keeps no
+ * entries for this. */
+static __attribute__((__noinline__)) unsigned pt_group_last(const unsigned char *slot, uint64_t ignore)
 {
-	const size_t within = PT_GROUP - 1, last = pt_entries(port, 0) - PT_GROUP;
-	const unsigned char *line =
-		pt_line_in_use(pt_slot(port, table, lo & ~within), table, port->empty_ignore);
+	uint32_t used = 0;
 
-	if (!line)
-		line = pt_line_in_use(pt_slot(port, table, last), pt_slot(port, table, hi & ~within),
-				      port->empty_ignore);
-	if (!line)
-		return false;
-	*i = (size_t)(line - (const unsigned char *)table) / sizeof(uint64_t) + within;
-	while (!pt_used(port, table, *i, 0))
-		--*i;
+#pragma GCC unroll 8
+	for (size_t k = 0; k < PT_GROUP; k++)
+		used |= (uint32_t)((pt_peek(slot + (k << 3), 3) & ~ignore) != 0) << k;
+	return mm_highest_bit32(used);
+}
+
+/* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that is in use. One
+ * loop, as each ends where nobody can foresee it. */
+static bool pt_find_used(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i)
+{
+	const size_t groups = pt_entries(port, 0) / PT_GROUP;
+	size_t at = lo / PT_GROUP, n = groups - (hi / PT_GROUP - at);
+
+	while (!pt_group_bits(table + at * PT_GROUP * 8, port->empty_ignore)) {
+		if (n-- == 0)
+			return false;
+		at = (at - 1) & (groups - 1);
+	}
+	*i = at * PT_GROUP + pt_group_last(table + at * PT_GROUP * 8, port->empty_ignore);
 	return true;
 }
 
