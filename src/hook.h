@@ -126,6 +126,11 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_CLAIM     95 /* heap: of those who free a large block that is cleared, two go on */
 #define MM_PLANT_RECORD    96 /* owners: who frees a large block does not see that its record is gone */
 #define MM_PLANT_BULK_UNDO 98 /* heap: who cannot allocate many gives back what somebody freed meanwhile */
+#define MM_PLANT_HOLD      99 /* parked objects: who lets one wait does not see that somebody freed it meanwhile */
+#define MM_PLANT_MOVE      100 /* kmalloc: who moves memory does not see what who freed it did meanwhile */
+#define MM_PLANT_TORN      102 /* owners: a walk tells what two guarded objects were, of one slot, as one */
+#define MM_PLANT_LIST      104 /* owners: a walk looks at large blocks without the lock */
+#define MM_PLANT_TAKEN     103 /* owners: a large block whose record is taken looks as one that has none */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */

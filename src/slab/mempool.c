@@ -17,14 +17,15 @@ enum mm_status mm_mempool_init(struct mm_mempool *pool, struct mm_cache *cache, 
 	if (!pool || !cache || !places || n == 0 || flags & ~(uint32_t)MM_ALLOC_ATOMIC)
 		return MM_E_INVAL;
 	for (uint32_t i = 0; i < n; i++) {
-		enum mm_status st = cache_alloc_for(cache, flags, OWNER_CALLER, &places[i]);
+		struct mm_slot slot;
+		enum mm_status st = parked_alloc(cache, flags, OWNER_CALLER, &slot);
 
 		if (st != MM_OK) {
 			while (i-- > 0)
 				parked_free(cache, places[i]);
 			return st;
 		}
-		parked_mark(cache, places[i], MM_OBJECT_IDLE);
+		places[i] = slot.p;
 	}
 	*pool = (struct mm_mempool){ cache, places, n };
 	return MM_OK;
@@ -58,7 +59,7 @@ static void *mempool_take(struct mm_mempool *pool, uintptr_t caller)
 		if (p) {
 			owner_note(pool->cache, p, caller);
 			guard_note(pool->cache, p, caller);
-			parked_mark(pool->cache, p, MM_OBJECT_USED);
+			parked_use(pool->cache, p);
 			return mm_object_hand_out(pool->cache, p);
 		}
 	}

@@ -16,15 +16,59 @@ static inline enum mm_status parked_state(const struct mm_cache *cache, const vo
 	return slab_cache(slab) == cache ? slab_state(slab, p, state) : MM_E_OWNER;
 }
 
-/* A used object waits, or one that waits is used. */
-static inline void parked_mark(const struct mm_cache *cache, const void *p, uint8_t mark)
+/* Make a used object idle. Of those who do, and who free it, one succeeds. */
+static inline bool parked_claim(const struct mm_cache *cache, const void *p, uint8_t *state,
+				uintptr_t caller)
+{
+	struct mm_guard *g = guard_pool(cache->heap, p);
+
+	return g ? g->ops->retire(g, p, caller) == MM_OK : mm_object_retire(state);
+}
+
+/* An object that was just allocated waits, and is in this slot. False: somebody freed it meanwhile, too late, and it
+ * is not the caller's any more. */
+static inline bool parked_hold(const struct mm_cache *cache, void *p, uintptr_t caller,
+			       struct mm_slot *slot)
+{
+	uint8_t *state = NULL;
+
+#if MM_CHECKS >= 1
+	if (parked_state(cache, p, &state) != MM_OK)
+		return false;
+	if (MM_PLANTED(MM_PLANT_HOLD))
+		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE);
+	else if (!parked_claim(cache, p, state, caller))
+		return false;
+#else
+	(void)cache;
+	(void)caller;
+#endif
+	mm_object_slot(slot, p, state);
+	return true;
+}
+
+/* Allocate an object that waits. Errors as mm_cache_alloc_st(). */
+static inline enum mm_status parked_alloc(struct mm_cache *cache, uint32_t flags, uintptr_t caller,
+					  struct mm_slot *slot)
+{
+	enum mm_status st;
+	void *p;
+
+	do
+		st = cache_alloc_for(cache, flags, caller, &p);
+	while (st == MM_OK && !parked_hold(cache, p, caller, slot));
+	return st;
+}
+
+/* One that waits is used. */
+static inline void parked_use(const struct mm_cache *cache, const void *p)
 {
 	uint8_t *state = NULL;
 	enum mm_status st = parked_state(cache, p, &state);
 
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 	if (MM_CHECKS >= 1)
-		mm_atomic_store_relaxed(state, mark);
+		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_USED);
 }
 
 /* One that waits goes back to the cache. It is idle all the time: nobody else's free of it is believed. */

@@ -25,18 +25,11 @@ static void prefill_trim(struct mm_prefill *h, uint32_t n)
 
 static enum mm_status prefill_add(struct mm_prefill *h, uint32_t flags, uintptr_t caller)
 {
-	struct mm_slot *slot = &h->slots[h->n];
-	enum mm_status st = cache_alloc_for(h->cache, flags, caller, &slot->p);
+	enum mm_status st = parked_alloc(h->cache, flags, caller, &h->slots[h->n]);
 
-	if (st != MM_OK)
-		return st;
-#if MM_CHECKS >= 1
-	st = parked_state(h->cache, slot->p, &slot->state);
-	MM_CHECK(h->cache->heap->pmm->port, st == MM_OK);
-	mm_atomic_store_relaxed(slot->state, (uint8_t)MM_OBJECT_IDLE);
-#endif
-	h->n++;
-	return MM_OK;
+	if (st == MM_OK)
+		h->n++;
+	return st;
 }
 
 enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uint32_t n, uint32_t flags)
