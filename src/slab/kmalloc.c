@@ -245,10 +245,10 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t
 	st = kmalloc_end_large(heap, p, pfn, order, &byte);
 	if (st != MM_OK)
 		return st;
-	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte);
-	if (st == MM_OK)
-		mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
-	return st;
+	if (pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte) != MM_OK)
+		return MM_E_DOUBLE_FREE; /* it was a block of this order: another CPU was faster */
+	mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
+	return MM_OK;
 }
 
 static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t caller)
@@ -399,21 +399,26 @@ static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, si
 	return MM_OK;
 }
 
-/* The memory moves, to some of another heap or the same. Bytes from `size` to `now` are not copied, so K3 holds. */
+/* The memory moves, to some of another heap or the same. Bytes from `size` to `now` are not copied, so K3 holds. What
+ * could be allocated where it is was freed meanwhile. */
 static inline enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, struct mm_heap *other, void *to,
 					  uintptr_t caller, void **out)
 {
 	enum mm_status st, undone;
 
-	mm_san_open(p, keep);
-	__builtin_memcpy(to, p, keep);
-	st = kfree_for(heap, p, caller);
+	if (to == p && !MM_PLANTED(MM_PLANT_MOVE)) {
+		st = MM_E_DOUBLE_FREE;
+	} else {
+		mm_san_open(p, keep);
+		__builtin_memcpy(to, p, keep);
+		st = kfree_for(heap, p, caller);
+	}
 	if (st == MM_OK) {
 		*out = to;
 		return MM_OK;
 	}
-	undone = mm_kfree(other, to); /* somebody freed p meanwhile */
-	MM_CHECK(heap->pmm->port, undone == MM_OK);
+	undone = mm_kfree(other, to); /* somebody freed p meanwhile, and, if he was late there, too, this */
+	MM_CHECK(heap->pmm->port, MM_PLANTED(MM_PLANT_MOVE) ? undone == MM_OK : undone != MM_E_CORRUPT);
 	return st;
 }
 
