@@ -45,6 +45,7 @@
 #define heap_no_magazine     mm_priv_heap_no_magazine
 #define heap_no_slab         mm_priv_heap_no_slab
 #define heap_settle          mm_priv_heap_settle
+#define heap_taken           mm_priv_heap_taken
 #define heap_unguard         mm_priv_heap_unguard
 #define isolate_begin        mm_priv_isolate_begin
 #define isolate_empty        mm_priv_isolate_empty

@@ -14,13 +14,16 @@
  *              owners, and only in slow paths: who never does is linked without this file.
  * Invariants   O1 owners[i] is of object i if its state is used.
  *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
- *                 before the block is a caller's until after he cannot free it any more.
+ *                 before the block is a caller's until after he cannot free it any more. Who frees it takes it first,
+ *                 and leaves a sign in the table (slab_taken()): else the block would look, as long as it has its frame's
+ *                 byte, as one of a heap that notes no owners, which any such heap may free. So it looks while it is
+ *                 made: then a free that comes too late, through another heap, is believed.
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.
  * Concurrency  walks hold the cache's lock, under which no slab loses its memory, so an object that is seen
- *              used has a slab with memory; heap->lock guards the list of records. Owners are relaxed
- *              atomics: who looks may see the one before. */
+ *              used has a slab with memory; of guarded objects they hold the pool's, and heap->lock guards
+ *              the list of records. Owners are relaxed atomics: who looks may see the one before. */
 #include "guard.h"
 #include "owner.h"
 
@@ -123,17 +126,18 @@ static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, ui
 	return st;
 }
 
-/* The record of a large block, out of its table; NULL: the block is not there yet, or not any more. Of all who free
- * it, however late, one gets it (O2). */
+/* Take the record of a large block; NULL: the block is not there yet, or not any more. Of all who free it, however
+ * late, one gets it (O2). */
 static struct mm_slab *owner_large_claim(const struct mm_heap *heap, struct mm_slab **place)
 {
 	struct mm_slab *record = mm_atomic_load_acquire(place), *was = record;
 
-	if (record == slab_none() || owner_large(record)->heap != heap)
+	if (record == slab_none() || record == slab_taken() || owner_large(record)->heap != heap)
 		return NULL;
 	if (MM_PLANTED(MM_PLANT_RECORD))
-		mm_atomic_store_release(place, slab_none());
-	else if (!mm_atomic_cas(place, &was, slab_none()))
+		mm_atomic_store_release(place, slab_taken());
+	else if (!mm_atomic_cas(place, &was,
+				MM_PLANTED(MM_PLANT_TAKEN) ? slab_none() : slab_taken()))
 		return NULL;
 	return record;
 }
@@ -152,10 +156,9 @@ static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pf
 	if (!record)
 		return MM_E_DOUBLE_FREE;
 	st = kmalloc_claim_large(heap, p, pfn, order, byte);
-	if (st != MM_OK) {
-		mm_atomic_store_release(entry, record); /* it stays */
-		return st;
-	}
+	mm_atomic_store_release(entry, st == MM_OK ? slab_none() : record);
+	if (st != MM_OK)
+		return st; /* it stays */
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_unhook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
@@ -193,8 +196,8 @@ static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t
 		return st;
 	r = pmm_find_virt(heap->pmm, p, &pfn);
 	slab = slab_of(r, pfn);
-	if (!slab)
-		return MM_E_NOTSUP;
+	if (!slab || slab == slab_taken())
+		return slab ? MM_E_DOUBLE_FREE : MM_E_NOTSUP;
 	*place = &owner_large(slab)->owner;
 	return MM_OK;
 }
@@ -288,27 +291,43 @@ static bool owner_is_noted(const struct mm_cache *cache)
 	return mm_atomic_load_acquire(&cache->heap) && cache->flags & MM_CACHE_OWNERS;
 }
 
+/* The object of a slot, if it is used and its owner is noted. The pool's lock is held, so it is one object. */
+static bool owner_in_slot(const struct mm_guard *g, const struct mm_slab *slab,
+			  struct mm_leak_object *out)
+{
+	unsigned char *p = mm_atomic_load_relaxed(&slab->base);
+	const struct guard_slot *slot = g->ops->slot(g, p);
+	struct mm_cache *whose = slab_cache(slab);
+	size_t size = mm_atomic_load_relaxed(&slot->size);
+	bool large = whose && whose->id == MM_KMALLOC_CLASSES - 1 && size > MM_OBJECT_MAX;
+
+	if (!whose || !owner_is_noted(whose) ||
+	    mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED)
+		return false;
+	*out = (struct mm_leak_object){ p, size, mm_atomic_load_relaxed(&slot->allocated),
+					large ? NULL : whose };
+	return true;
+}
+
 /* The next object of a cache, or of any, that is guarded and used, slot *i or later. */
 static bool owner_next_guarded(const struct mm_heap *heap, const struct mm_cache *cache, uint32_t *i,
 			       struct mm_leak_object *out)
 {
+	struct mm_guard *g = GUARD_POSSIBLE ? heap->guard : NULL;
 	struct mm_slab *slab;
+	bool found;
 
-	while ((slab = guard_next(heap, cache, i)) != NULL) {
-		const unsigned char *p = mm_atomic_load_relaxed(&slab->base);
-		const struct mm_guard *g = guard_pool(heap, p);
-		const struct guard_slot *slot = g ? g->ops->slot(g, p) : NULL;
-		struct mm_cache *whose = slab_cache(slab);
-		size_t size = slot ? mm_atomic_load_relaxed(&slot->size) : 0;
-		bool large = whose && whose->id == MM_KMALLOC_CLASSES - 1 && size > MM_OBJECT_MAX;
+	if (!g)
+		return false;
+	do {
+		uintptr_t irq = MM_PLANTED(MM_PLANT_TORN) ? 0 : mm_lock(heap->pmm->port, &g->lock);
 
-		if (!slot || !whose || !owner_is_noted(whose) || mm_atomic_load_relaxed(&slab->states[0]) != MM_OBJECT_USED)
-			continue;
-		*out = (struct mm_leak_object){ mm_atomic_load_relaxed(&slab->base), size,
-						mm_atomic_load_relaxed(&slot->allocated), large ? NULL : whose };
-		return true;
-	}
-	return false;
+		slab = guard_next(heap, cache, i);
+		found = slab && owner_in_slot(g, slab, out);
+		if (!MM_PLANTED(MM_PLANT_TORN))
+			mm_unlock(heap->pmm->port, &g->lock, irq);
+	} while (slab && !found);
+	return found;
 }
 
 static void owner_add_cache(struct owner_list *l, struct mm_cache *cache)
@@ -360,7 +379,9 @@ static void owner_sort(struct owner_list *l, size_t *n, struct mm_leak *rest)
 static bool owner_next_large(struct mm_heap *heap, struct mm_leak_walk *it, uintptr_t owner,
 			     struct mm_leak_object *out)
 {
-	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock), best = UINTPTR_MAX;
+	const struct mm_port *port = heap->pmm->port;
+	uintptr_t irq = MM_PLANTED(MM_PLANT_LIST) ? 0 : mm_lock(port, &heap->lock),
+		  best = UINTPTR_MAX;
 
 	for (struct mm_slab *record = heap->large; record; record = record->next) {
 		struct mm_leak_object o = owner_large_object(record);
@@ -370,7 +391,8 @@ static bool owner_next_large(struct mm_heap *heap, struct mm_leak_walk *it, uint
 			*out = o;
 		}
 	}
-	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	if (!MM_PLANTED(MM_PLANT_LIST))
+		mm_unlock(port, &heap->lock, irq);
 	it->large = best;
 	return best != UINTPTR_MAX;
 }

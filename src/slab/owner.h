@@ -39,14 +39,14 @@ static inline struct mm_slab *owner_record(const struct mm_heap *heap, mm_pfn_t 
 }
 
 /* Is the large block at this frame the heap's? One without a record is any heap's that notes no owners. It may be
- * freed meanwhile: its record goes before its frame's byte. */
+ * freed meanwhile: its record is taken before its frame's byte changes. */
 static inline enum mm_status owner_large_is_of(const struct mm_heap *heap, mm_pfn_t pfn)
 {
 	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	struct mm_slab *record = slab_of(r, pfn);
 	unsigned byte;
 
-	if (record ? owner_large(record)->heap == heap : !heap->notes)
+	if (!record ? !heap->notes : record != slab_taken() && owner_large(record)->heap == heap)
 		return MM_OK;
 	byte = frame_load(r, pfn);
 	return byte >= FRAME_LARGE && byte < FRAME_SLAB ? MM_E_OWNER : MM_E_DOUBLE_FREE;

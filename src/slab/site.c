@@ -83,6 +83,8 @@ static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn
 #if MM_CHECKS >= 1
 	struct mm_slab *record = owner_record(set->heaps, pfn);
 
+	if (record == slab_taken())
+		return NULL; /* somebody frees it */
 	if (record)
 		return site_of_set(set, owner_large(record)->heap);
 #else

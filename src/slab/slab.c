@@ -72,7 +72,7 @@ enum mm_status slab_find(const struct mm_heap *heap, const void *p, struct mm_sl
 	if (byte < FRAME_SLAB)
 		return slab_refuse(r, pfn, byte);
 	slab = slab_of(r, pfn);
-	if (!slab || slab->cache->heap != heap)
+	if (!slab || slab->heap != heap) /* a record has no heap, and no cache */
 		return MM_E_OWNER;
 	*out = slab;
 	return MM_OK;
@@ -120,6 +120,9 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 }
 
 const struct mm_slab heap_no_slab = { .base = NULL };
+#if MM_CHECKS >= 1
+const struct mm_slab heap_taken = { .base = NULL };
+#endif
 
 /* Note the slab in the tables of all its frames, or that there is none. The tables are there. */
 static void slab_note(const struct mm_range *r, mm_pfn_t first, unsigned order,

@@ -227,6 +227,16 @@ static inline struct mm_slab *slab_none(void)
 	return (struct mm_slab *)(uintptr_t)&heap_no_slab;
 }
 
+#if MM_CHECKS >= 1
+extern const struct mm_slab heap_taken;
+
+/* What a table tells instead of the record of a large block (owner.c) while somebody frees that. */
+static inline struct mm_slab *slab_taken(void)
+{
+	return (struct mm_slab *)(uintptr_t)&heap_taken;
+}
+#endif
+
 /* Number of a frame, as its range's tables are told by. */
 static inline uintptr_t slab_frame(const struct mm_range *r, mm_pfn_t pfn)
 {
