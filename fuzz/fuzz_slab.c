@@ -330,12 +330,21 @@ static void op_overflow(struct shadow *s, unsigned a, unsigned b)
 	shadow_check(&s->live[a % s->n]);
 }
 
+/* Nobody frees what is mmlib's own. */
+static void wrong_own(void)
+{
+	MUST(!heap.large || mm_kfree(&heap, heap.large) == MM_E_OWNER);
+	MUST(!waits.d.filling || (mm_kfree(&heap, waits.d.filling) == MM_E_OWNER &&
+				  mm_kfree_deferred(&waits.d, waits.d.filling) == MM_E_OWNER));
+}
+
 /* Frees that must be refused, and change nothing that a later check would miss. */
 static void op_wrong_free(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object *o;
 
 	MUST(mm_kfree(&heap, &s) == MM_E_FOREIGN && mm_kfree(&heap, NULL) == MM_OK);
+	wrong_own();
 	if (!s->n)
 		return;
 	o = &s->live[a % s->n];

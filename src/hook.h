@@ -131,6 +131,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_TORN      102 /* owners: a walk tells what two guarded objects were, of one slot, as one */
 #define MM_PLANT_LIST      104 /* owners: a walk looks at large blocks without the lock */
 #define MM_PLANT_TAKEN     103 /* owners: a large block whose record is taken looks as one that has none */
+#define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */

@@ -100,6 +100,27 @@ static void batches_go_one_after_the_other(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+#if MM_CHECKS >= 1
+/* Batches are objects, and nobody's to free. */
+static void what_is_mmlib_s_own_is_not_taken(void **state)
+{
+	(void)state;
+	void *batch, *out = NULL;
+
+	assert_int_equal(mm_kfree_deferred(&d, mm_kmalloc(&heap, 100, 0)), MM_OK);
+	batch = d.filling;
+	assert_int_equal(mm_kfree(&heap, batch), MM_E_OWNER);
+	assert_int_equal(mm_kfree_deferred(&d, batch), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&heap, batch, 1000, 0, &out), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&heap, batch), 0);
+	assert_int_equal(mm_deferred_poll(&d), MM_E_AGAIN);
+	assert_int_equal(mm_kfree(&heap, batch), MM_E_OWNER);
+	epoch.left = epoch.now;
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_kfree(&heap, batch), MM_E_DOUBLE_FREE);
+}
+#endif
+
 static struct mm_cache *late;
 
 /* Another CPU frees the batch that is about to be closed, if it can, and begins one, which may be at the same place. */
@@ -329,6 +350,7 @@ int main(void)
 		TEST(wrong_ones_are_answered_at_once),
 #if MM_CHECKS >= 1
 		TEST(what_was_freed_meanwhile_is_counted),
+		TEST(what_is_mmlib_s_own_is_not_taken),
 		TEST(what_was_freed_meanwhile_and_is_an_object_stays),
 #endif
 #if MM_HOOKS

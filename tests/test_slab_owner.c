@@ -558,6 +558,34 @@ static void only_who_notes_owners_goes_to_the_slabs(void **state)
 	assert_int_equal(mm_cache_destroy(plain), MM_OK);
 }
 
+/* Records are objects, and nobody's to free: they are told, as mmlib's. */
+static void what_is_mmlib_s_own_is_not_taken(void **state)
+{
+	void *p = mm_kmalloc(&heap, LARGE, 0), *record = heap.large, *out = FILLED;
+	struct mm_leak_walk it = { 0 };
+	struct mm_leak_object o;
+	uintptr_t owner = 5;
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal(mm_kfree(&heap, record), MM_E_OWNER);
+	assert_int_equal(mm_kfree_sized(&heap, record, 100, 0), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&heap, record, 1000, 0, &out), MM_E_OWNER);
+	assert_int_equal(mm_heap_set_owner(&heap, record, owner), MM_E_OWNER);
+	assert_int_equal(mm_heap_owner(&heap, record, &owner), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&heap, record), 0);
+	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++) {
+		assert_int_equal(mm_cache_free(&heap.caches[c], record), MM_E_OWNER);
+		assert_int_equal(mm_cache_free_bulk(&heap.caches[c], &record, 1), MM_E_OWNER);
+	}
+	assert_true(mm_leak_next(&heap, &it, 0, &o));
+	assert_ptr_equal(o.p, record);
+	assert_false(mm_leak_next(&heap, &it, 0, &o));
+	verify_all();
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_int_not_equal(mm_kfree(&heap, record), MM_OK);
+}
+
 #if MM_HOOKS
 /* An allocation that fails anywhere leaves nothing behind. */
 static void a_failed_allocation_leaves_nothing(void **state)
@@ -625,6 +653,7 @@ int main(void)
 		NOTING(another_heap_does_not_have_the_block),
 		NOTING(what_waits_is_not_told_but_for_large_blocks),
 		NOTING(a_large_block_that_was_freed_is_free),
+		NOTING(what_is_mmlib_s_own_is_not_taken),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),
 		HEAP_TEST(only_who_notes_owners_goes_to_the_slabs),
 #if MM_HOOKS

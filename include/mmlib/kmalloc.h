@@ -81,9 +81,9 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages, or reserved in it
- *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap. Blocks of more
- *          than #MM_KMALLOC_MAX_CLASS bytes are told apart by heap only if theirs notes owners; while another
- *          CPU frees one that is hardened, or whose owner is noted, it is pages
+ *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap, or mmlib's own. Blocks of
+ *          more than #MM_KMALLOC_MAX_CLASS bytes are told apart by heap only if theirs notes owners; while
+ *          another CPU frees one that is hardened, or whose owner is noted, it is pages
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
  *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY), or beside it (mmlib/guard.h); it
  *          stays allocated

@@ -79,7 +79,7 @@ static void deferred_unhold(struct mm_heap *heap, uintptr_t what)
 	struct mm_slab *slab;
 
 	if (!(what & BATCH_LARGE) && slab_find(heap, (const void *)what, &slab) == MM_OK)
-		parked_use(slab_cache(slab), (const void *)what);
+		parked_mark(slab_cache(slab), (const void *)what, MM_OBJECT_USED);
 }
 
 /* Nobody can be reading it: free it. False: it is not what it was. */
@@ -149,12 +149,16 @@ static void deferred_close(struct mm_deferred *d, struct mm_deferred_batch *full
 	deferred_unlock(d, irq);
 }
 
-/* A batch is mmlib's own, where owners are noted (owner.h). */
+/* Batches are mmlib's own, and come from a class of kmalloc. */
+static struct mm_cache *deferred_cache(struct mm_heap *heap)
+{
+	return &heap->caches[mm_object_class_of(heap, BATCH_BYTES)];
+}
+
 static enum mm_status deferred_batch(struct mm_heap *heap, struct mm_deferred_batch **out)
 {
-	struct mm_cache *cache = &heap->caches[mm_object_class_of(heap, BATCH_BYTES)];
 	void *room;
-	enum mm_status st = cache_alloc_for(cache, MM_ALLOC_ATOMIC, 0, &room);
+	enum mm_status st = own_alloc(deferred_cache(heap), MM_ALLOC_ATOMIC, &room);
 
 	if (st != MM_OK)
 		return st;
@@ -166,11 +170,11 @@ static enum mm_status deferred_batch(struct mm_heap *heap, struct mm_deferred_ba
 static enum mm_status deferred_add(struct mm_deferred *d, uintptr_t what)
 {
 	struct mm_deferred_batch *fresh = NULL, *full = NULL;
-	enum mm_status st = MM_OK;
 
 	while (!deferred_put(d, what, &fresh, &full)) {
 		if (!fresh) {
-			st = deferred_batch(d->heap, &fresh);
+			enum mm_status st = deferred_batch(d->heap, &fresh);
+
 			if (st != MM_OK)
 				return st;
 		}
@@ -178,9 +182,8 @@ static enum mm_status deferred_add(struct mm_deferred *d, uintptr_t what)
 			deferred_close(d, full);
 	}
 	if (fresh)
-		st = mm_kfree(d->heap, fresh); /* others were faster */
-	MM_CHECK(d->heap->pmm->port, st == MM_OK);
-	return st;
+		own_free(deferred_cache(d->heap), fresh); /* others were faster */
+	return MM_OK;
 }
 
 enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p)
@@ -236,13 +239,11 @@ static struct mm_deferred_batch *deferred_take(struct mm_deferred *d)
 static void deferred_free(struct mm_deferred *d, struct mm_deferred_batch *b)
 {
 	size_t n = b->n, refused = 0;
-	enum mm_status st;
 	uintptr_t irq;
 
 	for (size_t i = 0; i < n; i++)
 		refused += !deferred_release(d->heap, b->p[i]);
-	st = mm_kfree(d->heap, b);
-	MM_CHECK(d->heap->pmm->port, st == MM_OK);
+	own_free(deferred_cache(d->heap), b);
 	irq = deferred_lock(d);
 	deferred_count(d, d->waiting - n);
 	d->refused += refused;
@@ -287,16 +288,14 @@ enum mm_status mm_deferred_poll(struct mm_deferred *d)
 
 enum mm_status mm_deferred_destroy(struct mm_deferred *d, size_t *refused)
 {
-	enum mm_status st;
-
 	if (!d)
 		return MM_E_INVAL;
 	if (!d->heap)
 		return MM_E_STATE;
 	if (d->waiting)
 		return MM_E_BUSY;
-	st = mm_kfree(d->heap, d->filling); /* NULL is fine */
-	MM_CHECK(d->heap->pmm->port, st == MM_OK);
+	if (d->filling)
+		own_free(deferred_cache(d->heap), d->filling);
 	if (refused)
 		*refused = d->refused;
 	*d = (struct mm_deferred){ 0 };

@@ -98,7 +98,8 @@ struct mm_slab {
 /* Largest size that kmalloc() has a class for. */
 #define MM_OBJECT_MAX (MM_KMALLOC_MAX_CLASS - MM_OBJECT_REDZONE)
 
-enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1 };
+/* Only what is used can be freed. What mmlib itself allocated is its own: its address is nobody else's to give back. */
+enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1, MM_OBJECT_OWN = 2 };
 /* In flags of a cache: its objects are zero while they are free. Not those that stay constructed, nor what may be
  * looked at after its free. */
 #define MM_OBJECT_ZEROED (1u << 23)

@@ -183,10 +183,10 @@ static inline bool harden_is_whole(const struct mm_cache *cache, const void *p)
 static inline enum mm_status harden_retire_now(const struct mm_cache *cache, const void *p, uint8_t *state)
 {
 	if (mm_atomic_load_relaxed(state) != MM_OBJECT_USED)
-		return MM_E_DOUBLE_FREE;
+		return object_not_used(state);
 	if (!harden_is_whole(cache, p))
 		return MM_E_CORRUPT;
-	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+	return mm_object_retire(state) ? MM_OK : object_not_used(state);
 }
 
 enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state)

@@ -26,6 +26,7 @@
  *              the list of records. Owners are relaxed atomics: who looks may see the one before. */
 #include "guard.h"
 #include "owner.h"
+#include "parked.h"
 
 #if MM_CHECKS >= 1
 /* Owners in a list by rising number while it grows. */
@@ -66,8 +67,7 @@ static enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32
 				      struct mm_slab **out)
 {
 	void *room;
-	enum mm_status st = cache_alloc_slow(owner_large_cache(heap), sizeof(struct mm_slab) + sizeof(struct owner_large),
-					     flags & MM_ALLOC_ATOMIC, 0, &room);
+	enum mm_status st = own_alloc(owner_large_cache(heap), flags & MM_ALLOC_ATOMIC, &room);
 
 	if (st != MM_OK)
 		return st;
@@ -95,13 +95,6 @@ static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t 
 	return MM_OK;
 }
 
-static void owner_large_drop(struct mm_heap *heap, struct mm_slab *record)
-{
-	enum mm_status st = mm_cache_free(owner_large_cache(heap), record);
-
-	MM_CHECK(heap->pmm->port, st == MM_OK);
-}
-
 static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t owner,
 					void **out)
 {
@@ -122,7 +115,7 @@ static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, ui
 		}
 	}
 	if (st != MM_OK)
-		owner_large_drop(heap, record);
+		own_free(owner_large_cache(heap), record);
 	return st;
 }
 
@@ -162,7 +155,7 @@ static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pf
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_unhook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
-	owner_large_drop(heap, record); /* which may want a page: not one of these */
+	own_free(owner_large_cache(heap), record); /* which may want a page: not one of these */
 	return MM_OK;
 }
 
@@ -202,7 +195,7 @@ static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t
 	return MM_OK;
 }
 
-/* The next object that is used and whose slab's descriptor is in this page. The lock is held. */
+/* The next object that is used, or mmlib's own, and whose slab's descriptor is in this page. The lock is held. */
 static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, struct mm_leak_walk *it,
 			  struct mm_leak_object *out)
 {
@@ -214,7 +207,7 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 		while (it->object < cache->nobjects) {
 			uint32_t i = it->object++, whose = i;
 
-			if (mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
+			if (mm_atomic_load_relaxed(&slab->states[i]) == MM_OBJECT_IDLE)
 				continue;
 			if (MM_PLANTED(MM_PLANT_WALK) && i && it->object == cache->nobjects)
 				whose--;

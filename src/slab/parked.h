@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects that were allocated and wait, outside of magazines, for who will have them: their state is idle, so
- * that a free of one is answered. They count as used. */
+ * that a free of one is answered. They count as used. So do objects that are mmlib's own, which wait, too, as it were. */
 #ifndef MM_SRC_SLAB_PARKED_H
 #define MM_SRC_SLAB_PARKED_H
 #include "guard.h"
@@ -60,15 +60,15 @@ static inline enum mm_status parked_alloc(struct mm_cache *cache, uint32_t flags
 	return st;
 }
 
-/* One that waits is used. */
-static inline void parked_use(const struct mm_cache *cache, const void *p)
+/* One that waits has another state. */
+static inline void parked_mark(const struct mm_cache *cache, const void *p, uint8_t mark)
 {
 	uint8_t *state = NULL;
 	enum mm_status st = parked_state(cache, p, &state);
 
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 	if (MM_CHECKS >= 1)
-		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_USED);
+		mm_atomic_store_relaxed(state, mark);
 }
 
 /* One that waits goes back to the cache. It is idle all the time: nobody else's free of it is believed. */
@@ -95,5 +95,38 @@ static inline void parked_free(struct mm_cache *cache, void *p)
 		st = MM_OK;
 	}
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+}
+
+/* Allocate an object that is mmlib's own. Errors as mm_cache_alloc_st(). */
+static inline enum mm_status own_alloc(struct mm_cache *cache, uint32_t flags, void **out)
+{
+#if MM_CHECKS >= 1
+	struct mm_slot slot;
+	enum mm_status st;
+
+	if (MM_PLANTED(MM_PLANT_OWN))
+		return cache_alloc_for(cache, flags, 0, out);
+	st = parked_alloc(cache, flags, 0, &slot);
+	if (st == MM_OK) {
+		mm_atomic_store_relaxed(slot.state, (uint8_t)MM_OBJECT_OWN);
+		*out = slot.p;
+	}
+	return st;
+#else
+	return cache_alloc_for(cache, flags, 0, out);
+#endif
+}
+
+/* And free it. */
+static inline void own_free(struct mm_cache *cache, void *p)
+{
+	if (MM_CHECKS == 0 || MM_PLANTED(MM_PLANT_OWN)) {
+		enum mm_status st = mm_cache_free(cache, p);
+
+		MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+		return;
+	}
+	parked_mark(cache, p, MM_OBJECT_IDLE);
+	parked_free(cache, p);
 }
 #endif

@@ -104,7 +104,7 @@ enum mm_status slab_retire(struct mm_slab *slab, void *p, uint8_t **state, uintp
 			    (unsigned char *)p + cache_room(slab->cache));
 	return st;
 #else
-	return MM_CHECKS == 0 || mm_object_retire(*state) ? MM_OK : MM_E_DOUBLE_FREE;
+	return MM_CHECKS == 0 || mm_object_retire(*state) ? MM_OK : object_not_used(*state);
 #endif
 }
 
@@ -115,7 +115,7 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 	if (!mm_object_index(slab, p, &i) || i >= slab_cache(slab)->nobjects)
 		return MM_E_ALIGN;
 	if (MM_CHECKS >= 1 && mm_atomic_load_relaxed(&slab->states[i]) != MM_OBJECT_USED)
-		return MM_E_DOUBLE_FREE;
+		return object_not_used(&slab->states[i]);
 	return MM_OK;
 }
 

@@ -135,6 +135,12 @@ static inline struct mm_cache *slab_cache(const struct mm_slab *slab)
 	return mm_atomic_load_relaxed(&slab->cache);
 }
 
+/* Why an object with this state cannot be freed, which is not used. */
+static inline enum mm_status object_not_used(const uint8_t *state)
+{
+	return mm_atomic_load_relaxed(state) == MM_OBJECT_OWN ? MM_E_OWNER : MM_E_DOUBLE_FREE;
+}
+
 /* Why a free was refused; the memory checker is told. */
 static inline enum mm_status object_refused(const void *pool, const void *p, enum mm_status st)
 {
@@ -177,7 +183,7 @@ static inline enum mm_status harden_retire(const struct mm_cache *cache, const v
 {
 	(void)cache;
 	(void)p;
-	return mm_object_retire(state) ? MM_OK : MM_E_DOUBLE_FREE;
+	return mm_object_retire(state) ? MM_OK : object_not_used(state);
 }
 
 static inline void harden_clear(const struct mm_cache *cache, void *p)

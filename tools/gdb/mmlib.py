@@ -26,6 +26,7 @@ FRAME_IS = {
 }
 HANDS, HAND_AWAY = 11, 10  # of struct mm_page_cpu
 OBJECT_USED = 1
+OBJECT_OWN = 2
 GUARD_FREE, GUARD_USED = 0, 2  # phases of src/slab/guard.c: an object is there from the last one on
 
 
@@ -548,7 +549,8 @@ def object_state(heap, cache, slab, index):
         if p in objects:
             return f'free, in a magazine of {whose}'
     # magazines were looked at, so it is out; the state's byte means something from MM_CHECKS 1 on
-    return 'used' if int(slab['states'][index]) == OBJECT_USED else 'out, but idle: its free is under way, or waits'
+    return {OBJECT_USED: 'used', OBJECT_OWN: "mmlib's own"}.get(
+        int(slab['states'][index]), 'out, but idle: its free is under way, or waits')
 
 
 # ---- page tables
