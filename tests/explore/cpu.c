@@ -145,7 +145,8 @@ static void run_op(struct cpu *c, const struct op *op)
 
 	if (op->kind >= OP_FREE && op->kind <= OP_FREE && !ex->slot[op->slot].live)
 		return; /* it was not got */
-	if ((op->kind == OP_KFREE || op->kind == OP_LEAVE || op->kind == OP_DEFER || op->kind == OP_FREE_ROBBED) &&
+	if ((op->kind == OP_KFREE || op->kind == OP_LEAVE || op->kind == OP_DEFER || op->kind == OP_FREE_ROBBED ||
+	     op->kind == OP_RESIZE) &&
 	    !ex->slot[op->slot].live)
 		return;
 	if (++ex->nrecords > EX_RECORDS)

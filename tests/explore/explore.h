@@ -72,6 +72,14 @@ enum op_kind {
 	OP_UNBULK_RACE, /* the last one may be freed by another CPU: then none is freed */
 	OP_PERCPU, /* per-CPU memory, `count` bytes; and free it */
 	OP_UNPERCPU,
+	OP_PREFILL, /* handle `order` has `count` objects; one comes out; all others go back */
+	OP_HANDED,
+	OP_HAND_BACK,
+	OP_POOL,   /* a reserve of `count` objects comes and goes */
+	OP_RESIZE, /* memory of kmalloc is `count` bytes from now on */
+	OP_RESIZE_RACE, /* as OP_FREE_RACE: the memory moves to slot `order` */
+	OP_SITE, /* `count` bytes of heap `order` of the set */
+	OP_WALK, /* all that is held, one by one */
 	OP_EAT, /* set-up: take all free frames but `count` */
 };
 
@@ -103,6 +111,8 @@ enum {
 	SCN_OWNERS = 262144, /* owners are noted, and a page has two descriptors of slabs (slab scenarios) */
 	SCN_HELD = 524288, /* at the end, the depot has what quarantine holds back (slab scenarios) */
 	SCN_NOTES = 1048576, /* the heap notes owners (slab scenarios) */
+	SCN_SET = 2097152, /* two heaps are used as one; with SCN_NOTES, the second notes owners (slab scenarios) */
+	SCN_WALK = 4194304, /* all that is allocated has one owner (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

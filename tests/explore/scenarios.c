@@ -1,222 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is explored. Words have 8 bits (MM_WORD_BITS=8): a word is a unit of 8 frames, 64 frames are two
  * levels, 512 three. */
-#include "explore.h"
-
-#define A(s, o)                                                                                    \
-	{                                                                                          \
-		.kind = OP_ALLOC, .slot = (s), .order = (o)                                        \
-	}
-#define AT(s, p, o)                                                                                \
-	{                                                                                          \
-		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .order = (o)                         \
-	}
-#define F(s)                                                                                       \
-	{                                                                                          \
-		.kind = OP_FREE, .slot = (s)                                                       \
-	}
-#define HOLD(p, o)                                                                                 \
-	{                                                                                          \
-		.kind = OP_FREE, .pfn = (p), .order = (o)                                          \
-	}
-#define HOLDS(p, n)                                                                                \
-	{                                                                                          \
-		.kind = OP_FREE, .pfn = (p), .count = (n)                                          \
-	}
-#define KM(s, n)                                                                                   \
-	{                                                                                          \
-		.kind = OP_KMALLOC, .slot = (s), .count = (n)                                      \
-	}
-#define KF(s)                                                                                      \
-	{                                                                                          \
-		.kind = OP_KFREE, .slot = (s)                                                      \
-	}
-#define ROBBED(s)                                                                                  \
-	{                                                                                          \
-		.kind = OP_FREE_ROBBED, .slot = (s)                                                \
-	}
-#define KROBBED(s)                                                                                 \
-	{                                                                                          \
-		.kind = OP_FREE_ROBBED, .slot = (s), .count = 1                                    \
-	}
-#define STALE(s)                                                                                   \
-	{                                                                                          \
-		.kind = OP_STALE, .slot = (s)                                                      \
-	}
-/* n frames: anywhere, or from frame p on. */
-#define RUN(s, n)                                                                                  \
-	{                                                                                          \
-		.kind = OP_ALLOC, .slot = (s), .count = (n)                                        \
-	}
-#define RUN_AT(s, p, n)                                                                            \
-	{                                                                                          \
-		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .count = (n)                         \
-	}
-#define TAKE(s)                                                                                    \
-	{                                                                                          \
-		.kind = OP_TAKE, .slot = (s)                                                       \
-	}
-#define TAKE_ON(c, s)                                                                              \
-	{                                                                                          \
-		.kind = OP_TAKE, .slot = (s), .cpu = (c)                                           \
-	}
-#define LEAVE(s)                                                                                   \
-	{                                                                                          \
-		.kind = OP_LEAVE, .slot = (s)                                                      \
-	}
-#define LEAVE_RACE(s)                                                                              \
-	{                                                                                          \
-		.kind = OP_LEAVE_RACE, .slot = (s)                                                 \
-	}
-#define DEFER(s)                                                                                   \
-	{                                                                                          \
-		.kind = OP_DEFER, .slot = (s)                                                      \
-	}
-#define POLL                                                                                       \
-	{                                                                                          \
-		.kind = OP_POLL                                                                    \
-	}
-#define DEFER_ON(c, s)                                                                             \
-	{                                                                                          \
-		.kind = OP_DEFER, .slot = (s), .cpu = (c)                                          \
-	}
-#define POLL_ON(c)                                                                                 \
-	{                                                                                          \
-		.kind = OP_POLL, .cpu = (c)                                                        \
-	}
-#define READ(s)                                                                                    \
-	{                                                                                          \
-		.kind = OP_READ, .slot = (s)                                                       \
-	}
-#define REAP                                                                                       \
-	{                                                                                          \
-		.kind = OP_REAP                                                                    \
-	}
-#define LEAKS                                                                                      \
-	{                                                                                          \
-		.kind = OP_LEAKS                                                                   \
-	}
-#define RECLAIM(n)                                                                                 \
-	{                                                                                          \
-		.kind = OP_RECLAIM, .count = (n)                                                   \
-	}
-/* Objects into slots s to s + n - 1, and free those; per-CPU memory of n bytes. */
-#define BULK(s, n)                                                                                 \
-	{                                                                                          \
-		.kind = OP_BULK, .slot = (s), .count = (n), .flags = MM_ALLOC_ATOMIC               \
-	}
-#define UNBULK(s, n)                                                                               \
-	{                                                                                          \
-		.kind = OP_UNBULK, .slot = (s), .count = (n)                                       \
-	}
-#define UNBULK_RACE(s, n)                                                                          \
-	{                                                                                          \
-		.kind = OP_UNBULK_RACE, .slot = (s), .count = (n)                                  \
-	}
-#define PERCPU(s, n)                                                                               \
-	{                                                                                          \
-		.kind = OP_PERCPU, .slot = (s), .count = (n)                                       \
-	}
-#define UNPERCPU(s)                                                                                \
-	{                                                                                          \
-		.kind = OP_UNPERCPU, .slot = (s)                                                   \
-	}
-#define RACE(s)                                                                                    \
-	{                                                                                          \
-		.kind = OP_FREE_RACE, .slot = (s)                                                  \
-	}
-#define KRACE(s)                                                                                   \
-	{                                                                                          \
-		.kind = OP_FREE_RACE, .slot = (s), .count = 1                                      \
-	}
-#define CHECK                                                                                      \
-	{                                                                                          \
-		.kind = OP_CHECK                                                                   \
-	}
-#define DRAIN                                                                                      \
-	{                                                                                          \
-		.kind = OP_DRAIN                                                                   \
-	}
-#define SHRINK                                                                                     \
-	{                                                                                          \
-		.kind = OP_SHRINK                                                                  \
-	}
-#define DEFER_RACE(s)                                                                              \
-	{                                                                                          \
-		.kind = OP_DEFER_RACE, .slot = (s)                                                 \
-	}
-#define UNMAKE                                                                                     \
-	{                                                                                          \
-		.kind = OP_UNMAKE                                                                  \
-	}
-#define MAKE                                                                                       \
-	{                                                                                          \
-		.kind = OP_MAKE                                                                    \
-	}
-#define IDLE                                                                                       \
-	{                                                                                          \
-		.kind = OP_IDLE                                                                    \
-	}
-#define OFFLINE                                                                                    \
-	{                                                                                          \
-		.kind = OP_OFFLINE                                                                 \
-	}
-#define RELEASE(s)                                                                                 \
-	{                                                                                          \
-		.kind = OP_RELEASE, .slot = (s)                                                    \
-	}
-#define ISOLATE(p)                                                                                 \
-	{                                                                                          \
-		.kind = OP_ISOLATE, .pfn = (p)                                                     \
-	}
-#define UNISOLATE(p)                                                                               \
-	{                                                                                          \
-		.kind = OP_UNISOLATE, .pfn = (p)                                                   \
-	}
-/* n frames from p on, inside one pageblock; n frames of the area. */
-#define UNPLUG(p, n)                                                                               \
-	{                                                                                          \
-		.kind = OP_UNPLUG, .pfn = (p), .count = (n)                                        \
-	}
-#define CLAIM(s, n)                                                                                \
-	{                                                                                          \
-		.kind = OP_CLAIM, .slot = (s), .count = (n)                                        \
-	}
-/* A movable block, by its address. */
-#define MOVABLE_AT(s, p, o)                                                                        \
-	{                                                                                          \
-		.kind = OP_ALLOC_AT, .slot = (s), .pfn = (p), .order = (o),                        \
-		.flags = MM_ALLOC_MOVABLE | MM_ALLOC_ATOMIC                                        \
-	}
-#define MORE                                                                                       \
-	{                                                                                          \
-		.kind = OP_MORE                                                                    \
-	}
-#define EAT(n)                                                                                     \
-	{                                                                                          \
-		.kind = OP_EAT, .count = (n)                                                       \
-	}
-/* The same, in the set-up, on CPU c. */
-#define A_ON(c, s, o)                                                                              \
-	{                                                                                          \
-		.kind = OP_ALLOC, .slot = (s), .order = (o), .cpu = (c)                            \
-	}
-/* Single frames of a word, into eight slots. */
-#define WORD_ON(c, s)                                                                              \
-	A_ON(c, s, 0), A_ON(c, s + 1, 0), A_ON(c, s + 2, 0), A_ON(c, s + 3, 0), A_ON(c, s + 4, 0), \
-		A_ON(c, s + 5, 0), A_ON(c, s + 6, 0), A_ON(c, s + 7, 0)
-#define F_ON(c, s)                                                                                 \
-	{                                                                                          \
-		.kind = OP_FREE, .slot = (s), .cpu = (c)                                           \
-	}
-#define ISOLATES      SCN_CLASSES | SCN_NO_IRQ
-#define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
-#define PMM_SECTORS   .world = &world_pmm, .frames = 160
-#define PMM_SECTIONS  .world = &world_pmm, .frames = 256 /* one filled, one in part, two between */
-#define SLAB          .world = &world_slab, .frames = 48
-#define NODES         .world = &world_slab, .frames = 64
-#define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
-#define BUDDY(n)      .world = &world_buddy, .frames = (n)
+#include "scenarios.h"
 
 const struct scenario ex_scenarios[] = {
 	{ "b-alloc-alloc", "two allocations split one unit", BUDDY(64), .free = { { 8, 8 } },
@@ -586,6 +371,63 @@ const struct scenario ex_scenarios[] = {
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE_RACE(0) }, { LEAVE_RACE(0) } } },
 	{ "s-reserve-nmi", "what needs no lock hits what does", SLAB, .flags = SCN_RUN_ON | SCN_RESERVE, .bound = 1,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { LEAVE(0) }, { A(1, 0) } }, .irq = { { TAKE(2) } } },
+	{ "s-prefill", "two CPUs fill a handle each, and use it", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ,
+	  .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { PREFILL(0, 2), HANDED(0, 2), HAND_BACK(0) }, { PREFILL(1, 1), HANDED(1, 3) } } },
+	{ "s-prefill-quota", "two CPUs want both objects of the one slab that the quota allows", SLAB, .flags = SCN_QUOTA | SCN_LONG,
+	  .cpu = { { PREFILL(0, 2) }, { PREFILL(1, 2) } } },
+	{ "s-prefill-stale", "a late free of what was freed, while it comes into a handle and out of it", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NO_IRQ, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
+	  .cpu = { { PREFILL(0, 1), HANDED(0, 6), ROBBED(6) }, { STALE(0) } } },
+	{ "s-prefill-stale-back", "the same, and it is given back while others allocate", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NO_IRQ | SCN_LONG, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
+	  .cpu = { { PREFILL(0, 1), HAND_BACK(0) }, { STALE(0), A(2, 0), A(3, 0) } } },
+	{ "s-prefill-stale-irq", "the same, and who does all this are interrupts", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) }, .cpu = { { PREFILL(0, 1), HAND_BACK(0) } },
+	  .irq = { { STALE(0), A(2, 0) } } },
+	{ "s-prefill-shrink", "all is given back while a handle is filled and emptied", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_LONGEST | SCN_NO_IRQ, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
+	  .cpu = { { SHRINK }, { PREFILL(0, 1), HAND_BACK(0) } } },
+	{ "s-prefill-irq", "interrupts take from a handle while their CPU fills another one", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { PREFILL(0, 2), A_ON(0, 0, 0) }, .cpu = { { PREFILL(1, 1), HANDED(1, 1) } },
+	  .irq = { { HANDED(0, 2), HANDED(0, 3) } } },
+	{ "s-pool-stale", "a late free of what was freed, while it comes into a reserve, which goes", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), F_ON(0, 0) },
+	  .cpu = { { POOL(1) }, { STALE(0), A(2, 0), A(3, 0) } } },
+	{ "s-resize", "memory of two CPUs gets another size", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO | SCN_LONG,
+	  .pre = { KM(0, 64), KM(1, 64) }, .cpu = { { RESIZE(0, 200), RESIZE(0, 64) }, { RESIZE(1, 200) } } },
+	{ "s-resize-shrink", "memory gets another size while all is given back", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO | SCN_LONGEST, .pre = { KM(0, 200) },
+	  .cpu = { { RESIZE(0, 64) }, { SHRINK } } },
+	{ "s-resize-race", "memory gets another size, and is freed", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO,
+	  .pre = { KM(0, 64) }, .cpu = { { RESIZE_RACE(0, 200, 1) }, { KRACE(0) } } },
+	{ "s-resize-resize", "memory gets two other sizes", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO | SCN_LONG,
+	  .pre = { KM(0, 64) },
+	  .cpu = { { RESIZE_RACE(0, 200, 1) }, { RESIZE_RACE(0, 300, 2) } } },
+	{ "s-resize-large-race", "a large block becomes an object, and is freed", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO,
+	  .pre = { KM(0, 12000) }, .cpu = { { RESIZE_RACE(0, 64, 1) }, { KRACE(0) } } },
+	{ "s-resize-large-owner", "the same, and somebody owns it", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO | SCN_NOTES,
+	  .pre = { KM(0, 12000) }, .cpu = { { RESIZE_RACE(0, 64, 1) }, { KRACE(0) } } },
+	{ "s-resize-stale", "memory gets another size, and is freed, as what it becomes is, late", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_TWO, .pre = { KM(0, 200), KM(2, 64), KF(2) },
+	  .cpu = { { RESIZE_RACE(0, 64, 1) }, { STALE(2), KRACE(0) } } },
+	{ "s-site-cross", "each frees what the other got of two heaps that are one", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET | SCN_TWO, .pre = { SITE(0, 0, 64), SITE(1, 1, 64) },
+	  .cpu = { { KF(1), SITE(2, 0, 64) }, { KF(0), SITE(3, 1, 64) } } },
+	{ "s-site-race", "an object of two heaps that are one is freed twice", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET | SCN_TWO, .pre = { SITE(0, 1, 64) }, .cpu = { { KRACE(0) }, { KRACE(0) } } },
+	{ "s-site-stale", "a late free of what was freed, while its frame becomes another heap's", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET | SCN_TWO, .bound = 2,
+	  .pre = { SITE(0, 0, 64), SITE(1, 0, 64), SITE(2, 0, 64), SITE(4, 1, 64), SITE(5, 1, 64), KF(0), KF(1), DRAIN },
+	  .cpu = { { SHRINK, SITE(3, 1, 64) }, { STALE(0) } } },
+	{ "s-site-large", "large blocks of two heaps that are one come and go", SLAB, .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET,
+	  .pre = { SITE(0, 0, 12000), SITE(1, 1, 12000) }, .cpu = { { KF(0), SITE(2, 1, 12000) }, { KF(1) } } },
+	{ "s-site-large-race", "a large block of two heaps that are one is freed twice", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET, .pre = { SITE(0, 1, 12000) }, .cpu = { { KRACE(0) }, { KRACE(0) } } },
+	{ "s-site-owner", "the same, and its heap is the one that notes owners", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_SET | SCN_NOTES, .pre = { SITE(0, 1, 12000) },
+	  .cpu = { { KRACE(0) }, { KRACE(0) } } },
 	{ "s-guard-free-free", "two CPUs free one guarded object", SLAB, .flags = SCN_RUN_ON | SCN_GUARD,
 	  .pre = { A_ON(0, 0, 0) }, .cpu = { { RACE(0) }, { RACE(0) } } },
 	{ "s-guard-stale", "a late free of a guarded object, while its slot becomes another's", SLAB,
@@ -627,6 +469,26 @@ const struct scenario ex_scenarios[] = {
 	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0), F_ON(1, 0), F_ON(1, 1),
 		   F_ON(1, 2), F_ON(1, 3), F_ON(1, 4) },
 	  .cpu = { { LEAKS }, { SHRINK, A(5, 0), A(6, 0), A(7, 0) } } },
+	{ "s-walk", "a walk of what is held, while one allocates and one frees", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_OWNERS | SCN_WALK, .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0) },
+	  .cpu = { { WALK }, { F(1), A(3, 0) } } },
+	{ "s-walk-shrink", "the same while slabs and their descriptors go, and come again", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_OWNERS | SCN_WALK | SCN_LONGEST,
+	  .pre = { A_ON(0, 0, 0), A_ON(0, 1, 0), A_ON(0, 2, 0), A_ON(0, 3, 0), A_ON(0, 4, 0), F_ON(1, 0), F_ON(1, 1),
+		   F_ON(1, 2), F_ON(1, 3), F_ON(1, 4) },
+	  .cpu = { { WALK }, { SHRINK, A(5, 0), A(6, 0), A(7, 0) } } },
+	{ "s-walk-large", "the same while large blocks come and go", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NOTES | SCN_WALK | SCN_LONGEST, .pre = { KM(0, 12000), KM(1, 12000), KM(3, 64) },
+	  .cpu = { { WALK }, { KF(1), KM(2, 12000) } } },
+	{ "s-walk-guard", "the same while pages are another guarded object's", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NOTES | SCN_GUARD | SCN_WALK | SCN_LONG, .pre = { KM(0, 100), KM(1, 1000) },
+	  .cpu = { { WALK }, { KF(0), KM(2, 1000) } } },
+	{ "s-own-record", "a late free of what was freed, and is the record of a large block", SLAB,
+	  .flags = SCN_RUN_ON | SCN_AMPLE | SCN_NOTES, .pre = { KM(0, RECORD), KF(0) },
+	  .cpu = { { KM(1, 12000), KROBBED(1) }, { STALE(0) } } },
+	{ "s-own-batch", "a late free of what was freed, and is a batch of frees that wait", SLAB,
+	  .flags = SCN_RUN_ON | SCN_RESERVE, .pre = { A_ON(0, 1, 0), KM(0, BATCH), KF(0) },
+	  .cpu = { { DEFER(1), POLL }, { STALE(0) } } },
 	{ "s-idle", "an idle CPU is asked for what it has, and an interrupt frees", SLAB,
 	  .flags = SCN_AMPLE | SCN_FIRST | SCN_LONGEST, .pre = { A_ON(0, 0, 0), A_ON(1, 1, 0) },
 	  .cpu = { { DRAIN }, { IDLE } }, .irq = { { { 0 } }, { F(1) } } },

@@ -3,7 +3,7 @@
  * near. */
 #include "explore.h"
 #include "hook.h"
-#include "slab/slab.h"
+#include "world_slab.h"
 #include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
 #include <mmlib/guard.h>
@@ -16,7 +16,8 @@
 
 #define OBJECT (2048 - MM_OBJECT_REDZONE)
 
-static struct mm_heap *heap;
+static struct mm_heap *heap; /* the first of two, if they are a set */
+static unsigned nheaps;
 static struct mm_cache *cache;
 static const struct scenario *made_as;
 static const void *had[2]; /* what the other CPU has at hand of the cache at first */
@@ -58,7 +59,8 @@ static void setup_reserve(void)
 /* A pool of two slots, without an MMU. */
 static void setup_guard(void)
 {
-	struct mm_guard_cfg cfg = { .bytes = 3 * (size_t)MM_FRAME_SIZE };
+	struct mm_guard_cfg cfg = { .bytes = 3 * (size_t)MM_FRAME_SIZE,
+				    .kmalloc = made_as->flags & SCN_WALK };
 
 	cfg.base = arena_alloc(cfg.bytes, (size_t)MM_FRAME_SIZE);
 	world_must(mm_guard_init(heap, &cfg) == MM_OK, "guarded objects");
@@ -137,14 +139,14 @@ static void note_had(const struct mm_heap_cpu *cpu)
 static void setup(const struct scenario *s)
 {
 	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
-	heap = arena_alloc(sizeof(*heap), 4096);
-	world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK && mm_heap_cpu_online(heap, 1) == MM_OK,
-		   "heap");
-	world_must(!(s->flags & SCN_NOTES) || mm_heap_note_owners(heap) == MM_OK, "owners");
+	heap = more_heap(s, &nheaps);
+	world_must(!(s->flags & SCN_NOTES) || mm_heap_note_owners(&heap[nheaps - 1]) == MM_OK,
+		   "owners");
 	made_as = s;
 	make_cache(s);
-	if (s->flags & SCN_TWO)
-		make_small(&heap->caches[mm_object_class_of(heap, 64)], 2);
+	more_setup(s, heap, cache);
+	for (unsigned i = 0; i < nheaps && s->flags & SCN_TWO; i++)
+		make_small(&heap[i].caches[mm_object_class_of(heap, 64)], 2);
 	pool = NULL;
 	percpu = NULL;
 	if (s->flags & SCN_PERCPU) {
@@ -205,6 +207,17 @@ static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
 		return;
 	world_got(r, (uint64_t)(uintptr_t)p, bytes, 0);
 	fill(&ex->slot[r->op->slot], 0x40 + r->op->slot);
+	more_owned(p);
+}
+
+void slab_got(struct record *r, enum mm_status st, void *p, size_t bytes)
+{
+	got(r, st, p, bytes);
+}
+
+void slab_check_filled(unsigned slot, const struct slot *s)
+{
+	check_filled(s, 0x40 + slot);
 }
 
 /* Free several objects, in slots side by side. If that fails all are there, but for what others freed. */
@@ -280,14 +293,16 @@ static void run_percpu(const struct op *op, struct record *r)
 static bool is_race(const struct op *op)
 {
 	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE ||
-	       op->kind == OP_UNBULK_RACE;
+	       op->kind == OP_UNBULK_RACE || op->kind == OP_RESIZE_RACE;
 }
 
-/* May a free be refused so? A large block is pages while it is cleared, or its record goes. */
+/* May a free be refused so? A large block is pages while it is cleared, or its record goes; what is freed while it
+ * moves may be pages, too, of what it moves to. */
 static bool is_refusal(const struct op *op, enum mm_status st)
 {
-	return is_race(op) && (st == MM_E_DOUBLE_FREE ||
-			       (st == MM_E_OWNER && op->count && (MM_OBJECT_WATCHED || heap->notes)));
+	bool pages = op->kind == OP_RESIZE_RACE || (op->count && (MM_OBJECT_WATCHED || heap[nheaps - 1].notes));
+
+	return is_race(op) && (st == MM_E_DOUBLE_FREE || (st == MM_E_OWNER && pages));
 }
 
 static void run(const struct op *op, struct record *r)
@@ -297,6 +312,12 @@ static void run(const struct op *op, struct record *r)
 	size_t frames = 0;
 	void *p = NULL;
 
+	if (more_run(op, r)) {
+		if (r->st != MM_OK && is_race(op) && !is_refusal(op, r->st))
+			ex_violate("another size of slot %u fails with status %d", op->slot,
+				   (int)r->st);
+		return;
+	}
 	switch (op->kind) {
 	case OP_ALLOC:
 		r->st = mm_cache_alloc_st(cache, op->flags, &p);
@@ -317,7 +338,7 @@ static void run(const struct op *op, struct record *r)
 		p = (void *)(uintptr_t)slot->first;
 		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
 			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
-			op->kind == OP_KFREE || op->count ? mm_kfree(heap, p) :
+			op->kind == OP_KFREE || op->count ? more_free(p) :
 							    mm_cache_free(cache, p);
 		if (r->st != MM_OK && !is_refusal(op, r->st))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
@@ -326,11 +347,11 @@ static void run(const struct op *op, struct record *r)
 		r->shut = is_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->count ? mm_kfree(heap, p) : mm_cache_free(cache, p);
+		r->st = op->count ? more_free(p) : mm_cache_free(cache, p);
 		break;
 	case OP_STALE:
 		r->first = slot->first;
-		r->st = mm_kfree(heap, (void *)(uintptr_t)slot->first);
+		r->st = more_free((void *)(uintptr_t)slot->first);
 		break;
 	case OP_TAKE:
 		p = mm_mempool_take(pool);
@@ -398,13 +419,14 @@ static void run(const struct op *op, struct record *r)
 	}
 }
 
-/* When was the object of a slot allocated, or freed: the record, or NULL. */
-static const struct record *record_of(unsigned slot, bool freed)
+const struct record *slab_record_of(unsigned slot, bool freed)
 {
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
 
-		if (r->op->slot == slot && r->st == MM_OK && r->op->kind == (freed ? OP_FREE : OP_ALLOC))
+		if (r->op->slot == slot && r->st == MM_OK &&
+		    (freed ? r->op->kind == OP_FREE || r->op->kind == OP_KFREE :
+			     r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC || r->op->kind == OP_SITE))
 			return r;
 	}
 	return NULL;
@@ -416,7 +438,8 @@ static void check_leaks(const struct record *r)
 	unsigned least = 0, most = 0;
 
 	for (unsigned slot = 0; slot < EX_SLOTS; slot++) {
-		const struct record *alloc = record_of(slot, false), *freed = record_of(slot, true);
+		const struct record *alloc = slab_record_of(slot, false),
+				    *freed = slab_record_of(slot, true);
 		bool was = ex->slot[slot].initial || (alloc && alloc->end < r->start);
 		bool came = ex->slot[slot].initial || (alloc && alloc->start < r->end);
 
@@ -444,7 +467,8 @@ static void check_history(const struct scenario *s)
 	for (unsigned i = 0; i < ex->nrecords; i++) {
 		const struct record *r = &ex->record[i];
 		bool allocates = r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC || r->op->kind == OP_BULK ||
-				 r->op->kind == OP_PERCPU;
+				 r->op->kind == OP_PERCPU || r->op->kind == OP_PREFILL || r->op->kind == OP_POOL ||
+				 r->op->kind == OP_RESIZE || r->op->kind == OP_SITE;
 
 		if (allocates && r->st != MM_OK && s->flags & SCN_AMPLE)
 			ex_violate("record %u fails with status %d although there is memory enough",
@@ -457,6 +481,7 @@ static void check_history(const struct scenario *s)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
 		if (r->op->kind == OP_LEAKS)
 			check_leaks(r);
+		more_check(r);
 		races += is_race(r->op);
 		believed += is_race(r->op) && r->st == MM_OK;
 	}
@@ -486,6 +511,21 @@ static void check_offline(void)
 	}
 }
 
+/* Did somebody have it for a while who takes another one then, and tells nobody? */
+static bool is_replaced(const struct record *late)
+{
+	for (unsigned i = 0; i < ex->nrecords; i++) {
+		const struct record *r = &ex->record[i];
+
+		bool takes = r->op->kind == OP_PREFILL || r->op->kind == OP_POOL || r->op->kind == OP_KMALLOC ||
+			     r->op->kind == OP_DEFER;
+
+		if (takes && r->start < late->end && late->start < r->end)
+			return true;
+	}
+	return false;
+}
+
 /* How many were told that what was freed too late is not theirs any more, or have it still? */
 static unsigned count_robbed(const struct record *late)
 {
@@ -495,14 +535,16 @@ static unsigned count_robbed(const struct record *late)
 		const struct record *r = &ex->record[i];
 
 		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st != MM_OK;
-		n += r->op->kind == OP_BULK && r->st != MM_OK; /* it had some for a while */
+		n += (r->op->kind == OP_BULK || r->op->kind == OP_RESIZE_RACE) &&
+		     r->st != MM_OK; /* it had some for a while */
 	}
 	for (unsigned k = 0; k < EX_SLOTS && !n; k++)
-		if (ex->slot[k].live && ex->slot[k].first == late->first) {
+		if (ex->slot[k].live && ex->slot[k].first == late->first &&
+		    !more_is_used((void *)(uintptr_t)late->first)) {
 			ex->slot[k].live = false;
 			n++;
 		}
-	return n;
+	return n ? n : is_replaced(late);
 }
 
 /* A free that came too late was believed: then who had the object has lost it. Nobody else has. */
@@ -603,11 +645,26 @@ static void finish_percpu(void)
 	world_must(mm_percpu_used(percpu) == 0 && mm_percpu_destroy(percpu) == MM_OK, "per-CPU memory at the end");
 }
 
+/* What is used of a heap, mmlib's own objects included. */
+static size_t count_used(struct mm_heap *h)
+{
+	size_t used = h->notes ? 0 : h->nlarge; /* else each has a record, which is an object */
+	struct mm_cache_stats stats;
+	uint32_t it = 0;
+
+	for (struct mm_cache *c; (c = mm_cache_next(h, &it)) != NULL;) {
+		world_must(mm_cache_verify(c) == MM_OK, "verify at the end");
+		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
+		used += stats.used;
+	}
+	for (uint32_t i = 0; i < h->ncpus; i++)
+		world_must(h->cpus[i].busy == MM_LOCAL_FREE, "a CPU is busy at the end");
+	return used;
+}
+
 static void finish(const struct scenario *s)
 {
 	struct mm_guard_report report;
-	struct mm_cache_stats stats;
-	uint32_t it = 0;
 	size_t used, reserve;
 
 	check_history(s);
@@ -628,15 +685,10 @@ static void finish(const struct scenario *s)
 	if (percpu)
 		finish_percpu();
 	reserve = finish_reserve();
+	more_return();
 	used = 0 - reserve;
-	for (struct mm_cache *c; (c = mm_cache_next(heap, &it)) != NULL;) {
-		world_must(mm_cache_verify(c) == MM_OK, "verify at the end");
-		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
-		used += stats.used;
-	}
-	used += heap->notes ? 0 : heap->nlarge; /* else each has a record, which is an object */
-	for (uint32_t i = 0; i < heap->ncpus; i++)
-		world_must(heap->cpus[i].busy == MM_LOCAL_FREE, "a CPU is busy at the end");
+	for (unsigned i = 0; i < nheaps; i++)
+		used += count_used(&heap[i]);
 	for (unsigned i = 0; i < EX_SLOTS; i++) {
 		struct slot *slot = &ex->slot[i];
 
@@ -645,13 +697,13 @@ static void finish(const struct scenario *s)
 		used--;
 		check_filled(slot, 0x40 + i);
 		world_must((pool ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
-				   mm_kfree(heap, (void *)(uintptr_t)slot->first)) == MM_OK,
+				   more_free((void *)(uintptr_t)slot->first)) == MM_OK,
 			   "free of what is left");
 	}
 	world_must(!pool || mm_mempool_destroy(pool) == MM_OK, "the reserve is whole again");
 	world_must(used == 0, "what is used is not what is held");
 	world_must(mm_guard_check(heap, &report) == MM_OK, "guarded objects at the end");
-	world_must(mm_heap_destroy(heap) == MM_OK, "destroy");
+	world_must(more_destroy() == MM_OK, "destroy");
 	world_pmm_all_back();
 }
 

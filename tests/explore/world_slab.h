@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the heap's world share. */
+#ifndef WORLD_SLAB_H
+#define WORLD_SLAB_H
+#include "explore.h"
+#include "slab/slab.h"
+
+/* world_slab.c */
+/* A call got memory, or did not: it is filled. */
+void slab_got(struct record *r, enum mm_status st, void *p, size_t bytes);
+/* Nobody wrote into what a slot has. */
+void slab_check_filled(unsigned slot, const struct slot *s);
+/* When memory of a slot was allocated, or freed: the record, or NULL. */
+const struct record *slab_record_of(unsigned slot, bool freed);
+
+/* world_slab_more.c: prefilled handles, sizes that change, heaps as one, walks */
+/* The heap: the first of two, if they are a set. */
+struct mm_heap *more_heap(const struct scenario *s, unsigned *n);
+void more_setup(const struct scenario *s, struct mm_heap *heap, struct mm_cache *cache);
+/* An operation that is of this file; false: it is none. */
+bool more_run(const struct op *op, struct record *r);
+/* Free memory of the heap, or of the set. */
+enum mm_status more_free(void *p);
+/* Can it be freed? */
+bool more_is_used(void *p);
+/* Allocated memory is somebody's, if there are walks. */
+void more_owned(void *p);
+void more_check(const struct record *r);
+/* What waits goes back; then all is free, and the heap, or the set, goes. */
+void more_return(void);
+enum mm_status more_destroy(void);
+#endif
