@@ -65,6 +65,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_AWAY        87 /* nodes: a CPU seems to have nothing of a cache while it sorts that */
 #define MM_PLANT_DENIED      88 /* slabs: whose slab is not admitted gives the descriptor back without the lock */
 #define MM_PLANT_CHARGE      90 /* slabs: the host is told of one that goes, and did not admit it */
+#define MM_PLANT_COMING      105 /* slabs: who gets none does not see that another CPU is making one */
 #define MM_PLANT_HELD        92 /* quarantine: who gets a magazine does not see that another CPU got the last one */
 #define MM_PLANT_CLEAR       93 /* hardened objects: who frees one clears it before he knows whether it is his */
 #define MM_PLANT_RETIRE      89 /* objects: who frees one at level 2 does not see that another did */

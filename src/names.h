@@ -135,6 +135,7 @@
 #define poison_forget        mm_priv_poison_forget
 #define slab_find            mm_priv_slab_find
 #define slab_hook            mm_priv_slab_hook
+#define slab_is_coming       mm_priv_slab_is_coming
 #define slab_look            mm_priv_slab_look
 #define slab_put             mm_priv_slab_put
 #define slab_release         mm_priv_slab_release

@@ -16,7 +16,7 @@ MM_BEGIN_DECLS
  *  @param[out] out the memory, written only on #MM_OK
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_OVERFLOW the size cannot be rounded up to pages
- *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_page_alloc() @retval MM_E_STATE not set up
+ *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_cache_alloc_st() @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
 MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags,

@@ -300,7 +300,9 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
  *  @retval MM_E_INVAL NULL, another flag, no such node, or #MM_ALLOC_ZERO of a cache that constructs its
  *          objects
  *  @retval MM_E_STATE the cache is destroyed
- *  @retval MM_E_NOMEM, MM_E_AGAIN no page for a new slab: as mm_page_alloc()
+ *  @retval MM_E_NOMEM no page for a new slab: as mm_page_alloc()
+ *  @retval MM_E_AGAIN the same; or nothing is left, but another call, which this one may have interrupted, is
+ *          making a slab, or gives one back
  *  @retval MM_E_NOSPC no object is at hand here, and a new slab is beyond the cache's quota or was not
  *          admitted by mm_cache_hooks::charge. What other CPUs have at hand counts as used
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;

@@ -506,10 +506,18 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 	return got;
 }
 
-/* Only several nodes have a use for that. */
-static bool slab_must_not_grow(uint32_t flags)
+bool slab_is_coming(struct mm_cache *cache)
 {
-	return MM_NODES_MAX > 1 && flags & SLAB_HAVE;
+#if MM_NODES_MAX > 1
+	return mm_atomic_load_relaxed(&cache->admitted) > cache_slabs(cache);
+#else
+	const struct mm_port *port = cache->heap->pmm->port;
+	uintptr_t irq = mm_lock(port, &cache->lock);
+	bool coming = cache->ndescriptors - cache->nspare > cache->nslabs;
+
+	mm_unlock(port, &cache->lock, irq);
+	return coming;
+#endif
 }
 
 uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
@@ -529,9 +537,9 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 		enough = got > n / 2 || got == n;
 		if (enough && n > 1 && cache->depot_max < cache->depot_most)
 			cache->depot_max++; /* a magazine wants so many: magazine.c */
-		fresh = enough || slab_must_not_grow(flags) ? NULL : slab_spare(cache);
+		fresh = enough || flags & SLAB_HAVE ? NULL : slab_spare(cache);
 		mm_unlock(port, &cache->lock, irq);
-		if (enough || slab_must_not_grow(flags))
+		if (enough || flags & SLAB_HAVE)
 			return got;
 		*why = slab_grow(cache, flags, &fresh); /* others may take it all: then once more */
 		if (*why != MM_OK)

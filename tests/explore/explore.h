@@ -112,6 +112,7 @@ enum {
 	SCN_HELD = 524288, /* at the end, the depot has what quarantine holds back (slab scenarios) */
 	SCN_NOTES = 1048576, /* the heap notes owners (slab scenarios) */
 	SCN_SET = 2097152, /* two heaps are used as one; with SCN_NOTES, the second notes owners (slab scenarios) */
+	SCN_ROOM = 8388608, /* what is allowed is enough for all, and CPUs have an object at hand, at most (slab scenarios) */
 	SCN_WALK = 4194304, /* all that is allocated has one owner (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */

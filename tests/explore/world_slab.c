@@ -106,7 +106,7 @@ static void make_cache(const struct scenario *s)
 					  .hooks = s->flags & (SCN_QUOTA | SCN_DENY) ? &hooks : NULL };
 
 	world_must(mm_cache_create(heap, &cfg, &cache) == MM_OK, "cache");
-	make_small(cache, s->flags & SCN_DENY ? 1 : 2);
+	make_small(cache, s->flags & (SCN_DENY | SCN_ROOM) ? 1 : 2);
 	if (s->flags & SCN_QUOTA)
 		cache->quota = 1;
 	if (s->flags & SCN_OWNERS)
@@ -475,7 +475,7 @@ static void check_history(const struct scenario *s)
 				   i, (int)r->st);
 		got += allocates && r->st == MM_OK;
 		others += !allocates;
-		if (allocates && s->flags & (SCN_QUOTA | SCN_DENY) && r->st == MM_E_NOSPC)
+		if (allocates && s->flags & (SCN_QUOTA | SCN_DENY) && r->st == MM_E_NOSPC && !(s->flags & SCN_ROOM))
 			continue;
 		if (allocates && r->st != MM_OK && r->st != MM_E_NOMEM && r->st != MM_E_AGAIN)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
