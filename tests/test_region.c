@@ -280,6 +280,36 @@ static void a_size_that_was_overwritten_is_noticed_at_free(void **state)
 	model_destroy(&m);
 }
 
+/* An overflow that hits the head of an allocated block, if flags come out of it. */
+static void a_neighbour_that_is_out_and_has_flags_of_a_free_one_is_noticed(void **state)
+{
+	struct model m;
+	unsigned char *p[2];
+
+	(void)state;
+	make(&m, 2048, 0);
+	p[0] = take(&m, 0, 3 * G);
+	take(&m, 0, 3 * G);
+	p[1] = take(&m, 0, most(&m)); /* behind it is the end */
+	for (uint32_t nonsense = 0; nonsense < 64; nonsense++) {
+		for (unsigned i = 0; i < 2; i++) {
+			uint32_t *head = (uint32_t *)(p[i] + mm_region_usable(&m.heap, p[i]));
+			uint32_t was = *head;
+			struct model_state before;
+
+			if (!(nonsense & 3))
+				continue;
+			*head = nonsense;
+			model_save(&m, &before);
+			assert_int_equal(mm_region_free(&m.heap, p[i]), MM_E_CORRUPT);
+			assert_true(model_same(&m, &before, false));
+			*head = was;
+		}
+	}
+	must(model_empty(&m));
+	model_destroy(&m);
+}
+
 /* Sizes */
 
 static void every_size_and_alignment_fits_and_comes_back(void **state)
@@ -623,6 +653,7 @@ int main(void)
 		cmocka_unit_test(every_wrong_pointer_gets_its_error_and_changes_nothing),
 		cmocka_unit_test(contents_that_look_like_blocks_are_not_believed),
 		cmocka_unit_test(a_size_that_was_overwritten_is_noticed_at_free),
+		cmocka_unit_test(a_neighbour_that_is_out_and_has_flags_of_a_free_one_is_noticed),
 		cmocka_unit_test(every_size_and_alignment_fits_and_comes_back),
 		cmocka_unit_test(a_block_costs_four_bytes_and_rounding),
 		cmocka_unit_test(the_most_that_is_told_can_be_had),

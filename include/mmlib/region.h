@@ -94,7 +94,8 @@ MM_NODISCARD static inline void *mm_region_alloc(struct mm_region_heap *heap, si
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE the heap has no region
  *  @retval MM_E_FOREIGN outside all regions, or in what the heap keeps for itself
  *  @retval MM_E_ALIGN inside a block, not its start @retval MM_E_DOUBLE_FREE it is free
- *  @retval MM_E_CORRUPT the block's size, or that of a free neighbour, was overwritten
+ *  @retval MM_E_CORRUPT the block's size, that of a free neighbour, or the flags of an allocated one were
+ *  overwritten
  *  With MM_CHECKS 0 all but NULL is believed.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller serialises; cost: O(1)\, a comparison for each
  *  region; to tell MM_E_ALIGN from MM_E_DOUBLE_FREE: O(region)} */

@@ -235,7 +235,8 @@ static inline bool region_fits(const struct mm_region *r, uint32_t i)
 
 	if (size - REGION_LEAST > r->grains + 1 - REGION_LEAST - i || block[-1] & REGION_FREE)
 		return false;
-	if (!region_is_out(r, next) && !region_is_free(r, next, region_size(region_block(r, next))))
+	if (region_is_out(r, next) ? region_block(r, next)[-1] & (REGION_FREE | REGION_PREV_FREE)
+				   : !region_is_free(r, next, region_size(region_block(r, next))))
 		return false;
 	return !(block[-1] & REGION_PREV_FREE) || region_is_free(r, i - block[-2], block[-2]);
 }
