@@ -16,6 +16,13 @@
  * Search       the first block of the request's own class, if it is enough, else any block of the
  *              lowest larger class that has one: all of those are enough. (To ask larger classes
  *              first saves a branch, and costs memory.)
+ * Time         The longest call counts. Nobody can foresee whether what is before a block is free, and what is
+ *              behind it, whether that is the first of its list, or the last, whether the first block of a
+ *              class is enough: CPUs that guess are wrong half of the time, and the longest call is the one
+ *              in which they are wrong each time. So these are not asked, all is done always, and where there is
+ *              nothing to do it changes nothing: what has no next writes to block 0; who is not free has no
+ *              grains, and a block of none is alone in the list of class 0, where none ever is; bits are
+ *              set that are set, and cleared that are clear.
  * Invariants   R1 sizes of blocks add up to `grains`; none is below LEAST.
  *              R2 a block is allocated, its bit in `out` set and FREE clear, or free, and the reverse.
  *              R3 no two neighbours are free; PREV_FREE tells of the one before, and only then its
@@ -27,10 +34,29 @@
  * Concurrency  none: the caller keeps others away. */
 #include "region.h"
 
-/* Lists */
+/* Frees are in a hurry: what they look at stays in registers. Who compiles for size has one copy of it. */
+#ifdef __OPTIMIZE_SIZE__
+#define REGION_FAST static
+#else
+#define REGION_FAST static inline __attribute__((__always_inline__))
+#endif
 
-/* Which lists are empty, and whether there is a next block in one, nobody can foresee: a branch would be
- * taken wrongly half of the time. So bits are set that are set, and what has no next writes to block 0. */
+/* An allocated block: grains of what is free right before it, its own, of what is free right behind it. */
+struct region_place {
+	struct mm_region *r;
+	uint32_t i, before, size, after;
+};
+
+/* What a branch would choose, without one: compilers know of the mask only that it is a number. */
+static inline uintptr_t region_choose(bool which, uintptr_t yes, uintptr_t no)
+{
+	uintptr_t mask = 0 - (uintptr_t)which;
+
+	__asm__("" : "+r"(mask));
+	return no ^ ((yes ^ no) & mask);
+}
+
+/* Lists */
 
 /* Block i becomes a free one of this size, the block before it is allocated: R3, R4, R5. */
 static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
@@ -49,52 +75,68 @@ static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
 	r->words |= (uint32_t)1 << class / 32;
 }
 
-/* The first block of the list of this size leaves it: R4, R5. */
-static inline void region_pop(struct mm_region *r, uint32_t next, uint32_t size)
+/* A block has left the list of this class, which is empty now, or not: R5. */
+static inline void region_left(struct mm_region *r, uint32_t class, bool empty)
 {
-	uint32_t class = region_class(size), word = class / 32, some;
+	uint32_t word = class / 32, some = r->some[word] & ~((uint32_t)empty << class % 32);
 
-	region_block(r, next)[REGION_PREV] = 0;
-	r->list[class] = next;
-	some = r->some[word] & ~((uint32_t)!next << class % 32);
 	r->some[word] = some;
 	r->words &= ~((uint32_t)!some << word);
 }
 
-/* A free block of this size leaves its list: R4, R5. */
-static void region_unlink(struct mm_region *r, const region_word *block, uint32_t size)
+/* The first block of the list of this class leaves it: R4. Returns which one that was. */
+static uint32_t region_pop(struct mm_region *r, uint32_t class)
 {
-	uint32_t next = block[REGION_NEXT], prev = block[REGION_PREV];
+	uint32_t i = r->list[class], next = region_block(r, i)[REGION_NEXT];
 
-	if (prev == 0) {
-		region_pop(r, next, size);
-		return;
-	}
-	region_block(r, prev)[REGION_NEXT] = next;
-	region_block(r, next)[REGION_PREV] = prev;
+	r->list[class] = next;
+	region_block(r, next)[REGION_PREV] = 0;
+	region_left(r, class, !next);
+	return i;
 }
 
-/* A free block of at least this size, the first of its list; 0 if none is found. */
+/* A free block of this size leaves its list: R4. One of no size is in none, and nothing changes. */
+static void region_unlink(struct mm_region *r, uint32_t i, uint32_t size)
+{
+	static const region_word alone[2];
+	const region_word *block = (const region_word *)region_choose(
+		size, (uintptr_t)region_block(r, i), (uintptr_t)alone);
+	uint32_t next = block[REGION_NEXT], prev = block[REGION_PREV], class = region_class(size);
+	region_word *from = (region_word *)region_choose(
+		prev, (uintptr_t)&region_block(r, prev)[REGION_NEXT], (uintptr_t)&r->list[class]);
+
+	*from = next;
+	region_block(r, next)[REGION_PREV] = prev;
+	region_left(r, class, !(next | prev));
+}
+
+/* The lowest class above this one whose list has a block; 0 if none has. */
+static inline uint32_t region_above(const struct mm_region *r, uint32_t class)
+{
+	uint32_t word = class / 32, bits = r->some[word] & ~(uint32_t)1 << class % 32;
+	uint32_t words = (r->words & ~(uint32_t)1 << word) | (uint32_t)(bits != 0) << word;
+	uint32_t lowest;
+
+	if (!words)
+		return 0;
+	lowest = mm_lowest_bit32(words);
+	bits = (uint32_t)region_choose(lowest == word, bits, r->some[lowest]);
+	return lowest * 32 + mm_lowest_bit32(bits);
+}
+
+/* The class of a list whose first block has at least this size; 0 if none is found. */
 static uint32_t region_find(const struct mm_region *r, uint32_t size)
 {
-	uint32_t class, word, bits, i;
+	uint32_t class, first;
+	bool enough;
 
 	if (size > r->grains)
 		return 0;
 	class = region_class(size);
-	i = r->list[class];
-	if (i && (region_size(region_block(r, i)) >= size || MM_PLANTED(MM_PLANT_REGION_FIT)))
-		return i;
-	word = class / 32;
-	bits = r->some[word] & ~(uint32_t)1 << class % 32;
-	if (!bits) {
-		bits = r->words & ~(uint32_t)1 << word;
-		if (!bits)
-			return 0;
-		word = mm_lowest_bit32(bits);
-		bits = r->some[word];
-	}
-	return r->list[word * 32 + mm_lowest_bit32(bits)];
+	first = r->list[class];
+	enough = region_size(region_block(r, first)) >= size || MM_PLANTED(MM_PLANT_REGION_FIT);
+	enough &= first != 0;
+	return (uint32_t)region_choose(enough, class, region_above(r, class));
 }
 
 /* Blocks */
@@ -139,13 +181,12 @@ static inline void *region_take(struct mm_region_heap *heap, struct mm_region *r
 static void *region_alloc_any(struct mm_region_heap *heap, uint32_t size)
 {
 	for (struct mm_region *r = heap->first; r; r = r->next) {
-		uint32_t i = region_find(r, size), have;
+		uint32_t class = region_find(r, size), i;
 
-		if (!i)
+		if (!class)
 			continue;
-		have = region_size(region_block(r, i));
-		region_unlink(r, region_block(r, i), have);
-		return region_take(heap, r, i, have, size,
+		i = region_pop(r, class);
+		return region_take(heap, r, i, region_size(region_block(r, i)), size,
 				   0); /* what is before it is allocated: R3 */
 	}
 	return NULL;
@@ -164,12 +205,12 @@ static void *region_alloc_aligned(struct mm_region_heap *heap, uint32_t size, ui
 	uint32_t worst = REGION_LEAST == 1 ? align - 1 : align + REGION_LEAST - 1;
 
 	for (struct mm_region *r = heap->first; r; r = r->next) {
-		uint32_t i = region_find(r, size + worst), have, gap;
+		uint32_t class = region_find(r, size + worst), i, have, gap;
 
-		if (!i)
+		if (!class)
 			continue;
+		i = region_pop(r, class);
 		have = region_size(region_block(r, i));
-		region_pop(r, region_block(r, i)[REGION_NEXT], have);
 		gap = region_gap(region_block(r, i), align);
 		if (gap && !MM_PLANTED(MM_PLANT_REGION_GAP))
 			region_link(r, i, gap);
@@ -179,27 +220,17 @@ static void *region_alloc_aligned(struct mm_region_heap *heap, uint32_t size, ui
 }
 
 /* Free an allocated block: it joins what is free around it. */
-static void region_give(struct mm_region_heap *heap, struct mm_region *r, uint32_t i)
+static inline void region_give(struct mm_region_heap *heap, const struct region_place *at)
 {
-	region_word *block = region_block(r, i), *after;
-	uint32_t size = region_size(block);
+	struct mm_region *r = at->r;
+	uint32_t before = MM_PLANTED(MM_PLANT_REGION_MERGE) ? 0 : at->before;
 
-	region_flip(r, i);
-	heap->used -= size * REGION_GRAIN;
+	region_flip(r, at->i);
+	heap->used -= at->size * REGION_GRAIN;
 	heap->blocks--;
-	after = region_block(r, i + size);
-	if (after[-1] & REGION_FREE) {
-		size += region_size(after);
-		region_unlink(r, after, region_size(after));
-	}
-	if (block[-1] & REGION_PREV_FREE && !MM_PLANTED(MM_PLANT_REGION_MERGE)) {
-		uint32_t before = block[-2];
-
-		i -= before;
-		size += before;
-		region_unlink(r, region_block(r, i), before);
-	}
-	region_link(r, i, size);
+	region_unlink(r, at->i + at->size, at->after);
+	region_unlink(r, at->i - before, before);
+	region_link(r, at->i - before, before + at->size + at->after);
 }
 
 /* Arguments */
@@ -207,11 +238,13 @@ static void region_give(struct mm_region_heap *heap, struct mm_region *r, uint32
 /* Grains for a request; more than any region has if it is too large. */
 static uint32_t region_grains(size_t size)
 {
-	size = (size - 1) / REGION_GRAIN +
-	       (((size - 1) & (REGION_GRAIN - 1)) >= REGION_GRAIN - REGION_HEAD) + 1;
-	return size > REGION_MOST    ? REGION_MOST + 1
-	       : size < REGION_LEAST ? REGION_LEAST
-				     : (uint32_t)size;
+	const size_t most = REGION_MOST < SIZE_MAX / 2 / REGION_GRAIN ? REGION_MOST
+								      : SIZE_MAX / 2 / REGION_GRAIN;
+
+	if (size / REGION_GRAIN >= most)
+		return REGION_MOST + 1;
+	size = (size + REGION_HEAD - 1) / REGION_GRAIN + 1;
+	return size < REGION_LEAST ? REGION_LEAST : (uint32_t)size;
 }
 
 /* Why no allocated block begins where p points into grain i: it is inside of one, or in free memory. */
@@ -227,23 +260,43 @@ static enum mm_status region_why(const struct mm_region *r, uint32_t i)
 	return i - start < region_size(region_block(r, start)) ? MM_E_ALIGN : MM_E_DOUBLE_FREE;
 }
 
-/* Does an allocated block fit to what is around it? */
-static inline bool region_fits(const struct mm_region *r, uint32_t i)
+/* Can it be so? What is told to be free is, begins and ends with its size, and the rest is allocated. */
+REGION_FAST bool region_fits(const struct region_place *at, uint32_t prev_free, uint32_t next)
 {
-	const region_word *block = region_block(r, i);
-	uint32_t size = region_size(block), next = i + size;
+	const struct mm_region *r = at->r;
+	uint32_t start = at->i - at->before, end = at->i + at->size, next_free = next & REGION_FREE;
+	uint32_t wrong;
 
-	if (size - REGION_LEAST > r->grains + 1 - REGION_LEAST - i || block[-1] & REGION_FREE)
+	if (at->before >= at->i || at->after > r->grains + 1 - end ||
+	    at->before < prev_free * REGION_LEAST || at->after < next_free * REGION_LEAST)
 		return false;
-	if (region_is_out(r, next) ? region_block(r, next)[-1] & (REGION_FREE | REGION_PREV_FREE)
-				   : !region_is_free(r, next, region_size(region_block(r, next))))
-		return false;
-	return !(block[-1] & REGION_PREV_FREE) || region_is_free(r, i - block[-2], block[-2]);
+	wrong = (region_block(r, start)[-1] ^ (at->before << 2 | REGION_FREE)) & (0 - prev_free);
+	wrong |= (region_block(r, end + at->after)[-2] ^ at->after) & (0 - next_free);
+	wrong |= 1 ^ prev_free ^ region_is_out(r, start);
+	wrong |= 1 ^ next_free ^ region_is_out(r, end);
+	return !(wrong | (next & REGION_PREV_FREE));
 }
 
-/* Is p an allocated block? Tells which one. */
-static enum mm_status region_check(const struct mm_region_heap *heap, const void *p,
-				   struct mm_region **out, uint32_t *i)
+/* What is free around a block, and its own size. False if that is damaged. */
+REGION_FAST bool region_around(struct region_place *at)
+{
+	const struct mm_region *r = at->r;
+	const region_word *block = region_block(r, at->i);
+	uint32_t next, prev_free = block[-1] >> 1 & 1;
+
+	at->size = region_size(block);
+	if (MM_CHECKS > 0 && (block[-1] & REGION_FREE ||
+			      at->size - REGION_LEAST > r->grains + 1 - REGION_LEAST - at->i))
+		return false;
+	next = region_block(r, at->i + at->size)[-1];
+	at->before = block[-2] & (0 - prev_free);
+	at->after = next >> 2 & (0 - (next & REGION_FREE));
+	return MM_CHECKS == 0 || region_fits(at, prev_free, next);
+}
+
+/* Is p an allocated block? Tells which one, and what is around it. */
+REGION_FAST enum mm_status region_check(const struct mm_region_heap *heap, const void *p,
+					struct region_place *out)
 {
 	struct mm_region *r = region_of(heap, p);
 	uintptr_t at;
@@ -251,13 +304,17 @@ static enum mm_status region_check(const struct mm_region_heap *heap, const void
 	if (!r)
 		return heap->first ? MM_E_FOREIGN : MM_E_STATE;
 	at = (uintptr_t)p - r->origin;
-	*i = (uint32_t)(at / REGION_GRAIN);
-	*out = r;
-	if (MM_CHECKS == 0)
-		return MM_OK;
-	if (at % REGION_GRAIN || !region_is_out(r, *i))
-		return region_why(r, *i);
-	return region_fits(r, *i) ? MM_OK : MM_E_CORRUPT;
+	*out = (struct region_place){ .r = r, .i = (uint32_t)(at / REGION_GRAIN) };
+	if (MM_CHECKS > 0 && (at % REGION_GRAIN || !region_is_out(r, out->i)))
+		return region_why(r, out->i);
+	return region_around(out) ? MM_OK : MM_E_CORRUPT;
+}
+
+/* The same for those who are not in such a hurry. */
+static __attribute__((__noinline__)) enum mm_status
+region_check_apart(const struct mm_region_heap *heap, const void *p, struct region_place *out)
+{
+	return region_check(heap, p, out);
 }
 
 static bool region_request(size_t align, size_t size, const void *out)
@@ -296,77 +353,69 @@ enum mm_status mm_region_alloc_st(struct mm_region_heap *heap, size_t align, siz
 
 enum mm_status mm_region_free(struct mm_region_heap *heap, void *p)
 {
-	struct mm_region *r;
+	struct region_place at;
 	enum mm_status st;
-	uint32_t i;
 
 	if (!heap)
 		return MM_E_INVAL;
 	if (!p)
 		return MM_OK;
-	st = region_check(heap, p, &r, &i);
+	st = region_check(heap, p, &at);
 	if (st == MM_OK)
-		region_give(heap, r, i);
+		region_give(heap, &at);
 	return st;
 }
 
-/* Make block i `size` grains long where it is, if what follows it allows. */
-static bool region_resize(struct mm_region_heap *heap, struct mm_region *r, uint32_t i,
-			  uint32_t size)
+/* Make a block `size` grains long where it is, if what follows it allows. */
+static bool region_resize(struct mm_region_heap *heap, const struct region_place *at, uint32_t size)
 {
-	uint32_t was = region_size(region_block(r, i)), more = 0;
-	const region_word *after = region_block(r, i + was);
+	uint32_t have = at->size + at->after;
 
-	if (after[-1] & REGION_FREE)
-		more = region_size(after);
-	if (size > was + more)
+	if (size > have)
 		return false;
-	if (more)
-		region_unlink(r, after, more);
-	size = region_cut(r, i, was + more, size, region_block(r, i)[-1] & REGION_PREV_FREE);
-	region_count(heap, (size_t)size - was);
+	region_unlink(at->r, at->i + at->size, at->after);
+	size = region_cut(at->r, at->i, have, size,
+			  region_block(at->r, at->i)[-1] & REGION_PREV_FREE);
+	region_count(heap, (size_t)size - at->size);
 	return true;
 }
 
 enum mm_status mm_region_realloc(struct mm_region_heap *heap, void *p, size_t align, size_t size,
 				 void **out)
 {
-	struct mm_region *r;
+	struct region_place at;
 	enum mm_status st;
 	size_t keep;
 	void *moved;
-	uint32_t i;
 
 	if (!heap || !region_request(align, size, out))
 		return MM_E_INVAL;
 	if (!p)
 		return mm_region_alloc_st(heap, align, size, out);
-	st = region_check(heap, p, &r, &i);
+	st = region_check_apart(heap, p, &at);
 	if (st != MM_OK)
 		return st;
 	if (!(align && (uintptr_t)p & (align - 1)) &&
-	    region_resize(heap, r, i, region_grains(size))) {
+	    region_resize(heap, &at, region_grains(size))) {
 		*out = p;
 		return MM_OK;
 	}
 	moved = region_alloc(heap, align, size);
 	if (!moved)
 		return MM_E_NOMEM;
-	keep = region_size(region_block(r, i)) * REGION_GRAIN - REGION_HEAD;
+	keep = at.size * REGION_GRAIN - REGION_HEAD;
 	__builtin_memcpy(moved, p, keep < size ? keep : size);
-	region_give(heap, r, i);
 	*out = moved;
-	return MM_OK;
+	return mm_region_free(heap, p); /* which looks what is around it now */
 }
 
 size_t mm_region_usable(const struct mm_region_heap *heap, const void *p)
 {
-	struct mm_region *r;
-	uint32_t i;
+	struct region_place at;
 
-	if (!heap || !p || region_check(heap, p, &r, &i) != MM_OK)
+	if (!heap || !p || region_check_apart(heap, p, &at) != MM_OK)
 		return 0;
-	return region_size(region_block(r, i)) * REGION_GRAIN - REGION_HEAD;
+	return at.size * REGION_GRAIN - REGION_HEAD;
 }
 
 /* Regions */
