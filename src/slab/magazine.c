@@ -420,22 +420,26 @@ static uint32_t magazine_fill_once(struct mm_cache *cache, struct mm_slot *out, 
 					      node_fill(cache, out, n, flags, why);
 }
 
-/* The same. A slab that another CPU is making has room that is not there yet: what is told then is that it is worth
- * trying again. Waiting is not possible here, for it may be this CPU, in an interrupt. Only failures pay. */
+/* There was nothing. A slab that another CPU is making has room that is not there yet: what is told then is that it is
+ * worth trying again. Waiting is not possible here, for it may be this CPU, in an interrupt. */
+static PMM_SLOW uint32_t magazine_look_again(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
+					     enum mm_status *why)
+{
+	bool coming = slab_is_coming(cache);
+	enum mm_status again;
+	uint32_t got = magazine_fill_once(cache, out, n, flags | SLAB_HAVE, &again); /* it may have come */
+
+	if (!got && coming)
+		*why = MM_E_AGAIN;
+	return got;
+}
+
 static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 			      enum mm_status *why)
 {
 	uint32_t got = magazine_fill_once(cache, out, n, flags, why);
-	enum mm_status again;
-	bool coming;
 
-	if (got || MM_PLANTED(MM_PLANT_COMING))
-		return got;
-	coming = slab_is_coming(cache);
-	got = magazine_fill_once(cache, out, n, flags | SLAB_HAVE, &again); /* it may have come */
-	if (!got && coming)
-		*why = MM_E_AGAIN;
-	return got;
+	return got || MM_PLANTED(MM_PLANT_COMING) ? got : magazine_look_again(cache, out, n, flags, why);
 }
 
 /* A full magazine from the depot of this CPU's node, as its top, or NULL. With quarantine it may have objects of
