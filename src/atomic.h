@@ -21,6 +21,7 @@
  *              swap           acquire; returns the value before
  *              barrier        for the compiler only: against interrupts on the same CPU
  *              fence          sequentially consistent: between a store and a load of other memory
+ *              fence_after    the same if there was a read-modify-write in between, which is a fence on some machines
  * load_seq     "change A, then read B" on one CPU meets "change B, then read A" on another: one of
  *              them sees the other if the changes are read-modify-writes from here and the reads
  *              are load_seq. No fence is paid for it on x86 and AArch64, and race detectors
@@ -52,6 +53,11 @@
 #define mm_atomic_swap(p, v) (mm_hook_step(), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
 #define mm_atomic_fence()    (mm_hook_step(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 #define mm_atomic_barrier()  __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#if (defined(__x86_64__) || defined(__i386__)) && !MM_HOOKS
+#define mm_atomic_fence_after() mm_atomic_barrier()
+#else
+#define mm_atomic_fence_after() mm_atomic_fence()
+#endif
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define MM_ATOMIC_WATCHED /* clang's way to say it */
@@ -102,6 +108,7 @@
 		mm_same_;                                                                              \
 	})
 #define mm_atomic_fence()   ((void)0)
+#define mm_atomic_fence_after() ((void)0)
 #define mm_atomic_barrier() ((void)0)
 #endif
 

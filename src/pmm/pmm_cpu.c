@@ -159,29 +159,45 @@ static void cpu_close(struct mm_hand *hand)
 	mm_atomic_store_relaxed(&hand->end, 0u);
 }
 
-/* Let those who come by take from hand h, and keep there as many as may wait; returns how many. H6: open
- * it, then look for a request, which is made first, and then closes hands: one of the two sees the other. */
-static uint32_t cpu_open(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
+/* Let those who come by take from hand h, and keep there as many as may wait; returns how many. cpu_look() must
+ * follow. */
+static inline uint32_t cpu_let(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
 	struct mm_hand *hand = &cpu->hand[h];
 	uint32_t room = cpu_room(pmm, cpu, h);
 
 	mm_atomic_store_relaxed(&hand->floor, (uint32_t)cpu_bottom[h]);
 	mm_atomic_store_relaxed(&hand->end, room ? cpu_bottom[h] + room : 0);
-	mm_atomic_fence();
-	if (mm_atomic_load_relaxed(&cpu->drain))
-		cpu_close(hand);
 	return room;
 }
 
-/* Give the coldest blocks of hand h back until `keep` are left. */
+/* H6: a hand was opened; now look for a request, which is made first, and then closes hands: one of the two sees the
+ * other. Was there a read-modify-write since? */
+static inline void cpu_look(struct mm_page_cpu *cpu, unsigned h, bool changed)
+{
+	if (changed)
+		mm_atomic_fence_after();
+	else
+		mm_atomic_fence();
+	if (mm_atomic_load_relaxed(&cpu->drain))
+		cpu_close(&cpu->hand[h]);
+}
+
+/* Both. */
+static uint32_t cpu_open(const struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
+{
+	uint32_t room = cpu_let(pmm, cpu, h);
+
+	cpu_look(cpu, h, false);
+	return room;
+}
+
+/* Give the coldest blocks of hand h back until `keep` are left, which are fewer than there are: read-modify-writes. */
 static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t keep)
 {
 	uint32_t *blocks = &cpu->blocks[cpu_bottom[h]], out = cpu_count(cpu, h) - keep;
 	enum mm_status st;
 
-	if (out == 0)
-		return;
 	if (pmm_has_classes(cpu->range)) {
 		for (uint32_t i = 0; i < out; i++)
 			mobility_free(pmm, cpu->range, cpu->range->first + blocks[i], cpu_order(h));
@@ -197,7 +213,8 @@ static void cpu_flush(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, u
 static void cpu_flush_all(struct mm_pmm *pmm, struct mm_page_cpu *cpu)
 {
 	for (unsigned h = 0; h < MM_HANDS; h++)
-		cpu_flush(pmm, cpu, h, 0);
+		if (cpu_count(cpu, h))
+			cpu_flush(pmm, cpu, h, 0);
 	cpu->next = 0; /* who drains wants large blocks: begin with the lowest frames again */
 }
 
@@ -301,13 +318,16 @@ static struct mm_range *cpu_next_range(const struct mm_pmm *pmm, const struct mm
  * that has some. */
 static PMM_SLOW void cpu_refill(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h)
 {
-	uint32_t room = cpu->range ? cpu_open(pmm, cpu, h) : cpu_room(pmm, cpu, h); /* H5 */
+	uint32_t room = cpu->range ? cpu_let(pmm, cpu, h) : cpu_room(pmm, cpu, h); /* H5 */
 	struct mm_range *end, *r;
 
-	if (room == 0)
+	if (room == 0) {
+		cpu_look(cpu, h, false);
 		return;
+	}
 	mm_atomic_add(&pmm->zones[cpu->zone].refills, 1u); /* H4 */
 	if (cpu->range) {
+		cpu_look(cpu, h, true);
 		if (cpu_refill_here(pmm, cpu, h, room) || h != 0)
 			return;
 	}
@@ -389,14 +409,20 @@ static bool cpu_is_near(const struct mm_page_cpu *cpu, uint32_t at)
 /* Keep a block of this CPU's range in hand h, or among those that are to go back. */
 static bool cpu_keep(struct mm_pmm *pmm, struct mm_page_cpu *cpu, unsigned h, uint32_t at)
 {
-	uint32_t room;
+	uint32_t room, count, keep;
 
 	cpu_learn(cpu, at);
 	if (h == 0 && at > cpu->near_last && at <= cpu->known_last)
 		h = MM_HAND_AWAY;
-	room = cpu_open(pmm, cpu, h);
-	if (cpu_count(cpu, h) >= room || (h == MM_HAND_AWAY && !cpu_is_near(cpu, at)))
-		cpu_flush(pmm, cpu, h, h == MM_HAND_AWAY || room <= 4 ? 0 : room / 2);
+	room = cpu_let(pmm, cpu, h);
+	count = cpu_count(cpu, h);
+	keep = h == MM_HAND_AWAY || room <= 4 ? 0 : room / 2;
+	if (count > keep && (count >= room || (h == MM_HAND_AWAY && !cpu_is_near(cpu, at)))) {
+		cpu_flush(pmm, cpu, h, keep);
+		cpu_look(cpu, h, true);
+	} else {
+		cpu_look(cpu, h, false);
+	}
 	if (room == 0)
 		return false;
 	cpu->blocks[cpu->hand[h].top] = at;
