@@ -752,15 +752,17 @@ static __attribute__((__noinline__)) unsigned pt_group_last(const unsigned char 
  * loop, as each ends where nobody can foresee it. */
 static bool pt_find_used(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i)
 {
-	const size_t groups = pt_entries(port, 0) / PT_GROUP;
-	size_t at = lo / PT_GROUP, n = groups - (hi / PT_GROUP - at);
+	const size_t line = PT_GROUP << 3, mask = (pt_entries(port, 0) << 3) - line;
+	const size_t first = (lo << 3) & mask, last = (hi << 3) & mask;
+	size_t at = first, left = mask - (last - first) + (last != first ? line : 0);
 
-	while (!pt_group_bits(table + at * PT_GROUP * 8, port->empty_ignore)) {
-		if (n-- == 0)
+	while (!pt_group_bits(table + at, port->empty_ignore)) {
+		at = (at - line) & mask;
+		if (left == 0)
 			return false;
-		at = (at - 1) & (groups - 1);
+		left -= line;
 	}
-	*i = at * PT_GROUP + pt_group_last(table + at * PT_GROUP * 8, port->empty_ignore);
+	*i = (at >> 3) + pt_group_last(table + at, port->empty_ignore);
 	return true;
 }
 

@@ -390,8 +390,9 @@ def slab_of(pmm, r, pfn):
     per_table = (1 << pmm.shift) // size
     if not integer(r['side']):
         return None
-    table = read_word(integer(r['side']) + (pfn // per_table - int(r['first']) // per_table) * size, size)
-    at = read_word(table + pfn % per_table * size, size) if table else 0
+    frame = pfn - int(r['first']) // per_table * per_table
+    place = read_word(integer(r['side']) + frame // per_table * size, size)
+    at = read_word((place - 1 + frame * size) % (1 << 8 * size), size) if place else 0  # S9 of src/slab/slab.c
     slab = gdb.Value(at).cast(gdb.lookup_type('struct mm_slab').pointer()).dereference() if at else None
     return slab if at and integer(slab['base']) else None
 
