@@ -5,9 +5,9 @@
  * Problem      per-CPU magazines must not be entered twice on one CPU: not by a preempter, not by
  *              an interrupt that hits in the middle. Disabling interrupts costs more than all the
  *              rest.
- * Structure    pin; read the CPU's number; take its busy flag, which is MM_LOCAL_FREE, down by one; work;
- *              set it free; unpin. Who does not find it free, 0 then, is an interrupt on top of the owner: it
- *              puts back what it took, and goes the path that needs no per-CPU data.
+ * Structure    pin; read the CPU's number; take its busy flag, which is MM_LOCAL_FREE, down by one (with
+ *              MM_LOCAL_FLAG; other ways store 0); work; set it free; unpin. Who does not find it free, 0 then, is an
+ *              interrupt on top of the owner: it puts back what it took, and goes the path that needs no per-CPU data.
  * Invariants   L1 the pin comes before the number is read, so the number stays true.
  *              L2 the flag is counted down with a plain load and store, on some machines one instruction. That
  *                 is right because interrupters nest strictly: whoever comes between the two is gone again, and

@@ -435,6 +435,62 @@ static void overtake(void)
 		assert_true(is_guarded(taken = mm_cache_alloc(page_cache, 0)));
 }
 
+static size_t stained;
+
+/* Somebody writes beside what is at that place of the pool, or is about to be. */
+static void stain(void)
+{
+	if (steps_left-- > 1)
+		return;
+	sim_step = NULL;
+	pool[stained] ^= 1;
+}
+
+/* The place beside the next object that is guarded, in a pool that is new. */
+static size_t beside_the_first(struct mm_cache *cache)
+{
+	struct mm_prefill h = { 0 };
+	size_t at;
+
+	assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+	unsigned char *p = mm_prefill_alloc(&h);
+	assert_true(is_guarded(p));
+	at = (size_t)(p - pool);
+	release(cache, p);
+	mm_prefill_return(&h);
+	return at % FRAME ? at - 1 : at + 96;
+}
+
+/* Damage beside an object while it is put into a reserve: the host is told, and the object is in there, or back. */
+static void damage_beside_what_is_to_wait_loses_nothing(void **state)
+{
+	(void)state;
+	unsigned tellings_before, told_some = 0;
+
+	for (unsigned step = 0; step < 60; step++) {
+		struct mm_prefill h = { 0 };
+
+		assert_int_equal(mm_guard_end(&heap), MM_OK);
+		assert_int_equal(munmap(pool, POOL), 0);
+		pool_start(&(struct mm_guard_cfg){ .hooks = &without_mmu });
+		struct mm_cache *cache = make_guarded(96, 0, 0);
+		tellings_before = tellings;
+		if (step == 0) {
+			stained = beside_the_first(cache);
+		} else {
+			steps_left = step;
+			sim_step = stain;
+			assert_int_equal(mm_prefill_fill(&h, cache, 1, 0), MM_OK);
+			sim_step = NULL;
+			mm_prefill_return(&h);
+		}
+		told_some += tellings > tellings_before;
+		assert_int_equal(stats(cache).used, 0);
+		assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	}
+	assert_true(told_some > 0);
+}
+
 /* Who frees what another CPU has freed does not touch the object that is there now. */
 static void a_free_too_late_is_refused(void **state)
 {
@@ -591,6 +647,7 @@ int main(void)
 		GUARD_TEST(a_device_finds_them),
 #if MM_HOOKS
 		GUARD_TEST(a_free_too_late_is_refused),
+		GUARD_TEST(damage_beside_what_is_to_wait_loses_nothing),
 #endif
 		GUARD_TEST(a_pool_that_cannot_be_opened_stays),
 		GUARD_TEST(one_of_so_many_is_guarded),

@@ -301,8 +301,8 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
  *          objects
  *  @retval MM_E_STATE the cache is destroyed
  *  @retval MM_E_NOMEM no page for a new slab: as mm_page_alloc()
- *  @retval MM_E_AGAIN the same; or nothing is left, but another call, which this one may have interrupted, is
- *          making a slab, or gives one back
+ *  @retval MM_E_AGAIN the same; or nothing is left, but another call is making a slab, or gives one back. This one
+ *          may have interrupted that: who cannot let others run does not try again in a loop
  *  @retval MM_E_NOSPC no object is at hand here, and a new slab is beyond the cache's quota or was not
  *          admitted by mm_cache_hooks::charge. What other CPUs have at hand counts as used
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
@@ -331,7 +331,7 @@ MM_NODISCARD void *mm_cache_alloc(struct mm_cache *cache, uint32_t flags) MM_TAG
  *  @param cache the cache it came from @param p the object; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL cache @retval MM_E_STATE the cache is destroyed
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages
- *  @retval MM_E_OWNER of another cache, or no object at all
+ *  @retval MM_E_OWNER of another cache, mmlib's own, or no object at all
  *  @retval MM_E_ALIGN inside an object @retval MM_E_DOUBLE_FREE it is free
  *  @retval MM_E_CORRUPT somebody wrote over the object's end (#MM_HARDEN_CANARY), or beside it
  *          (#MM_CACHE_GUARD); it stays allocated

@@ -11,7 +11,8 @@
  * A kernel may spare the way from a CPU's number to its magazines: its `MM_PORT_INLINE_HEADER` defines
  * `MM_PORT_HEAP_CPU(heap)`, an expression that is this CPU's `struct mm_heap_cpu *`, read pinned from its
  * own per-CPU data. It must be what mm_heap_cpu_local() told for this CPU and heap, from mm_heap_init() on
- * and before this CPU's first call. */
+ * and before this CPU's first call of anything with this heap: the library asks it, too, in mm_heap_cpu_idle()
+ * and mm_heap_note_owners() as well. */
 #ifndef MMLIB_SLAB_INLINE_H
 #define MMLIB_SLAB_INLINE_H
 #include <mmlib/kmalloc.h>

@@ -59,8 +59,8 @@ MM_OBJECT_FN void mm_object_slot(struct mm_slot *slot, void *p, uint8_t *state)
 #endif
 #define MM_MAGAZINE_BYTES (MM_MAGAZINE_SLOTS * sizeof(struct mm_slot))
 
-/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain`. `top` is first: its
- * places are reached without an addition. */
+/* Objects at hand on one CPU. Only that CPU touches it (src/local.h), but for `drain` and `online`, and when it is taken
+ * offline. `top` is first: its places are reached without an addition. */
 struct mm_heap_cpu {
 	struct mm_slot *top[MM_CACHES_MAX];
 	uint32_t busy;  /* src/local.h */

@@ -12,7 +12,7 @@
  *
  *              Other files call through a table in the heap (owner.h), which is there from when somebody asks for
  *              owners, and only in slow paths: who never does is linked without this file.
- * Invariants   O1 owners[i] is of object i if its state is used.
+ * Invariants   O1 owners[i] is of object i if its state is used, or says that it is mmlib's own.
  *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
  *                 before the block is a caller's until after he cannot free it any more. Who frees it takes it first,
  *                 and leaves a sign in the table (slab_taken()): else the block would look, as long as it has its frame's

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects that were allocated and wait, outside of magazines, for who will have them: their state is idle, so
- * that a free of one is answered. They count as used. So do objects that are mmlib's own, which wait, too, as it were. */
+ * that a free of one is answered. They count as used. So do objects that are mmlib's own, of which a free is answered,
+ * too: they have a state for themselves. */
 #ifndef MM_SRC_SLAB_PARKED_H
 #define MM_SRC_SLAB_PARKED_H
 #include "guard.h"
@@ -16,13 +17,18 @@ static inline enum mm_status parked_state(const struct mm_cache *cache, const vo
 	return slab_cache(slab) == cache ? slab_state(slab, p, state) : MM_E_OWNER;
 }
 
-/* Make a used object idle. Of those who do, and who free it, one succeeds. */
+/* Make a used object idle. Of those who do, and who free it, one succeeds. What is beside a guarded one is another's:
+ * it was told, and is told again when this one goes back. */
 static inline bool parked_claim(const struct mm_cache *cache, const void *p, uint8_t *state,
 				uintptr_t caller)
 {
 	struct mm_guard *g = guard_pool(cache->heap, p);
+	enum mm_status st;
 
-	return g ? g->ops->retire(g, p, caller) == MM_OK : mm_object_retire(state);
+	if (!g)
+		return mm_object_retire(state);
+	st = g->ops->retire(g, p, caller);
+	return st == MM_OK || (st == MM_E_CORRUPT && mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE));
 }
 
 /* An object that was just allocated waits, and is in this slot. False: somebody freed it meanwhile, too late, and it

@@ -10,8 +10,8 @@
  *                object:   home  --slab_take-->  in a magazine  --alloc-->  used
  *                                <--slab_put---                 <--free---
  *
- * Invariants   S1 an object is home (bit set), in exactly one magazine, or used (state byte). States of a
- *                 descriptor without memory are idle.
+ * Invariants   S1 an object is home (bit set), in exactly one magazine, waits (parked.h), or is used or mmlib's own
+ *                 (state byte). States of a descriptor without memory are idle.
  *              S2 nhome counts the bits; a slab is in `partial` if 0 < nhome < nobjects, in `empty`
  *                 if nhome == nobjects, in no list if nhome == 0.
  *              S3 the frame byte and the table are written before the first object leaves, and
@@ -121,7 +121,7 @@ enum mm_status slab_look(const struct mm_slab *slab, const void *p)
 
 const struct mm_slab heap_no_slab = { .base = NULL };
 #if MM_CHECKS >= 1
-const struct mm_slab heap_taken = { .base = NULL };
+const struct mm_slab heap_taken = { .id = 1 }; /* not the same bytes: linkers may make one of two that are alike */
 #endif
 
 /* Note the slab in the tables of all its frames, or that there is none. The tables are there. */
@@ -179,15 +179,23 @@ static void slab_add_descriptors(struct mm_cache *cache, void *page)
 	}
 }
 
-/* May the cache have one slab more? The lock of some part is held. */
-static bool slab_is_admitted(const struct mm_cache *cache)
+/* Slabs of the cache, those that come or go included. The lock of some part is held. */
+static size_t slab_admitted(const struct mm_cache *cache)
 {
 #if MM_NODES_MAX > 1
-	cache = cache_whole(cache);
-	return mm_atomic_load_relaxed(&cache->admitted) < cache->quota;
+	return mm_atomic_load_relaxed(&cache_whole(cache)->admitted);
 #else
-	return cache->ndescriptors - cache->nspare < cache->quota;
+	return cache->ndescriptors - cache->nspare;
 #endif
+}
+
+/* May the cache have one slab more? If not, why: with all slabs that it has, or with one that comes or goes. */
+static bool slab_is_admitted(struct mm_cache *cache, enum mm_status *why)
+{
+	size_t n = slab_admitted(cache);
+
+	*why = n > cache_slabs(cache_whole(cache)) && !MM_PLANTED(MM_PLANT_COMING) ? MM_E_AGAIN : MM_E_NOSPC;
+	return n < cache->quota;
 }
 
 /* The same, and it is counted. */
@@ -205,7 +213,7 @@ static bool slab_admit(struct mm_cache *cache)
 	} while (!MM_PLANTED(MM_PLANT_QUOTA) && !mm_atomic_cas(&whole->admitted, &n, n + 1));
 	return true;
 #else
-	return slab_is_admitted(cache);
+	return slab_admitted(cache) < cache->quota;
 #endif
 }
 
@@ -246,11 +254,10 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);
 	struct mm_slab *slab = slab_spare(cache);
-	bool enough = !slab_is_admitted(cache);
+	bool enough = !slab_is_admitted(cache, why);
 	void *page;
 
 	mm_unlock(port, &cache->lock, irq); /* S4 */
-	*why = MM_E_NOSPC;
 	if (slab || enough)
 		return slab;
 	page = heap_page(cache->heap, slab_page_flags(cache, flags), why);
@@ -259,8 +266,8 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 	irq = mm_lock(port, &cache->lock);
 	slab_add_descriptors(cache, page);
 	slab = slab_spare(cache);
+	(void)slab_is_admitted(cache, why); /* others were faster */
 	mm_unlock(port, &cache->lock, irq);
-	*why = MM_E_NOSPC; /* others were faster */
 	return slab;
 }
 
@@ -509,7 +516,7 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 bool slab_is_coming(struct mm_cache *cache)
 {
 #if MM_NODES_MAX > 1
-	return mm_atomic_load_relaxed(&cache->admitted) > cache_slabs(cache);
+	return slab_admitted(cache) > cache_slabs(cache);
 #else
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);

@@ -270,7 +270,7 @@ static inline struct mm_slab **slab_entry(const struct mm_range *r, mm_pfn_t pfn
 	return place ? mm_object_entry(place, frame) : NULL;
 }
 
-/* Slab of a frame, or NULL. */
+/* Slab of a frame, or record of a large block, or slab_taken(); NULL: none of these. */
 static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 {
 	struct mm_slab **entry = slab_entry(r, pfn);
