@@ -217,7 +217,7 @@ static void blank_keep(struct mm_heap *heap, struct mm_heap_cpu *cpu, struct mm_
 
 /* Get a CPU empty magazines: some that nobody uses, or new ones. Often there are none, which is seen without the lock.
  * False: there is no memory. */
-static SLAB_SLOW bool blank_refill(struct mm_heap *heap, struct mm_heap_cpu *cpu, uint32_t flags)
+static PMM_SLOW bool blank_refill(struct mm_heap *heap, struct mm_heap_cpu *cpu, uint32_t flags)
 {
 	const struct mm_port *port = heap->pmm->port;
 
@@ -616,7 +616,7 @@ static bool magazine_keep(struct mm_cache *cache, struct mm_heap_cpu *cpu, void 
 }
 
 /* Bring one object home. */
-static SLAB_SLOW void magazine_miss(struct mm_cache *cache, void *p, uint8_t *state)
+static PMM_SLOW void magazine_miss(struct mm_cache *cache, void *p, uint8_t *state)
 {
 	struct mm_slot slot;
 

@@ -515,16 +515,12 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 
 bool slab_is_coming(struct mm_cache *cache)
 {
-#if MM_NODES_MAX > 1
-	return slab_admitted(cache) > cache_slabs(cache);
-#else
 	const struct mm_port *port = cache->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &cache->lock);
-	bool coming = cache->ndescriptors - cache->nspare > cache->nslabs;
+	bool coming = slab_admitted(cache) > cache_slabs(cache);
 
 	mm_unlock(port, &cache->lock, irq);
 	return coming;
-#endif
 }
 
 uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,

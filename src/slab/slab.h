@@ -26,9 +26,6 @@
 #include "../names.h"
 #include "../pmm/zone.h"
 
-/* Not inlined into what is wanted fast. */
-#define SLAB_SLOW __attribute__((__noinline__))
-
 #define MAGAZINE_MAX (MM_MAGAZINE_SLOTS - 3u)
 _Static_assert(MM_OBJECT_FRAME_BYTE == FRAME_SLAB, "fast.h does without the page layer's headers");
 _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) == 0,

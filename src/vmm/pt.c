@@ -725,7 +725,8 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	mm_pt_priv_retire(pt, g, root, l == level && l > 0 ? l | PT_EMPTIED : l);
 }
 
-/* What is in use of a group of entries of 8 bytes, empty ones of which are 0: or-ed together. */
+/* What is in use of a group of entries of 8 bytes, empty ones of which are 0: or-ed together. pt_group_empty() would
+ * ask the port for their size each time: an instruction more for each page that is unmapped at random. */
 PT_INLINE uint64_t pt_group_bits(const unsigned char *slot, uint64_t ignore)
 {
 	uint64_t bits = 0;
