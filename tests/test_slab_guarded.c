@@ -226,6 +226,75 @@ static void damage_beside_a_reserve_is_told(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+static unsigned char *about_to_go; /* a page of the pool whose object goes back at once */
+
+/* Somebody writes there while the host is told of something else, or asked for room, which there is not. */
+static void stain_when_told(void *ctx, const struct mm_guard_report *report)
+{
+	tell(ctx, report);
+	if (tellings == 1)
+		*about_to_go = 1;
+}
+
+static bool stain_when_asked(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	*about_to_go = 1;
+	return false;
+}
+
+static void never_charged(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	assert_true(false);
+}
+
+/* So does one that is told of damage beside what memory was to move to, when that is not to move any more. */
+static void damage_beside_what_memory_moves_to_is_told(void **state)
+{
+	(void)state;
+	static const struct mm_guard_hooks hooks = { .report = stain_when_told, .ctx = &pool };
+	unsigned char *p;
+	void *to = &to;
+
+	assert_int_equal(mm_guard_end(&heap), MM_OK);
+	assert_int_equal(munmap(pool, POOL), 0);
+	pool_start(&(struct mm_guard_cfg){ .kmalloc = true, .hooks = &hooks });
+	p = mm_kmalloc(&heap, 96, 0);
+	assert_true(is_guarded(p));
+	p[-1] ^= 1;
+	about_to_go = p - (uintptr_t)p % FRAME + FRAME; /* the next one's */
+	assert_int_equal(mm_krealloc_st(&heap, p, 400, 0, &to), MM_E_CORRUPT);
+	assert_ptr_equal(to, &to);
+	assert_int_equal(tellings, 2);
+	assert_int_equal(told.address, (uintptr_t)about_to_go);
+	assert_int_equal(pool_stats().used, 1);
+	p[-1] ^= 1;
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+}
+
+/* And beside what was to be one of many, of which there are not enough. */
+static void damage_beside_one_of_too_many_is_told(void **state)
+{
+	(void)state;
+	static const struct mm_cache_hooks hooks = { .charge = stain_when_asked, .uncharge = never_charged };
+	const struct mm_cache_cfg cfg = { .name = "denied", .size = 96, .flags = MM_CACHE_GUARD, .hooks = &hooks };
+	struct mm_cache *cache;
+	void *p[POOL / FRAME];
+
+	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);
+	p[0] = allocate(cache);
+	about_to_go = (unsigned char *)p[0] - (uintptr_t)p[0] % FRAME + FRAME;
+	assert_int_equal(mm_cache_alloc_bulk(cache, 0, p + 1, POOL / FRAME - 1), MM_E_NOSPC);
+	assert_int_equal(tellings, 1);
+	assert_int_equal(told.address, (uintptr_t)about_to_go);
+	assert_int_equal(pool_stats().used, 1);
+	release(cache, p[0]);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 CALLED unsigned char *take(struct mm_mempool *reserve)
 {
 	unsigned char *p = mm_mempool_take(reserve);
@@ -639,6 +708,8 @@ int main(void)
 		GUARD_TEST(they_wait_in_reserve),
 		GUARD_TEST(who_took_one_of_a_reserve_is_told),
 		NO_MMU_TEST(damage_beside_a_reserve_is_told),
+		NO_MMU_TEST(damage_beside_what_memory_moves_to_is_told),
+		NO_MMU_TEST(damage_beside_one_of_too_many_is_told),
 		NO_MMU_TEST(a_smaller_object_is_no_reserve),
 		GUARD_TEST(who_holds_them_is_told),
 		GUARD_TEST(with_owners_each_allocation_is),

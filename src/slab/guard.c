@@ -367,6 +367,18 @@ static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t 
 	return MM_E_CORRUPT;
 }
 
+/* The slot says in the end that who allocated the object gave it back. */
+static bool guard_claim(struct mm_guard *g, const void *p)
+{
+	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
+	struct guard_slot *slot = guard_slot_of(slab);
+
+	if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
+		return false;
+	mm_atomic_store_relaxed(&slot->freed, mm_atomic_load_relaxed(&slot->allocated));
+	return true;
+}
+
 static void guard_keep(struct mm_guard *g, void *p)
 {
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
@@ -481,6 +493,7 @@ static const struct guard_ops guard_ops = {
 	.find = guard_find,
 	.slot = guard_slot_at,
 	.retire = guard_retire,
+	.claim = guard_claim,
 	.look = guard_look,
 	.keep = guard_keep,
 	.next = guard_walk,

@@ -29,6 +29,9 @@ struct guard_ops {
 	struct guard_slot *(*slot)(const struct mm_guard *g, const void *p);
 	/* Make an object idle, or say why not. */
 	enum mm_status (*retire)(struct mm_guard *g, const void *p, uintptr_t caller);
+	/* The same for who allocated it just now and was told MM_E_CORRUPT: what is beside it is another's. False:
+	 * somebody freed it meanwhile. */
+	bool (*claim)(struct mm_guard *g, const void *p);
 	/* Is all that is beside an object as it was? */
 	enum mm_status (*look)(struct mm_guard *g, const void *p);
 	/* An idle object is free. */
@@ -145,6 +148,20 @@ static inline bool guard_tells(const struct mm_heap *heap, const void *p)
 	const struct mm_guard *g = guard_pool(heap, p);
 
 	return g && g->hooks && g->hooks->report;
+}
+
+/* What was allocated, but not for long enough to be a caller's, was freed with this answer. A free that came too late may
+ * have been believed of it. What is beside one that is guarded, others can write over: a host that was told goes on. */
+static inline void object_undone(const struct mm_heap *heap, void *p, enum mm_status st)
+{
+	if (st == MM_E_CORRUPT && guard_tells(heap, p)) {
+		struct mm_guard *g = guard_pool(heap, p);
+
+		if (g->ops->claim(g, p))
+			g->ops->keep(g, p);
+		return;
+	}
+	MM_CHECK(heap->pmm->port, st != MM_E_CORRUPT);
 }
 
 /* Bytes of an object that are the caller's. */

@@ -418,7 +418,8 @@ static inline enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t 
 		return MM_OK;
 	}
 	undone = mm_kfree(other, to); /* somebody freed p meanwhile, and, if he was late there, too, this */
-	MM_CHECK(heap->pmm->port, MM_PLANTED(MM_PLANT_MOVE) ? undone == MM_OK : undone != MM_E_CORRUPT);
+	MM_CHECK(heap->pmm->port, undone == MM_OK || !MM_PLANTED(MM_PLANT_MOVE));
+	object_undone(other, to, undone);
 	return st;
 }
 

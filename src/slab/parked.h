@@ -28,7 +28,7 @@ static inline bool parked_claim(const struct mm_cache *cache, const void *p, uin
 	if (!g)
 		return mm_object_retire(state);
 	st = g->ops->retire(g, p, caller);
-	return st == MM_OK || (st == MM_E_CORRUPT && mm_atomic_cas_byte(state, MM_OBJECT_USED, MM_OBJECT_IDLE));
+	return st == MM_OK || (st == MM_E_CORRUPT && g->ops->claim(g, p));
 }
 
 /* An object that was just allocated waits, and is in this slot. False: somebody freed it meanwhile, too late, and it
