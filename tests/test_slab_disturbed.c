@@ -181,6 +181,128 @@ static void a_cache_is_not_destroyed_while_it_comes_home(void **state)
 	sim.port.run_on = sim_run_on;
 }
 
+#define QUARTER 2u /* order of a quarter of a slab of SEVENTHS */
+#define SEVENTHS ((size_t)7168) /* bytes of an object, with all that is behind it */
+
+static mm_paddr_t quarters[4];
+static unsigned char *moving;
+
+/* All that CPU 0 has; the other one may be busy. */
+static void give_back(void)
+{
+	enum mm_status st = mm_heap_shrink(&heap);
+
+	assert_true(st == MM_OK || st == MM_E_AGAIN);
+	st = mm_pmm_drain(&pmm);
+	assert_true(st == MM_OK || st == MM_E_AGAIN);
+}
+
+/* At the hit_at-th step of CPU 1, CPU 0 frees what is moved there. The slab goes, and of its memory only the second
+ * quarter can be had, amid which the object was that is moved. */
+static void free_and_give_back(void)
+{
+	uint32_t was = sim_cpu;
+
+	if (in_irq || locks || ++steps != hit_at)
+		return;
+	in_irq = true;
+	sim_cpu = 0;
+	if (mm_kfree(&heap, moving) == MM_OK) {
+		give_back();
+		for (unsigned i = 0; i < 4; i++)
+			if (mm_page_alloc(&pmm, QUARTER, MM_ALLOC_ATOMIC, &quarters[i]) != MM_OK)
+				quarters[i] = 0;
+		for (unsigned i = 0; i < 4; i++)
+			if (quarters[i] && (uintptr_t)sim_to_virt(&sim, quarters[i]) - (uintptr_t)moving < SEVENTHS) {
+				assert_int_equal(mm_page_free(&pmm, quarters[i], QUARTER), MM_OK);
+				quarters[i] = 0;
+			}
+		give_back();
+	}
+	sim_cpu = was;
+	in_irq = false;
+}
+
+/* Objects fill a slab; all but the third are free. */
+static unsigned char *third_of_a_slab(void)
+{
+	unsigned char *p[9], *first = NULL;
+
+	for (unsigned i = 0; i < 9; i++)
+		assert_non_null(p[i] = mm_kmalloc(&heap, SEVENTHS - (MM_HARDEN & MM_HARDEN_CANARY ? sizeof(void *) : 0), 0));
+	for (unsigned i = 0; i < 9; i++)
+		if (!first || p[i] < first)
+			first = p[i];
+	for (unsigned i = 0; i < 9; i++)
+		if (p[i] != first + 2 * SEVENTHS)
+			assert_int_equal(mm_kfree(&heap, p[i]), MM_OK);
+	return first + 2 * SEVENTHS;
+}
+
+/* What could be had in the end. */
+static void end_of_the_move(enum mm_status st, void *out)
+{
+	if (st == MM_OK)
+		assert_int_equal(mm_kfree(&heap, out), MM_OK);
+	for (unsigned i = 0; i < 4; i++)
+		if (quarters[i])
+			assert_int_equal(mm_page_free(&pmm, quarters[i], QUARTER), MM_OK);
+	assert_int_not_equal(mm_kfree(&heap, moving), MM_E_CORRUPT);
+	memset(quarters, 0, sizeof(quarters));
+}
+
+static void count_step(void)
+{
+	steps++;
+}
+
+/* Steps until krealloc() knows that p is allocated. */
+static unsigned steps_of_a_look(void *p)
+{
+	steps = 0;
+	sim_step = count_step;
+	assert_true(mm_ksize(&heap, p) > 0);
+	sim_step = NULL;
+	return steps;
+}
+
+/* Who moves memory that another CPU frees too early gets none that lies across it: he would copy what is the other
+ * one's into it, and from where he copies to. */
+static void memory_does_not_move_to_where_it_was(void **state)
+{
+	(void)state;
+	static mm_paddr_t eaten[RAM_FRAMES];
+	unsigned n = 0, across = 0;
+	bool hit = true;
+
+	for (unsigned later = 1; hit; later++) {
+		void *out;
+		enum mm_status st;
+
+		moving = third_of_a_slab();
+		hit_at = steps_of_a_look(moving) + later;
+		while (mm_page_alloc(&pmm, 0, 0, &eaten[n]) == MM_OK)
+			n++;
+		sim.port.run_on = NULL;
+		sim_cpu = 1;
+		steps = 0;
+		sim_step = free_and_give_back;
+		st = mm_krealloc_st(&heap, moving, LARGE, 0, &out);
+		sim_step = NULL;
+		hit = steps >= hit_at;
+		sim_cpu = 0;
+		sim.port.run_on = sim_run_on;
+		assert_true(st == MM_E_DOUBLE_FREE || st == MM_E_NOMEM);
+		across += st == MM_E_DOUBLE_FREE;
+		end_of_the_move(st, out);
+		assert_int_equal(mm_heap_shrink(&heap), MM_OK);
+		while (n > 0)
+			assert_int_equal(mm_page_free(&pmm, eaten[--n], 0), MM_OK);
+		assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	}
+	assert_true(across > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +311,7 @@ int main(void)
 		HEAP_TEST(interrupts_at_every_step_lose_nothing),
 		HEAP_TEST(interrupts_while_caches_come_and_go_lose_nothing),
 		HEAP_TEST(a_cache_is_not_destroyed_while_it_comes_home),
+		HEAP_TEST(memory_does_not_move_to_where_it_was),
 	};
 	return cmocka_run_group_tests_name("slab disturbed", tests, NULL, NULL);
 }

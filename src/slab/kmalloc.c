@@ -399,19 +399,26 @@ static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, si
 	return MM_OK;
 }
 
-/* The memory moves, to some of another heap or the same. Bytes from `size` to `now` are not copied, so K3 holds. What
- * could be allocated where it is was freed meanwhile. */
+/* Has what is kept of memory at p room at `to`? If they lie across each other, p was freed meanwhile. */
+static inline bool kmalloc_apart(const void *p, const void *to, size_t keep)
+{
+	uintptr_t way = to < p ? (uintptr_t)p - (uintptr_t)to : (uintptr_t)to - (uintptr_t)p;
+
+	return way >= keep || MM_PLANTED(MM_PLANT_MOVE);
+}
+
+/* The memory moves, to some of another heap or the same. Bytes from `size` to `now` are not copied, so K3 holds. */
 static inline enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t keep, struct mm_heap *other, void *to,
 					  uintptr_t caller, void **out)
 {
 	enum mm_status st, undone;
 
-	if (to == p && !MM_PLANTED(MM_PLANT_MOVE)) {
-		st = MM_E_DOUBLE_FREE;
-	} else {
+	if (kmalloc_apart(p, to, keep)) {
 		mm_san_open(p, keep);
 		__builtin_memcpy(to, p, keep);
 		st = kfree_for(heap, p, caller);
+	} else {
+		st = object_refused(heap, p, MM_E_DOUBLE_FREE);
 	}
 	if (st == MM_OK) {
 		*out = to;
