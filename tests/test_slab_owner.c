@@ -6,6 +6,7 @@
 #include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "slab_box.h"
+#include "slab/fast.h"
 #include "hook.h"
 
 #define ROOM   16u
@@ -586,6 +587,36 @@ static void what_is_mmlib_s_own_is_not_taken(void **state)
 	assert_int_not_equal(mm_kfree(&heap, record), MM_OK);
 }
 
+static jmp_buf stopped;
+
+static void panic(void *ctx, const char *file, int line)
+{
+	(void)ctx;
+	(void)file;
+	(void)line;
+	longjmp(stopped, 1);
+}
+
+/* A record whose state somebody wrote over goes to nobody: it may be in a magazine, or used. */
+static void a_record_that_is_none_is_not_freed(void **state)
+{
+	void *p = mm_kmalloc(&heap, LARGE, 0);
+	struct mm_slab *slab = NULL;
+	uint32_t i = 0;
+
+	(void)state;
+	assert_non_null(p);
+	assert_true(mm_object_slab(&heap, heap.large, &slab) && mm_object_index(slab, heap.large, &i));
+	assert_int_equal(slab->states[i], MM_OBJECT_OWN);
+	slab->states[i] = MM_OBJECT_IDLE;
+	sim.port.panic = panic;
+	if (setjmp(stopped) == 0) {
+		assert_int_equal(mm_kfree(&heap, p), MM_OK);
+		fail();
+	}
+	sim_destroy(&sim); /* nothing can be relied on */
+}
+
 #if MM_HOOKS
 /* An allocation that fails anywhere leaves nothing behind. */
 static void a_failed_allocation_leaves_nothing(void **state)
@@ -654,6 +685,7 @@ int main(void)
 		NOTING(what_waits_is_not_told_but_for_large_blocks),
 		NOTING(a_large_block_that_was_freed_is_free),
 		NOTING(what_is_mmlib_s_own_is_not_taken),
+		cmocka_unit_test_setup(a_record_that_is_none_is_not_freed, start_noting),
 		HEAP_TEST(noting_begins_when_nothing_is_allocated),
 		HEAP_TEST(only_who_notes_owners_goes_to_the_slabs),
 #if MM_HOOKS

@@ -79,7 +79,7 @@ static void deferred_unhold(struct mm_heap *heap, uintptr_t what)
 	struct mm_slab *slab;
 
 	if (!(what & BATCH_LARGE) && slab_find(heap, (const void *)what, &slab) == MM_OK)
-		parked_mark(slab_cache(slab), (const void *)what, MM_OBJECT_USED);
+		parked_mark(slab_cache(slab), (const void *)what, MM_OBJECT_IDLE, MM_OBJECT_USED);
 }
 
 /* Nobody can be reading it: free it. False: it is not what it was. */

@@ -59,7 +59,7 @@ static void *mempool_take(struct mm_mempool *pool, uintptr_t caller)
 		if (p) {
 			owner_note(pool->cache, p, caller);
 			guard_note(pool->cache, p, caller);
-			parked_mark(pool->cache, p, MM_OBJECT_USED);
+			parked_mark(pool->cache, p, MM_OBJECT_IDLE, MM_OBJECT_USED);
 			return mm_object_hand_out(pool->cache, p);
 		}
 	}

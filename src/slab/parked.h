@@ -66,13 +66,13 @@ static inline enum mm_status parked_alloc(struct mm_cache *cache, uint32_t flags
 	return st;
 }
 
-/* One that waits has another state. */
-static inline void parked_mark(const struct mm_cache *cache, const void *p, uint8_t mark)
+/* One that waits, or is mmlib's own, has another state: until now nobody else could change it. */
+static inline void parked_mark(const struct mm_cache *cache, const void *p, uint8_t was, uint8_t mark)
 {
 	uint8_t *state = NULL;
 	enum mm_status st = parked_state(cache, p, &state);
 
-	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+	MM_CHECK(cache->heap->pmm->port, st == MM_OK && (MM_CHECKS == 0 || mm_atomic_peek(state) == was));
 	if (MM_CHECKS >= 1)
 		mm_atomic_store_relaxed(state, mark);
 }
@@ -132,7 +132,7 @@ static inline void own_free(struct mm_cache *cache, void *p)
 		MM_CHECK(cache->heap->pmm->port, st == MM_OK);
 		return;
 	}
-	parked_mark(cache, p, MM_OBJECT_IDLE);
+	parked_mark(cache, p, MM_OBJECT_OWN, MM_OBJECT_IDLE);
 	parked_free(cache, p);
 }
 #endif
