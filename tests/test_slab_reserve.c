@@ -112,6 +112,30 @@ static void what_a_handle_cannot_have_is_answered(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* The last frames are at hand on another CPU: it is worth trying again, be it that a handle lacks a magazine. */
+static void what_a_handle_may_have_later_is_told(void **state)
+{
+	(void)state;
+	static mm_paddr_t eaten[RAM_FRAMES];
+	struct mm_cache *cache = make_cache(128, 0);
+	struct mm_prefill h = { 0 };
+	mm_paddr_t pa;
+	unsigned n = 0;
+
+	sim_cpu = 1;
+	assert_int_equal(mm_page_alloc(&pmm, 0, 0, &pa), MM_OK);
+	sim_cpu = 0;
+	while (mm_page_alloc(&pmm, 0, MM_ALLOC_ATOMIC, &eaten[n]) == MM_OK)
+		n++;
+	assert_int_equal(mm_page_alloc(&pmm, 0, MM_ALLOC_ATOMIC, &eaten[n]), MM_E_AGAIN);
+	assert_int_equal(mm_prefill_fill(&h, cache, 1, MM_ALLOC_ATOMIC), MM_E_AGAIN);
+	assert_null(h.cache);
+	while (n > 0)
+		assert_int_equal(mm_page_free(&pmm, eaten[--n], 0), MM_OK);
+	assert_int_equal(mm_page_free(&pmm, pa, 0), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 static void a_reserve_lasts_when_memory_does_not(void **state)
 {
 	(void)state;
@@ -302,6 +326,7 @@ int main(void)
 		HEAP_TEST(a_handle_gives_what_was_put_in),
 		HEAP_TEST(a_heap_does_not_go_before_its_handles),
 		HEAP_TEST(what_a_handle_cannot_have_is_answered),
+		HEAP_TEST(what_a_handle_may_have_later_is_told),
 		HEAP_TEST(a_reserve_lasts_when_memory_does_not),
 		HEAP_TEST(wrong_arguments_of_a_pool_are_answered),
 #if MM_CHECKS >= 1

@@ -127,18 +127,17 @@ static void magazine_add_page(struct mm_heap *heap, struct mm_slot *page, struct
 			magazine_add(heap, &page[at * MM_MAGAZINE_SLOTS]);
 }
 
-/* Take the heap's lock with a magazine there that nobody uses; false: there is no memory, and no lock. */
-static bool magazine_lock(struct mm_heap *heap, uint32_t flags, uintptr_t *irq)
+/* Take the heap's lock with a magazine there that nobody uses; false: why there is none, and no lock. */
+static bool magazine_lock(struct mm_heap *heap, uint32_t flags, uintptr_t *irq, enum mm_status *why)
 {
 	const struct mm_port *port = heap->pmm->port;
-	enum mm_status why;
 	void *page;
 
 	*irq = mm_lock(port, &heap->lock);
 	if (heap->magazines)
 		return true;
 	mm_unlock(port, &heap->lock, *irq);
-	page = heap_page(heap, flags, &why);
+	page = heap_page(heap, flags, why);
 	if (!page)
 		return false;
 	*irq = mm_lock(port, &heap->lock);
@@ -165,13 +164,13 @@ static struct mm_slot *magazine_start(const struct mm_cache *cache, struct mm_sl
 	return first;
 }
 
-struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags)
+struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags, enum mm_status *why)
 {
 	struct mm_heap *heap = cache->heap;
 	struct mm_slot *magazine;
 	uintptr_t irq;
 
-	if (!magazine_lock(heap, flags, &irq))
+	if (!magazine_lock(heap, flags, &irq, why))
 		return NULL;
 	magazine = magazine_unlink(heap);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);

@@ -44,10 +44,10 @@ enum mm_status mm_prefill_fill(struct mm_prefill *h, struct mm_cache *cache, uin
 		return MM_E_STATE;
 	had = h->n;
 	if (!h->cache) {
-		struct mm_slot *first = magazine_new(cache, flags);
+		struct mm_slot *first = magazine_new(cache, flags, &st);
 
 		if (!first)
-			return MM_E_NOMEM;
+			return st;
 		h->cache = cache; /* H2 */
 		h->slots = magazine_of(first) + 3;
 	}

@@ -425,8 +425,8 @@ static inline void *magazine_use(const struct mm_slot *slot)
 	return slot->p;
 }
 
-/* An empty magazine for this cache, as its top; NULL if there is no memory. */
-struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags);
+/* An empty magazine for this cache, as its top; NULL: why not. */
+struct mm_slot *magazine_new(struct mm_cache *cache, uint32_t flags, enum mm_status *why);
 /* A magazine that is not needed, with its objects gone. */
 void magazine_drop(struct mm_heap *heap, struct mm_slot *top);
 /* An object, used from now on; NULL: why not. */
