@@ -221,6 +221,53 @@ static void flags_ask_for_a_node(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+static struct mm_cache *asked;
+static enum mm_status exact;
+
+/* While a slab is made on node 0, CPU 1 wants an object. */
+static bool want_one_meanwhile(void *ctx, size_t bytes)
+{
+	void *p;
+
+	(void)ctx;
+	(void)bytes;
+	if (sim_cpu == 1) /* on node 1 there is no memory */
+		return true;
+	sim_cpu = 1;
+	exact = mm_cache_alloc_st(asked, ONLY(1) | MM_ALLOC_ATOMIC, &p);
+	sim_cpu = 0;
+	return true;
+}
+
+static void uncharge(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+}
+
+/* A slab that is on its way on another node is none for who wants this one's memory, and no other. */
+static void what_comes_on_another_node_is_not_waited_for(void **state)
+{
+	(void)state;
+	static mm_paddr_t eaten[NODE_FRAMES];
+	static const struct mm_cache_hooks hooks = { .charge = want_one_meanwhile, .uncharge = uncharge };
+	const struct mm_cache_cfg cfg = { .name = "asked", .size = 4000, .hooks = &hooks };
+	unsigned n = 0;
+	void *p;
+
+	assert_int_equal(mm_cache_create(&heap, &cfg, &asked), MM_OK);
+	sim_cpu = 1;
+	while (mm_page_alloc(&pmm, 0, ONLY(1), &eaten[n]) == MM_OK)
+		n++;
+	sim_cpu = 0;
+	assert_non_null(p = mm_cache_alloc(asked, 0));
+	assert_int_equal(exact, MM_E_NOMEM);
+	free_on(0, asked, p);
+	while (n > 0)
+		assert_int_equal(mm_page_free(&pmm, eaten[--n], 0), MM_OK);
+	assert_int_equal(mm_cache_destroy(asked), MM_OK);
+}
+
 static void wrong_nodes_are_answered(void **state)
 {
 	(void)state;
@@ -540,6 +587,7 @@ int main(void)
 		TWO_NODES(a_drain_is_not_lost_to_a_tick),
 		TWO_NODES(a_spare_of_another_node_does_not_serve),
 		FOUR_NODES(flags_ask_for_a_node),
+		TWO_NODES(what_comes_on_another_node_is_not_waited_for),
 		TWO_NODES(wrong_nodes_are_answered),
 		FOUR_NODES(others_follow_by_distance),
 		TWO_NODES(depots_of_other_nodes_are_looked_into),

@@ -301,8 +301,8 @@ MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);
  *          objects
  *  @retval MM_E_STATE the cache is destroyed
  *  @retval MM_E_NOMEM no page for a new slab: as mm_page_alloc()
- *  @retval MM_E_AGAIN the same; or nothing is left, but another call is making a slab, or gives one back. This one
- *          may have interrupted that: who cannot let others run does not try again in a loop
+ *  @retval MM_E_AGAIN the same; or nothing is left, but another call is making a slab that may serve, or gives one
+ *          back. This one may have interrupted that: who cannot let others run does not try again in a loop
  *  @retval MM_E_NOSPC no object is at hand here, and a new slab is beyond the cache's quota or was not
  *          admitted by mm_cache_hooks::charge. What other CPUs have at hand counts as used
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;

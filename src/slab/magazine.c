@@ -424,7 +424,7 @@ static uint32_t magazine_fill_once(struct mm_cache *cache, struct mm_slot *out, 
 static PMM_SLOW uint32_t magazine_look_again(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 					     enum mm_status *why)
 {
-	bool coming = slab_is_coming(cache);
+	bool coming = slab_is_coming(cache, flags);
 	enum mm_status again;
 	uint32_t got = magazine_fill_once(cache, out, n, flags | SLAB_HAVE, &again); /* it may have come */
 

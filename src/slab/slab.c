@@ -513,13 +513,16 @@ static uint32_t slab_take_locked(struct mm_cache *cache, struct mm_slot *out, ui
 	return got;
 }
 
-bool slab_is_coming(struct mm_cache *cache)
+bool slab_is_coming(struct mm_cache *cache, uint32_t flags)
 {
-	const struct mm_port *port = cache->heap->pmm->port;
-	uintptr_t irq = mm_lock(port, &cache->lock);
-	bool coming = slab_admitted(cache) > cache_slabs(cache);
+	const struct mm_heap *heap = cache->heap;
+	bool here = heap_nodes(heap) > 1 && flags & MM_ALLOC_NODE_EXACT; /* other parts' are not for who asks so */
+	struct mm_cache *part = here ? cache_part(cache, node_of_flags(heap, flags)) : cache;
+	uintptr_t irq = mm_lock(heap->pmm->port, &part->lock);
+	size_t all = here ? part->ndescriptors - part->nspare : slab_admitted(part);
+	bool coming = all > (here ? part->nslabs : cache_slabs(part));
 
-	mm_unlock(port, &cache->lock, irq);
+	mm_unlock(heap->pmm->port, &part->lock, irq);
 	return coming;
 }
 

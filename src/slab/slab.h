@@ -294,8 +294,9 @@ uint32_t slab_take(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint
 		   enum mm_status *why);
 #define SLAB_HAVE (1u << 15) /* flag of slab_take(): no new slabs */
 #define SLAB_KEEP 1u /* empty slabs that a cache keeps for the next burst */
-/* Is some slab of a cache being made, or given back? Asked by who found none, before he looks once more. */
-bool slab_is_coming(struct mm_cache *cache);
+/* Is some slab of a cache being made, or given back, of which objects may be had with these flags? Asked by who found
+ * none, before he looks once more. */
+bool slab_is_coming(struct mm_cache *cache, uint32_t flags);
 /* Bring n objects home, of whichever nodes. Empty slabs beyond `keep` go back to the page layer. */
 void slab_put(struct mm_cache *cache, const struct mm_slot *objects, uint32_t n, uint32_t keep);
 /* Give empty slabs of a part back until `keep` are left. */
