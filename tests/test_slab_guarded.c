@@ -221,6 +221,7 @@ static void damage_beside_a_reserve_is_told(void **state)
 	assert_int_equal(tellings, 1);
 	assert_ptr_equal(told.object, p);
 	assert_int_equal(told.address, (uintptr_t)(p - 1));
+	assert_int_equal(told.freed, told.allocated); /* who put it there */
 	mm_prefill_return(&h);
 	assert_int_equal(tellings, 1);
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);

@@ -23,7 +23,7 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
   local command=(-ex 'source tools/gdb/mmlib.py')
   for what in zones caches 'frame at_head' 'frame at_tail' "frame at_movable" 'frame at_hand' 'frame at_table' \
     'frame at_meta' 'frame at_objects' 'frame at_large' 'frame at_nothing' 'object p_used' 'object p_freed' \
-    'object p_home' 'object p_guarded' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs' 'pt at_member moved' \
+    'object p_home' 'object p_guarded' 'object p_taken' 'object p_gone' 'object p_beside' 'pt at_va tree' 'pt at_member runs' 'pt at_member moved' \
     'pt at_followed follows' 'pt at_empty follows' 'pt at_emptier follows'; do
     command+=(-ex "mmlib $what")
   done
@@ -35,7 +35,7 @@ ask() { # PROGRAM [CORE]: what gdb says, as the program has it
 tidy() { awk '{ $1 = $1 } NF'; }
 said() { # of gdb's output what is to be compared
   sed -n '/^zone  /,$p' | sed -n '/^\[Inferior\|^Saved corefile\|^warning/d; /^0x0, zone\|^0x0: /d; p' |
-    sed -E 's/^  object [0-9]+: /object: /; /cache inode, [0-9]+ bytes each, slab|, guarded, slot /d; s/^  level ([0-9]).* nothing$/pt: nothing at level \1/; /^  level [1-3]/d; /root at/d; s/^  level 0.*here /pt: here /'
+    sed -E 's/^  object [0-9]+: /object: /; s/^.*, guarded, slot .* freed by .*$/freed/; /cache inode, [0-9]+ bytes each, slab|, guarded, slot /d; s/^  level ([0-9]).* nothing$/pt: nothing at level \1/; /^  level [1-3]/d; /root at/d; s/^  level 0.*here /pt: here /'
 }
 judge() { # NAME FLAG…
   local name=$1

@@ -53,8 +53,8 @@ struct mm_guard_report {
 	const char *name;             /**< the cache's name */
 	uintptr_t allocated;          /**< who allocated it: where the call returned to; or mm_heap_set_owner() */
 	uintptr_t freed;              /**< who freed it, likewise; where the compiler makes no tail calls (below -O2),
-	                                   an address in mm_kfree() or mm_cache_free(). 0: it is allocated, or waits in
-	                                   a mempool or a handle */
+	                                   an address in mm_kfree() or mm_cache_free(). Of one that waits in a mempool
+	                                   or a handle, who put it there. 0: it is allocated */
 };
 
 /** What the host does for a pool. Called with no lock held, by who allocates or frees and in his context

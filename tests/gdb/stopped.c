@@ -6,6 +6,7 @@
 #include <mmlib/pt_formats.h>
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
+#include <mmlib/reserve.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ static struct mm_pt tree, runs, follows, moved;
 static struct mm_cache *cache;
 /* What gdb is asked for. */
 mm_paddr_t at_head, at_tail, at_movable, at_free, at_hand, at_objects, at_table, at_meta, at_large, at_nothing;
-void *p_used, *p_freed, *p_home, *p_large, *p_guarded, *p_gone, *p_beside;
+void *p_used, *p_freed, *p_home, *p_large, *p_guarded, *p_taken, *p_gone, *p_beside;
 mm_vaddr_t at_va = UINT64_C(0xffff800000201000), at_member = 0x235678; /* in a run from 0x230000 on */
 mm_vaddr_t at_followed = 0x12345678, at_empty = 0x12346000, at_emptier = 0x7f0000000000;
 
@@ -156,6 +157,7 @@ static void make_guarded(void)
 	const struct mm_cache_cfg mixed = { .name = "mixed", .size = 64, .flags = MM_CACHE_GUARD };
 	struct mm_guard_cfg guard = { .bytes = 16 * (size_t)MM_FRAME_SIZE, .hold = 7 };
 	struct mm_cache *watched, *both;
+	struct mm_prefill reserve = { 0 };
 	void *p[12];
 
 	guard.pa = page(4, 0);
@@ -165,6 +167,8 @@ static void make_guarded(void)
 	for (unsigned i = 0; i < 5; i++)
 		CHECK((p[i] = mm_cache_alloc(watched, 0)) != NULL);
 	CHECK(mm_cache_free(watched, p[1]) == MM_OK);
+	CHECK(mm_prefill_fill(&reserve, watched, 1, 0) == MM_OK && (p_taken = mm_prefill_alloc(&reserve)) != NULL);
+	mm_prefill_return(&reserve);
 	for (unsigned i = 5; i < 12; i++)
 		CHECK((p[i] = mm_cache_alloc(both, 0)) != NULL);
 	p_guarded = p[3];
@@ -296,7 +300,8 @@ int main(void)
 	puts("object freed: free, in a magazine of CPU 0");
 	puts("object home: free, home in its slab");
 	puts("object guarded: used");
-	puts("object gone: free, its pages wait");
+	puts("object taken: used"); /* it was idle before */
+	puts("freed\nobject gone: free, its pages wait");
 	puts("1 bytes before the object");
 	printf("pt: here %#jx\n", (uintmax_t)at_head);
 	puts("pt: here 0x45678");

@@ -482,13 +482,14 @@ class Guard:
         if not integer(slab['cache']):
             print(f'{at:#x}: guarded, slot {i}\n  no object')
             return
+        used = phase != GUARD_FREE and int(slab['states'][0]) == OBJECT_USED
         print(f"{at:#x}: cache {text(slab['cache']['name'])}, {size} bytes, guarded, slot {i}, "
-              f"from {integer(slot['allocated']):#x}, freed by {integer(slot['freed']):#x}")
+              f"from {integer(slot['allocated']):#x}" + ('' if used else f", freed by {integer(slot['freed']):#x}"))
         if not base <= at < base + size:
             print(f'  {base - at} bytes before the object' if at < base else f'  {at - base - size} bytes behind the object')
             return
         print('  object 0' + (f', {at - base} bytes behind its begin' if at > base else '') + ': ' +
-              ('free, its pages wait' if phase == GUARD_FREE else 'used' if int(slab['states'][0]) == OBJECT_USED else
+              ('free, its pages wait' if phase == GUARD_FREE else 'used' if used else
                'out, but idle: its free is under way, or waits'))
 
 
