@@ -131,6 +131,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_MOVE      100 /* kmalloc: who moves memory does not see what who freed it did meanwhile */
 #define MM_PLANT_TORN      102 /* owners: a walk tells what two guarded objects were, of one slot, as one */
 #define MM_PLANT_LIST      104 /* owners: a walk looks at large blocks without the lock */
+#define MM_PLANT_MAKING    106 /* owners: a large block can be freed before it has its record */
 #define MM_PLANT_TAKEN     103 /* owners: a large block whose record is taken looks as one that has none */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */

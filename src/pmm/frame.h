@@ -93,6 +93,12 @@ static inline unsigned frame_load(const struct mm_range *r, mm_pfn_t pfn)
 	return mm_atomic_load_relaxed(frame_byte(r, pfn));
 }
 
+/* The same, with what was written before the byte was. */
+static inline unsigned frame_load_acquire(const struct mm_range *r, mm_pfn_t pfn)
+{
+	return buddy_filled(&r->buddy, pfn) ? mm_atomic_load_acquire(frame_byte(r, pfn)) : (unsigned)FRAME_FREE;
+}
+
 static inline void frame_store(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)
 {
 	mm_atomic_store_relaxed(frame_byte(r, pfn), (uint8_t)byte);

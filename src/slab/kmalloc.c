@@ -171,7 +171,7 @@ static bool kmalloc_find_large(const struct mm_heap *heap, const void *p, mm_pfn
 			       unsigned *order)
 {
 	const struct mm_range *r = pmm_find_virt(heap->pmm, p, pfn);
-	unsigned byte = r ? frame_load(r, *pfn) : FRAME_FREE;
+	unsigned byte = r ? frame_load_acquire(r, *pfn) : FRAME_FREE; /* with its record, if it has one */
 
 	*order = frame_order(byte);
 	return byte >= FRAME_LARGE && byte < FRAME_SLAB;

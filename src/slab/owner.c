@@ -16,8 +16,8 @@
  *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
  *                 before the block is a caller's until after he cannot free it any more. Who frees it takes it first,
  *                 and leaves a sign in the table (slab_taken()): else the block would look, as long as it has its frame's
- *                 byte, as one of a heap that notes no owners, which any such heap may free. So it looks while it is
- *                 made: then a free that comes too late, through another heap, is believed.
+ *                 byte, as one of a heap that notes no owners, which any such heap may free. So it does not have that
+ *                 byte before it has its record: until then it looks free, and no free of it is believed.
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.
@@ -77,12 +77,13 @@ static enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32
 	return MM_OK;
 }
 
-/* It is of the block at p. */
-static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, uint32_t flags)
+/* It is of the block at p, which is one now. */
+static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, unsigned order, uint32_t flags)
 {
 	struct mm_heap *heap = owner_large(record)->heap;
+	struct mm_range *r = pmm_find(heap->pmm, pfn);
 	enum mm_status st = MM_E_NOMEM;
-	struct mm_slab **entry = slab_make_entry(heap, pmm_find(heap->pmm, pfn), pfn, flags, &st);
+	struct mm_slab **entry = slab_make_entry(heap, r, pfn, flags, &st);
 	uintptr_t irq;
 
 	if (!entry)
@@ -92,24 +93,26 @@ static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t 
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_hook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	mm_atomic_store_release(frame_byte(r, pfn), (uint8_t)(FRAME_LARGE + order));
 	return MM_OK;
 }
 
 static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t owner,
 					void **out)
 {
+	unsigned byte = MM_PLANTED(MM_PLANT_MAKING) ? FRAME_LARGE + order : FRAME_FREE;
 	struct mm_slab *record;
 	mm_paddr_t pa;
 	enum mm_status st = owner_large_new(heap, (size_t)MM_FRAME_SIZE << order, flags, owner, &record);
 
 	if (st != MM_OK)
 		return st;
-	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	st = pmm_alloc_as(heap->pmm, order, flags, byte, &pa);
 	if (st == MM_OK) {
 		*out = mm_port_to_virt(heap->pmm->port, pa);
-		st = owner_large_add(record, *out, mm_pa_to_pfn(pa), flags);
+		st = owner_large_add(record, *out, mm_pa_to_pfn(pa), order, flags);
 		if (st != MM_OK) {
-			enum mm_status undone = pmm_free_as(heap->pmm, pa, order, FRAME_LARGE + order);
+			enum mm_status undone = pmm_free_as(heap->pmm, pa, order, byte);
 
 			MM_CHECK(heap->pmm->port, undone == MM_OK);
 		}
