@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables: lists of frames, leaves by the batch, addresses alone, and leaves that look different in
  * one group of entries, for every format and both instances of the walker. */
+#include <mmlib/pt_formats.h>
 #include "pt_fixture.h"
 
 #define LIST 1100u /* pages in three tables */
@@ -170,6 +171,103 @@ static void translate_says_what_query_says(void **state)
 	assert_int_equal(w->translate(&none, V(0), &pa), MM_E_STATE);
 	assert_int_equal(pa, 7);
 	finish();
+}
+
+static enum mm_status translate(uint64_t off, mm_paddr_t *pa)
+{
+	return w->translate(&pt, V(off), pa);
+}
+
+/* W7 of pt_walk.inc. What is discarded is in its tables yet. */
+static void translate_takes_no_way_that_is_gone(void **state)
+{
+	const uint64_t at = 5 * K4 + 7;
+	mm_paddr_t pa = 0;
+
+	start(state);
+	for (uint64_t off = 0; off <= 8 * G1; off += 4 * G1) {
+		map_ok(off, PA0 + K4, M2, RW, 0);
+		assert_int_equal(translate(off + at, &pa), MM_OK);
+		assert_true(pa == PA0 + K4 + at);
+		assert_int_equal(translate(off + G1 + at, &pa), MM_E_NOENT);
+		assert_int_equal(unmap(off, G1, MM_PT_DISCARD), MM_OK);
+		want_unmap(off, off + G1 - 1);
+		assert_int_equal(translate(off + at, &pa), MM_E_NOENT);
+		sync_and_check();
+		map_ok(off, PA0, K4, RW, 0);
+		unmap_ok(off, K4);
+		assert_int_equal(translate(off, &pa), MM_E_NOENT);
+	}
+	finish();
+}
+
+/* The other way round: each has its way, whoever was mapped last. */
+static void translate_goes_everywhere(void **state)
+{
+	mm_paddr_t pa = 0;
+
+	start(state);
+	for (uint64_t off = 0; off <= 8 * G1; off += 2 * G1) {
+		map_ok(off, PA0 + off + K4, 4 * K4, RW, 0);
+		for (uint64_t seen = 0; seen <= 8 * G1; seen += G1) {
+			bool mapped = seen <= off && seen % (2 * G1) == 0;
+			assert_int_equal(translate(seen + K4, &pa), mapped ? MM_OK : MM_E_NOENT);
+			assert_true(!mapped || pa == PA0 + seen + 2 * K4);
+		}
+	}
+	finish();
+}
+
+/* Tables that lie so high that a shortcut has no room for where they are. */
+static mm_paddr_t lift;
+
+static enum mm_status high_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
+{
+	enum mm_status st = ora.env.alloc_table(ctx, bytes, pa);
+
+	*pa += lift;
+	return st;
+}
+
+static void high_free(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	ora.env.free_table(ctx, pa - lift, bytes);
+}
+
+static void *high_virt(void *ctx, mm_paddr_t pa)
+{
+	assert_true(pa >= lift);
+	return ora.env.to_virt(ctx, pa - lift);
+}
+
+static void no_flush(void *ctx, const struct mm_tlb_gather *gather)
+{
+	(void)ctx;
+	(void)gather;
+}
+
+static void translate_with_tables_that_lie_high(void **state)
+{
+	const struct mm_pt_port *port = mm_pt_format(*(const enum mm_pt_format *)*state);
+	mm_paddr_t pa = 0;
+
+	if (!ora.mem)
+		ora_init(&ora, 0x80000000, ROOM);
+	const struct mm_pt_env env = { .ctx = &ora, .alloc_table = high_alloc, .free_table = high_free,
+				       .to_virt = high_virt, .flush = no_flush };
+	for (unsigned bit = 40; bit < port->pa_bits; bit++) {
+		ora_reset(&ora);
+		g = (struct mm_tlb_gather){ 0 };
+		lift = (mm_paddr_t)1 << bit;
+		assert_int_equal(mm_pt_init(&pt, port, &env, NULL), MM_OK);
+		assert_int_equal(mm_pt_map(&pt, 0, PA0, K4, RW, 0, &g), MM_OK);
+		assert_int_equal(mm_pt_translate(&pt, 5, &pa), MM_OK);
+		assert_true(pa == PA0 + 5);
+		for (unsigned b = 13; b < port->va_bits - 1u; b++)
+			assert_int_equal(mm_pt_translate(&pt, UINT64_C(1) << b, &pa), MM_E_NOENT);
+		mm_pt_sync(&pt, &g);
+		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	}
 }
 
 /* ---- leaves by the batch ---- */
@@ -404,6 +502,8 @@ int main(void)
 		cmocka_unit_test(every_allocation_for_a_list_may_fail),
 		cmocka_unit_test(a_list_in_place_of_others_breaks_where_it_must),
 		cmocka_unit_test(translate_says_what_query_says),
+		cmocka_unit_test(translate_takes_no_way_that_is_gone),
+		cmocka_unit_test(translate_goes_everywhere),
 		cmocka_unit_test(batches_tell_what_single_steps_tell),
 		cmocka_unit_test(batches_want_room),
 		cmocka_unit_test(batches_unmap_with_what_hardware_set),
@@ -411,5 +511,11 @@ int main(void)
 		cmocka_unit_test(damage_in_a_group_is_left_alone),
 		cmocka_unit_test(batches_lose_no_dirty_bit),
 	};
-	return run_for_all("pt_lists", tests, sizeof(tests) / sizeof(tests[0]));
+	enum mm_pt_format la57 = MM_PT_X86_64_LA57, sv57 = MM_PT_SV57;
+	const struct CMUnitTest high[] = {
+		cmocka_unit_test_prestate(translate_with_tables_that_lie_high, &la57),
+		cmocka_unit_test_prestate(translate_with_tables_that_lie_high, &sv57),
+	};
+	int failed = run_for_all("pt_lists", tests, sizeof(tests) / sizeof(tests[0]));
+	return failed + cmocka_run_group_tests_name("pt_lists, five levels", high, NULL, NULL);
 }

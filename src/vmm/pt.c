@@ -80,8 +80,7 @@ mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool,
 	return pa;
 }
 
-enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
-				    mm_paddr_t *pa)
+enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t *pa)
 {
 	size_t bytes = pt_bytes(pt->port, level);
 	mm_paddr_t got = MM_PADDR_MAX;
@@ -103,8 +102,7 @@ enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *p
 	return MM_OK;
 }
 
-void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
-			   mm_paddr_t pa)
+void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa)
 {
 	if (pool)
 		mm_pt_priv_pool_put(pt, pool, level, pa);
@@ -216,6 +214,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 	if (st != MM_OK)
 		return st;
 	pt_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
+	made.shortcut = pt_no_shortcut(port);
 	*pt = made;
 	return MM_OK;
 }
@@ -646,8 +645,8 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 	g->trees[g->ntables] = root;
 	g->levels[g->ntables++] = (uint8_t)level;
 	pt->detached++;
-	if (level > 0 && !MM_PLANTED(MM_PLANT_PT_NEAR))
-		pt->near_pages = 0; /* W6 of pt_walk.inc */
+	if (level > 0)
+		pt_forget(pt);
 }
 
 /* Clear the entry that leads to a table. Returns where that is. */

@@ -265,15 +265,13 @@ PT_INLINE struct pt_at pt_seek(const struct mm_pt *pt, const struct mm_pt_port *
 	return pt_seek_by(pt, port, va, true);
 }
 
-/* Go down to the table of level 0 for @va. False: the way there ends above. below() needs only the
- * address in an entry, so it may get what is left of it after the test. */
-PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
-			 void **lowest)
+/* Go down from @table at level @l to the table of level 0 for @va. False: the way there ends above. below() needs only
+ * the address in an entry, so it may get what is left of it after the test. */
+PT_INLINE bool pt_below(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, void *table, unsigned l,
+			void **lowest)
 {
-	void *table = pt_virt(pt, pt->root);
-
 #pragma GCC unroll 6
-	for (unsigned l = port->nlevels - 1u; l > 0; l--) {
+	for (; l > 0; l--) {
 		void *slot = pt_slot(port, table, pt_index(port, va, l));
 		uint64_t entry = pt_peek(slot, port->entry_lg2);
 		if (!pt_is_table(pt, port, entry, l))
@@ -282,6 +280,27 @@ PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, 
 	}
 	*lowest = table;
 	return true;
+}
+
+/* The same from the root. */
+PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, void **lowest)
+{
+	return pt_below(pt, port, va, pt_virt(pt, pt->root), port->nlevels - 1u, lowest);
+}
+
+/* W7 of pt_walk.inc: what fits no address. Addresses have copies of one bit there, zeros, or ones. */
+PT_INLINE uint64_t pt_no_shortcut(const struct mm_pt_port *port)
+{
+	return port->extension == MM_PT_VA_ONES ? 0 : UINT64_C(1) << 63;
+}
+
+/* Forget the table of level 1 that was used last: W6 and W7. */
+PT_INLINE void pt_forget(struct mm_pt *pt)
+{
+	if (!MM_PLANTED(MM_PLANT_PT_NEAR))
+		pt->near_pages = 0;
+	if (!MM_PLANTED(MM_PLANT_PT_SHORTCUT))
+		pt_make(&pt->shortcut, 3, pt_no_shortcut(pt->port));
 }
 
 /* Which smallest page, of those from @first on, begins at @va? Where none does, that is a number beyond all that a
