@@ -108,6 +108,7 @@ uint64_t ex_hash(uint64_t seed, const void *data, size_t bytes)
 		uint64_t words[4];
 
 		memcpy(words, p + i, 32);
+#pragma GCC unroll 4
 		for (unsigned k = 0; k < 4; k++)
 			lane[k] = mix(lane[k], words[k]);
 	}
