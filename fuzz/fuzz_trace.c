@@ -138,8 +138,8 @@ static void take_object(unsigned place, uint64_t size)
 		must(st == MM_E_INVAL, "no bytes are refused");
 	else if (st == MM_OK)
 		appear(place, p, (size_t)size);
-	else
-		must(st == MM_E_NOMEM && (!any_block(0) || size > 1024), "memory is refused only if there is none");
+	else /* a slab of up to 16 frames, and what describes it */
+		must(st == MM_E_NOMEM && (!any_block(5) || size > 1024), "memory is refused only if there is none");
 }
 
 static void resize_object(unsigned place, uint64_t size)
