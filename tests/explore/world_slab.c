@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECT (2048 - MM_OBJECT_REDZONE)
+#define OBJECT  (2048 - MM_OBJECT_REDZONE)
+#define HANDLES 2u
 
 static struct mm_heap *heap; /* the first of two, if they are a set */
 static unsigned nheaps;
@@ -23,6 +24,7 @@ static const struct scenario *made_as;
 static const void *had[2]; /* what the other CPU has at hand of the cache at first */
 static struct mm_cache_stats first_stats;
 
+static struct mm_prefill *handles;
 static struct mm_mempool *pool; /* NULL: not in this scenario */
 static struct mm_deferred *deferred;
 static struct mm_percpu *percpu; /* NULL: not in this scenario */
@@ -139,12 +141,12 @@ static void note_had(const struct mm_heap_cpu *cpu)
 static void setup(const struct scenario *s)
 {
 	world_pmm_make(s, s->flags & (SCN_HANDS | SCN_NODES) ? 2 : 0);
-	heap = more_heap(s, &nheaps);
+	heap = heaps_make(s, &nheaps);
 	world_must(!(s->flags & SCN_NOTES) || mm_heap_note_owners(&heap[nheaps - 1]) == MM_OK,
 		   "owners");
 	made_as = s;
 	make_cache(s);
-	more_setup(s, heap, cache);
+	handles = arena_alloc(HANDLES * sizeof(*handles), 64);
 	for (unsigned i = 0; i < nheaps && s->flags & SCN_TWO; i++)
 		make_small(&heap[i].caches[mm_object_class_of(heap, 64)], 2);
 	pool = NULL;
@@ -207,7 +209,7 @@ static void got(struct record *r, enum mm_status st, void *p, size_t bytes)
 		return;
 	world_got(r, (uint64_t)(uintptr_t)p, bytes, 0);
 	fill(&ex->slot[r->op->slot], 0x40 + r->op->slot);
-	more_owned(p);
+	heaps_owned(p);
 }
 
 void slab_got(struct record *r, enum mm_status st, void *p, size_t bytes)
@@ -256,6 +258,37 @@ static void run_bulk(const struct op *op, struct record *r)
 		part.op = &one;
 		got(&part, MM_OK, p[i], OBJECT);
 	}
+}
+
+/* Objects wait in a handle; one comes out; the others go back. */
+static void run_handle(const struct op *op, struct record *r)
+{
+	struct mm_prefill *h = &handles[op->order];
+	uint32_t had = h->n;
+	void *p;
+
+	r->st = MM_OK;
+	if (op->kind == OP_PREFILL) {
+		r->st = mm_prefill_fill(h, cache, (uint32_t)op->count, op->flags);
+		world_must(h->n == (r->st == MM_OK ? op->count : had), "a handle has not what was asked for");
+	} else if (op->kind == OP_HANDED) {
+		p = mm_prefill_alloc(h);
+		world_must(p != NULL, "a handle that was filled has nothing");
+		got(r, MM_OK, p, OBJECT);
+	} else {
+		mm_prefill_return(h);
+	}
+}
+
+/* A reserve comes and goes. */
+static void run_pool(const struct op *op, struct record *r)
+{
+	struct mm_mempool mine = { 0 };
+	void *room[EX_SLOTS];
+
+	r->st = mm_mempool_init(&mine, cache, room, (uint32_t)op->count, op->flags);
+	if (r->st == MM_OK)
+		world_must(mm_mempool_destroy(&mine) == MM_OK, "a reserve does not go");
 }
 
 /* Who holds what: how many objects. */
@@ -312,7 +345,7 @@ static void run(const struct op *op, struct record *r)
 	size_t frames = 0;
 	void *p = NULL;
 
-	if (more_run(op, r)) {
+	if (heaps_run(op, r)) {
 		if (r->st != MM_OK && is_race(op) && !is_refusal(op, r->st))
 			ex_violate("another size of slot %u fails with status %d", op->slot,
 				   (int)r->st);
@@ -338,7 +371,7 @@ static void run(const struct op *op, struct record *r)
 		p = (void *)(uintptr_t)slot->first;
 		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
 			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
-			op->kind == OP_KFREE || op->count ? more_free(p) :
+			op->kind == OP_KFREE || op->count ? heaps_free(p) :
 							    mm_cache_free(cache, p);
 		if (r->st != MM_OK && !is_refusal(op, r->st))
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
@@ -347,11 +380,11 @@ static void run(const struct op *op, struct record *r)
 		r->shut = is_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->count ? more_free(p) : mm_cache_free(cache, p);
+		r->st = op->count ? heaps_free(p) : mm_cache_free(cache, p);
 		break;
 	case OP_STALE:
 		r->first = slot->first;
-		r->st = more_free((void *)(uintptr_t)slot->first);
+		r->st = heaps_free((void *)(uintptr_t)slot->first);
 		break;
 	case OP_TAKE:
 		p = mm_mempool_take(pool);
@@ -368,6 +401,14 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_BULK:
 		run_bulk(op, r);
+		break;
+	case OP_PREFILL:
+	case OP_HANDED:
+	case OP_HAND_BACK:
+		run_handle(op, r);
+		break;
+	case OP_POOL:
+		run_pool(op, r);
 		break;
 	case OP_UNBULK:
 	case OP_UNBULK_RACE:
@@ -481,7 +522,7 @@ static void check_history(const struct scenario *s)
 			ex_violate("record %u ends with status %d", i, (int)r->st);
 		if (r->op->kind == OP_LEAKS)
 			check_leaks(r);
-		more_check(r);
+		heaps_check(r);
 		races += is_race(r->op);
 		believed += is_race(r->op) && r->st == MM_OK;
 	}
@@ -540,7 +581,7 @@ static unsigned count_robbed(const struct record *late)
 	}
 	for (unsigned k = 0; k < EX_SLOTS && !n; k++)
 		if (ex->slot[k].live && ex->slot[k].first == late->first &&
-		    !more_is_used((void *)(uintptr_t)late->first)) {
+		    !heaps_is_used((void *)(uintptr_t)late->first)) {
 			ex->slot[k].live = false;
 			n++;
 		}
@@ -628,6 +669,13 @@ static void check_first(void)
 	world_must(!holds || cpu->drain == DRAIN_ALL, "a CPU has what it was asked for, and has forgotten it");
 }
 
+/* What waits in handles goes back. */
+static void return_handles(void)
+{
+	for (unsigned i = 0; i < HANDLES; i++)
+		mm_prefill_return(&handles[i]);
+}
+
 /* All per-CPU memory is free. */
 static void finish_percpu(void)
 {
@@ -685,7 +733,7 @@ static void finish(const struct scenario *s)
 	if (percpu)
 		finish_percpu();
 	reserve = finish_reserve();
-	more_return();
+	return_handles();
 	used = 0 - reserve;
 	for (unsigned i = 0; i < nheaps; i++)
 		used += count_used(&heap[i]);
@@ -697,13 +745,13 @@ static void finish(const struct scenario *s)
 		used--;
 		check_filled(slot, 0x40 + i);
 		world_must((pool ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
-				   more_free((void *)(uintptr_t)slot->first)) == MM_OK,
+				   heaps_free((void *)(uintptr_t)slot->first)) == MM_OK,
 			   "free of what is left");
 	}
 	world_must(!pool || mm_mempool_destroy(pool) == MM_OK, "the reserve is whole again");
 	world_must(used == 0, "what is used is not what is held");
 	world_must(mm_guard_check(heap, &report) == MM_OK, "guarded objects at the end");
-	world_must(more_destroy() == MM_OK, "destroy");
+	world_must(heaps_destroy() == MM_OK, "destroy");
 	world_pmm_all_back();
 }
 

@@ -13,20 +13,18 @@ void slab_check_filled(unsigned slot, const struct slot *s);
 /* When memory of a slot was allocated, or freed: the record, or NULL. */
 const struct record *slab_record_of(unsigned slot, bool freed);
 
-/* world_slab_more.c: prefilled handles, sizes that change, heaps as one, walks */
+/* world_heaps.c: what is asked of a heap, not of a cache */
 /* The heap: the first of two, if they are a set. */
-struct mm_heap *more_heap(const struct scenario *s, unsigned *n);
-void more_setup(const struct scenario *s, struct mm_heap *heap, struct mm_cache *cache);
+struct mm_heap *heaps_make(const struct scenario *s, unsigned *n);
 /* An operation that is of this file; false: it is none. */
-bool more_run(const struct op *op, struct record *r);
+bool heaps_run(const struct op *op, struct record *r);
 /* Free memory of the heap, or of the set. */
-enum mm_status more_free(void *p);
+enum mm_status heaps_free(void *p);
 /* Can it be freed? */
-bool more_is_used(void *p);
+bool heaps_is_used(void *p);
 /* Allocated memory is somebody's, if there are walks. */
-void more_owned(void *p);
-void more_check(const struct record *r);
-/* What waits goes back; then all is free, and the heap, or the set, goes. */
-void more_return(void);
-enum mm_status more_destroy(void);
+void heaps_owned(void *p);
+void heaps_check(const struct record *r);
+/* All is free: the heap, or the set, goes. */
+enum mm_status heaps_destroy(void);
 #endif

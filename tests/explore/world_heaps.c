@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The heap: prefilled handles, memory whose size changes, heaps that are used as one, and walks of who holds what. */
+/* What is asked of a heap, not of a cache: one heap, or several that are used as one; memory whose size changes; walks of
+ * who holds what. */
 #include "world_slab.h"
 #include <mmlib/owner.h>
-#include <mmlib/reserve.h>
 #include <mmlib/site.h>
 #include "world_pmm.h"
-#include <string.h>
 
-#define HANDLES 2u
-#define WHO     ((uintptr_t)0x77) /* owner of all that is walked */
-#define SEED    UINT64_C(0x243F6A8885A308D3)
+#define WHO  ((uintptr_t)0x77) /* owner of all that is walked */
+#define SEED UINT64_C(0x243F6A8885A308D3)
 
 static struct mm_heap *heap;
-static struct mm_cache *cache;
 static const struct scenario *made_as;
-static struct mm_prefill *handles;
 static struct mm_heap_set *set; /* NULL: not in this scenario */
 static uintptr_t places[2];     /* one of each heap of the set */
 
@@ -32,8 +28,10 @@ static void find_places(void)
 			places[i]++;
 }
 
-struct mm_heap *more_heap(const struct scenario *s, unsigned *n)
+struct mm_heap *heaps_make(const struct scenario *s, unsigned *n)
 {
+	made_as = s;
+	walked = arena_alloc(sizeof(*walked), 64);
 	*n = s->flags & SCN_SET ? 2 : 1;
 	heap = arena_alloc(*n * sizeof(*heap), 4096);
 	set = NULL;
@@ -49,60 +47,20 @@ struct mm_heap *more_heap(const struct scenario *s, unsigned *n)
 	return heap;
 }
 
-void more_setup(const struct scenario *s, struct mm_heap *h, struct mm_cache *c)
-{
-	made_as = s;
-	heap = h;
-	cache = c;
-	handles = arena_alloc(HANDLES * sizeof(*handles), 64);
-	walked = arena_alloc(sizeof(*walked), 64);
-}
-
-enum mm_status more_free(void *p)
+enum mm_status heaps_free(void *p)
 {
 	return set ? mm_kfree_set(set, p) : mm_kfree(heap, p);
 }
 
-bool more_is_used(void *p)
+bool heaps_is_used(void *p)
 {
 	return mm_ksize(set ? mm_heap_set_of(set, p) : heap, p) != 0;
 }
 
-void more_owned(void *p)
+void heaps_owned(void *p)
 {
 	if (made_as->flags & SCN_WALK)
 		world_must(mm_heap_set_owner(heap, p, WHO) == MM_OK, "owner");
-}
-
-/* Objects wait in a handle; one comes out; the others go back. */
-static void run_handle(const struct op *op, struct record *r)
-{
-	struct mm_prefill *h = &handles[op->order];
-	void *p;
-
-	r->st = MM_OK;
-	if (op->kind == OP_PREFILL) {
-		r->st = mm_prefill_fill(h, cache, (uint32_t)op->count, op->flags);
-		world_must((r->st == MM_OK) == (h->n == op->count),
-			   "a handle has not what was asked for");
-	} else if (op->kind == OP_HANDED) {
-		p = mm_prefill_alloc(h);
-		world_must(p != NULL, "a handle that was filled has nothing");
-		slab_got(r, MM_OK, p, cache->size - cache->redzone);
-	} else {
-		mm_prefill_return(h);
-	}
-}
-
-/* A reserve comes and goes. */
-static void run_pool(const struct op *op, struct record *r)
-{
-	struct mm_mempool mine = { 0 };
-	void *room[EX_SLOTS];
-
-	r->st = mm_mempool_init(&mine, cache, room, (uint32_t)op->count, op->flags);
-	if (r->st == MM_OK)
-		world_must(mm_mempool_destroy(&mine) == MM_OK, "a reserve does not go");
 }
 
 static bool is_resized(const unsigned char *p, unsigned slot)
@@ -154,19 +112,11 @@ static void run_walk(struct record *r)
 	r->st = MM_OK;
 }
 
-bool more_run(const struct op *op, struct record *r)
+bool heaps_run(const struct op *op, struct record *r)
 {
 	void *p = NULL;
 
 	switch (op->kind) {
-	case OP_PREFILL:
-	case OP_HANDED:
-	case OP_HAND_BACK:
-		run_handle(op, r);
-		return true;
-	case OP_POOL:
-		run_pool(op, r);
-		return true;
 	case OP_RESIZE:
 	case OP_RESIZE_RACE:
 		run_resize(op, r);
@@ -231,19 +181,13 @@ static void check_walk(const struct record *w)
 	}
 }
 
-void more_check(const struct record *r)
+void heaps_check(const struct record *r)
 {
 	if (r->op->kind == OP_WALK)
 		check_walk(r);
 }
 
-void more_return(void)
-{
-	for (unsigned i = 0; i < HANDLES; i++)
-		mm_prefill_return(&handles[i]);
-}
-
-enum mm_status more_destroy(void)
+enum mm_status heaps_destroy(void)
 {
 	return set ? mm_heap_set_destroy(set) : mm_heap_destroy(heap);
 }
