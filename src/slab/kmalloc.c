@@ -413,7 +413,11 @@ static inline enum mm_status kmalloc_move(struct mm_heap *heap, void *p, size_t 
 {
 	enum mm_status st, undone;
 
-	if (kmalloc_apart(p, to, keep)) {
+	if (MM_PLANTED(MM_PLANT_COPY)) {
+		st = kfree_for(heap, p, caller);
+		mm_hook_step();
+		__builtin_memcpy(to, p, keep);
+	} else if (kmalloc_apart(p, to, keep)) {
 		mm_san_open(p, keep);
 		__builtin_memcpy(to, p, keep);
 		st = kfree_for(heap, p, caller);

@@ -15,10 +15,15 @@ _Static_assert(MM_MAGAZINE_SLOTS - 3 >= MM_PREFILL_MAX, "slots 0 to 2 of a magaz
 /* Give objects back until n are left, and the magazine with the last one. */
 static void prefill_trim(struct mm_prefill *h, uint32_t n)
 {
+	if (n == 0 && MM_PLANTED(MM_PLANT_DROP)) {
+		magazine_drop(h->cache->heap, h->slots);
+		mm_hook_step();
+	}
 	while (h->n > n)
 		parked_free(h->cache, h->slots[--h->n].p);
 	if (n == 0) {
-		magazine_drop(h->cache->heap, h->slots);
+		if (!MM_PLANTED(MM_PLANT_DROP))
+			magazine_drop(h->cache->heap, h->slots);
 		*h = (struct mm_prefill){ 0 };
 	}
 }

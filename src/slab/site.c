@@ -194,6 +194,8 @@ static inline bool site_kfree(const struct mm_heap_set *set, void *p)
 
 	if (!heap || (MM_CHECKS >= 1 && !mm_object_retire_at(slab, p, &state)))
 		return false;
+	if (MM_PLANTED(MM_PLANT_CROSS))
+		heap = set->heaps;
 	if (!mm_object_push(heap, slab->id, p, state))
 		mm_object_keep(&heap->caches[slab->id], p, state);
 	return true;
