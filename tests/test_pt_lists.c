@@ -218,6 +218,37 @@ static void translate_goes_everywhere(void **state)
 	finish();
 }
 
+/* Who asks while what was cut goes back is told of it, and does not walk what may be somebody else's by now. */
+static enum mm_status told;
+
+static void ask_flush(void *ctx, const struct mm_tlb_gather *gather)
+{
+	mm_paddr_t pa;
+
+	told = w->translate(&pt, V(MM_GATHER_TABLES * G1), &pa);
+	ora.env.flush(ctx, gather);
+}
+
+static void translate_while_tables_go_back(void **state)
+{
+	const uint64_t last = MM_GATHER_TABLES * G1;
+
+	start(state);
+	struct mm_pt_env env = ora.env;
+	env.flush = ask_flush;
+	pt.env = &env;
+	for (uint64_t off = 0; off <= last; off += G1)
+		map_ok(off, PA0, 2 * K4, RW, 0);
+	assert_int_equal(unmap(0, last, MM_PT_DISCARD), MM_OK); /* as many tables as a gather keeps */
+	want_unmap(0, last - 1);
+	unmap_ok(last + K4, K4);
+	told = MM_OK;
+	assert_int_equal(unmap(last, G1, MM_PT_DISCARD), MM_OK);
+	want_unmap(last, last + G1 - 1);
+	assert_int_equal(told, MM_E_NOENT);
+	finish();
+}
+
 /* Tables that lie so high that a shortcut has no room for where they are. */
 static mm_paddr_t lift;
 
@@ -504,6 +535,7 @@ int main(void)
 		cmocka_unit_test(translate_says_what_query_says),
 		cmocka_unit_test(translate_takes_no_way_that_is_gone),
 		cmocka_unit_test(translate_goes_everywhere),
+		cmocka_unit_test(translate_while_tables_go_back),
 		cmocka_unit_test(batches_tell_what_single_steps_tell),
 		cmocka_unit_test(batches_want_room),
 		cmocka_unit_test(batches_unmap_with_what_hardware_set),

@@ -93,8 +93,8 @@ struct mm_pt_cfg {
 };
 
 /** A tree of page tables. Set up with mm_pt_init(). Roots may share tables below them, as those of address spaces
- *  share a kernel's half: then one of these trees is the one through which what is shared is mapped and unmapped, for
- *  each remembers the table that it used last. */
+ *  share a kernel's half: then one of these trees is the one through which what is shared is mapped and unmapped, or is
+ *  to be, for each remembers the table that it used last. */
 struct mm_pt {
 	const struct mm_pt_port *port; /**< @private */
 	const struct mm_pt_env *env;   /**< @private */
@@ -110,8 +110,8 @@ struct mm_pt {
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
-	mm_paddr_t near;               /**< @private the table of level 1 above what was mapped last, or unmapped
-	                                    alone; */
+	mm_paddr_t near;               /**< @private the table of level 1 above the last page that was mapped or unmapped
+	                                    alone, or the first of a range that was mapped; */
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
 	uint64_t near_pages;           /**< @private and is so many smallest pages; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
@@ -317,8 +317,8 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
  *  run also its members} */
 MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
 
-/** Only the physical address of mm_pt_query(), in half the time, and less for what shares a table of level 1 with what was
- *  mapped last, or unmapped alone (1 GiB, where pages have 4 KiB).
+/** Only the physical address of mm_pt_query(), in half the time. On a CPU of 64 bits less, for what shares a table of level 1
+ *  (1 GiB of it, on most) with a page that was mapped or unmapped just before, or with the first of a range.
  *  @param pt tree @param va any byte
  *  @param[out] pa physical address of @p va, written only on #MM_OK
  *  @retval MM_OK mapped

@@ -645,17 +645,16 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 	g->trees[g->ntables] = root;
 	g->levels[g->ntables++] = (uint8_t)level;
 	pt->detached++;
-	if (level > 0)
-		pt_forget(pt);
 }
 
 /* Clear the entry that leads to a table. Returns where that is. */
-static mm_paddr_t pt_cut(const struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
+static mm_paddr_t pt_cut(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
 			 mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
 {
 	const struct mm_pt_port *port = pt->port;
 	uint64_t old = pt_get(port, at->table, i);
 
+	pt_forget(pt, at->level);
 	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
 	pt_note(g, va, last, shift,
 		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */

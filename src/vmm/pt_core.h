@@ -294,9 +294,12 @@ PT_INLINE uint64_t pt_no_shortcut(const struct mm_pt_port *port)
 	return port->extension == MM_PT_VA_ONES ? 0 : UINT64_C(1) << 63;
 }
 
-/* Forget the table of level 1 that was used last: W6 and W7. */
-PT_INLINE void pt_forget(struct mm_pt *pt)
+/* What an entry at @level leads to is about to leave the tree: forget the table of level 1 that was used last, W6 and
+ * W7. Before the entry changes, so that no question takes that way any more once others are flushed. */
+PT_INLINE void pt_forget(struct mm_pt *pt, unsigned level)
 {
+	if (level <= 1)
+		return;
 	if (!MM_PLANTED(MM_PLANT_PT_NEAR))
 		pt->near_pages = 0;
 	if (!MM_PLANTED(MM_PLANT_PT_SHORTCUT))

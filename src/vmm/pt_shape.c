@@ -382,6 +382,7 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 	uint64_t next = after & MM_PT_AFTER_BBM ? port->empty(pt, level) : now;
 
 	PT_EARLY(PT_SITE_JOIN_SWAP, mm_pt_priv_flush(pt, g));
+	pt_forget(pt, level);
 	while (!pt_change(slot, port->entry_lg2, &at->entry, next))
 		;
 	pt_note(g, va, last, port->level[level - 1].shift,
