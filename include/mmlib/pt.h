@@ -317,8 +317,8 @@ MM_NODISCARD enum mm_status mm_pt_protect(struct mm_pt *pt, mm_vaddr_t va, uint6
  *  run also its members} */
 MM_NODISCARD enum mm_status mm_pt_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
 
-/** Only the physical address of mm_pt_query(), in half the time. On a CPU of 64 bits less, for what shares a table of level 1
- *  (1 GiB of it, on most) with a page that was mapped or unmapped just before, or with the first of a range.
+/** Only the physical address of mm_pt_query(), in half the time. On a CPU of 64 bits less, for what shares a table of
+ *  level 1 (1 GiB of it, on most) with a page that was mapped or unmapped just before, or with the first of a range.
  *  @param pt tree @param va any byte
  *  @param[out] pa physical address of @p va, written only on #MM_OK
  *  @retval MM_OK mapped

@@ -17,7 +17,9 @@
  *                 before the block is a caller's until after he cannot free it any more. Who frees it takes it first,
  *                 and leaves a sign in the table (slab_taken()): else the block would look, as long as it has its frame's
  *                 byte, as one of a heap that notes no owners, which any such heap may free. So it does not have that
- *                 byte before it has its record: until then it looks free, and no free of it is believed.
+ *                 byte before it has its record: until then it looks free, and a free of it is refused. One that is
+ *                 so late that it looked at the byte of a block before, through a heap that notes no owners, and takes
+ *                 this one's for it, is believed yet.
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.
