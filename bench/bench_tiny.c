@@ -6,11 +6,12 @@
  *	                            were live
  *	bench_tiny count WORK       10,000 calls of "alloc" or "free" the longest way, for callgrind
  *
- * One sequence of calls is replayed, and each call has as many samples as there were replays. A call does
- * the same in each, but the machine does other things beside it. So replays are taken in groups; of a group
- * counts the mean of the lower three quarters of a call's samples, and of those the least. (Not the least
- * sample: some clocks tick every 10 ns only, and it would be up to that too short.) The figure is the longest
- * call's. The yardstick beside it is the least slice, too. */
+ * One sequence of calls is replayed, and each call has as many samples as there were replays. A call does the
+ * same in each, but the machine does other things beside it. So replays are taken in groups, BENCH_ROUNDS of
+ * them and 12 at most; of a group counts the mean of the lower three quarters of a call's samples, and of those
+ * the least. (Not the least sample: some clocks tick every 10 ns only, and it would be up to that too short.)
+ * The figure is the longest call's. The yardstick beside it is the least slice, too, of as many as are beside
+ * each group. */
 #define _GNU_SOURCE
 #include "work_tiny.h"
 #include <math.h>
@@ -21,13 +22,15 @@
 #include <time.h>
 
 #define GROUP   16u
-#define REPLAYS (12 * GROUP)
+#define GROUPS  12u /* at most */
+#define SLICES  4u  /* of the yardstick, beside a group */
+#define REPLAYS (GROUPS * GROUP)
 #define BYTES   (UINT64_C(96) << 20)
 #define LIVE    100000u
 
 static bool quick(void)
 {
-	return bench_rounds() < 10;
+	return bench_rounds() < 3;
 }
 
 /* Log-uniform from 16 to 4,095. */
@@ -102,24 +105,32 @@ static double longest(unsigned kind)
 	return most - nothing;
 }
 
+static double yardstick(void)
+{
+	double least = yard_glibc_pair64();
+
+	for (unsigned i = 1; i < SLICES; i++)
+		least = fmin(least, yard_glibc_pair64());
+	return least;
+}
+
 static void measure(void)
 {
 	uint64_t ticks = tiny_clock();
-	double wall = bench_wall(), yard = yard_glibc_pair64(), scale;
+	double wall = bench_wall(), yard = yardstick(), scale;
 
 	memset(samples, 1, sizeof(samples)); /* so that it is there */
 	do {
 		const struct timespec pause = { .tv_nsec = 25000000 };
-		double pair = yard_glibc_pair64();
 
-		yard = pair < yard ? pair : yard;
+		yard = fmin(yard, yardstick());
 		bench_alone(true);
 		for (unsigned i = 0; i < GROUP; i++, replays++)
 			tiny_replay(samples[FREES][replays], samples[ALLOCATIONS][replays],
 				    samples[NOTHING][replays]);
 		bench_alone(false);
 		nanosleep(&pause, NULL);
-	} while (replays < REPLAYS && !quick());
+	} while (replays < GROUP * bench_rounds() && replays < REPLAYS);
 	scale = (bench_wall() - wall) / (double)(tiny_clock() - ticks);
 	bench_figure("tiny.worst_alloc", scale * longest(ALLOCATIONS), "ns", "yard.glibc_pair64",
 		     yard);

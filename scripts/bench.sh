@@ -9,8 +9,8 @@
 #     --instructions count instructions (page and slab: of the pairs; slab: of a step of churn, too; tiny: of
 #                    the longest calls; pt: of each page) under callgrind: the same in each run
 #     --quick        hardly any slices, compiled with -O1: shows that all works; times mean nothing
-#     --runs N       of each program, default 5, and 3 N of what is quickly done, 12 N of objects; the middle is
-#                    reported
+#     --runs N       of each program, default 5, and 3 N of what is quickly done, 12 N of objects and of the
+#                    tiny heap; the middle is reported
 #     --compiler CC  compiler of the library and of the loops it is compared with, default gcc
 #     --expect NAME  fail if this figure is missing (those in bench/names always are expected)
 #     --help         this text, and what is not measured yet
@@ -31,7 +31,8 @@ compiler=${CC:-gcc}
 json=
 runs=5
 often=15 # runs of what is quickly done
-declare -A times=([slab]=4) # and so many times that of a group, each shorter: two that take turns meet the same
+# and so many times that of a group, each shorter: two that take turns meet the same
+declare -A times=([slab]=4 [tiny]=4)
 agree=false
 count= # or count_: instructions are counted
 quick=false
@@ -219,7 +220,7 @@ build_tiny() {
   program call tiny 1 work_tiny.c
 }
 run_tiny() { # RUN
-  run_placed 20 bench_tiny-call-l1
+  run_placed 3 bench_tiny-call-l1
   [ "$1" -lt "$runs" ] || return 0
   resident tiny.rss_ratio "$dir/bench_tiny-call-l1"
 }
