@@ -300,8 +300,8 @@ static uint64_t a64_touched(uint64_t e, bool last, bool write)
 	.user_is_not_kernel = true, .is_leaf = a64_is_leaf, .attr = a64_attr, .path = a64_path,    \
 	.can = reads, .reserved = a64_reserved, .touched = a64_touched, A64_RUNS(4, 4, 4)
 
-const struct ora_arch ora_aarch64 = { ORA_AARCH64, .name = "AArch64 low", .half = ORA_ZERO, .ignored = BITS(9, 1) };
-const struct ora_arch ora_aarch64_high = { ORA_AARCH64, .name = "AArch64 high", .half = ORA_ONES, .ignored = BITS(9, 1) };
+const struct ora_arch ora_aarch64 = { ORA_AARCH64, .name = "AArch64 low", .half = ORA_ZERO, .ignored = BITS(24, 16) };
+const struct ora_arch ora_aarch64_high = { ORA_AARCH64, .name = "AArch64 high", .half = ORA_ONES, .ignored = BITS(24, 16) };
 
 /* ---- AArch64, other granules and 52 bits ---- */
 
@@ -683,9 +683,9 @@ static uint64_t rv_touched(uint64_t e, bool last, bool write)
 	.run_field = BITS(13, 10), .run_length = BIT(13), .run_touch = BIT(6) | BIT(7),            \
 	.reserved = rv_reserved, .touched = rv_touched
 
-const struct ora_arch ora_sv39 = { ORA_RISCV64, .name = "Sv39", .top = 2, .ignored = BITS(18, 10) };
-const struct ora_arch ora_sv48 = { ORA_RISCV64, .name = "Sv48", .top = 3, .ignored = BITS(18, 10) };
-static const struct ora_arch ora_sv57 = { ORA_RISCV64, .name = "Sv57", .top = 4, .ignored = BITS(18, 10) };
+const struct ora_arch ora_sv39 = { ORA_RISCV64, .name = "Sv39", .top = 2, .ignored = BITS(24, 16) };
+const struct ora_arch ora_sv48 = { ORA_RISCV64, .name = "Sv48", .top = 3, .ignored = BITS(24, 16) };
+static const struct ora_arch ora_sv57 = { ORA_RISCV64, .name = "Sv57", .top = 4, .ignored = BITS(24, 16) };
 
 #define ORA_G_STAGE                                                                                \
 	ORA_RISCV64, .half = ORA_ZERO, .attr = g_stage_attr, .can = g_stage_can,                   \

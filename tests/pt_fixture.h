@@ -268,6 +268,19 @@ static inline void check(void)
 		fail_msg("%s", ora.wrong);
 }
 
+/* The entry itself, under tables that are there. */
+static inline uint64_t *raw_entry(uint64_t off, unsigned level)
+{
+	uint64_t pa = pt.root;
+
+	for (unsigned l = ora.arch->top;; l--) {
+		uint64_t *e = (uint64_t *)ora_virt(&ora, (mm_paddr_t)pa) + (V(off) >> (12 + 9 * l) & 511);
+		if (l == level)
+			return e;
+		pa = (*e & ora.arch->address) << ora.arch->shift;
+	}
+}
+
 static inline void sync_and_check(void)
 {
 	check();

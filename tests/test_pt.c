@@ -378,6 +378,38 @@ static void gain_of_rights_needs_no_flush_and_loss_does(void **state)
 	finish();
 }
 
+/* Of a large page and a small one in its range what is flushed is as small as either. */
+static void small_pages_beside_large_ones_are_noted(void **state)
+{
+	start(state);
+	map_ok(0, PA0, 3 * K4, RW, 0);
+	map_ok(M2, 4 * M2, M2, RW, 0);
+	map_ok(2 * M2, PA0, 2 * K4, RW, 0);
+	map_ok(3 * M2, 4 * M2, M2, RW, 0);
+	sync_and_check();
+	for (unsigned turn = 0; turn < 2; turn++) { /* the second after a small page alone */
+		const uint64_t page = 2 * M2 + turn * K4;
+		unmap_ok(turn ? 3 * M2 : M2, M2);
+		assert_true(g.flush && g.min_shift == 21);
+		unmap_ok(turn ? M2 : 3 * M2, M2);
+		assert_true(g.start == V(M2) && g.last == V(4 * M2 - 1) && g.min_shift == 21);
+		unmap_ok(page, K4);
+		assert_true(g.start == V(M2) && g.last == V(4 * M2 - 1) && g.min_shift == 12);
+		unmap_ok(turn * K4, K4);
+		assert_true(g.start == V(turn * K4) && g.last == V(4 * M2 - 1) && g.min_shift == 12);
+		sync_and_check();
+		if (turn == 0) {
+			map_ok(0, PA0, K4, RW, 0);
+			map_ok(M2, 4 * M2, M2, RW, 0);
+			map_ok(3 * M2, 4 * M2, M2, RW, 0);
+			unmap_ok(2 * K4, K4);
+			assert_true(g.start == V(2 * K4) && g.last == V(3 * K4 - 1) && g.min_shift == 12);
+			sync_and_check();
+		}
+	}
+	finish();
+}
+
 /* What the format can express, by its manual. */
 static bool can_express(uint32_t attr)
 {
@@ -623,6 +655,7 @@ int main(void)
 		cmocka_unit_test(protect_keeps_accessed_and_dirty),
 		cmocka_unit_test(dirty_is_not_lost_at_any_step),
 		cmocka_unit_test(gain_of_rights_needs_no_flush_and_loss_does),
+		cmocka_unit_test(small_pages_beside_large_ones_are_noted),
 		cmocka_unit_test(attributes_round_trip),
 		cmocka_unit_test(cursor_cuts_leaves_and_folds_holes),
 		cmocka_unit_test(unmap_next_visits_every_leaf_once),

@@ -342,19 +342,6 @@ static void injected_failures_reach_the_walker(void **state)
 
 /* ---- damage ---- */
 
-static uint64_t *raw_entry(uint64_t off, unsigned level)
-{
-	const struct ora_arch *arch = ora.arch;
-	uint64_t pa = pt.root;
-
-	for (unsigned l = arch->top;; l--) {
-		uint64_t *e = (uint64_t *)ora_virt(&ora, pa) + (V(off) >> (12 + 9 * l) & 511);
-		if (l == level)
-			return e;
-		pa = (*e & arch->address) << arch->shift;
-	}
-}
-
 /* An entry that the manual calls reserved, or that is not present and not empty. */
 struct damage {
 	const struct ora_arch *arch;

@@ -15,19 +15,6 @@ static size_t pool_size(const struct mm_pt_pool *pool)
 	return n;
 }
 
-static uint64_t *raw_entry(uint64_t off, unsigned level)
-{
-	uint64_t pa = pt.root;
-
-	for (unsigned l = ora.arch->top;; l--) {
-		uint64_t *e =
-			(uint64_t *)ora_virt(&ora, (mm_paddr_t)pa) + (V(off) >> (12 + 9 * l) & 511);
-		if (l == level)
-			return e;
-		pa = (*e & ora.arch->address) << ora.arch->shift;
-	}
-}
-
 static unsigned level_at(uint64_t off)
 {
 	struct mm_pt_run run;

@@ -72,7 +72,8 @@ struct mm_pt_env {
 	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
 	/** Address through which a table page is read and written. A kernel that compiles mmlib itself
 	 *  may define `MM_PT_TO_VIRT(pt, pa)` in its configuration header: that is used instead, and
-	 *  the indirect call for each table is gone. */
+	 *  the indirect call for each table is gone. It is for direct maps: the walker keeps the pointer of one
+	 *  table for as long as that is in the tree. */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
 	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
 	 *  upper entries over it if `g->tables`: those of the root too, which CPUs with ia32 PAE keep until
@@ -106,12 +107,15 @@ struct mm_pt {
 	uint64_t address;              /**< @private and those that an address may have */
 	uint64_t table_test;           /**< @private bits that tell a table, reserved ones among them */
 	uint64_t leaf_test;            /**< @private and those that tell a smallest leaf */
+	uint64_t table_own;            /**< @private what a table entry of level 1 has here beside its address... */
+	uint64_t table_others;         /**< @private ...and the bits which that is about */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
 	mm_paddr_t near;               /**< @private the table of level 1 above the last page that was mapped or unmapped
-	                                    alone, or the first of a range that was mapped; */
+	                                    alone, or the first of a range that was mapped: its address, with
+	                                    `MM_PT_TO_VIRT` the pointer to it; */
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
 	uint64_t near_pages;           /**< @private and is so many smallest pages; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
@@ -146,6 +150,7 @@ struct mm_tlb_gather {
 	                              leaves it as it is. An operation that fails puts tables back here,
 	                              those that it got from the env too; what a map had in the tree by
 	                              then goes to the env */
+	mm_vaddr_t small;      /**< @private nothing is left to note of a smallest page from here to `last` */
 	mm_vaddr_t miss_start; /**< @private of `misses`: the first byte... */
 	mm_vaddr_t miss_last;  /**< @private ...and the last */
 	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */

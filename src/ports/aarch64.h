@@ -42,8 +42,8 @@
 #define A64_SOFT_D (UINT64_C(1) << 55)
 #define A64_ADDR   UINT64_C(0x0000fffffffff000)
 #define A64_RES0   UINT64_C(0x0007000000000000) /* bits 50:48 */
-#define A64_WITNESS 1u                          /* of nine bits: all but bit 0 of what is not valid is... */
-#define A64_IGNORED (UINT64_C(511) << A64_WITNESS) /* ...software's */
+#define A64_WITNESS 16u                        /* of nine bits: all but bit 0 of what is not valid is... */
+#define A64_IGNORED (UINT64_C(511) << A64_WITNESS) /* ...software's, and these are alone in their half-word */
 #define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN)
 
 #define A64_IS_TABLE (A64_VALID | A64_TABLE)

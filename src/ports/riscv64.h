@@ -37,8 +37,8 @@
 #define RV64_N    (UINT64_C(1) << 63)          /* Svnapot... */
 #define RV64_NLOW (UINT64_C(15) << 10)         /* ...and page-number bits that say how long... */
 #define RV64_N64K (UINT64_C(8) << 10)          /* ...64 KiB */
-/* Nine bits of the page number: all but V of what is not valid is software's. */
-#define RV64_WITNESS 10u
+/* Nine bits of the page number, alone in their half-word: all but V of what is not valid is software's. */
+#define RV64_WITNESS 16u
 #define RV64_IGNORED (UINT64_C(511) << RV64_WITNESS)
 /* What tells a table: valid, and none of these others. */
 #define RV64_TABLE_MASK (RV64_V | RV64_RWX | RV64_HIGH | RV64_A | RV64_D | RV64_U)

@@ -193,6 +193,8 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
 	pt->table_test = pt->port->table_mask | pt->reserved;
 	pt->leaf_test = pt->port->leaf_mask | pt->reserved;
+	pt->table_own = pt->port->table(pt, 0, 1);
+	pt->table_others = ~pt->address;
 	return !(set & (used | ~pt->port->addr_mask));
 }
 

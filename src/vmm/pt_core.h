@@ -146,7 +146,10 @@ PT_INLINE uint64_t pt_read(const struct mm_pt_port *port, void *table, size_t i,
 
 /* A kernel that reaches its tables by one formula may define this; the indirect call is then gone.
  * See mmlib/pt.h. */
-#ifndef MM_PT_TO_VIRT
+#ifdef MM_PT_TO_VIRT
+#define PT_DIRECT true /* pointers to tables may be kept */
+#else
+#define PT_DIRECT             false
 #define MM_PT_TO_VIRT(pt, pa) ((pt)->env->to_virt((pt)->env->ctx, (pa)))
 #endif
 PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa)
@@ -364,6 +367,8 @@ PT_INLINE void pt_note_beyond(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t
 {
 	if (!g->flush) {
 		g->start = va;
+		if (!MM_PLANTED(MM_PLANT_PT_SMALL))
+			g->small = (mm_vaddr_t)-1; /* no smallest page yet */
 		g->min_shift = shift;
 		g->flush = true;
 	}
@@ -387,7 +392,8 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 
-/* The same for a smallest page. What a gather has ends with one, and if it is empty with 0. */
+/* The same for a smallest page. What a gather has ends with one, and if it is empty with 0. From g->small on nothing
+ * but its end is left to note: the gather begins at or before it and has pages as small. */
 PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned after)
 {
 	if (after & MM_PT_AFTER_SYNC)
@@ -396,9 +402,11 @@ PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather 
 		return;
 	if (__builtin_expect(va >= g->last, 0))
 		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift);
-	if (__builtin_expect(va < g->start, 0))
-		g->start = va;
-	g->min_shift = port->level[0].shift;
+	if (__builtin_expect(va < g->small, 0)) {
+		g->start = va < g->start ? va : g->start;
+		g->small = g->start;
+		g->min_shift = port->level[0].shift;
+	}
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 
@@ -493,6 +501,33 @@ PT_INLINE bool pt_has_witness(const struct mm_pt_port *port, void *table, size_t
 		return first;
 	return first < mm_shl64(lo, port->witness) || first > mm_shl64(hi, port->witness) ||
 	       (first & ~pt_witness_field(port));
+}
+
+/* The half-word of an entry that has the field, if it has no other bits that an empty entry may have; else none. */
+PT_INLINE int pt_witness_half(const struct mm_pt_port *port)
+{
+	const unsigned half = port->witness / 16, shift = port->witness % 16;
+	uint64_t ignored = mm_shr64(port->empty_ignore, 16 * half) & 0xffff;
+
+	if (shift + port->level[0].bits > 16 || ignored != mm_shl64(pt_entries(port, 0) - 1, shift))
+		return -1;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (int)half;
+#else
+	return -1;
+#endif
+}
+
+/* Entry @i was cleared. May it have been the witness? False: surely not. A leaf that comes first may look so. */
+PT_INLINE bool pt_was_witness(const struct mm_pt_port *port, void *table, size_t i)
+{
+	const int half = pt_witness_half(port);
+
+	if (MM_PLANTED(MM_PLANT_PT_WITNESS))
+		return !pt_first(port, table);
+	if (half < 0)
+		return pt_first(port, table) == mm_shl64(i, port->witness);
+	return pt_peek_half(table, (unsigned)half) == (uint16_t)(i << port->witness % 16);
 }
 
 /* The same attributes for @n leaves. */

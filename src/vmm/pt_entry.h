@@ -232,6 +232,14 @@ PT_INLINE uint64_t pt_peek(const void *p, unsigned lg2)
 	return pt_load(p, lg2);
 }
 
+/* The same with a half-word of an entry. */
+PT_INLINE uint16_t pt_peek_half(const void *p, unsigned i)
+{
+	typedef uint16_t __attribute__((__may_alias__)) half;
+
+	return ((const half *)p)[i];
+}
+
 /* Store over an entry that is not valid. */
 PT_INLINE void pt_make(void *p, unsigned lg2, uint64_t v)
 {
