@@ -410,6 +410,12 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	bad.level[0].leaf = false;
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	bad = odd_port;
+	bad.va_bits = (uint8_t)(bad.level[bad.nlevels - 1].shift + bad.level[bad.nlevels - 1].bits + 1); /* more than are translated */
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.va_bits = bad.level[bad.nlevels - 1].shift; /* its root would have one entry */
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
 	bad.nlevels = MM_PT_LEVELS_MAX + 1;
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	bad = odd_port;

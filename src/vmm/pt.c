@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: page tables, the part that is the same code for every format
- * Problem      set up and take down trees, give tables back safely, and the slow paths that change
- *              the shape of a tree.
+ * Problem      take down trees, give tables back safely, and the slow paths that change the shape of a
+ *              tree. How one is set up is in pt_init.c.
  * Structure    every function goes through pt->port. The fast paths, folded to a format, are in
  *              pt_walk.inc; what format they are for is checked there.
  * Invariants   T1 no table below the root is empty when an operation ends.
@@ -52,7 +52,7 @@ static void pt_table_free(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 }
 
 /* Tables come dirty. Nobody sees this one yet. */
-static void pt_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
+void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 {
 	uint64_t empty = pt->port->empty(pt, level);
 
@@ -110,116 +110,7 @@ void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsi
 		pt_table_free(pt, pa, level);
 }
 
-/* ---- set up and take down ---- */
-
-static bool pt_port_ok(const struct mm_pt_port *port)
-{
-	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->frame ||
-	    !port->attr || !port->table || !port->below || !port->pa || !port->transition)
-		return false;
-	if (port->nlevels < 1 || port->nlevels > MM_PT_LEVELS_MAX || !port->level[0].leaf)
-		return false;
-	for (unsigned l = 1; l < port->nlevels; l++) {
-		const struct mm_pt_level *up = &port->level[l], *low = &port->level[l - 1];
-		if (up->shift != low->shift + low->bits || (up->leaf && !low->leaf))
-			return false;
-	}
-	if (port->witness && (port->level[0].bits < 3 || port->entry_lg2 != 3 ||
-			      port->witness + port->level[0].bits > 64 ||
-			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
-		return false;
-	for (unsigned l = 0; l < port->nlevels; l++)
-		if (port->run_lg2[l] > (port->run && port->level[l].leaf ? port->level[l].bits : 0))
-			return false;
-	return port->entry_lg2 == 2 || port->entry_lg2 == 3;
-}
-
-static uint8_t pt_leaf_levels(const struct mm_pt_port *port)
-{
-	unsigned levels = 0;
-
-	for (unsigned l = 0; l < port->nlevels; l++)
-		levels |= port->level[l].leaf ? 1u << l : 0;
-	return (uint8_t)levels;
-}
-
-/* Levels at which there are runs. */
-static uint8_t pt_run_levels(const struct mm_pt *pt)
-{
-	const struct mm_pt_port *port = pt->port;
-	unsigned levels = 0;
-
-	for (unsigned l = 0; l < port->nlevels; l++) {
-		uint32_t feature = l == 0 && port->run_feature_0 ? port->run_feature_0 : port->run_feature;
-		levels |= port->run_lg2[l] && (pt->cfg.features & feature) ? 1u << l : 0;
-	}
-	return (uint8_t)(levels & pt->cfg.leaf_levels);
-}
-
-/* Put the format's values in place of zeros; refuse what the format does not have. */
-static bool pt_cfg_resolve(struct mm_pt *pt)
-{
-	const struct mm_pt_port *port = pt->port;
-	struct mm_pt_cfg *cfg = &pt->cfg;
-	uint8_t levels = pt_leaf_levels(port);
-	unsigned most = port->pa_bits < MM_PADDR_BITS ? port->pa_bits : MM_PADDR_BITS;
-
-	if (cfg->pa_bits > port->pa_bits || (cfg->leaf_levels & ~levels))
-		return false;
-	if (!cfg->leaf_levels)
-		cfg->leaf_levels = levels;
-	if (cfg->leaf_levels & (cfg->leaf_levels + 1u))
-		return false; /* bit 0 missing, or a gap */
-	if (!cfg->pa_bits || cfg->pa_bits > most)
-		cfg->pa_bits = (uint8_t)most;
-	if (cfg->pa_bits <= port->level[0].shift || (port->witness && port->empty(pt, 0)))
-		return false;
-	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
-	pt->runs = pt_run_levels(pt);
-	return true;
-}
-
-/* Bits for every entry must not be any that an entry has anyway. */
-static bool pt_set_bits_ok(struct mm_pt *pt)
-{
-	uint64_t set = pt->cfg.set_bits;
-	mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~pt_mask(pt->port, 0));
-
-	pt->cfg.set_bits = 0;
-	uint64_t used =
-		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
-	pt->cfg.set_bits = set;
-	pt->address = pt->port->frame(pt, highest, 0);
-	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
-	pt->table_test = pt->port->table_mask | pt->reserved;
-	pt->leaf_test = pt->port->leaf_mask | pt->reserved;
-	pt->table_own = pt->port->table(pt, 0, 1);
-	pt->table_others = ~pt->address;
-	return !(set & (used | ~pt->port->addr_mask));
-}
-
-enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
-			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
-{
-	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX };
-
-	if (!pt || !port || !env)
-		return MM_E_INVAL;
-	if (cfg)
-		made.cfg = *cfg;
-	if (!env->alloc_table || !env->free_table || !env->to_virt || !env->flush ||
-	    !pt_port_ok(port))
-		return MM_E_PORT;
-	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
-		return MM_E_PORT;
-	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
-	if (st != MM_OK)
-		return st;
-	pt_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
-	made.shortcut = pt_no_shortcut(port);
-	*pt = made;
-	return MM_OK;
-}
+/* ---- walks through all of it, and taking it down ---- */
 
 static struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa)
 {
@@ -499,7 +390,7 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 					    port->table(pt, pa[at->level - 1], at->level)));
 	for (l = level; l < at->level; l++) {
 		void *table = pt_virt(pt, pa[l]);
-		pt_fill_empty(pt, table, l);
+		mm_pt_priv_fill_empty(pt, table, l);
 		if (l > level)
 			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
 				port->table(pt, pa[l - 1], l));

@@ -583,6 +583,8 @@ enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *p
 /* Give it back to where such come from. Nobody has seen it. */
 void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
 			   mm_paddr_t pa);
+/* Make all entries of a table empty. */
+void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level);
 /* Keep a table, or take one of which there are some. */
 void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa);
 mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: set up a tree of page tables
+ * Problem      a format is data and functions, of a host's own maybe; one that contradicts itself must not be walked by.
+ * Structure    what a format says of itself is checked, then what the machine has of it, and what fast paths test is
+ *              worked out of both, once. Last comes the root: nothing is to be undone.
+ * Concurrency  none: nobody knows the tree yet. */
+#include <mmlib/pt.h>
+#include "vmm/pt_core.h"
+
+static bool pt_port_ok(const struct mm_pt_port *port)
+{
+	if (!port->empty || !port->classify || !port->check || !port->leaf || !port->frame ||
+	    !port->attr || !port->table || !port->below || !port->pa || !port->transition)
+		return false;
+	if (port->nlevels < 1 || port->nlevels > MM_PT_LEVELS_MAX || !port->level[0].leaf)
+		return false;
+	for (unsigned l = 1; l < port->nlevels; l++) {
+		const struct mm_pt_level *up = &port->level[l], *low = &port->level[l - 1];
+		if (up->shift != low->shift + low->bits || (up->leaf && !low->leaf))
+			return false;
+	}
+	const struct mm_pt_level *top = &port->level[port->nlevels - 1];
+	if (port->va_bits <= top->shift || port->va_bits > top->shift + top->bits)
+		return false;
+	if (port->witness && (port->level[0].bits < 3 || port->entry_lg2 != 3 ||
+			      port->witness + port->level[0].bits > 64 ||
+			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
+		return false;
+	for (unsigned l = 0; l < port->nlevels; l++)
+		if (port->run_lg2[l] > (port->run && port->level[l].leaf ? port->level[l].bits : 0))
+			return false;
+	return port->entry_lg2 == 2 || port->entry_lg2 == 3;
+}
+
+static uint8_t pt_leaf_levels(const struct mm_pt_port *port)
+{
+	unsigned levels = 0;
+
+	for (unsigned l = 0; l < port->nlevels; l++)
+		levels |= port->level[l].leaf ? 1u << l : 0;
+	return (uint8_t)levels;
+}
+
+/* Levels at which there are runs. */
+static uint8_t pt_run_levels(const struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	unsigned levels = 0;
+
+	for (unsigned l = 0; l < port->nlevels; l++) {
+		uint32_t feature = l == 0 && port->run_feature_0 ? port->run_feature_0 : port->run_feature;
+		levels |= port->run_lg2[l] && (pt->cfg.features & feature) ? 1u << l : 0;
+	}
+	return (uint8_t)(levels & pt->cfg.leaf_levels);
+}
+
+/* Put the format's values in place of zeros; refuse what the format does not have. */
+static bool pt_cfg_resolve(struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	struct mm_pt_cfg *cfg = &pt->cfg;
+	uint8_t levels = pt_leaf_levels(port);
+	unsigned most = port->pa_bits < MM_PADDR_BITS ? port->pa_bits : MM_PADDR_BITS;
+
+	if (cfg->pa_bits > port->pa_bits || (cfg->leaf_levels & ~levels))
+		return false;
+	if (!cfg->leaf_levels)
+		cfg->leaf_levels = levels;
+	if (cfg->leaf_levels & (cfg->leaf_levels + 1u))
+		return false; /* bit 0 missing, or a gap */
+	if (!cfg->pa_bits || cfg->pa_bits > most)
+		cfg->pa_bits = (uint8_t)most;
+	if (cfg->pa_bits <= port->level[0].shift || (port->witness && port->empty(pt, 0)))
+		return false;
+	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
+	pt->runs = pt_run_levels(pt);
+	return true;
+}
+
+/* Bits for every entry must not be any that an entry has anyway. */
+static bool pt_set_bits_ok(struct mm_pt *pt)
+{
+	uint64_t set = pt->cfg.set_bits;
+	mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~pt_mask(pt->port, 0));
+
+	pt->cfg.set_bits = 0;
+	uint64_t used =
+		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
+	pt->cfg.set_bits = set;
+	pt->address = pt->port->frame(pt, highest, 0);
+	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
+	pt->table_test = pt->port->table_mask | pt->reserved;
+	pt->leaf_test = pt->port->leaf_mask | pt->reserved;
+	pt->table_own = pt->port->table(pt, 0, 1);
+	pt->table_others = ~pt->address;
+	return !(set & (used | ~pt->port->addr_mask));
+}
+
+enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
+			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
+{
+	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX };
+
+	if (!pt || !port || !env)
+		return MM_E_INVAL;
+	if (cfg)
+		made.cfg = *cfg;
+	if (!env->alloc_table || !env->free_table || !env->to_virt || !env->flush ||
+	    !pt_port_ok(port))
+		return MM_E_PORT;
+	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
+		return MM_E_PORT;
+	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
+	if (st != MM_OK)
+		return st;
+	mm_pt_priv_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
+	made.shortcut = pt_no_shortcut(port);
+	*pt = made;
+	return MM_OK;
+}
