@@ -103,6 +103,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_RESERVE  71 /* walker: the last table of a range is not counted */
 #define MM_PLANT_PT_NEAR     67 /* walker: a table that is remembered goes, and is not forgotten */
 #define MM_PLANT_PT_SHORTCUT 110 /* walker: the same for questions */
+#define MM_PLANT_PT_KEEP    148 /* walker: tables that are to stay go when they are empty */
+#define MM_PLANT_PT_MIRROR  147 /* walker: a root that follows another does not follow */
 #define MM_PLANT_PT_SMALL   126 /* walker: a small page in the range of a large one is not noted */
 #define MM_PLANT_PT_WITNESS  44 /* walker: what is said to be in use in a table is believed, although it was cleared */
 #define MM_PLANT_RUN_FLUSH   72 /* contiguous runs: a run is broken without a flush in between */

@@ -4,6 +4,7 @@
  * for each format. A machine supplies machine_conform() and what follows it in machine.h. */
 #ifndef CONFORM_H
 #define CONFORM_H
+#include <mmlib/pt_share.h>
 #include <mmlib/pt_tree.h>
 #include "console.h"
 #include "kernel.h"

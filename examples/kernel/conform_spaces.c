@@ -150,10 +150,38 @@ static void clear_root_entry(struct mm_pt *pt, mm_vaddr_t va)
 	__builtin_memset((char *)direct_map(pt->root) + i * bytes, 0, bytes);
 }
 
+/* What the root's entry around here is for is free in the kernel's tree, and stays shared by all spaces. 0: there is
+ * none, or the kernel's tree is another. */
+static mm_vaddr_t shared;
+
+static void keep_a_free_entry(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	const unsigned top = port->nlevels - 1u;
+	const uint64_t bytes = (uint64_t)1 << port->level[top].shift;
+	struct mm_tlb_gather g = { 0 };
+	struct mm_pt_run run;
+
+	shared = 0;
+	for (size_t i = 1; conform.pt == &kernel.pt && i >> port->level[top].bits == 0 && !shared; i++)
+		if (mm_pt_query(conform.pt, (mm_vaddr_t)(i * bytes), &run) == MM_E_NOENT && run.level == top)
+			shared = (mm_vaddr_t)(i * bytes);
+	if (!shared) {
+		check_skip("kernel's half: what the kernel maps shows in all spaces",
+			   conform.pt == &kernel.pt ? "all entries of the root are in use" :
+						      "the kernel's tree is another, with a root register of its own");
+		return;
+	}
+	check_status(mm_pt_keep(conform.pt, shared, bytes, &g), MM_OK, "kernel's half: a free entry of the root gets a table");
+	mm_pt_sync(conform.pt, &g);
+}
+
 /* Where the kernel's tree also holds user pages, a new one has all of it, down from the root's entries, but for
  * those of what is under test. */
 static bool space_init(struct mm_pt *pt)
 {
+	struct mm_tlb_gather g = { 0 };
+
 	if (mm_pt_init(pt, conform.pt->port, &memory_table_env, &conform.pt->cfg) != MM_OK)
 		return false;
 	if (conform.pt != &kernel.pt)
@@ -161,7 +189,12 @@ static bool space_init(struct mm_pt *pt)
 	__builtin_memcpy(direct_map(pt->root), direct_map(kernel.pt.root), root_bytes());
 	clear_root_entry(pt, conform.va);
 	clear_root_entry(pt, conform.code);
-	return true;
+	if (!shared)
+		return true;
+	clear_root_entry(pt, shared);
+	bool ok = mm_pt_share(pt, &kernel.pt, &g) == MM_OK;
+	mm_pt_sync(pt, &g);
+	return ok;
 }
 
 /* What is under test is unmapped, so all that is left is the kernel's. */
@@ -222,6 +255,45 @@ static void job_back(struct cpu *me)
 	machine_conform_load(conform.pt->root, 1);
 }
 
+/* Does what the kernel has mapped in the entry that is shared show in each space? mark 0: nothing is to be there. */
+static uint8_t shared_mark;
+
+static void job_look_at_shared(struct cpu *me)
+{
+	uint32_t bad = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		machine_conform_load(spaces[i].root, numbers[i]);
+		struct fault f = conform_try(shared, ACCESS_READ, false);
+		bad += shared_mark ? f.taken || f.value != shared_mark : !f.taken;
+	}
+	machine_conform_load(conform.pt->root, 1);
+	wrong[me->number] = bad;
+}
+
+/* Through the kernel's tree, which no CPU uses just now. */
+static void kernel_half(void)
+{
+	const uint64_t page = conform_page();
+
+	shared_mark = 0;
+	smp_run(job_look_at_shared);
+	check(none_wrong(), "kernel's half: nothing is there in both spaces");
+	for (shared_mark = 1; shared_mark <= 2; shared_mark++) {
+		const mm_paddr_t frame = frames + (mm_paddr_t)((shared_mark - 1u) * page);
+		check_status(conform_map(shared, frame, page, conform_read()), MM_OK, "kernel's half: a page is mapped");
+		smp_run(job_look_at_shared);
+		check(none_wrong(), "kernel's half: it shows in both spaces");
+		check_status(conform_unmap(shared, page), MM_OK, "kernel's half: it is unmapped");
+	}
+	shared_mark = 0;
+	smp_run(job_look_at_shared);
+	check(none_wrong(), "kernel's half: it is gone in both spaces");
+	struct mm_tlb_gather g = { 0 };
+	check_status(mm_pt_map(&spaces[0], shared, frames, page, conform_read(), 0, &g), MM_E_OWNER,
+		     "kernel's half: a space maps nothing there");
+}
+
 static void all_switch(const char *what)
 {
 	smp_run(job_switch);
@@ -244,8 +316,11 @@ static bool space_end(struct mm_pt *pt)
 
 static void two_spaces(void)
 {
+	keep_a_free_entry();
 	if (!check(space_init(&spaces[0]) && space_init(&spaces[1]), "two spaces: are set up"))
 		return;
+	if (shared)
+		kernel_half();
 	rotated[0] = 0;
 	rotated[1] = 1;
 	check(space_map(&spaces[0], 0) && space_map(&spaces[1], 1),
@@ -260,6 +335,12 @@ static void two_spaces(void)
 	all_switch("they are seen, and the other space is as it was");
 	smp_run(job_back);
 	check(space_end(&spaces[0]) && space_end(&spaces[1]), "two spaces: both end");
+	if (shared) {
+		struct mm_tlb_gather g = { 0 };
+
+		check_status(mm_pt_unkeep(conform.pt, &g), MM_OK, "kernel's half: the entry's table goes");
+		mm_pt_sync(conform.pt, &g);
+	}
 	if (!conform.keeps_numbers)
 		check_skip("two spaces: no number is mixed up while both are in the TLB",
 			   "QEMU 7.2 forgets all translations when the number changes");

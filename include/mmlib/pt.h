@@ -94,8 +94,7 @@ struct mm_pt_cfg {
 };
 
 /** A tree of page tables. Set up with mm_pt_init(). Roots may share tables below them, as those of address spaces
- *  share a kernel's half: then one of these trees is the one through which what is shared is mapped and unmapped, or is
- *  to be, for each remembers the table that it used last. */
+ *  share a kernel's half: mmlib/pt_share.h. */
 struct mm_pt {
 	const struct mm_pt_port *port; /**< @private */
 	const struct mm_pt_env *env;   /**< @private */
@@ -119,6 +118,11 @@ struct mm_pt {
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
 	uint64_t near_pages;           /**< @private and is so many smallest pages; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
+	uint8_t shares;                /**< @private of what the root's entries from `first_shared` on are */
+	uint16_t first_shared;         /**< @private see mmlib/pt_share.h */
+	uint16_t nshared;              /**< @private */
+	mm_vaddr_t va_shared;          /**< @private what the first is for begins here */
+	mm_paddr_t follower;           /**< @private root in which these entries are kept alike */
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */
@@ -257,6 +261,7 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *          @p attr with #MM_PT_ACCESSED or #MM_PT_DIRTY or with none of read, write and execute
  *  @retval MM_E_ALIGN not on page borders
  *  @retval MM_E_STATE not set up, or by a folded operation: set up for another format
+ *  @retval MM_E_OWNER something of it is another tree's: mmlib/pt_share.h
  *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
@@ -274,7 +279,7 @@ MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_
  *  @retval MM_E_RANGE @p va, or the frame for `g->stop_va`, is not representable
  *  @retval MM_E_ALIGN @p va, or the frame for `g->stop_va`, is not on a page border
  *  @retval MM_E_INVAL NULL, @p n 0 or more pages than there are addresses, or as mm_pt_map()
- *  @retval MM_E_EXIST, MM_E_PERM, MM_E_NOTSUP, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_EXIST, MM_E_PERM, MM_E_NOTSUP, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
  *  call env->flush; cost: O(n)} */
@@ -290,7 +295,7 @@ MM_NODISCARD enum mm_status mm_pt_map_list(struct mm_pt *pt, mm_vaddr_t va, cons
  *  @param flags #MM_PT_EXACT, #MM_PT_DISCARD, both or 0 @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
  *  @retval MM_E_NOENT nothing was mapped, or with #MM_PT_EXACT not all; nothing changed
- *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(entries)\, with
  *  #MM_PT_DISCARD O(tables)} */
@@ -304,7 +309,7 @@ MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_
  *  @param attr of #mm_pt_attr @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
  *  @retval MM_E_NOENT nothing is mapped, or with #MM_PT_EXACT not all; nothing changed
- *  @retval MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT
+ *  @retval MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER
  *          as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(entries)} */
@@ -353,7 +358,7 @@ bool mm_pt_cur_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves);
  *  @retval MM_OK one leaf is unmapped; its frame may be reused after mm_pt_sync()
  *  @retval MM_E_NOENT the range has no more leaves
  *  @retval MM_E_INVAL NULL, or a cursor of another tree
- *  @retval MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed, the cursor waits at the leaf
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur *cur,
@@ -366,7 +371,7 @@ MM_NODISCARD enum mm_status mm_pt_unmap_next(struct mm_pt *pt, struct mm_pt_cur 
  *  @retval MM_OK they are unmapped; their frames may be reused after mm_pt_sync()
  *  @retval MM_E_NOENT the range has no more leaves
  *  @retval MM_E_INVAL NULL, no room, or a cursor of another tree
- *  @retval MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed, the cursor waits at the leaf
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 MM_NODISCARD enum mm_status mm_pt_unmap_leaves(struct mm_pt *pt, struct mm_pt_cur *cur,

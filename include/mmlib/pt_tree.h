@@ -29,7 +29,7 @@ MM_BEGIN_DECLS
  *  size @param flags #MM_PT_NO_RUNS, MM_PT_MAX_LEVEL(), both or 0
  *  @param[in,out] pool where they go, beside those that are in it; for one tree, all-zero at first
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map()
- *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned; the pool is as it was
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
  *  O(entries) of tables that exist and O(tables) of those that do not} */
@@ -53,7 +53,7 @@ void mm_pt_unreserve(const struct mm_pt *pt, struct mm_pt_pool *pool);
  *  @param[in,out] g gather; `g->pages` says how many smallest pages were in leaves that were split
  *  and runs that were broken
  *  @retval MM_OK done, or nothing was to do
- *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT as mm_pt_map()
+ *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may call
  *  env->flush; cost: O(entries)} */
@@ -70,7 +70,7 @@ MM_NODISCARD enum mm_status mm_pt_split(struct mm_pt *pt, mm_vaddr_t va, uint64_
  *  @param[in,out] g gather; `g->pages` says how many smallest pages the new leaves and runs have, those that
  *  became part of a larger one again counted again
  *  @retval MM_OK done, or nothing was to do
- *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE as mm_pt_map()
+ *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_OWNER as mm_pt_map()
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, may call env->flush and
  *  env->free_table; cost: O(entries)} */
 MM_NODISCARD enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,
@@ -89,7 +89,7 @@ MM_NODISCARD enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint
  *  @param[in,out] leaves room for them; `n` and what follows it are written only on #MM_OK
  *  @retval MM_OK some leaves are told @retval MM_E_NOENT the range has no more leaves
  *  @retval MM_E_INVAL NULL, no room, a cursor of another tree, or other bits in @p what
- *  @retval MM_E_STATE not set up
+ *  @retval MM_E_STATE not set up @retval MM_E_OWNER something of the cursor's range is another tree's
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) a leaf\, amortised} */
 MM_NODISCARD enum mm_status mm_pt_age(struct mm_pt *pt, struct mm_pt_cur *cur, uint32_t what,
 				      struct mm_tlb_gather *g, struct mm_pt_leaves *leaves) MM_TAGGED(mm_pt_age);

@@ -215,12 +215,23 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 	}
 }
 
+/* H3: forget what is another tree's. */
+static void pt_unshare(const struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	const unsigned top = port->nlevels - 1u;
+
+	for (size_t i = 0; pt->shares == PT_SHARES_OTHERS && i < pt->nshared; i++)
+		pt_make(pt_slot(port, pt_virt(pt, pt->root), pt->first_shared + i), port->entry_lg2, port->empty(pt, top));
+}
+
 enum mm_status mm_pt_destroy(struct mm_pt *pt)
 {
 	if (!pt)
 		return MM_E_INVAL;
 	if (!pt->port)
 		return MM_E_STATE;
+	pt_unshare(pt);
 	pt_free_tree(pt, pt->root, pt->port->nlevels - 1u);
 	*pt = (struct mm_pt){ 0 };
 	return MM_OK;
@@ -318,6 +329,9 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 	while (level <= top) {
 		uint64_t entry = 0;
 		enum mm_pt_kind kind = pt_step(pt, &at[level], level, &entry);
+		const size_t i = at[top].next - 1;
+		if (level == top && kind != MM_PT_EMPTY && pt->shares == PT_SHARES_OTHERS && pt_shared(pt, i))
+			continue;
 		if (kind == MM_PT_TABLE) {
 			mm_paddr_t pa = pt->port->pa(pt, entry, level);
 			if (pt_is_ancestor(at, level, top, pa))
@@ -325,8 +339,9 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 			at[--level] = pt_enter(pt, pa);
 			n++;
 		} else if (kind == MM_PT_EMPTY) {
-			if ((!at[level].used && level < top) || /* T1 */
-			    (level == 0 && top > 0 && !pt_witness_is_true(pt->port, at[0].table)))
+			bool stays = level + 1 == top && pt->shares == PT_SHARES_OWN && pt_shared(pt, i); /* H1 */
+			if (!stays && ((!at[level].used && level < top) || /* T1 */
+				       (level == 0 && top > 0 && !pt_witness_is_true(pt->port, at[0].table))))
 				return MM_E_CORRUPT;
 			level++;
 		} else if (kind == MM_PT_BAD ||
@@ -358,6 +373,16 @@ enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_
 
 /* ---- slow paths of the operations ---- */
 
+/* H2: an entry that leads to a table became @entry. */
+static void pt_mirror(const struct mm_pt *pt, unsigned level, size_t i, uint64_t entry)
+{
+	const struct mm_pt_port *port = pt->port;
+
+	if (level == port->nlevels - 1u && pt->shares == PT_SHARES_MIRROR && pt_shared(pt, i) &&
+	    !MM_PLANTED(MM_PLANT_PT_MIRROR))
+		pt_link(pt_slot(port, pt_virt(pt, pt->follower), i), port->entry_lg2, entry);
+}
+
 void mm_pt_priv_link(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 		     const struct pt_at *at, mm_paddr_t table)
 {
@@ -365,6 +390,7 @@ void mm_pt_priv_link(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 	uint64_t now = port->table(pt, table, at->level);
 
 	pt_link(pt_slot(port, at->table, pt_index(port, va, at->level)), port->entry_lg2, now);
+	pt_mirror(pt, at->level, pt_index(port, va, at->level), now);
 	pt_note_made(pt, g, va, va,
 		     PT_AFTER(PT_SITE_GROW, port->transition(pt, at->entry, now, at->level)));
 }
@@ -549,6 +575,7 @@ static mm_paddr_t pt_cut(struct mm_pt *pt, struct mm_tlb_gather *g, const struct
 
 	pt_forget(pt, at->level);
 	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
+	pt_mirror(pt, at->level, i, port->empty(pt, at->level));
 	pt_note(g, va, last, shift,
 		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */
 	return port->pa(pt, old, at->level);
@@ -594,15 +621,18 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	const struct mm_pt_port *port = pt->port;
 	struct pt_at at[MM_PT_LEVELS_MAX];
 	unsigned l = port->nlevels - 1u;
+	const unsigned most = l - pt_stays(pt, port, va); /* the level of the highest entry that may go */
 	uint64_t mask = pt_mask(port, level);
 
+	if (level + 1 > most)
+		return;
 	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root), .level = l };
 	for (; l > level + 1; l--) {
 		uint64_t entry = pt_get(port, at[l].table, pt_index(port, va, l));
 		at[l - 1] = (struct pt_at){ .table = pt_virt(pt, port->pa(pt, entry, l)),
 					    .level = l - 1 };
 	}
-	while (l < port->nlevels - 1u) {
+	while (l < most) {
 		size_t i = pt_index(port, va, l);
 		if (!pt_alone(pt, at[l].table, l, i))
 			break;

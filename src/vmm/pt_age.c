@@ -124,6 +124,8 @@ enum mm_status mm_pt_age(struct mm_pt *pt, struct mm_pt_cur *cur, uint32_t what,
 		return MM_E_STATE;
 	if (cur->pt != pt)
 		return MM_E_INVAL;
+	if (pt_is_others(pt, pt->port, cur->va, cur->last))
+		return MM_E_OWNER;
 	g->pages = 0;
 	while (!cur->end) {
 		struct pt_at at = pt_seek(pt, pt->port, cur->va);

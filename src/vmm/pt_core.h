@@ -297,6 +297,36 @@ PT_INLINE uint64_t pt_no_shortcut(const struct mm_pt_port *port)
 	return port->extension == MM_PT_VA_ONES ? 0 : UINT64_C(1) << 63;
 }
 
+/* ---- what roots share: pt_share.c ---- */
+
+enum pt_shares {
+	PT_SHARES_NONE,
+	PT_SHARES_OWN,   /* H1: the tables below these entries of the root stay */
+	PT_SHARES_MIRROR, /* H2: these entries are those of another root, too */
+	PT_SHARES_OTHERS, /* H3: these entries are another tree's */
+};
+
+/* Is this entry of the root one that is shared? */
+PT_INLINE bool pt_shared(const struct mm_pt *pt, size_t i)
+{
+	return i - pt->first_shared < pt->nshared;
+}
+
+/* Does the table below the root around @va stay, even if it is empty? */
+PT_INLINE bool pt_stays(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
+{
+	return pt->shares == PT_SHARES_OWN && pt_shared(pt, pt_index(port, va, port->nlevels - 1u));
+}
+
+/* Is anything in [va, last] another tree's? */
+PT_INLINE bool pt_is_others(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
+{
+	const unsigned top = port->nlevels - 1u;
+
+	return pt->shares == PT_SHARES_OTHERS && pt_index(port, last, top) >= pt->first_shared &&
+	       pt_index(port, va, top) < (size_t)pt->first_shared + pt->nshared;
+}
+
 /* What an entry at @level leads to is about to leave the tree: forget the table of level 1 that was used last, W6 and
  * W7. Before the entry changes, so that no question takes that way any more once others are flushed. */
 PT_INLINE void pt_forget(struct mm_pt *pt, unsigned level)
@@ -351,6 +381,15 @@ PT_INLINE enum mm_status pt_range(const struct mm_pt_port *port, mm_vaddr_t va, 
 	if ((va | length) & pt_mask(port, 0))
 		return MM_E_ALIGN;
 	return pt_va_ok(port, va, *last) ? MM_OK : MM_E_RANGE;
+}
+
+/* The same for who will change something. */
+PT_INLINE enum mm_status pt_range_to_change(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
+					    uint64_t length, mm_vaddr_t *last)
+{
+	enum mm_status st = pt_range(port, va, length, last);
+
+	return st == MM_OK && pt_is_others(pt, port, va, *last) ? MM_E_OWNER : st;
 }
 
 /* The operation stopped here. */

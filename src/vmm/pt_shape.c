@@ -158,7 +158,7 @@ static enum mm_status shape_range(const struct mm_pt *pt, mm_vaddr_t va, uint64_
 		return MM_E_INVAL;
 	*span = (struct pt_span){ .va = va, .flags = shape_cap(pt, flags) };
 	span->runs = pt->runs && !(flags & MM_PT_NO_RUNS);
-	return pt_range(pt->port, va, length, &span->last);
+	return pt_range_to_change(pt, pt->port, va, length, &span->last);
 }
 
 enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
@@ -426,6 +426,7 @@ static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, stru
 		struct pt_at at = shape_seek(pt, span.va, level);
 		struct shape_leaf leaf = { .still = false };
 		if (at.level == level && pt_is_table(pt, port, at.entry, level) &&
+		    !(level == port->nlevels - 1u && pt_stays(pt, port, span.va)) &&
 		    pt_covered(port, span.va, span.last, level) &&
 		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry)), level - 1, &leaf)) {
 			shape_join(pt, g, span.va, &at, &leaf);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: page tables, roots that share what lies below some of their entries
+ * Problem      a kernel's half is in each space. If each root had entries of its own there, what is mapped anew would
+ *              have to be put into all of them, and what is unmapped taken out of all before its table goes back.
+ * Structure    the entries in question are filled once, with tables that stay, and copied. Or they change in two roots at
+ *              once: an entry of the root is written in two places only, where it comes to lead to a table (link) and
+ *              where it leaves it (cut), for leaves are refused there.
+ * Invariants   H1 below an entry that is kept is a table until the tree goes; T1 of pt.c does not hold for it.
+ *              H2 an entry that is followed is the same in both roots, but between two stores, at the end of which both
+ *                 are what they should be before the flush.
+ *              H3 through a tree whose entries are another's nothing below them changes: it remembers no table there
+ *                 (W6 of pt_walk.inc), and its end leaves them alone.
+ * Concurrency  one writer for what is shared, by the caller. */
+#include <mmlib/pt_share.h>
+#include "vmm/pt_core.h"
+
+/* Entries of a root. */
+struct share_range {
+	size_t first, n;
+	mm_vaddr_t va; /* of the first */
+};
+
+static unsigned share_top(const struct mm_pt *pt)
+{
+	return pt->port->nlevels - 1u;
+}
+
+static enum mm_status share_range(const struct mm_pt *pt, mm_vaddr_t va, uint64_t length, struct share_range *range)
+{
+	const unsigned top = share_top(pt);
+	mm_vaddr_t last;
+	enum mm_status st = pt_range(pt->port, va, length, &last);
+
+	if (st != MM_OK)
+		return st;
+	if ((va & pt_mask(pt->port, top)) || (~last & pt_mask(pt->port, top)))
+		return MM_E_ALIGN;
+	*range = (struct share_range){ .first = pt_index(pt->port, va, top), .va = va };
+	range->n = pt_index(pt->port, last, top) - range->first + 1;
+	return top > 0 && range->first + range->n <= 0xffff ? MM_OK : MM_E_NOTSUP;
+}
+
+static struct pt_at share_entry(const struct mm_pt *pt, const struct share_range *range, size_t i)
+{
+	struct pt_at at = { .table = pt_virt(pt, pt->root), .level = share_top(pt) };
+
+	at.entry = pt_get(pt->port, at.table, range->first + i);
+	return at;
+}
+
+static mm_vaddr_t share_va(const struct mm_pt *pt, const struct share_range *range, size_t i)
+{
+	return range->va + mm_shl64(i, pt->port->level[share_top(pt)].shift);
+}
+
+static enum mm_pt_kind share_kind(const struct mm_pt *pt, const struct share_range *range, size_t i)
+{
+	struct pt_at at = share_entry(pt, range, i);
+
+	return pt->port->classify(pt, at.entry, at.level);
+}
+
+static void share_note(struct mm_pt *pt, const struct share_range *range, enum pt_shares shares)
+{
+	pt->first_shared = (uint16_t)range->first;
+	pt->nshared = (uint16_t)range->n;
+	pt->va_shared = range->va;
+	pt->shares = (uint8_t)shares;
+}
+
+/* Set aside a table for each entry that has none. All or none. */
+static enum mm_status share_tables(const struct mm_pt *pt, const struct share_range *range, struct mm_tlb_gather *g,
+				   struct mm_pt_pool *own)
+{
+	const unsigned below = share_top(pt) - 1;
+	enum mm_status st = MM_OK;
+
+	for (size_t i = 0; i < range->n && st == MM_OK; i++) {
+		enum mm_pt_kind kind = share_kind(pt, range, i);
+		mm_paddr_t pa;
+		if (kind != MM_PT_EMPTY && kind != MM_PT_TABLE)
+			st = pt_stop(g, share_va(pt, range, i), below + 1, MM_E_EXIST);
+		else if (kind == MM_PT_EMPTY && (st = mm_pt_priv_table_new(pt, g->pool, below, &pa)) == MM_OK)
+			mm_pt_priv_pool_put(pt, own, below, pa);
+		else if (st != MM_OK)
+			(void)pt_stop(g, share_va(pt, range, i), below + 1, st);
+	}
+	while (st != MM_OK && own->n[below] > 0)
+		mm_pt_priv_table_drop(pt, g->pool, below, mm_pt_priv_pool_take(pt, own, below));
+	return st;
+}
+
+enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, struct mm_tlb_gather *g)
+{
+	struct mm_pt_pool own = { .n = { 0 } };
+	struct share_range range;
+
+	if (!pt || !g)
+		return MM_E_INVAL;
+	if (!pt->port)
+		return MM_E_STATE;
+	enum mm_status st = share_range(pt, va, length, &range);
+	if (st == MM_OK && pt->shares)
+		st = MM_E_BUSY;
+	if (st != MM_OK || (st = share_tables(pt, &range, g, &own)) != MM_OK)
+		return st;
+	for (size_t i = 0; i < range.n; i++) {
+		struct pt_at at = share_entry(pt, &range, i);
+		if (share_kind(pt, &range, i) == MM_PT_TABLE)
+			continue;
+		mm_paddr_t table = mm_pt_priv_pool_take(pt, &own, at.level - 1);
+		mm_pt_priv_fill_empty(pt, pt_virt(pt, table), at.level - 1);
+		mm_pt_priv_link(pt, g, share_va(pt, &range, i), &at, table);
+	}
+	if (!MM_PLANTED(MM_PLANT_PT_KEEP))
+		share_note(pt, &range, PT_SHARES_OWN); /* H1 */
+	return MM_OK;
+}
+
+static bool share_is_empty(const struct mm_pt *pt, mm_paddr_t table, unsigned level)
+{
+	const uint64_t empty = pt->port->empty(pt, level);
+
+	for (size_t i = 0; i < pt_entries(pt->port, level); i++)
+		if (pt_used(pt->port, pt_virt(pt, table), i, empty))
+			return false;
+	return true;
+}
+
+enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	if (!pt || !g)
+		return MM_E_INVAL;
+	if (!pt->port || pt->shares != PT_SHARES_OWN)
+		return MM_E_STATE;
+	const struct share_range range = { .first = pt->first_shared, .n = pt->nshared, .va = pt->va_shared };
+	pt->shares = PT_SHARES_NONE;
+	for (size_t i = 0; i < range.n; i++) {
+		struct pt_at at = share_entry(pt, &range, i);
+		mm_vaddr_t va = share_va(pt, &range, i);
+		if (share_is_empty(pt, pt->port->below(pt, at.entry), at.level - 1)) /* T1 */
+			mm_pt_priv_detach(pt, g, &at, range.first + i, va, va | pt_mask(pt->port, at.level),
+					  pt->port->level[0].shift);
+	}
+	return MM_OK;
+}
+
+/* Would entries mean the same in both trees? */
+static bool share_alike(const struct mm_pt *a, const struct mm_pt *b)
+{
+	return a->port == b->port && a->pa_last == b->pa_last && a->cfg.set_bits == b->cfg.set_bits &&
+	       a->cfg.leaf_levels == b->cfg.leaf_levels && a->cfg.features == b->cfg.features;
+}
+
+/* May a tree get entries of another? */
+static enum mm_status share_ready(const struct mm_pt *to, const struct mm_pt *from, const struct mm_tlb_gather *g)
+{
+	if (!to || !from || !g)
+		return MM_E_INVAL;
+	if (!to->port || !from->port)
+		return MM_E_STATE;
+	if (to == from || !share_alike(to, from))
+		return MM_E_INVAL;
+	return to->shares ? MM_E_BUSY : MM_OK;
+}
+
+/* Copy them, if there are none yet. */
+static enum mm_status share_copy(struct mm_pt *to, const struct mm_pt *from, const struct share_range *range,
+				 struct mm_tlb_gather *g)
+{
+	const struct mm_pt_port *port = to->port;
+
+	for (size_t i = 0; i < range->n; i++)
+		if (share_kind(to, range, i) != MM_PT_EMPTY)
+			return pt_stop(g, share_va(to, range, i), share_top(to), MM_E_EXIST);
+	for (size_t i = 0; i < range->n; i++) {
+		struct pt_at at = share_entry(from, range, i), old = share_entry(to, range, i);
+		if (port->classify(from, at.entry, at.level) == MM_PT_EMPTY)
+			continue;
+		mm_vaddr_t va = share_va(to, range, i);
+		pt_link(pt_slot(port, old.table, range->first + i), port->entry_lg2, at.entry);
+		pt_note_made(to, g, va, va, port->transition(to, old.entry, at.entry, at.level));
+	}
+	share_note(to, range, PT_SHARES_OTHERS); /* H3 */
+	return MM_OK;
+}
+
+enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *from, struct mm_tlb_gather *g)
+{
+	enum mm_status st = share_ready(to, from, g);
+
+	if (st != MM_OK)
+		return st;
+	if (from->shares != PT_SHARES_OWN)
+		return MM_E_STATE;
+	struct share_range range = { .first = from->first_shared, .n = from->nshared, .va = from->va_shared };
+	return share_copy(to, from, &range, g);
+}
+
+enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va, uint64_t length,
+			    struct mm_tlb_gather *g)
+{
+	struct share_range range;
+	enum mm_status st = share_ready(to, from, g);
+
+	if (st != MM_OK || (st = share_range(to, va, length, &range)) != MM_OK)
+		return st;
+	if (from->shares)
+		return MM_E_BUSY;
+	if (to->cfg.leaf_levels >> share_top(to) & 1)
+		return MM_E_NOTSUP;
+	if ((st = share_copy(to, from, &range, g)) != MM_OK)
+		return st;
+	share_note(from, &range, PT_SHARES_MIRROR); /* H2 */
+	from->follower = to->root;
+	return MM_OK;
+}

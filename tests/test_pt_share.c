@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Roots that share what lies below some of their entries: a kernel's half in all spaces, and two roots of one space. What
+ * each tree maps is told by the oracle's own walk from its root, which notices tables that were given back. */
+#include <mmlib/pt_share.h>
+#include <mmlib/pt_tree.h>
+#include "pt_fixture.h"
+
+#define SPACES 2u
+#define KEPT   2u /* entries of the root */
+
+static struct mm_pt space[SPACES];
+static struct mm_pt_cfg small_leaves; /* none in the root */
+
+/* Bytes that an entry of the root covers. */
+static uint64_t entry_bytes(void)
+{
+	return ora_size(&ora, ora.arch->top);
+}
+
+/* Offset of the first entry that is shared. */
+static uint64_t shared(void)
+{
+	return 2 * entry_bytes();
+}
+
+/* The oracle does not look on: it knows one tree only. */
+static void begin(void **state)
+{
+	small_leaves = (struct mm_pt_cfg){ .leaf_levels = 3 };
+	start_with(state, &small_leaves);
+	ora.pt = NULL;
+}
+
+static void nothing_is_wrong(void)
+{
+	if (ora.wrong)
+		fail_msg("%s", ora.wrong);
+}
+
+static struct ora_run walk(const struct mm_pt *tree, uint64_t off)
+{
+	ora.pt = tree;
+	struct ora_run run = ora_walk(&ora, V(off));
+	ora.pt = NULL;
+	nothing_is_wrong();
+	return run;
+}
+
+static void sees(const struct mm_pt *tree, uint64_t off, uint64_t pa)
+{
+	struct ora_run run = walk(tree, off);
+
+	assert_true(run.attr);
+	assert_true(run.pa + (V(off) - run.va) == pa);
+}
+
+static void sees_nothing(const struct mm_pt *tree, uint64_t off)
+{
+	assert_false(walk(tree, off).attr);
+}
+
+static void sees_the_same(const struct mm_pt *a, const struct mm_pt *b, uint64_t off)
+{
+	struct ora_run x = walk(a, off), y = walk(b, off);
+
+	assert_true(x.attr == y.attr && (!x.attr || (x.va == y.va && x.last == y.last && x.pa == y.pa)));
+}
+
+static void is_sound(const struct mm_pt *tree, size_t tables)
+{
+	size_t n = 0;
+
+	assert_int_equal(mm_pt_verify(tree, &n), MM_OK);
+	assert_int_equal(n, tables);
+}
+
+static void sync(void)
+{
+	mm_pt_sync(&pt, &g);
+	nothing_is_wrong();
+}
+
+static void begin_to_share(void **state)
+{
+	begin(state);
+	assert_int_equal(mm_pt_keep(&pt, V(shared()), KEPT * entry_bytes(), &g), MM_OK);
+	for (unsigned i = 0; i < SPACES; i++) {
+		assert_int_equal(mm_pt_init(&space[i], w->f->port(), &ora.env, &small_leaves), MM_OK);
+		assert_int_equal(mm_pt_share(&space[i], &pt, &g), MM_OK);
+	}
+	sync();
+	assert_int_equal(ora.used, 1 + KEPT + SPACES);
+}
+
+static void end(void)
+{
+	nothing_is_wrong();
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	assert_int_equal(ora.used, 0);
+	nothing_is_wrong();
+}
+
+static void end_to_share(void)
+{
+	for (unsigned i = 0; i < SPACES; i++)
+		assert_int_equal(mm_pt_destroy(&space[i]), MM_OK);
+	end();
+}
+
+static void what_is_kept_stays(void **state)
+{
+	struct mm_pt_run run;
+	struct mm_pt_cur cur;
+
+	begin(state);
+	const uint64_t at = shared(), all = KEPT * entry_bytes();
+	assert_int_equal(mm_pt_keep(&pt, V(at), all, &g), MM_OK);
+	sync();
+	assert_int_equal(ora.used, 1 + KEPT);
+	is_sound(&pt, 1 + KEPT);
+	for (unsigned way = 0; way < 4; way++) { /* how it is unmapped */
+		assert_int_equal(map(at + 5 * K4, PA0, K4, RW, 0), MM_OK);
+		assert_int_equal(map(at + all - M2, 4 * M2, M2, RW, 0), MM_OK);
+		assert_int_equal(map(at - K4, PA0, K4, RW, 0), MM_OK); /* beside it */
+		sees(&pt, at + 5 * K4, PA0);
+		if (way == 0) { /* one by one */
+			assert_int_equal(unmap(at + 5 * K4, K4, 0), MM_OK);
+			assert_int_equal(unmap(at + all - M2, M2, 0), MM_OK);
+		} else if (way < 3) { /* all at once */
+			assert_int_equal(unmap(at, all, way == 1 ? 0 : MM_PT_DISCARD), MM_OK);
+			assert_true(way == 1 ? g.pages == 1 + 512 : g.pages >= 1 + 512); /* counts whole tables */
+		} else {
+			assert_int_equal(cur_init(&cur, at, all), MM_OK);
+			assert_int_equal(unmap_next(&cur, &run), MM_OK);
+			assert_int_equal(unmap_next(&cur, &run), MM_OK);
+			assert_int_equal(unmap_next(&cur, &run), MM_E_NOENT);
+		}
+		assert_int_equal(unmap(at - K4, K4, 0), MM_OK);
+		sync();
+		sees_nothing(&pt, at + 5 * K4);
+		assert_int_equal(ora.used, 1 + KEPT);
+		is_sound(&pt, 1 + KEPT);
+	}
+	/* kept no more: what is empty goes, and then the rest as ever */
+	assert_int_equal(map(at + entry_bytes(), PA0, K4, RW, 0), MM_OK);
+	assert_int_equal(mm_pt_unkeep(&pt, &g), MM_OK);
+	assert_true(g.flush && g.tables);
+	sync();
+	is_sound(&pt, ora.arch->top + 1u);
+	sees(&pt, at + entry_bytes(), PA0);
+	assert_int_equal(mm_pt_unkeep(&pt, &g), MM_E_STATE);
+	assert_int_equal(unmap(at + entry_bytes(), K4, 0), MM_OK);
+	sync();
+	is_sound(&pt, 1);
+	end();
+}
+
+static void what_cannot_be_kept_is_refused(void **state)
+{
+	begin(state);
+	const uint64_t at = shared(), bytes = entry_bytes();
+	assert_int_equal(mm_pt_keep(NULL, V(at), bytes, &g), MM_E_INVAL);
+	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, NULL), MM_E_INVAL);
+	assert_int_equal(mm_pt_keep(&pt, V(at), 0, &g), MM_E_INVAL);
+	assert_int_equal(mm_pt_keep(&pt, V(at + K4), bytes, &g), MM_E_ALIGN);
+	assert_int_equal(mm_pt_keep(&pt, V(at), bytes - K4, &g), MM_E_ALIGN);
+	for (unsigned n = 1; n <= KEPT; n++) { /* all or none */
+		ora_fail(&ora, n, true);
+		assert_int_equal(mm_pt_keep(&pt, V(at), KEPT * bytes, &g), MM_E_NOMEM);
+		assert_int_equal(stopped(), at + (n - 1) * bytes);
+		ora_fail(&ora, 0, false);
+		assert_int_equal(ora.used, 1);
+		is_sound(&pt, 1);
+	}
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_STATE); /* not set up */
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, &small_leaves), MM_OK);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_STATE); /* keeps nothing */
+	assert_int_equal(mm_pt_share(&pt, &pt, &g), MM_E_INVAL);
+	assert_int_equal(mm_pt_unkeep(&pt, &g), MM_E_STATE);
+	assert_int_equal(mm_pt_unkeep(NULL, &g), MM_E_INVAL);
+	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, &g), MM_OK);
+	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_mirror(&space[0], &pt, V(at), bytes, &g), MM_E_BUSY);
+	assert_int_equal(w->map(&space[0], V(at), PA0, K4, RW, 0, &g), MM_OK);
+	mm_pt_sync(&space[0], &g);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_EXIST);
+	assert_int_equal(stopped(), at);
+	assert_int_equal(w->unmap(&space[0], V(at), K4, 0, &g), MM_OK);
+	mm_pt_sync(&space[0], &g);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_OK);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_keep(&space[0], V(at), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	struct mm_pt_cfg less = { .leaf_levels = 1 };
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, &less), MM_OK);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_INVAL);
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	end();
+}
+
+/* A leaf in the root, where the format has such. */
+static void a_leaf_in_the_way_is_told(void **state)
+{
+	start(state);
+	ora.pt = NULL;
+	if (w->f->leaf < ora.arch->top) {
+		end();
+		skip();
+	}
+	const uint64_t at = shared(), bytes = entry_bytes();
+	assert_int_equal(map(at + bytes, (mm_paddr_t)bytes, bytes, RW, 0), MM_OK);
+	assert_int_equal(mm_pt_keep(&pt, V(at), 2 * bytes, &g), MM_E_EXIST);
+	assert_int_equal(stopped(), at + bytes);
+	assert_int_equal(ora.used, 1);
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, NULL), MM_OK);
+	assert_int_equal(mm_pt_mirror(&space[0], &pt, V(at), bytes, &g), MM_E_NOTSUP);
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	/* of what is kept, leaves that fill a table do not become one in the root */
+	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, &g), MM_OK);
+	assert_int_equal(map(at, (mm_paddr_t)bytes, bytes, RW, 0), MM_OK);
+	assert_int_equal(mm_pt_collapse(&pt, V(at), bytes, 0, &g), MM_OK);
+	sync();
+	is_sound(&pt, 2);
+	sees(&pt, at + bytes - K4, 2 * bytes - K4);
+	end();
+}
+
+static uint32_t draw(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*seed >> 33);
+}
+
+/* Some page of what is shared. Few tables, so that they come and go. */
+static uint64_t some_page(uint64_t *seed)
+{
+	uint64_t tables = draw(seed) % 4 * (entry_bytes() / 2);
+
+	return shared() + tables + draw(seed) % 3 * M2 + draw(seed) % 4 * K4;
+}
+
+static void change_at_random(uint64_t *seed)
+{
+	const uint64_t off = some_page(seed), len = draw(seed) % 8 ? K4 : 3 * K4;
+	enum mm_status st;
+
+	switch (draw(seed) % 5) {
+	case 0:
+	case 1:
+		st = map(off, PA0 + off % M2, len, RW, 0);
+		break;
+	case 2:
+		st = protect(off, len, MM_PT_READ, 0);
+		break;
+	default:
+		st = unmap(off, len, 0);
+	}
+	assert_true(st == MM_OK || st == MM_E_NOENT || st == MM_E_EXIST);
+	if (draw(seed) % 4 == 0 || g.ntables > 8)
+		sync();
+}
+
+static void all_spaces_see_what_the_kernel_maps(void **state)
+{
+	uint64_t seed = 1, tables = 0;
+
+	begin_to_share(state);
+	for (unsigned i = 0; i < SPACES; i++) /* of their own */
+		assert_int_equal(w->map(&space[i], V(K4), PA0 + (i + 1) * K4, K4, RW, 0, &g), MM_OK);
+	for (unsigned i = 0; i < 400; i++) {
+		change_at_random(&seed);
+		for (unsigned k = 0; k < 8; k++) {
+			uint64_t off = some_page(&seed);
+			for (unsigned s = 0; s < SPACES; s++)
+				sees_the_same(&pt, &space[s], off);
+		}
+		tables = ora.used > tables ? ora.used : tables;
+	}
+	assert_true(tables > 20);
+	sees(&space[0], K4, PA0 + K4);
+	sees(&space[1], K4, PA0 + 2 * K4);
+	is_sound(&space[0], ora.arch->top + 1u); /* its own: what is shared does not count */
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	sync();
+	for (unsigned k = 0; k < 64; k++)
+		sees_the_same(&pt, &space[1], some_page(&seed));
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, &small_leaves), MM_OK);
+	end_to_share();
+}
+
+/* Everything that would change what is another tree's. */
+static void what_is_anothers_is_only_asked(void **state)
+{
+	begin_to_share(state);
+	const uint64_t at = shared(), last = at + KEPT * entry_bytes();
+	const struct {
+		uint64_t off, len;
+	} ranges[] = { { at + K4, K4 }, { at - K4, 2 * K4 }, { last - K4, 2 * K4 }, { at, last - at } };
+	mm_paddr_t pa[4] = { PA0, PA0, PA0, PA0 };
+	struct mm_pt_leaves leaves = { .pa = pa, .room = 4 };
+	struct mm_pt_pool pool = { .n = { 0 } };
+	struct mm_pt *t = &space[0];
+	struct mm_pt_run run;
+	struct mm_pt_cur cur;
+
+	assert_int_equal(map(at + K4, PA0, K4, RW, 0), MM_OK);
+	assert_int_equal(w->map(t, V(at - K4), PA0, K4, RW, 0, &g), MM_OK);
+	assert_int_equal(w->map(t, V(last), PA0, K4, RW, 0, &g), MM_OK);
+	sync();
+	const size_t used = ora.used;
+	for (unsigned i = 0; i < 4; i++) {
+		const uint64_t va = V(ranges[i].off), len = ranges[i].len;
+		assert_int_equal(w->map(t, va, PA0, len, RW, 0, &g), MM_E_OWNER);
+		assert_int_equal(w->map(t, va, PA0, len, RW, MM_PT_PARTIAL, &g), MM_E_OWNER);
+		assert_int_equal(w->unmap(t, va, len, 0, &g), MM_E_OWNER);
+		assert_int_equal(w->unmap(t, va, len, MM_PT_DISCARD, &g), MM_E_OWNER);
+		assert_int_equal(w->protect(t, va, len, MM_PT_READ, 0, &g), MM_E_OWNER);
+		assert_int_equal(mm_pt_split(t, va, len, MM_PT_MAX_LEVEL(0), &g), MM_E_OWNER);
+		assert_int_equal(mm_pt_collapse(t, va, len, 0, &g), MM_E_OWNER);
+		assert_int_equal(mm_pt_reserve(t, va, PA0, len, 0, &pool), MM_E_OWNER);
+		assert_int_equal(mm_pt_cur_init(&cur, t, va, len), MM_OK);
+		assert_int_equal(w->unmap_leaves(t, &cur, &g, &leaves), MM_E_OWNER);
+		assert_int_equal(w->unmap_next(t, &cur, &g, &run), MM_E_OWNER);
+		assert_int_equal(mm_pt_age(t, &cur, MM_PT_ACCESSED, &g, &leaves), MM_E_OWNER);
+		if (len <= 2 * K4)
+			assert_int_equal(w->map_list(t, va, pa, (size_t)(len / K4), RW, 0, &g), MM_E_OWNER);
+		assert_true(w->next(&cur, &run)); /* asking goes on */
+	}
+	assert_int_equal(w->query(t, V(at + K4), &run), MM_OK);
+	assert_true(run.pa == PA0);
+	assert_int_equal(w->translate(t, V(at + K4), &pa[0]), MM_OK);
+	assert_int_equal(ora.used, used);
+	assert_int_equal(pool.n[0], 0);
+	sees(t, at - K4, PA0);
+	sees(t, last, PA0);
+	/* beside it all is as ever */
+	assert_int_equal(w->unmap(t, V(at - K4), K4, 0, &g), MM_OK);
+	assert_int_equal(w->unmap(t, V(last), K4, 0, &g), MM_OK);
+	mm_pt_sync(t, &g);
+	is_sound(t, 1);
+	end_to_share();
+}
+
+static void a_second_root_follows(void **state)
+{
+	uint64_t seed = 2, most = 0;
+
+	begin(state);
+	const uint64_t all = KEPT * entry_bytes();
+	assert_int_equal(map(shared() + 7 * K4, PA0, K4, RW, 0), MM_OK); /* there before */
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, &small_leaves), MM_OK);
+	assert_int_equal(mm_pt_mirror(&space[0], &pt, V(shared()), all, &g), MM_OK);
+	sees(&space[0], shared() + 7 * K4, PA0);
+	assert_int_equal(mm_pt_mirror(&space[1], &pt, V(shared()), all, &g), MM_E_STATE);
+	assert_int_equal(mm_pt_init(&space[1], w->f->port(), &ora.env, &small_leaves), MM_OK);
+	assert_int_equal(mm_pt_mirror(&space[1], &pt, V(shared()), all, &g), MM_E_BUSY); /* one only */
+	assert_int_equal(mm_pt_share(&space[1], &pt, &g), MM_E_STATE);
+	assert_int_equal(mm_pt_destroy(&space[1]), MM_OK);
+	assert_int_equal(w->map(&space[0], V(K4), PA0, K4, RW, 0, &g), MM_OK); /* an entry stub */
+	assert_int_equal(w->map(&space[0], V(shared()), PA0, K4, RW, 0, &g), MM_E_OWNER);
+	for (unsigned i = 0; i < 600; i++) {
+		if (i % 50 == 49) { /* nothing is left, not even tables */
+			(void)unmap(shared(), all, i % 100 == 99 ? MM_PT_DISCARD : 0);
+			sees_nothing(&space[0], some_page(&seed));
+			sync();
+		}
+		change_at_random(&seed);
+		for (unsigned k = 0; k < 8; k++)
+			sees_the_same(&pt, &space[0], some_page(&seed));
+		most = ora.used > most ? ora.used : most;
+	}
+	assert_true(most > 8);
+	sees(&space[0], K4, PA0);
+	sees_nothing(&pt, K4);
+	sync();
+	is_sound(&space[0], ora.arch->top + 1u);
+	const size_t own = ora.arch->top + 1u;
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	assert_int_equal(ora.used, own);
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	assert_int_equal(ora.used, 0);
+	nothing_is_wrong();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_kept_stays),
+		cmocka_unit_test(what_cannot_be_kept_is_refused),
+		cmocka_unit_test(a_leaf_in_the_way_is_told),
+		cmocka_unit_test(all_spaces_see_what_the_kernel_maps),
+		cmocka_unit_test(what_is_anothers_is_only_asked),
+		cmocka_unit_test(a_second_root_follows),
+	};
+	return run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));
+}
