@@ -56,6 +56,8 @@
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define kmalloc_is_large     mm_priv_kmalloc_is_large
 #define kmalloc_large_at     mm_priv_kmalloc_large_at
+#define kmalloc_large_wait   mm_priv_kmalloc_large_wait
+#define kmalloc_large_due    mm_priv_kmalloc_large_due
 #define kmalloc_resize       mm_priv_kmalloc_resize
 #define kmalloc_slow         mm_priv_kmalloc_slow
 #define magazine_alloc       mm_priv_magazine_alloc

@@ -204,46 +204,37 @@ static void wrong_ones_are_answered_at_once(void **state)
 }
 
 #if MM_CHECKS >= 1
-/* A large block that somebody frees while it waits is not freed twice, and counted. */
-static void what_was_freed_meanwhile_is_counted(void **state)
-{
-	(void)state;
-	void *large = mm_kmalloc(&heap, LARGE, 0);
-	size_t refused = 0;
-
-	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
-	assert_int_equal(mm_kfree(&heap, large), MM_OK);
-	epoch.left = UINT64_MAX;
-	assert_int_equal(mm_deferred_poll(&d), MM_OK);
-	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
-	assert_int_equal(refused, 1);
-	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
-}
-
-/* The same, and its frames are a slab's when it is due: the object there is somebody else's. */
-static void what_was_freed_meanwhile_and_is_an_object_stays(void **state)
-{
-	(void)state;
-	void *large = mm_kmalloc(&heap, LARGE, 0);
-	size_t refused = 0;
-	unsigned n = 0;
-
-	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
-	assert_int_equal(mm_kfree(&heap, large), MM_OK);
-	do
-		assert_non_null(p[n] = mm_kmalloc(&heap, 2000, 0));
-	while (p[n++] != large && n < MAX_LIVE);
-	assert_ptr_equal(p[n - 1], large);
-	epoch.left = UINT64_MAX;
-	assert_int_equal(mm_deferred_poll(&d), MM_OK);
-	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
-	assert_int_equal(refused, 1);
-	verify_all();
-	while (n > 0)
-		assert_int_equal(mm_kfree(&heap, p[--n]), MM_OK);
-	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
-}
 #endif
+
+/* A large block that waits is nobody's: no call believes it, it stays as it was, and once it is free its place is
+ * another's. */
+static void a_large_block_that_waits_is_left_alone(void **state)
+{
+	(void)state;
+	void *large = mm_kmalloc(&heap, LARGE, 0), *q = large;
+	size_t refused = 1;
+
+	fill(large, LARGE, 7);
+	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
+	assert_int_equal(mm_kfree_deferred(&d, large), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&heap, large), MM_E_OWNER);
+	assert_int_equal(mm_krealloc_st(&heap, large, 2 * LARGE, 0, &q), MM_E_OWNER);
+	assert_int_equal(mm_ksize(&heap, large), 0);
+	check(large, LARGE, 7);
+	void *other = mm_kmalloc(&heap, LARGE, 0);
+	assert_ptr_not_equal(other, large);
+	epoch.left = UINT64_MAX;
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_int_equal(mm_kfree(&heap, other), MM_OK);
+	other = mm_kmalloc(&heap, LARGE, 0);
+	assert_int_equal(mm_deferred_poll(&d), MM_OK);
+	assert_true(mm_ksize(&heap, other) >= LARGE);
+	assert_int_equal(mm_kfree(&heap, other), MM_OK);
+	assert_int_equal(heap.nlarge, 0);
+	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
+	assert_int_equal(refused, 0);
+	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+}
 
 #if MM_HOOKS
 static void without_memory_nothing_changes(void **state)
@@ -349,10 +340,9 @@ int main(void)
 		TEST(memory_of_any_size_waits),
 		TEST(wrong_ones_are_answered_at_once),
 #if MM_CHECKS >= 1
-		TEST(what_was_freed_meanwhile_is_counted),
 		TEST(what_is_mmlib_s_own_is_not_taken),
-		TEST(what_was_freed_meanwhile_and_is_an_object_stays),
 #endif
+		TEST(a_large_block_that_waits_is_left_alone),
 #if MM_HOOKS
 		TEST(without_memory_nothing_changes),
 		TEST(another_cpu_at_every_step),

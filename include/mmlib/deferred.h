@@ -50,10 +50,10 @@ MM_NODISCARD enum mm_status mm_deferred_init(struct mm_deferred *d, struct mm_he
  *  NULL does nothing
  *  @retval MM_OK it waits
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN as mm_kfree()
+ *  @retval MM_E_FOREIGN, MM_E_ALIGN as mm_kfree()
+ *  @retval MM_E_OWNER as mm_kfree(), or a block above #MM_KMALLOC_MAX_CLASS that waits already
  *  @retval MM_E_CORRUPT as mm_kfree()
- *  @retval MM_E_DOUBLE_FREE it is free, or waits already (with MM_CHECKS 0, and of blocks above
- *          #MM_KMALLOC_MAX_CLASS, that it waits is not seen here)
+ *  @retval MM_E_DOUBLE_FREE it is free, or waits already (with MM_CHECKS 0, that it waits is not seen here)
  *  @retval MM_E_NOMEM, MM_E_AGAIN there is no room to note it; nothing changed: wait for the readers, then call
  *          mm_kfree()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: that of @p d; cost: O(1)} */
@@ -68,7 +68,7 @@ enum mm_status mm_deferred_poll(struct mm_deferred *d);
 
 /** Take down.
  *  @param d that nobody else is using; all-zero afterwards
- *  @param[out] refused NULL, or how many large blocks were freed by somebody else while they waited
+ *  @param[out] refused NULL, or how many large blocks were freed by somebody else, as pages, while they waited, or were damaged
  *  @retval MM_OK done @retval MM_E_BUSY something waits @retval MM_E_INVAL NULL
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, no-sleep; locks: slab depot; cost: O(1)} */

@@ -6,8 +6,8 @@
  *              the host and waits in a queue. A poll frees the batches whose time has passed.
  * Invariants   D1 the time of a batch was asked for after its last pointer was put in.
  *              D2 an object that waits is idle (parked.h) until it is in a magazine: neither a free nor a
- *                 second deferred one believes it. Large blocks have no such state: their pointers are
- *                 marked (BATCH_LARGE), and what is an object when they are due is somebody else's.
+ *                 second deferred one believes it. A large block looks like pages meanwhile; its pointer is marked
+ *                 (BATCH_LARGE), and what is none when it is due is somebody else's, who freed it as pages.
  *              D3 a batch is in `filling`, in the queue, or belongs to one poll or to who closes it.
  * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
  *              without it. */
@@ -65,7 +65,7 @@ static enum mm_status deferred_hold(struct mm_heap *heap, const void *p, uintptr
 	*what = (uintptr_t)p;
 	if (slab_find(heap, p, &slab) != MM_OK) {
 		*what |= BATCH_LARGE;
-		return kmalloc_large_at(heap, p);
+		return kmalloc_large_wait(heap, p);
 	}
 	st = slab_state(slab, p, &state);
 	if (st != MM_OK)
@@ -78,7 +78,9 @@ static void deferred_unhold(struct mm_heap *heap, uintptr_t what)
 {
 	struct mm_slab *slab;
 
-	if (!(what & BATCH_LARGE) && slab_find(heap, (const void *)what, &slab) == MM_OK)
+	if (what & BATCH_LARGE)
+		(void)kmalloc_large_due(heap, (const void *)(what & ~BATCH_LARGE));
+	else if (slab_find(heap, (const void *)what, &slab) == MM_OK)
 		parked_mark(slab_cache(slab), (const void *)what, MM_OBJECT_IDLE, MM_OBJECT_USED);
 }
 
@@ -90,7 +92,7 @@ static bool deferred_release(struct mm_heap *heap, uintptr_t what)
 	enum mm_status st = slab_find(heap, p, &slab);
 
 	if (what & BATCH_LARGE)
-		return st != MM_OK && mm_kfree(heap, p) == MM_OK;
+		return st != MM_OK && kmalloc_large_due(heap, p) && mm_kfree(heap, p) == MM_OK;
 	MM_CHECK(heap->pmm->port, st == MM_OK); /* D2 */
 	if (parked_release(slab_cache(slab), p) == MM_OK)
 		return true;

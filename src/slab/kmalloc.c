@@ -336,6 +336,31 @@ enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
 	return st == MM_OK ? harden_look_large(heap, p, size + MM_OBJECT_REDZONE) : st;
 }
 
+/* While it waits it has the byte of pages of its order, so who frees it in these is believed: pages have no owner. */
+enum mm_status kmalloc_large_wait(struct mm_heap *heap, const void *p)
+{
+	mm_pfn_t pfn;
+	unsigned order;
+	enum mm_status st = kmalloc_large_at(heap, p);
+
+	if (st != MM_OK)
+		return st;
+	if (!kmalloc_find_large(heap, p, &pfn, &order) ||
+	    !frame_swap(frame_byte(pmm_find(heap->pmm, pfn), pfn), FRAME_LARGE + order, FRAME_HEAD + order))
+		return MM_E_DOUBLE_FREE;
+	return MM_OK;
+}
+
+bool kmalloc_large_due(struct mm_heap *heap, const void *p)
+{
+	mm_pfn_t pfn;
+	const struct mm_range *r = pmm_find_virt(heap->pmm, p, &pfn);
+	unsigned byte = r ? frame_load(r, pfn) : FRAME_FREE;
+
+	return byte >= FRAME_HEAD && byte < FRAME_MOVABLE &&
+	       frame_swap(frame_byte(r, pfn), byte, FRAME_LARGE + frame_order(byte));
+}
+
 /* The memory checker is told of memory of `now` bytes: so many of them are used. */
 static void kmalloc_resized(struct mm_heap *heap, void *p, size_t now, size_t size)
 {

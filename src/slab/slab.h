@@ -496,6 +496,10 @@ size_t cache_slabs(const struct mm_cache *cache);
 size_t kmalloc_class_size(uint32_t c);
 /* Is p, which is in no slab, a large block whose end is whole? Why not. */
 enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
+/* The same; and if it is whole it waits from now on: it is as it was, but no call takes it for a large block. */
+enum mm_status kmalloc_large_wait(struct mm_heap *heap, const void *p);
+/* It waits no more. False: it is not what it was. */
+bool kmalloc_large_due(struct mm_heap *heap, const void *p);
 /* Does a large block begin in the frame of p? */
 bool kmalloc_is_large(const struct mm_heap *heap, const void *p);
 /* mm_kmalloc_st(), mm_kfree() and mm_krealloc_st() for a caller, without fast paths; memory of a heap that is resized
