@@ -45,12 +45,14 @@ if [ "${1-}" = --build ]; then
   build $(list | sed 's,^,fuzz/fuzz_,')
   exit 0
 fi
-if [ $# -lt 1 ]; then
-  echo "usage: scripts/fuzz.sh [--runs N | --operations N] TARGET [SECONDS]; targets:"
+if [ $# -lt 1 ] || [ "$1" = --help ]; then
+  sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+  echo "targets:"
   list | sed 's/^/  /'
-  exit 2
+  [ "${1-}" = --help ] && exit 0 || exit 2
 fi
 target=$1
+list | grep -qx -e "$target" || { echo "no target $target; scripts/fuzz.sh lists them" >&2; exit 2; }
 seconds=${2:-60}
 if [ -n "$runs" ]; then
   long="$runs executions" limit=-runs=$runs

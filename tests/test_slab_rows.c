@@ -16,7 +16,7 @@ static struct {
 	struct mm_cache *theirs;             /* of the other heap */
 	unsigned char *small, *large, *huge; /* kmalloc: of a class; pages; more pages */
 	unsigned char *object, *neighbour;   /* of a */
-	unsigned char *alien, *alien_large;  /* the other heap's */
+	unsigned char *alien;                /* the other heap's */
 	unsigned char *was, *was_large, *was_object, *was_long_ago, *was_slab; /* freed */
 	unsigned char *page, *table, *meta, *free;
 	struct mm_cache *watched;

@@ -70,7 +70,8 @@ struct mm_pt_env {
 	enum mm_status (*alloc_table)(void *ctx, size_t bytes, mm_paddr_t *pa);
 	/** Takes a table page back. Called after the flush that made it unreachable. */
 	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
-	/** Address through which a table page is read and written. A kernel that compiles mmlib itself
+	/** Address through which a table page is read and written, for as long as it is in use: operations have
+	 *  pointers to several tables at once, and a cursor keeps one from call to call. A kernel that compiles mmlib itself
 	 *  may define `MM_PT_TO_VIRT(pt, pa)` in its configuration header: that is used instead, and
 	 *  the indirect call for each table is gone. It is for direct maps: the walker keeps the pointer of one
 	 *  table for as long as that is in the tree. */
