@@ -52,7 +52,7 @@ if [ $# -lt 1 ] || [ "$1" = --help ]; then
   [ "${1-}" = --help ] && exit 0 || exit 2
 fi
 target=$1
-list | grep -qx -e "$target" || { echo "no target $target; scripts/fuzz.sh lists them" >&2; exit 2; }
+list | grep -x -e "$target" >/dev/null || { echo "no target $target; scripts/fuzz.sh lists them" >&2; exit 2; }
 seconds=${2:-60}
 if [ -n "$runs" ]; then
   long="$runs executions" limit=-runs=$runs

@@ -249,6 +249,119 @@ static void translate_while_tables_go_back(void **state)
 	finish();
 }
 
+/* ---- readers without a lock ---- */
+
+#if MM_HOOKS
+static mm_paddr_t later[64]; /* tables that go when no reader is left */
+static size_t later_bytes[64];
+static unsigned nlater, overtake_step, overtake_at;
+static void (*overtaker)(void);
+
+static void free_later(void *ctx, mm_paddr_t pa, size_t bytes)
+{
+	(void)ctx;
+	assert_true(nlater < 64);
+	later[nlater] = pa;
+	later_bytes[nlater++] = bytes;
+}
+
+static void readers_are_gone(void)
+{
+	while (nlater > 0) {
+		nlater--;
+		ora.env.free_table(ora.env.ctx, later[nlater], later_bytes[nlater]);
+	}
+}
+
+static void overtake(void)
+{
+	if (++overtake_step == overtake_at) {
+		sim_step = NULL;
+		overtaker();
+	}
+}
+
+/* What others do meanwhile: the page goes, its tables with it, or changes, or gets others beside it. */
+static void the_page_goes(void)
+{
+	assert_int_equal(unmap(G1 + K4, K4, 0), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void the_page_moves(void)
+{
+	the_page_goes();
+	assert_int_equal(map(G1 + K4, PA0 + M2, K4, RW, 0), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void others_come_and_go(void)
+{
+	assert_int_equal(map(G1 + 2 * K4, PA0, 7 * K4, RW, 0), MM_OK);
+	assert_int_equal(unmap(0, G1, MM_PT_DISCARD), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(unmap(G1 + 2 * K4, 7 * K4, 0), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+/* One question, overtaken at its @at-th step. True: it has fewer. */
+static bool question(unsigned way, unsigned at, mm_paddr_t *told_pa)
+{
+	struct mm_pt_run run = { .pa = 0 };
+	mm_paddr_t pa = 0;
+
+	overtake_step = 0;
+	overtake_at = at;
+	sim_step = overtake;
+	enum mm_status st = way ? w->translate(&pt, V(G1 + K4), &pa) : w->query(&pt, V(G1 + K4), &run);
+	bool over = sim_step;
+	sim_step = NULL;
+	assert_true(st == MM_OK || st == MM_E_NOENT);
+	*told_pa = st == MM_OK ? (way ? pa : run.pa) : 0;
+	return over;
+}
+#endif
+
+/* Who asks beside a writer is told what was or what is, if tables go back when he has left only. */
+static void a_reader_that_is_overtaken_is_told_what_was_or_is(void **state)
+{
+#if MM_HOOKS
+	void (*const writers[])(void) = { the_page_goes, the_page_moves, others_come_and_go };
+	unsigned steps = 0;
+
+	for (unsigned k = 0; k < 6; k++) {
+		unsigned at = 1;
+		for (bool over = false; !over; at++, steps++) {
+			mm_paddr_t found;
+			start(state);
+			struct mm_pt_env env = ora.env;
+			env.free_table = free_later;
+			pt.env = &env;
+			ora.pt = NULL; /* which does not know of two at a time */
+			overtaker = writers[k % 3];
+			assert_int_equal(map(0, PA0, K4, RW, 0), MM_OK);
+			assert_int_equal(map(G1 + K4, PA0, K4, RW, 0), MM_OK);
+			mm_pt_sync(&pt, &g);
+			over = question(k / 3, at, &found);
+			if (k % 3 == 2)
+				assert_true(found == PA0);
+			else
+				assert_true(found == PA0 || found == 0 || (k % 3 == 1 && found == PA0 + M2));
+			readers_are_gone();
+			assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+			pt.env = &ora.env;
+			assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+			assert_int_equal(ora.used, 0);
+			assert_null(ora.wrong);
+		}
+	}
+	assert_true(steps > 6 * 3);
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 /* Tables that lie so high that a shortcut has no room for where they are. */
 static mm_paddr_t lift;
 
@@ -556,6 +669,7 @@ int main(void)
 		cmocka_unit_test(translate_takes_no_way_that_is_gone),
 		cmocka_unit_test(translate_goes_everywhere),
 		cmocka_unit_test(translate_while_tables_go_back),
+		cmocka_unit_test(a_reader_that_is_overtaken_is_told_what_was_or_is),
 		cmocka_unit_test(batches_tell_what_single_steps_tell),
 		cmocka_unit_test(batches_want_room),
 		cmocka_unit_test(batches_unmap_with_what_hardware_set),
