@@ -100,12 +100,10 @@ static bool waits_add(struct mm_heap *heap, const struct object *o)
 	if (st != MM_OK)
 		return false;
 	waits.object[waits.n++] = *o;
-	if (o->cache < 0 && o->size > MM_KMALLOC_MAX_CLASS)
-		MUST(mm_kfree(heap, o->p) == MM_E_OWNER && mm_kfree_deferred(&waits.d, o->p) == MM_E_OWNER &&
-		     mm_ksize(heap, o->p) == 0);
-	else if (o->size < MM_KMALLOC_MAX_CLASS / 2)
-		MUST(mm_kfree(heap, o->p) == MM_E_DOUBLE_FREE &&
-		     mm_kfree_deferred(&waits.d, o->p) == MM_E_DOUBLE_FREE);
+	/* of large blocks those that are guarded are objects; what is near the largest class is the one or the other */
+	enum mm_status again = mm_kfree(heap, o->p);
+	MUST(again == MM_E_DOUBLE_FREE || (o->size > MM_KMALLOC_MAX_CLASS / 2 && again == MM_E_OWNER));
+	MUST(mm_kfree_deferred(&waits.d, o->p) == again && mm_ksize(heap, o->p) == 0);
 	return true;
 }
 
