@@ -14,8 +14,15 @@
  * Ranges are [va, va + length) and may end at the end of the address space. Entries that change are
  * noted in a #mm_tlb_gather; mm_pt_sync() flushes the TLB and only then gives tables back.
  *
- * Concurrency: exclusive. The caller lets nobody else change the same tree; hardware may walk it
- * and set accessed and dirty bits at any time.
+ * Concurrency comes in three tiers; hardware may walk a tree and set accessed and dirty bits in each of them:
+ * - exclusive, all that is not said otherwise: the caller lets nobody else change the same tree meanwhile, and cursors
+ *   stand still;
+ * - disjoint ranges: several writers at once have a tree each, as what one remembers of a tree is not locked. Trees may
+ *   have roots that share: the kernel's half is one tree, each space another (mmlib/pt_share.h);
+ * - readers without a lock: mm_pt_query() and mm_pt_translate(), on any CPU and in any context, beside the writer. They
+ *   are told what was or what is, or that nothing is there in the midst of a change, if `free_table` leaves tables as
+ *   they are until readers that came before have left (RCU, an epoch); or if readers keep interrupts off and `flush`
+ *   waits for an interrupt on each CPU.
  * A CPU of 32 bits, but ARMv7 with LDREXD, reads entries of 8 bytes as two halves. A question in an NMI that
  * meets a change by another CPU may get the low half of one entry with the high half of another there. On
  * any of them, if it interrupts a change or meets one, it may get #MM_E_CORRUPT for the page that changes. */
