@@ -74,9 +74,11 @@ static void wrong_sizes_have_their_errors(void **state)
 	assert_int_equal(mm_kmalloc_st(&heap, 8, 1u << 20, &p), MM_E_INVAL);
 	assert_int_equal(mm_kmalloc_st(NULL, 8, 0, &p), MM_E_INVAL);
 	assert_int_equal(mm_kmalloc_st(&heap, 8, 0, NULL), MM_E_INVAL);
-	for (size_t k = 0; k < 4095; k += 13)
+	for (size_t k = 0; k <= 2 * MM_FRAME_SIZE; k += 13)
 		assert_int_equal(mm_kmalloc_st(&heap, SIZE_MAX - k, 0, &p), MM_E_OVERFLOW);
-	assert_int_equal(mm_kmalloc_st(&heap, SIZE_MAX / 2, 0, &p), MM_E_NOMEM);
+	assert_int_equal(mm_kmalloc_st(&heap, SIZE_MAX - 2 * MM_FRAME_SIZE, 0, &p), MM_E_OVERFLOW);
+	assert_int_equal(mm_kmalloc_st(&heap, SIZE_MAX / 2 + 2, 0, &p), MM_E_OVERFLOW);
+	assert_int_equal(mm_kmalloc_st(&heap, SIZE_MAX / 2 + 1, 0, &p), MM_E_NOMEM);
 	assert_int_equal(mm_kmalloc_array_st(&heap, SIZE_MAX / 2, 3, 0, &p), MM_E_OVERFLOW);
 	assert_int_equal(mm_kmalloc_array_st(&heap, 0, 3, 0, &p), MM_E_INVAL);
 	assert_ptr_equal(p, &p);

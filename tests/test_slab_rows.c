@@ -139,7 +139,9 @@ static int statically;
 	ROW(kmalloc_0, INVAL, mm_kmalloc_st(H, 0, 0, &u.out))                                              \
 	ROW(kmalloc_max, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX, 0, &u.out))                                  \
 	ROW(kmalloc_max_less_a_frame, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX - FRAME + 2, 0, &u.out))         \
-	ROW(kmalloc_max_less_more, NOMEM, mm_kmalloc_st(H, SIZE_MAX - FRAME + 1, 0, &u.out))               \
+	ROW(kmalloc_max_less_more, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX - FRAME + 1, 0, &u.out))            \
+	ROW(kmalloc_max_less_two, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX - 2 * FRAME, 0, &u.out))             \
+	ROW(kmalloc_more_than_half, OVERFLOW, mm_kmalloc_st(H, SIZE_MAX / 2 + 2, 0, &u.out))               \
 	ROW(kmalloc_half_of_all, NOMEM, mm_kmalloc_st(H, SIZE_MAX / 2 + 1, 0, &u.out))                     \
 	ROW(kmalloc_more_than_ram, NOMEM, mm_kmalloc_st(H, sim.bytes, 0, &u.out))                          \
 	ROW(array_that_wraps, OVERFLOW, mm_kmalloc_array_st(H, SIZE_MAX / 8 + 1, 8, 0, &u.out))            \

@@ -15,7 +15,7 @@ MM_BEGIN_DECLS
  *  #MM_ALLOC_NODE_EXACT: as mm_cache_alloc_st()
  *  @param[out] out the memory, written only on #MM_OK
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
- *  @retval MM_E_OVERFLOW the size cannot be rounded up to pages
+ *  @retval MM_E_OVERFLOW the size cannot be rounded up to a power of two
  *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_cache_alloc_st() @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */

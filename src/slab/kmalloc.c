@@ -76,7 +76,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 		*out = p;
 		return MM_OK;
 	}
-	if (size > SIZE_MAX - (size_t)MM_FRAME_SIZE + 1)
+	if (size > SIZE_MAX / 2 + 1) /* no power of two holds it */
 		return MM_E_OVERFLOW;
 	size += MM_OBJECT_REDZONE;
 	while (order <= heap->pmm->max_order && (size - 1) >> MM_FRAME_SHIFT >> order)
