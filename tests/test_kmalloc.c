@@ -179,6 +179,25 @@ static void realloc_keeps_what_was_there(void **state)
 #endif
 }
 
+/* It takes what mm_kfree() takes, and leaves nothing of the cache's behind. */
+static void an_object_of_a_cache_that_moves_is_the_caches_no_more(void **state)
+{
+	(void)state;
+	const struct mm_cache_cfg cfg = { .name = "typed", .size = 100 };
+	struct mm_cache *typed;
+	unsigned char *p, *q;
+
+	assert_int_equal(mm_cache_create(&heap, &cfg, &typed), MM_OK);
+	assert_non_null(p = mm_cache_alloc(typed, 0));
+	memset(p, 7, 100);
+	assert_ptr_equal(mm_krealloc(&heap, p, 99, 0), p);
+	assert_non_null(q = mm_krealloc(&heap, p, 5000, 0));
+	for (unsigned i = 0; i < 99; i++)
+		assert_int_equal(q[i], 7);
+	assert_int_equal(mm_cache_destroy(typed), MM_OK);
+	assert_int_equal(mm_kfree(&heap, q), MM_OK);
+}
+
 static void what_realloc_adds_is_zero_if_asked(void **state)
 {
 	(void)state;
@@ -248,6 +267,7 @@ int main(void)
 		HEAP_TEST(zero_means_zero),
 		HEAP_TEST(a_free_that_tells_the_size_is_checked),
 		HEAP_TEST(realloc_keeps_what_was_there),
+		HEAP_TEST(an_object_of_a_cache_that_moves_is_the_caches_no_more),
 		HEAP_TEST(what_realloc_adds_is_zero_if_asked),
 		HEAP_TEST(what_realloc_adds_is_zero_after_a_shrink_too),
 		HEAP_TEST(a_shrink_never_fails),

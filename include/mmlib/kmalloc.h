@@ -17,6 +17,8 @@ MM_BEGIN_DECLS
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_OVERFLOW the size cannot be rounded up to a power of two
  *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_cache_alloc_st() @retval MM_E_STATE not set up
+ *  What the heap has at hand stays there when a block of more than #MM_KMALLOC_MAX_CLASS bytes finds no pages:
+ *  then mm_heap_reclaim(), in interrupts too, or mm_heap_shrink(), which takes more, and another try.
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
 MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags,
@@ -50,8 +52,9 @@ MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t s
 						  uint32_t flags, void **out);
 
 /** Change the size of memory; it may move, and then has the alignment of mm_kmalloc(). The contents up
- *  to the smaller size are kept. Making memory smaller does not fail.
- *  @param heap heap @param p memory of mm_kmalloc(), or NULL to allocate
+ *  to the smaller size are kept. Making memory smaller does not fail. As mm_kfree() takes objects of caches, so
+ *  does this: one that moves is freed to its cache and is memory of mm_kmalloc() from then on.
+ *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap, or NULL to allocate
  *  @param size bytes @param flags as mm_kmalloc_st(): memory that need not move stays on its node. With
  *  #MM_ALLOC_ZERO what is added is zero if the memory was allocated, and its size changed each time, with #MM_ALLOC_ZERO, and nothing was written beyond
  *  the size asked for: mmlib does not keep that size.
