@@ -15,15 +15,19 @@
  *              07 free and withheld: its pageblock is isolated     08 claimed from a CMA area
  *              09 offline
  * Invariants   B1 a byte that is not 00 is the head of a block, or a single frame that is not free.
- *              B2 the tails of a block hold 00, so a tail is found by looking for a head of enough
- *                 order at each aligned-down frame; only errors and reports need to.
+ *              B2 the tails of a block hold 00, but for B4's, so a tail is found by looking for a head of
+ *                 enough order at each aligned-down frame; only errors and reports need to.
  *              B3 at quiescence: byte 00 and no tail <=> free in the buddy, or at hand on a CPU.
  *              B4 a slab writes its byte to each of its frames, and so does metadata.
+ *              B5 a block that is about to be a large kmalloc's, or to be free, may hold 00, and be in no
+ *                 buddy: while it gets its record (O2 of owner.c), or somebody who frees it has it for
+ *                 himself (kmalloc_claim_large()). No other free is believed then; others see a frame
+ *                 that is on its way from or to the buddy.
  * Order        free: check the byte, write 00, then publish the frame in the buddy. Allocate: take
  *              the frame from the buddy, then write the head.
- * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the
- *              word around the byte, so that of two racing frees one wins. Never an atomic
- *              read-modify-write of a byte: compilers call a library for it on some CPUs. */
+ * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the byte,
+ *              or of the word around it where compilers would call a library for a byte's
+ *              (mm_atomic_cas_byte()), so that of two racing frees one wins. */
 #ifndef MM_SRC_PMM_FRAME_H
 #define MM_SRC_PMM_FRAME_H
 #include <mmlib/pmm.h>

@@ -201,23 +201,38 @@ static enum mm_status kmalloc_refuse(const struct mm_heap *heap, const void *p, 
 	return st == MM_OK ? MM_E_DOUBLE_FREE : st;
 }
 
-/* Before a large block is written to, or its record leaves, it becomes pages that only who is here frees: of
- * racing frees one goes on. Tells the byte it has then. */
+/* What a large block is while somebody frees it: where of racing frees one wins, it looks free, so that the others are
+ * told what they are; else it is pages, of which a second free may yet be seen. */
+static inline unsigned kmalloc_claimed(unsigned order)
+{
+	return MM_CHECKS >= 2 ? FRAME_FREE : FRAME_HEAD + order;
+}
+
+/* Has somebody who was late taken the byte of another heap's block, which has a record? (O2) */
+static inline bool kmalloc_is_late(const struct mm_heap *heap, mm_pfn_t pfn)
+{
+	return !heap->notes && owner_record(heap, pfn) && !MM_PLANTED(MM_PLANT_LATE);
+}
+
+/* Before a large block is written to, or its record leaves, it becomes what only who is here frees: of racing frees one
+ * goes on. Tells the byte it has then. */
 enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
 {
 	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
+	unsigned claimed = kmalloc_claimed(order);
 	enum mm_status st;
 
 	if (MM_PLANTED(MM_PLANT_CLAIM) && mm_atomic_load_relaxed(place) == *byte)
-		mm_atomic_store_relaxed(place, (uint8_t)(FRAME_HEAD + order));
-	else if (!frame_swap(place, *byte, FRAME_HEAD + order))
+		mm_atomic_store_relaxed(place, (uint8_t)claimed);
+	else if (!frame_swap(place, *byte, claimed))
 		return MM_E_DOUBLE_FREE;
-	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	st = kmalloc_is_late(heap, pfn) ? MM_E_DOUBLE_FREE :
+					  harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
 	if (st != MM_OK) {
-		mm_atomic_store_relaxed(place, (uint8_t)*byte);
+		mm_atomic_store_release(place, (uint8_t)*byte);
 		return st;
 	}
-	*byte = FRAME_HEAD + order;
+	*byte = claimed;
 	return MM_OK;
 }
 
@@ -231,7 +246,7 @@ static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t 
 	if (owner_record(heap, pfn))
 		return MM_E_OWNER;
 #endif
-	return MM_OBJECT_WATCHED ? kmalloc_claim_large(heap, p, pfn, order, byte) : MM_OK;
+	return MM_OBJECT_WATCHED || MM_CHECKS >= 2 ? kmalloc_claim_large(heap, p, pfn, order, byte) : MM_OK;
 }
 
 static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,

@@ -19,7 +19,9 @@
  *                 byte, as one of a heap that notes no owners, which any such heap may free. So it does not have that
  *                 byte before it has its record: until then it looks free, and a free of it is refused. One that is
  *                 so late that it looked at the byte of a block before, through a heap that notes no owners, and takes
- *                 this one's for it, is believed yet.
+ *                 this one's for it, asks for a record once more when it has claimed the byte, and gives that back
+ *                 (MM_CHECKS >= 2: below, bytes are not claimed). Who frees the block meanwhile is told MM_E_DOUBLE_FREE,
+ *                 too, and keeps it. A deferred free does not ask again: that late, it is believed yet.
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.
