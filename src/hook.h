@@ -122,6 +122,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_ASK       58 /* magazines: who answers a request forgets one that came meanwhile */
 #define MM_PLANT_GUARD_FREE 63 /* guarded objects: who frees one does not see that another did */
 #define MM_PLANT_GUARD_MAKE 97 /* guarded objects: one can be freed before its slot is said to be used */
+#define MM_PLANT_GUARD_LATE 112 /* guarded objects: who gives one back that was freed late takes another for it (no race) */
 #define MM_PLANT_RESERVE   53 /* mempool: who takes an object does not see that another did */
 #define MM_PLANT_OWNER     54 /* owners: who had an object first stays its owner */
 #define MM_PLANT_GONE      91 /* owners: a walk does not see that the page where it is went */

@@ -296,6 +296,47 @@ static void damage_beside_one_of_too_many_is_told(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+static unsigned char *replaced;
+
+/* Somebody repairs what he is told of, and is late: he frees the object, too, and its slot has another one then. */
+static void replace_when_told(void *ctx, const struct mm_guard_report *report)
+{
+	unsigned char *late = (unsigned char *)(uintptr_t)report->object;
+
+	tell(ctx, report);
+	if (tellings > 1)
+		return;
+	*about_to_go = about_to_go[1];
+	assert_int_equal(mm_kfree(&heap, late), MM_OK);
+	replaced = mm_kmalloc(&heap, 200, 0);
+	assert_ptr_not_equal(replaced, late);
+	assert_ptr_equal(replaced - (uintptr_t)replaced % FRAME, about_to_go);
+}
+
+/* Who gives one back that was to be one of many, and is told of damage beside it, leaves what is in its slot by then. */
+static void who_replaces_one_of_too_many_keeps_it(void **state)
+{
+	(void)state;
+	static const struct mm_guard_hooks replaces = { .report = replace_when_told, .ctx = &pool };
+	static const struct mm_cache_hooks hooks = { .charge = stain_when_asked, .uncharge = never_charged };
+	const struct mm_cache_cfg cfg = { .name = "denied", .size = 96, .flags = MM_CACHE_GUARD, .hooks = &hooks };
+	struct mm_cache *cache;
+	void *p[POOL / FRAME];
+
+	assert_int_equal(mm_guard_end(&heap), MM_OK);
+	assert_int_equal(munmap(pool, POOL), 0);
+	pool_start(&(struct mm_guard_cfg){ .kmalloc = true, .hooks = &replaces });
+	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);
+	p[0] = allocate(cache);
+	about_to_go = (unsigned char *)p[0] - (uintptr_t)p[0] % FRAME + FRAME;
+	assert_int_equal(mm_cache_alloc_bulk(cache, 0, p + 1, POOL / FRAME - 1), MM_E_NOSPC);
+	assert_int_equal(tellings, 1);
+	assert_int_equal(pool_stats().used, 2);
+	assert_int_equal(mm_kfree(&heap, replaced), MM_OK);
+	release(cache, p[0]);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 CALLED unsigned char *take(struct mm_mempool *reserve)
 {
 	unsigned char *p = mm_mempool_take(reserve);
@@ -711,6 +752,7 @@ int main(void)
 		NO_MMU_TEST(damage_beside_a_reserve_is_told),
 		NO_MMU_TEST(damage_beside_what_memory_moves_to_is_told),
 		NO_MMU_TEST(damage_beside_one_of_too_many_is_told),
+		NO_MMU_TEST(who_replaces_one_of_too_many_keeps_it),
 		NO_MMU_TEST(a_smaller_object_is_no_reserve),
 		GUARD_TEST(who_holds_them_is_told),
 		GUARD_TEST(with_owners_each_allocation_is),

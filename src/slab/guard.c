@@ -342,21 +342,28 @@ static enum mm_status guard_look(struct mm_guard *g, const void *p)
 	return stain ? MM_E_CORRUPT : MM_OK;
 }
 
-/* It is idle before its pages are looked at: of racing frees one looks. Who is so late that the slot has another
- * object, which begins elsewhere, leaves that alone. */
+/* Make the object at p idle, which is used: of all who free it one does. Who is so late that the slot has another object,
+ * which begins elsewhere, leaves that alone. */
+static bool guard_take(struct mm_slab *slab, const void *p)
+{
+	if (MM_PLANTED(MM_PLANT_GUARD_FREE) && mm_atomic_load_relaxed(&slab->states[0]) == MM_OBJECT_USED)
+		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
+	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
+		return false;
+	if ((uintptr_t)p == guard_begins(slab) || MM_PLANTED(MM_PLANT_GUARD_LATE))
+		return true;
+	mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
+	return false;
+}
+
+/* It is idle before its pages are looked at: of racing frees one looks. */
 static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t caller)
 {
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
 	const unsigned char *stain;
 
-	if (MM_PLANTED(MM_PLANT_GUARD_FREE) && mm_atomic_load_relaxed(&slab->states[0]) == MM_OBJECT_USED)
-		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
-	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
+	if (!guard_take(slab, p))
 		return MM_E_DOUBLE_FREE;
-	if ((uintptr_t)p != guard_begins(slab)) {
-		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
-		return MM_E_DOUBLE_FREE;
-	}
 	stain = guard_beside(g, slab);
 	if (!stain) {
 		mm_atomic_store_relaxed(&guard_slot_of(slab)->freed, caller);
@@ -367,13 +374,14 @@ static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t 
 	return MM_E_CORRUPT;
 }
 
-/* The slot says in the end that who allocated the object gave it back. */
+/* The slot says in the end that who allocated the object gave it back. If a late free looks at it just now, and finds it
+ * damaged, too, that one leaves it used: the slot is lost to the pool then. */
 static bool guard_claim(struct mm_guard *g, const void *p)
 {
 	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
 	struct guard_slot *slot = guard_slot_of(slab);
 
-	if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
+	if (!guard_take(slab, p))
 		return false;
 	mm_atomic_store_relaxed(&slot->freed, mm_atomic_load_relaxed(&slot->allocated));
 	return true;
