@@ -254,7 +254,7 @@ static enum mm_status attr_status(uint32_t attr)
 		return MM_E_INVAL;
 	if ((attr & MM_PT_WRITE) && (attr & MM_PT_EXEC) && !f.allow_wx)
 		return MM_E_PERM;
-	return f.arch->can(attr, f.features) ? MM_OK : MM_E_NOTSUP;
+	return ora_can(f.arch, attr, f.features) ? MM_OK : MM_E_NOTSUP;
 }
 
 static uint32_t pick_attr(const struct op *op)
@@ -262,10 +262,13 @@ static uint32_t pick_attr(const struct op *op)
 	uint32_t attr = op->attr_lo;
 
 	if (op->attr_hi & 0x80)
-		return attr | (uint32_t)(op->attr_hi & 7) << 8; /* anything */
+		return attr | (uint32_t)(op->attr_hi & 7) << 8 | /* anything */
+		       (op->attr_hi & 0x40 ? MM_PT_KEY(op->attr_hi >> 3 & 15) : 0);
 	attr = (attr & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY)) | MM_PT_READ;
 	if (attr & MM_PT_WRITE)
 		attr &= ~(uint32_t)MM_PT_EXEC;
+	if (f.features & f.arch->key_feature)
+		attr |= MM_PT_KEY(op->attr_hi >> 4 & 7);
 	return attr | (op->attr_hi & 8 ? (uint32_t)(op->attr_hi % 5) << 8 : 0);
 }
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the manuals say of page-table entries, for the oracle. Nothing here is taken from the
  * library's ports; numbers are bit numbers in the manuals:
- *   x86-64   Intel SDM volume 3A, 4.5 (4-level paging), 4.8 (accessed and dirty), 4.9.2 (PAT)
+ *   x86-64   Intel SDM volume 3A, 4.5 (4-level paging), 4.6.2 (protection keys), 4.8 (accessed and dirty), 4.9.2 (PAT)
  *   AArch64  Arm Architecture Reference Manual, chapter D8: D8.3 descriptor formats, D8.4 access
  *            control, D8.5 hardware updates of accessed and dirty, D8.6 memory regions
  *   ia32     the same volume, 4.3 (32-bit paging), 4.4 (PAE)
@@ -12,6 +12,7 @@
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_formats.h>
 #include <mmlib/pt_riscv64.h>
+#include <mmlib/pt_x86_64.h>
 #include "pt_arch.h"
 
 #if defined(__clang__)
@@ -35,7 +36,7 @@ static uint32_t x86_attr(uint64_t e, unsigned level)
 
 	return MM_PT_READ | IF(1, MM_PT_WRITE) | IF(2, MM_PT_USER) | IF_NOT(63, MM_PT_EXEC) |
 	       IF(8, MM_PT_GLOBAL) | IF(5, MM_PT_ACCESSED) | pat[type] | IF(6, MM_PT_DIRTY) |
-	       IF(58, MM_PT_DIRTY); /* 58: the library's own */
+	       IF(58, MM_PT_DIRTY) /* 58: the library's own */ | FIELD(62, 59) << 12;
 }
 
 static uint32_t x86_path(uint64_t e, uint32_t path)
@@ -60,7 +61,8 @@ static uint64_t x86_touched(uint64_t e, bool last, bool write)
 #define ORA_X86_64                                                                                 \
 	.half = ORA_SIGN, .address = BITS(51, 12), .ignored = BIT(5) | BIT(6) | BITS(60, 52),      \
 	.is_leaf = x86_is_leaf, .attr = x86_attr, .path = x86_path, .can = reads,                  \
-	.reserved = x86_reserved, .touched = x86_touched
+	.reserved = x86_reserved, .touched = x86_touched,                                          \
+	.features = MM_PT_X86_64_KEYS, .key_feature = MM_PT_X86_64_KEYS
 
 const struct ora_arch ora_x86_64 = { .name = "x86-64", .top = 3, ORA_X86_64 };
 static const struct ora_arch ora_la57 = { .name = "x86-64 LA57", .top = 4, ORA_X86_64 };
@@ -75,7 +77,7 @@ static uint32_t ia32_attr(uint64_t e, unsigned level)
 
 static uint32_t pae_attr(uint64_t e, unsigned level)
 {
-	return x86_attr(e & ~BIT(58), level) | IF(9, MM_PT_DIRTY);
+	return x86_attr(e & ~BITS(62, 58), level) | IF(9, MM_PT_DIRTY);
 }
 
 static bool ia32_can(uint32_t attr, uint32_t features)

@@ -21,7 +21,7 @@ void ora_violation(struct ora *ora, const char *what)
  * writable and dirty does not set the bit again. */
 static bool still_good(const struct ora_run *old, const struct ora_run *now, uint64_t va)
 {
-	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE;
+	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE | MM_PT_KEYS;
 	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
 
 	if (old->attr & MM_PT_WRITE)

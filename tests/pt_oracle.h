@@ -97,6 +97,7 @@ struct ora_arch {
 	/* Can a leaf express @attr, of which nothing is wrong by itself? @features as mm_pt_cfg::features. */
 	bool (*can)(uint32_t attr, uint32_t features);
 	uint32_t features; /* what there is of those */
+	uint32_t key_feature; /* which of them makes protection keys, of which can() is not asked; 0: there are none */
 	uint32_t unkept;   /* accessed, dirty: what hardware does not set by itself... */
 	uint32_t fixed;    /* ...and what is not in entries at all, and told as set */
 	/* What is wrong with a valid entry, or NULL. */
@@ -104,6 +105,12 @@ struct ora_arch {
 	/* What hardware makes of an entry that it used for an access. */
 	uint64_t (*touched)(uint64_t e, bool last, bool write);
 };
+
+/* The same of all of @attr. */
+static inline bool ora_can(const struct ora_arch *arch, uint32_t attr, uint32_t features)
+{
+	return arch->can(attr, features) && (!(attr & MM_PT_KEYS) || features & arch->key_feature);
+}
 
 extern unsigned ora_page_shift; /* log2 of the smallest page: of the format that is observed */
 extern const struct ora_arch ora_x86_64, ora_aarch64, ora_aarch64_high, ora_sv39, ora_sv48;

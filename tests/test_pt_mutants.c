@@ -78,7 +78,7 @@ static enum change change_between(const struct mm_pt *pt, uint64_t old, uint64_t
 
 	if (real->pa(pt, old, level) != real->pa(pt, now, level))
 		return FRAME;
-	if ((a ^ b) & (MM_PT_TYPE | MM_PT_USER | MM_PT_GLOBAL))
+	if ((a ^ b) & (MM_PT_TYPE | MM_PT_USER | MM_PT_GLOBAL | MM_PT_KEYS))
 		return OTHER;
 	if (a & ~b & rights)
 		return LESS;

@@ -20,6 +20,8 @@ static const struct {
 	{ MM_PT_READ | MM_PT_EXEC | MM_PT_USER | MM_PT_GLOBAL, "r-xug: " },
 };
 
+enum { KEY_DENIED = 9, KEY_FREE = 6 }; /* no bit of one is the other's */
+
 static mm_paddr_t frame;
 
 static void try_all(uint32_t attr, const char *name)
@@ -140,6 +142,54 @@ static void writable_code(void)
 	check(conform_as(conform.va, 0, ACCESS_READ, false), "what was refused is not there");
 }
 
+/* Keys are about data, and nothing is fetched less for them. A fault tells of the key whatever else forbids the
+ * access (SDM 4.7). */
+static bool key_as(uint32_t attr, enum denied what, enum access access, bool user)
+{
+	const bool denied = access == ACCESS_READ ? what == DENIED_DATA : access == ACCESS_WRITE && what != DENIED_NOTHING;
+
+	if (!denied || (user && !(attr & MM_PT_USER))) /* that faults, whatever the key */
+		return conform_as(conform.va, attr, access, user);
+	struct fault f = conform_try(conform.va, access, user);
+	return f.taken && f.code == (machine_fault_code(access, true) | MACHINE_DENIED);
+}
+
+static bool key_as_all(uint32_t attr, enum denied what)
+{
+	bool ok = MACHINE_DENY(KEY_DENIED, what, attr & MM_PT_USER);
+
+	if (!(attr & MM_PT_KEY(KEY_DENIED)))
+		what = DENIED_NOTHING;
+	for (unsigned i = 0; i < 6; i++)
+		ok = key_as(attr, what, (enum access)(i % 3), i >= 3) && ok;
+	return ok;
+}
+
+/* A page with a key of which this CPU takes something away, and what becomes of it with another. */
+static void one_key(uint32_t attr, const char *name)
+{
+	static const char *const promises[] = { "a key that denies nothing", "a key that denies writes",
+						"a key that denies data" };
+	const uint32_t denied = attr | MM_PT_KEY(KEY_DENIED), other = attr | MM_PT_KEY(KEY_FREE);
+	const uint64_t bytes = conform_page();
+
+	if (!MACHINE_DENY(KEY_DENIED, DENIED_NOTHING, attr & MM_PT_USER)) {
+		check_skip(conform_text(name, "a protection key is honoured", "", ""), "this MMU has none");
+		return;
+	}
+	check_status(conform_map(conform.va, frame, bytes, denied), MM_OK,
+		     conform_text(name, "is mapped with a protection key", "", ""));
+	for (unsigned what = DENIED_NOTHING; what <= DENIED_DATA; what++)
+		check(key_as_all(denied, (enum denied)what), conform_text(name, promises[what], " is honoured", ""));
+	check(conform_protect(conform.va, bytes, other) == MM_OK && key_as_all(other, DENIED_DATA),
+	      conform_text(name, "another key denies nothing", "", ""));
+	check(conform_protect(conform.va, bytes, denied) == MM_OK &&
+		      key_as(denied, DENIED_DATA, ACCESS_READ, attr & MM_PT_USER),
+	      conform_text(name, "with the key that it had, it is denied at once", "", ""));
+	(void)MACHINE_DENY(KEY_DENIED, DENIED_NOTHING, attr & MM_PT_USER);
+	check_status(conform_unmap(conform.va, bytes), MM_OK, conform_text(name, "is unmapped", "", ""));
+}
+
 void conform_rights(void)
 {
 	if (!check(conform_take(conform_page(), &frame), "a frame is allocated"))
@@ -148,6 +198,9 @@ void conform_rights(void)
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
 		one_set(sets[i].attr, sets[i].name);
 	writable_code();
+	one_key(MM_PT_READ | MM_PT_WRITE | MM_PT_USER, "rw-u: ");
+	one_key(MM_PT_READ | MM_PT_EXEC | MM_PT_USER, "r-xu: ");
+	one_key(MM_PT_READ | MM_PT_WRITE, "rw-: ");
 	one_type(MM_PT_WB, "write-back: ");
 	one_type(MM_PT_WT, "write-through: ");
 	one_type(MM_PT_WC, "write-combining: ");

@@ -18,6 +18,9 @@
  *   MACHINE_ZONES         initialisers of the zones, lowest first
  *   MACHINE_FRAME(va)     physical address of the page at a virtual one, as the CPU translates it for the kernel to
  *                         read; 0: it is not there. Left out where the CPU does not tell
+ *   MACHINE_DENY(key, what, user)  take this, of enum denied, from pages with a protection key, the user's or the
+ *                         kernel's; false: they have none. Left out where no page has
+ *   MACHINE_DENIED        what a fault's code has beside machine_fault_code() where a key is the cause
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
@@ -35,6 +38,11 @@
 #define MACHINE_FRAME(va) ((void)(va), MM_PADDR_MAX)
 #endif
 
+#ifndef MACHINE_DENY
+#define MACHINE_DENY(key, what, user) ((void)(key), (void)(what), (void)(user), false)
+#define MACHINE_DENIED                0
+#endif
+
 /* Borders of the image, from the linker script: virtual addresses on page borders. */
 extern char image_start[], image_text[], image_text_end[], image_rodata[], image_rodata_end[];
 extern char image_data[], image_guard[], image_stack[], image_end[];
@@ -46,6 +54,7 @@ extern char machine_return[], machine_victim[];
 
 enum { GUARD_BYTES = 4096, STACK_ORDER = 2, STACK_BYTES = 16384, CPUS_MAX = 8 };
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum denied { DENIED_NOTHING, DENIED_WRITE, DENIED_DATA }; /* by a protection key */
 
 /* What a probe met. */
 struct fault {
@@ -142,6 +151,8 @@ bool machine_kernel_at_user(enum access access);
 /* The memory type at @va as the MMU sees it, of MM_PT_TYPE; or MACHINE_TYPE_UNSEEN. */
 enum { MACHINE_TYPE_UNSEEN = 1 };
 uint32_t machine_memory_type(const void *va);
+/* Of MACHINE_DENY. */
+bool machine_deny(unsigned key, enum denied what, bool user);
 /* Why QEMU cannot show something of this machine: pairs of a promise and a reason, up to NULL. */
 extern const char *const machine_conform_unseen[][2];
 #endif

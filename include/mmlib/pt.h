@@ -52,7 +52,13 @@ enum mm_pt_attr {
 	MM_PT_UC = 3u << 8,       /**< memory, not cached */
 	MM_PT_DEVICE = 4u << 8,   /**< device registers, in order */
 	MM_PT_TYPE = 7u << 8,     /**< mask of the memory type */
+	MM_PT_KEYS = 15u << 12,   /**< mask of the protection key: MM_PT_KEY() */
 };
+
+/** Protection key @p n of a mapping, 0 to 15. Or it into the attributes; 0 is what they have without. A key other than
+ *  0 is #MM_E_NOTSUP where the format has none, or `features` does not say that the machine has them. What a key
+ *  takes away is in a register of the CPU, which is the kernel's. */
+#define MM_PT_KEY(n) ((uint32_t)(n) << 12)
 
 /** How an operation proceeds. */
 enum mm_pt_flags {

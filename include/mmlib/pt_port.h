@@ -86,6 +86,7 @@ struct mm_pt_port {
 	uint8_t run_lg2[MM_PT_LEVELS_MAX];
 	uint32_t run_feature; /**< of mm_pt_cfg::features: runs are used */
 	uint32_t run_feature_0; /**< the same for those at level 0 alone; 0: they are not apart */
+	uint32_t key_feature; /**< of mm_pt_cfg::features: leaf() is asked for protection keys (#MM_PT_KEYS); 0: never */
 
 	/** The empty entry at a level. Not always 0. */
 	uint64_t (*empty)(const struct mm_pt *pt, unsigned level);

@@ -6,6 +6,11 @@
 #include <mmlib/pt.h>
 MM_BEGIN_DECLS
 
+/** For mm_pt_cfg::features, of four levels and of five: this machine has protection keys, and each CPU has CR4.PKE set,
+ *  CR4.PKS, or both. Keys of the user's pages and of the kernel's are the same field: without the one of these bits that is
+ *  for a page its key is kept and told, and takes nothing away. */
+#define MM_PT_X86_64_KEYS 1u
+
 /** The format, for mm_pt_init().
  *
  *  Expects EFER.NXE set on every CPU, CR0.WP too, or the kernel itself may write to what is not
@@ -29,9 +34,10 @@ const struct mm_pt_port *mm_pt_x86_64_port(void) MM_TAGGED(mm_pt_x86_64_port);
 MM_PT_DECLARE(mm_pt_x86_64);
 
 #if defined(__x86_64__)
-/** Ask this CPU (CPUID) how many physical address bits it has, and whether it has 1 GiB pages.
+/** Ask this CPU (CPUID) how many physical address bits it has, whether it has 1 GiB pages, and whether CR4.PKE is set
+ *  (#MM_PT_X86_64_KEYS). CPUID does not tell of CR4.PKS.
  *  @param[out] cfg all-zero but for what was found
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: two CPUID} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: five CPUID} */
 void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg);
 
 /** Make this CPU forget what a gather holds: INVLPG for each page, or all of the TLB when there are

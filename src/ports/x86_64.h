@@ -7,7 +7,8 @@
  * Structure    bit   0 P   1 RW   2 US   3 PWT   4 PCD   5 A   6 D (leaf)
  *                    7 PAT at level 0, PS at levels 1 and 2, reserved above
  *                    8 G (leaf)   12 PAT at levels 1 and 2 (leaf)
- *                    51:12 address   58 free for software: dirty of a read-only page   63 XD
+ *                    51:12 address   58 free for software: dirty of a read-only page
+ *                    62:59 protection key (leaf; SDM 4.6.2: ignored unless CR4.PKE or CR4.PKS is set)   63 XD
  *              Tables carry all rights; leaves restrict. Memory type = PAT entry PAT:PCD:PWT.
  * Invariants   X1 leaf() and attr() are inverse to each other for all that check() lets pass.
  *              X2 no leaf has RW=0 and D=1: under CET that is a shadow stack.
@@ -17,7 +18,9 @@
 #ifndef MM_SRC_PORTS_X86_64_H
 #define MM_SRC_PORTS_X86_64_H
 #include <mmlib/pt_port.h>
+#include <mmlib/pt_x86_64.h>
 #include "bits.h"
+#include "hook.h"
 
 #define X86_FN static inline __attribute__((__always_inline__))
 
@@ -31,10 +34,12 @@
 #define X86_PS      (UINT64_C(1) << 7)
 #define X86_G       (UINT64_C(1) << 8)
 #define X86_SOFT_D  (UINT64_C(1) << 58)
+#define X86_KEY     (UINT64_C(15) << X86_KEY_LG2)
 #define X86_XD      (UINT64_C(1) << 63)
 #define X86_PAT_LG2 7u                           /* at level 0 */
 #define X86_PAT_BIG 12u                          /* at levels 1 and 2 */
 #define X86_ADDR    UINT64_C(0x000ffffffffff000) /* bits 51:12 */
+#define X86_KEY_LG2 59u
 #define X86_WITNESS 52u                          /* of nine bits, not in the address: L1TF reads that of an... */
 #define X86_IGNORED (X86_A | X86_D | UINT64_C(511) << X86_WITNESS) /* ...entry that is not present */
 
@@ -100,6 +105,21 @@ X86_FN uint32_t x86_64_attr_type(uint64_t entry, unsigned level)
 	return (X86_PAT_TO_TYPE >> pat * 4 & 7) << 8;
 }
 
+/* Protection keys are four bits here and there: this much further left. */
+#define X86_KEY_SHIFT (X86_KEY_LG2 - 12u)
+
+X86_FN uint64_t x86_64_key(uint32_t attr)
+{
+	return mm_shl64(attr & MM_PT_KEYS, X86_KEY_SHIFT);
+}
+
+X86_FN uint32_t x86_64_attr_key(uint64_t entry, unsigned level)
+{
+	if (level && MM_PLANTED(MM_PLANT_X86_KEY_TELL))
+		return 0;
+	return (uint32_t)mm_shr64(entry, X86_KEY_SHIFT) & MM_PT_KEYS;
+}
+
 X86_FN uint64_t x86_64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
 	(void)pt;
@@ -109,7 +129,7 @@ X86_FN uint64_t x86_64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned lev
 
 X86_FN uint64_t x86_64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
 {
-	uint64_t entry = X86_P | x86_64_type(attr, level) | pt->cfg.set_bits;
+	uint64_t entry = X86_P | x86_64_type(attr, level) | x86_64_key(attr) | pt->cfg.set_bits;
 
 	if (!(attr & MM_PT_TRACK))
 		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
@@ -126,15 +146,14 @@ X86_FN uint64_t x86_64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned leve
 
 X86_FN uint32_t x86_64_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	uint32_t attr = MM_PT_READ | x86_64_attr_type(entry, level);
+	uint32_t attr = MM_PT_READ | x86_64_attr_type(entry, level) | x86_64_attr_key(entry, level);
 
 	(void)pt;
 	attr |= entry & X86_RW ? MM_PT_WRITE : 0u;
-	attr |= entry & X86_US ? MM_PT_USER : 0u;
+	attr |= (uint32_t)(entry & (X86_US | X86_A | X86_D)) << 1; /* user, accessed, dirty: at once */
 	attr |= entry & X86_G ? MM_PT_GLOBAL : 0u;
 	attr |= entry & X86_XD ? 0u : MM_PT_EXEC;
-	attr |= entry & X86_A ? MM_PT_ACCESSED : 0u;
-	attr |= entry & (X86_D | X86_SOFT_D) ? MM_PT_DIRTY : 0u;
+	attr |= entry & X86_SOFT_D ? MM_PT_DIRTY : 0u;
 	return attr;
 }
 
@@ -159,12 +178,15 @@ X86_FN mm_paddr_t x86_64_pa(const struct mm_pt *pt, uint64_t entry, unsigned lev
 
 /* From leaf to leaf of the same size. A change of US is a loss too: under SMEP and SMAP a page that
  * becomes a user's is one that the kernel may no longer execute or touch. Accessed 1 -> 0 leaves at
- * worst an access unseen. Dirty 1 -> 0 needs the flush, else later writes go unseen. */
+ * worst an access unseen. Dirty 1 -> 0 needs the flush, else later writes go unseen. What a key takes away is each
+ * CPU's to say, so that any other key may be a loss; TLBs hold the key (SDM 4.10.2.2). */
 X86_FN unsigned x86_64_between_leaves(uint64_t old, uint64_t now, unsigned level)
 {
-	uint64_t any = X86_ADDR | X86_PWT | X86_PCD | x86_64_pat(level) | X86_G | X86_US;
+	uint64_t any = X86_ADDR | X86_PWT | X86_PCD | x86_64_pat(level) | X86_G | X86_US | X86_KEY;
 	uint64_t lost = (old & ~now & (X86_RW | X86_D)) | (~old & now & X86_XD);
 
+	if (MM_PLANTED(MM_PLANT_X86_KEY_FLUSH))
+		any &= ~X86_KEY;
 	return ((old ^ now) & any) | lost ? MM_PT_AFTER_FLUSH : MM_PT_AFTER_NONE;
 }
 
@@ -188,10 +210,10 @@ X86_FN unsigned x86_64_transition(const struct mm_pt *pt, uint64_t old, uint64_t
 	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_SIGN, .hw_volatile = X86_A | X86_D,   \
 	.hw_final = X86_A | X86_D, .empty_ignore = X86_IGNORED, .table_mask = X86_P | X86_PS,      \
 	.table_bits = X86_P, .leaf_mask = X86_P, .leaf_bits = X86_P, .address_plain = 1,           \
-	.witness = X86_WITNESS, .addr_mask = X86_ADDR, .empty = x86_64_empty,                      \
-	.classify = x86_64_classify, .check = x86_64_check, .leaf = x86_64_leaf,                   \
-	.frame = x86_64_frame, .attr = x86_64_attr, .table = x86_64_table, .below = x86_64_below,  \
-	.pa = x86_64_pa, .transition = x86_64_transition
+	.witness = X86_WITNESS, .key_feature = MM_PT_X86_64_KEYS, .addr_mask = X86_ADDR,           \
+	.empty = x86_64_empty, .classify = x86_64_classify, .check = x86_64_check,                 \
+	.leaf = x86_64_leaf, .frame = x86_64_frame, .attr = x86_64_attr, .table = x86_64_table,    \
+	.below = x86_64_below, .pa = x86_64_pa, .transition = x86_64_transition
 
 static const struct mm_pt_port mm_port_x86_64 = {
 	.name = "x86-64",

@@ -28,6 +28,10 @@ static void pt_line_attr(struct dump *d, uint32_t attr)
 	for (unsigned i = 0; i < 5; i++)
 		dump_char(d, attr >> i & 1 ? letters[i] : '-');
 	dump_text(d, types[(attr & MM_PT_TYPE) >> 8]);
+	if (attr & MM_PT_KEYS) {
+		dump_text(d, " key ");
+		dump_hex(d, (attr & MM_PT_KEYS) / MM_PT_KEY(1), 1);
+	}
 	if ((attr & DUMP_WX) == DUMP_WX)
 		dump_text(d, " W+X");
 }

@@ -43,6 +43,8 @@ void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg)
 	*cfg = (struct mm_pt_cfg){ .pa_bits = 36, .leaf_levels = gigabyte ? 7 : 3 };
 	if (highest >= 0x80000008u)
 		cfg->pa_bits = (uint8_t)x86_64_cpuid(0x80000008u).eax;
+	if (x86_64_cpuid(0).eax >= 7 && (x86_64_cpuid(7).ecx >> 4 & 1)) /* OSPKE: CR4.PKE is set */
+		cfg->features = MM_PT_X86_64_KEYS;
 }
 
 static void x86_64_flush_all(void)

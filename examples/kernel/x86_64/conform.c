@@ -4,9 +4,10 @@
 #include "../conform.h"
 #include "cpu.h"
 
+#define MSR_PKRS 0x6e1u
+
 const char *const machine_conform_unseen[][2] = {
 	{ "PCID: an address space under a number that had another", "QEMU 7.2 emulates no PCID" },
-	{ "protection keys", "mmlib has no attribute for them" },
 	{ NULL, NULL },
 };
 
@@ -22,6 +23,20 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 {
 	(void)asid;
 	cpu_set_cr3(root);
+}
+
+/* SDM 4.6.2: two bits for each key, access disabled and write disabled, in PKRU and IA32_PKRS. */
+bool machine_deny(unsigned key, enum denied what, bool user)
+{
+	const uint32_t bits = (what == DENIED_DATA ? 1u : what == DENIED_WRITE ? 2u : 0u) << 2 * key;
+
+	if (!(cpu_cr4() & (user ? CR4_PKE : CR4_PKS)))
+		return false;
+	if (user)
+		cpu_write_pkru(bits);
+	else
+		cpu_write_msr(MSR_PKRS, bits);
+	return true;
 }
 
 /* Neither SMEP nor SMAP is on. */

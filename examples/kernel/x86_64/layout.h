@@ -24,6 +24,8 @@
 /* Folded to four levels; five ask the tree at run time. */
 #define MACHINE_PT(op) (*(machine_five_levels ? &mm_pt_##op : &mm_pt_x86_64_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
+#define MACHINE_DENY(key, what, user) machine_deny(key, what, user)
+#define MACHINE_DENIED                0x20 /* PK */
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0xffffff }, { .name = "DMA32", .last = 0xffffffff },              \

@@ -76,6 +76,15 @@ static void gdt_load(struct machine_cpu *m)
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
 
+/* Protection keys, of the user's pages and of the kernel's (CPUID leaf 7, ECX), before machine_pt_probe() looks. All is
+ * allowed until somebody says otherwise. */
+static void keys_enable(void)
+{
+	const uint32_t has = cpu_id7_ecx();
+
+	cpu_set_cr4(cpu_cr4() | (has & 1u << 3 ? CR4_PKE : 0) | (has & 1u << 31 ? CR4_PKS : 0));
+}
+
 void machine_cpu_init(struct cpu *me)
 {
 	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
@@ -86,6 +95,7 @@ void machine_cpu_init(struct cpu *me)
 	for (unsigned i = 0; i < TRAP_COUNT; i++) /* the same on all CPUs */
 		gate_set(&idt[i], trap_entries[i], i == TRAP_DOUBLE_FAULT);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
+	keys_enable();
 	me->id = apic_cpu_init();
 }
 
