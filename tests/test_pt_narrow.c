@@ -2,12 +2,14 @@
 /* Page tables on a machine whose physical addresses have 32 bits, in a format that has more: the last
  * page, all four GiB, and what lies beyond. Where mm_paddr_t has 32 bits, nothing else can be mapped;
  * elsewhere the configuration says so. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <sys/mman.h>
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_port.h>
 #include <mmlib/pt_riscv64.h>
@@ -20,7 +22,7 @@
 #define TABLES 16
 #define BASE   ((mm_paddr_t)0x80000000u) /* of the tables */
 
-static _Alignas(4096) uint64_t tables[TABLES][512];
+static uint64_t (*tables)[512]; /* where pointers have more bits than addresses, if they do anywhere */
 static unsigned used;
 static struct mm_pt pt;
 static struct mm_tlb_gather gather;
@@ -44,7 +46,7 @@ static void free_table(void *ctx, mm_paddr_t pa, size_t bytes)
 static void *to_virt(void *ctx, mm_paddr_t pa)
 {
 	(void)ctx;
-	if (pa < BASE || pa - BASE >= sizeof(tables))
+	if (pa < BASE || pa - BASE >= TABLES * sizeof(tables[0]))
 		abort();
 	return (unsigned char *)tables + (pa - BASE);
 }
@@ -172,12 +174,32 @@ static void an_entry_that_points_beyond_is_damage(void **state)
 	}
 }
 
+/* What is remembered of the page before is no pointer that lost bits. */
+static void pages_one_after_the_other(void **state)
+{
+	struct mm_pt_run run;
+
+	(void)state;
+	for (const struct walker *w = walkers; w < walkers + WALKERS; w++) {
+		start(w);
+		for (unsigned i = 0; i < 8; i++)
+			assert_int_equal(w->map(&pt, i * K4, TOP, K4, RW, 0, &gather), MM_OK);
+		for (unsigned i = 0; i < 8; i++) {
+			assert_int_equal(w->unmap(&pt, i * K4, K4, 0, &gather), MM_OK);
+			assert_int_equal(w->query(&pt, i * K4, &run), MM_E_NOENT);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_one_after_the_other),
 		cmocka_unit_test(the_last_page_is_mapped_and_nothing_beyond),
 		cmocka_unit_test(all_four_gib_are_mapped_at_once),
 		cmocka_unit_test(an_entry_that_points_beyond_is_damage),
 	};
+	tables = mmap(NULL, TABLES * sizeof(tables[0]), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(tables != MAP_FAILED);
 	return cmocka_run_group_tests_name("pt_narrow", tests, NULL, NULL);
 }

@@ -127,8 +127,8 @@ struct mm_pt {
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
 	uint32_t leaf_attr;            /**< @private ...these attributes, which are allowed */
 	mm_paddr_t near;               /**< @private the table of level 1 above the last page that was mapped or unmapped
-	                                    alone, or the first of a range that was mapped: its address, with
-	                                    `MM_PT_TO_VIRT` the pointer to it; */
+	                                    alone, or the first of a range that was mapped: its address, or
+	                                    with `MM_PT_TO_VIRT` the pointer to it if that fits; */
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
 	uint64_t near_pages;           /**< @private and is so many smallest pages; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
@@ -149,8 +149,9 @@ struct mm_pt_pool {
 	size_t n[6];         /**< by level, leaf tables first: how many; read-only */
 };
 
-/** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one. Only mm_pt_sync()
- *  empties it: who clears `flush` alone loses flushes, as what lies below `last` counts as noted.
+/** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one. Only operations fill
+ *  it, and only mm_pt_sync() empties it: who writes `start`, `last`, `flush` or `min_shift` loses flushes, as what lies
+ *  below `last` counts as noted.
  *  May be used over many operations on one tree before mm_pt_sync(). */
 struct mm_tlb_gather {
 	mm_vaddr_t start;   /**< first byte changed; valid if `flush` */

@@ -75,8 +75,9 @@ struct mm_pt_port {
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits in which software may keep a
 	                           number in an empty entry of level 0, where empty() is 0, an entry has
 	                           8 bytes, and empty_ignore has the field. 0: there is none. With it a single
-	                           unmap need not look through the table whether that was the last page; a
-	                           multiple of 16 and no other bits of empty_ignore beside it is fastest */
+	                           unmap need not look through the table whether that was the last page;
+	                           fastest inside of an aligned half-word that has no other bits of
+	                           empty_ignore */
 	uint64_t addr_mask;   /**< bits of an entry that hold an address. Of those that pa_bits leaves
 	                           free mm_pt_cfg::set_bits may take some; the rest must be 0 */
 	struct mm_pt_level level[MM_PT_LEVELS_MAX]; /**< level 0 first */

@@ -147,7 +147,7 @@ PT_INLINE uint64_t pt_read(const struct mm_pt_port *port, void *table, size_t i,
 /* A kernel that reaches its tables by one formula may define this; the indirect call is then gone.
  * See mmlib/pt.h. */
 #ifdef MM_PT_TO_VIRT
-#define PT_DIRECT true /* pointers to tables may be kept */
+#define PT_DIRECT (sizeof(mm_paddr_t) >= sizeof(void *)) /* pointers to tables may be kept, where addresses are */
 #else
 #define PT_DIRECT             false
 #define MM_PT_TO_VIRT(pt, pa) ((pt)->env->to_virt((pt)->env->ctx, (pa)))
@@ -401,13 +401,15 @@ PT_INLINE enum mm_status pt_stop(struct mm_tlb_gather *g, mm_vaddr_t va, unsigne
 	return st;
 }
 
-/* What ends at @last is noted as what ends last so far. */
-PT_INLINE void pt_note_beyond(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
+/* What ends at @last is noted as what ends last so far. @small: if it is the first, from where on nothing is left to
+ * note of a smallest page. */
+PT_INLINE void pt_note_beyond(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, uint8_t shift,
+			      mm_vaddr_t small)
 {
 	if (!g->flush) {
 		g->start = va;
 		if (!MM_PLANTED(MM_PLANT_PT_SMALL))
-			g->small = (mm_vaddr_t)-1; /* no smallest page yet */
+			g->small = small;
 		g->min_shift = shift;
 		g->flush = true;
 	}
@@ -423,7 +425,7 @@ PT_INLINE void pt_note(struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t last, 
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
 	if (__builtin_expect(last > g->last, 0)) /* an empty gather has 0 there, which is less than any */
-		pt_note_beyond(g, va, last, shift);
+		pt_note_beyond(g, va, last, shift, (mm_vaddr_t)-1);
 	if (__builtin_expect(va < g->start, 0))
 		g->start = va;
 	if (__builtin_expect(shift < g->min_shift, 0))
@@ -440,7 +442,7 @@ PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather 
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
 	if (__builtin_expect(va >= g->last, 0))
-		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift);
+		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift, va);
 	if (__builtin_expect(va < g->small, 0)) {
 		g->start = va < g->start ? va : g->start;
 		g->small = g->start;
