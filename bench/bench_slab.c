@@ -46,6 +46,7 @@ static void allocator_start(void)
 	    mm_heap_cpu_online(&work_heap, 1) != MM_OK)
 		bench_die("no heap");
 	allocator_cpu(0, NULL);
+	machine_cpu = allocator_cpu;
 }
 
 /* After everything is freed it must all be there, else the figures are of a broken allocator. */

@@ -39,6 +39,8 @@ static void unlock(void *ctx, uintptr_t *word, uintptr_t irq)
 	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
 }
 
+void (*machine_cpu)(unsigned cpu, void *arg);
+
 /* Other CPUs stand still, so one can speak for them. */
 static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
 {
@@ -50,7 +52,9 @@ static void run_on(void *ctx, uint32_t cpu, void (*fn)(void *arg), void *arg)
 	if (duo_working)
 		bench_die("memory ran out while two CPUs were at work");
 	bench_cpu = cpu;
-	bench_heap_cpu = NULL; /* nobody asks for it: what runs here neither allocates objects nor frees any */
+	bench_heap_cpu = NULL;
+	if (machine_cpu)
+		machine_cpu(cpu, NULL);
 	fn(arg);
 	bench_cpu = here;
 	bench_slots[MM_SLOT_PAGE] = slot;

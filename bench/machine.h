@@ -15,6 +15,8 @@ extern struct mm_pmm machine_pmm;
 double machine_start(uint64_t base, uint64_t bytes, uint32_t ncpus);
 /* Where mm_pmm_init() put its metadata, and how much. */
 extern mm_paddr_t machine_meta, machine_meta_bytes;
+/* Who speaks for a CPU is told where that keeps objects, if anybody knows. */
+extern void (*machine_cpu)(unsigned cpu, void *arg);
 /* All frames that CPUs have at hand go back. No other CPU is at work. */
 void machine_drain(void);
 #endif

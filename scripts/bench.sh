@@ -84,11 +84,15 @@ run_yard() { # RUN
 # What a loop of a few cycles costs depends on where in its cache lines its code lies (up to twice as much), and
 # any change elsewhere moves it; so each place counts alike. And what CPUs foretell of loads and stores depends on where
 # a process has its code, and hardly changes while it runs; so many short processes rather than a long one.
+# A program whose figures count only if it ends well: what it worked on was whole, and all of it came back.
+sound() { # PROGRAM ARGUMENT…
+  "$@" || : >"$dir/unsound"
+}
 run_placed() { # SLICES PROGRAM ARGUMENT…
   local slices=$1 program=$2 pad
   shift 2
   for pad in '' -16 -32 -48; do
-    BENCH_ROUNDS=${BENCH_ROUNDS:-$slices} "$dir/$program$pad" "$@"
+    BENCH_ROUNDS=${BENCH_ROUNDS:-$slices} sound "$dir/$program$pad" "$@"
   done
 }
 
@@ -104,7 +108,7 @@ run_page() { # RUN
   run_placed 20 bench_page-header-l1 inline
   run_placed 20 bench_page-call-l1 call
   run_placed 20 bench_page-call-l2 hardened
-  "$dir/bench_growth-call-l1" $($quick && echo 34 || [ "$1" -lt "$runs" ] || echo 42) # at 44, 5 GB are filled
+  sound "$dir/bench_growth-call-l1" $($quick && echo 34 || [ "$1" -lt "$runs" ] || echo 42) # at 44, 5 GB are filled
 }
 
 build_slab() {
@@ -133,7 +137,7 @@ resident() { # NAME PROGRAM [PRELOAD]
 drive() { # PROCESSES SLICES WORK: of each side, which take turns
   local again
   for again in $(seq $($quick && echo 1 || echo "$1")); do
-    BENCH_ROUNDS=${BENCH_ROUNDS:-$2} "$dir/bench_drive-malloc-l1" "$3" "${sides[@]}"
+    BENCH_ROUNDS=${BENCH_ROUNDS:-$2} sound "$dir/bench_drive-malloc-l1" "$3" "${sides[@]}"
   done
 }
 run_slab() { # RUN
@@ -250,7 +254,7 @@ build_sweep() {
 }
 run_sweep() { # RUN
   run_placed 5 bench_sweep-call-l1
-  BENCH_ROUNDS=${BENCH_ROUNDS:-10} "$dir/bench_live-call-l1"
+  BENCH_ROUNDS=${BENCH_ROUNDS:-10} sound "$dir/bench_live-call-l1"
 }
 
 build_size() {
@@ -286,7 +290,9 @@ measure() { # GROUP FILE…
   done
   for ((run = 0; run < often * ${times[$group]:-1}; run++)); do
     for file in $(if ((run % 2)); then printf '%s\n' "$@" | tac; else printf '%s\n' "$@"; fi); do
+      rm -f "$dir/unsound"
       "${count}run_$group" $run >>"$file.runs" || return
+      [ ! -e "$dir/unsound" ] || { echo "group $group: a program did not end well" >&2; return 1; }
     done
   done
   for file in "$@"; do
