@@ -356,7 +356,7 @@ static void a_second_root_follows(void **state)
 	assert_int_equal(mm_pt_mirror(&space[1], &pt, V(shared()), all, &g), MM_E_BUSY); /* one only */
 	assert_int_equal(mm_pt_share(&space[1], &pt, &g), MM_E_STATE);
 	assert_int_equal(mm_pt_destroy(&space[1]), MM_OK);
-	assert_int_equal(w->map(&space[0], V(K4), PA0, K4, RW, 0, &g), MM_OK); /* an entry stub */
+	assert_int_equal(w->map(&space[0], V(K4), PA0, K4, RW, 0, &g), MM_OK); /* a trampoline */
 	assert_int_equal(w->map(&space[0], V(shared()), PA0, K4, RW, 0, &g), MM_E_OWNER);
 	for (unsigned i = 0; i < 600; i++) {
 		if (i % 50 == 49) { /* nothing is left, not even tables */

@@ -12,7 +12,7 @@
  *      st = mm_pt_share(&space, &kernel, &g);                      // for each space
  *
  * Two roots of one space, of which user mode sees less: the user's half of the first is the second's too, and changes
- * with it (mm_pt_mirror()); in the kernel's half the second has what its host maps there, an entry stub for example.
+ * with it (mm_pt_mirror()); in the kernel's half the second has what its host maps there, its trampoline for example.
  *
  * A tree has one such range at most, of whole entries of its root. In what is another tree's a tree is only asked:
  * what would change it is refused with #MM_E_OWNER. A flush of what is shared must reach the CPUs that use any of the
