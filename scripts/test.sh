@@ -32,6 +32,10 @@ test_layers() {
   check "each layer links with those below it only" tools/check_layers.sh
   check_fails "control: a layer that lacks another is noticed" "needs more" tools/check_layers.sh --plant
 }
+test_barriers() {
+  check "flushes: barriers and TLB instructions on every path are the manuals'" tools/check_barriers.py
+  check_fails "control: each one that is left out or swapped is noticed" "^all noticed: [0-9]+" tools/check_barriers.py --plant
+}
 test_config() {
   check "objects of different configurations do not link, and the linker says why" tools/check_config.sh
   check_fails "control: an option that the linker does not see is noticed" "links with a library that has another" \
@@ -52,6 +56,7 @@ test_matrix() {
   check_fails "control: what breaks the rules is noticed in each row" "^all noticed in [0-9]+ rows" tools/check_matrix.sh --plant
   # what follows uses one CPU each
   beside test_layers
+  beside test_barriers
   beside test_config
   beside test_sizes
   beside test_headers

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: x86-64, the walker folded to it and what only this CPU can do
  * Structure    the format is ports/x86_64.h; the operations are pt_walk.inc with that format as a
- *              constant, compiled on every host; the instructions below on x86-64 only.
- * Invariant    F1 a local flush leaves nothing that the gather names in this CPU: INVLPG drops the
- *              page, global or not, and all cached upper entries of this PCID (SDM 4.10.4.1).
- *              Above 32 pages a whole flush is cheaper. */
+ *              constant, compiled on every host; the probe on x86-64 only. What flushes is tlb_x86_64.c. */
 #include <mmlib/pt_x86_64.h>
 #include "ports/x86_64.h"
 #define MM_PT_PORT (&mm_port_x86_64)
@@ -19,8 +16,6 @@ const struct mm_pt_port *mm_pt_x86_64_port(void)
 }
 
 #if defined(__x86_64__)
-#define X86_FLUSH_PAGES 32u
-
 struct x86_64_cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
@@ -45,35 +40,5 @@ void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg)
 		cfg->pa_bits = (uint8_t)x86_64_cpuid(0x80000008u).eax;
 	if (x86_64_cpuid(0).eax >= 7 && (x86_64_cpuid(7).ecx >> 4 & 1)) /* OSPKE: CR4.PKE is set */
 		cfg->features = MM_PT_X86_64_KEYS;
-}
-
-static void x86_64_flush_all(void)
-{
-	const uintptr_t pge = (uintptr_t)1 << 7;
-	uintptr_t cr4, cr3;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	if (cr4 & pge) {
-		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~pge) : "memory");
-		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
-	} else {
-		__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-		__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
-	}
-}
-
-void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g)
-{
-	if (!g->flush)
-		return;
-	if ((g->last - g->start) >> g->min_shift >= X86_FLUSH_PAGES) {
-		x86_64_flush_all();
-		return;
-	}
-	for (mm_vaddr_t va = g->start;; va += (mm_vaddr_t)1 << g->min_shift) { /* F1 */
-		__asm__ volatile("invlpg (%0)" : : "r"((uintptr_t)va) : "memory");
-		if (g->last - va < (mm_vaddr_t)1 << g->min_shift)
-			break;
-	}
 }
 #endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Theory of operation: what makes the TLB of an RV64 hart forget is ports/tlb_riscv64.h; here it is
+ * compiled, on that CPU only. */
+#include <mmlib/pt_riscv64.h>
+#if defined(__riscv) && __riscv_xlen == 64
+#include "ports/tlb_riscv64.h"
+
+void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g)
+{
+	rv64_tlb_flush(g);
+}
+#endif

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Barriers and TLB instructions of the flushes: along each path through the compiled functions they are those that
+the manuals want, in their order.
+
+    tools/check_barriers.py [-v]       -v: the sequences that were found
+    tools/check_barriers.py --plant    each of these instructions left out, each two that follow each other swapped, and
+                                       each bug of src/hook.h that is about them, must be noticed; exit status 1
+
+An emulator does not show a barrier that is missing (QEMU walks tables in the order of the stores), and a host's test
+does not show what a compiler made of it. Here src/vmm/tlb_*.c is compiled by gcc and by clang, for speed and for size,
+and disassembled; then all paths are walked. An instruction that a loop repeats counts once."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COMMON = ['-std=c11', '-ffreestanding', '-fno-pic', '-fno-jump-tables', '-Wall', '-Wextra', '-Werror', '-Iinclude', '-Isrc']
+# Of each machine: compilers, disassembler, source, and which of its planted bugs are to be found here.
+MACHINES = {
+    'aarch64': {
+        'compilers': ['aarch64-linux-gnu-gcc -mgeneral-regs-only', 'clang --target=aarch64-none-elf -mgeneral-regs-only'],
+        'objdump': 'aarch64-linux-gnu-objdump',
+        'plants': [139],
+    },
+    'riscv64': {
+        'compilers': ['riscv64-linux-gnu-gcc -march=rv64imac -mabi=lp64 -mcmodel=medany',
+                      'clang --target=riscv64-none-elf -march=rv64imac -mabi=lp64'],
+        'objdump': 'riscv64-linux-gnu-objdump',
+        'plants': [],
+    },
+    'x86_64': {
+        'compilers': ['gcc -mno-red-zone -mgeneral-regs-only',
+                      'clang --target=x86_64-none-elf -mno-red-zone -mgeneral-regs-only'],
+        'objdump': 'objdump',
+        'plants': [],
+    },
+}
+# What the manuals want: for each function all sequences that a call may execute, no more and no less.
+#   AArch64   Arm ARM (DDI 0487), D8, "Ordering and completion of TLB maintenance instructions", and the examples in
+#             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
+#   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides
+#   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+SEQUENCES = {
+    'mm_pt_aarch64_flush': [
+        'dsb ishst; isb',
+        'dsb ishst; tlbi vaae1is; dsb ish; isb',
+        'dsb ishst; tlbi vmalle1is; dsb ish; isb',
+    ],
+    'mm_pt_riscv64_flush_local': ['', 'sfence.vma', 'sfence.vma va'],
+    'mm_pt_x86_64_flush_local': ['', 'invlpg', 'cr4; cr4', 'cr3'],
+}
+REPEATED = ('tlbi ', 'sfence.vma va', 'invlpg')
+LONGEST = 16
+
+
+def compile_for(machine, compiler, flags, out):
+    """An object of src/vmm/tlb_MACHINE.c, disassembled: functions, each a list of (address, name, operands)."""
+    command = compiler.split() + COMMON + flags + ['-c', f'src/vmm/tlb_{machine}.c', '-o', out]
+    subprocess.run(command, cwd=TOP, check=True)
+    text = subprocess.run([MACHINES[machine]['objdump'], '-d', '--no-show-raw-insn', out], cwd=TOP, check=True,
+                          capture_output=True, text=True).stdout
+    functions, here = {}, None
+    for line in text.splitlines():
+        begin = re.match(r'[0-9a-f]+ <(\w+?)(?:\.v\d\w*)?>:$', line)
+        code = re.match(r' +([0-9a-f]+):\t(\S+)\s*([^#/]*)', line)
+        if begin:
+            here = functions.setdefault(begin.group(1), [])
+        elif code and here is not None:
+            here.append((int(code.group(1), 16), code.group(2), code.group(3).strip()))
+    return functions
+
+
+def token_of(name, operands):
+    """What the instruction is called in SEQUENCES; None: it neither orders nor forgets."""
+    if name in ('dsb', 'dmb') or name.startswith(('fence', 'invlpg', 'lfence', 'mfence', 'sfence.w', 'sfence.i')):
+        return f'{name} {operands}' if name in ('dsb', 'dmb') else name
+    if name == 'isb':
+        return name
+    if name in ('tlbi', 'sys'):
+        return 'tlbi ' + operands.split(',')[0]
+    if name == 'sfence.vma':
+        where = operands.split(',') if operands else ['zero']
+        return name + (' va' if where[0] != 'zero' else '') + (' asid' if where[1:] and where[1] != 'zero' else '')
+    register = re.search(r',%cr(\d)$', operands)
+    return f'cr{register.group(1)}' if register and name.startswith('mov') else None
+
+
+def after(code, i):
+    """Where control goes from instruction i: indices; -1: it returns."""
+    _, name, operands = code[i]
+    if name in ('ret', 'retq', 'jr', 'br') or name.startswith('ret'):
+        if name in ('jr', 'br'):
+            raise ValueError(f'{name} {operands}: goes where nobody can see')
+        return [-1]
+    if name in ('bl', 'call', 'callq', 'jal', 'jalr') or '*' in operands:
+        raise ValueError(f'{name} {operands}: a call')
+    target = re.search(r'(?:^|,\s*)(?:0x)?([0-9a-f]+) <', operands)
+    if not target:
+        return [i + 1]
+    places = {at: k for k, (at, _, _) in enumerate(code)}
+    if int(target.group(1), 16) not in places:
+        raise ValueError(f'{name} {operands}: leaves the function')
+    to = places[int(target.group(1), 16)]
+    return [to] if name in ('b', 'j', 'jmp', 'jmpq') else [i + 1, to]
+
+
+def sequences(code, tokens):
+    """All sequences of the tokens (one for each instruction, or None) that a call may execute; and which two
+    instructions may follow each other."""
+    found, neighbours, seen = set(), set(), set()
+    todo = [(0, (), None)]
+    while todo:
+        state = todo.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        i, done, last = state
+        if i == -1:
+            found.add('; '.join(done))
+            continue
+        token = tokens[i]
+        if token:
+            if last is not None:
+                neighbours.add((last, i))
+            last = i
+            if not (done and done[-1] == token and token.startswith(REPEATED)):
+                done += (token,)
+            if len(done) > LONGEST:
+                raise ValueError('no end of ' + '; '.join(done))
+        todo += [(k, done, last) for k in after(code, i)]
+    return found, neighbours
+
+
+def differs(function, code, tokens):
+    """What is not as the manuals want it, in words; empty: all is."""
+    try:
+        found, _ = sequences(code, tokens)
+    except ValueError as error:
+        return str(error)
+    want = set(SEQUENCES[function])
+    return '\n'.join([f'  not wanted: {s or "nothing"}' for s in sorted(found - want)] +
+                     [f'  no path has: {s or "nothing"}' for s in sorted(want - found)])
+
+
+def mutants(code, tokens):
+    """Each instruction left out, and each two that may follow each other swapped. One that is repeated is in the code
+    twice where a compiler has peeled its loop: out with both."""
+    for i, token in enumerate(tokens):
+        if token and not token.startswith(REPEATED):
+            yield f'without {token}', tokens[:i] + [None] + tokens[i + 1:]
+    for token in sorted({t for t in tokens if t and t.startswith(REPEATED)}):
+        yield f'without {token}', [None if t == token else t for t in tokens]
+    for i, k in sorted(sequences(code, tokens)[1]):
+        if tokens[i] != tokens[k]:
+            swapped = list(tokens)
+            swapped[i], swapped[k] = tokens[k], tokens[i]
+            yield f'{tokens[k]} before {tokens[i]}', swapped
+
+
+def builds():
+    for machine, how in MACHINES.items():
+        for compiler in how['compilers']:
+            for size in ('-O2', '-Os'):
+                yield machine, compiler, size
+
+
+def check(out, verbose):
+    bad, n = 0, 0
+    for machine, compiler, size in builds():
+        functions = compile_for(machine, compiler, [size], out)
+        for function in (f for f in SEQUENCES if f'_{machine}_' in f):
+            n += 1
+            code = functions[function]
+            tokens = [token_of(name, operands) for _, name, operands in code]
+            said = differs(function, code, tokens)
+            if verbose or said:
+                print(f'{function}, {compiler.split()[0]} {size}: {len(code)} instructions')
+            if verbose and not said:
+                print('\n'.join('  ' + (s or 'nothing') for s in SEQUENCES[function]))
+            if said:
+                print(said)
+                bad = 1
+        lost = [f for f in functions if f not in SEQUENCES]
+        if lost:
+            print(f'{", ".join(lost)}: nobody says which sequences are right')
+            bad = 1
+    if not bad:
+        print(f'{n} compiled functions: all paths are as the manuals want them')
+    return bad
+
+
+def control(out):
+    noticed, missed = 0, 0
+    for machine, compiler, size in builds():
+        functions = compile_for(machine, compiler, [size], out)
+        for function in (f for f in SEQUENCES if f'_{machine}_' in f):
+            code = functions[function]
+            tokens = [token_of(name, operands) for _, name, operands in code]
+            for what, mutant in mutants(code, tokens):
+                if differs(function, code, mutant):
+                    noticed += 1
+                else:
+                    missed += 1
+                    print(f'{function}, {compiler.split()[0]} {size}: {what}: was not noticed')
+    for machine, compiler, size in builds():
+        for plant in MACHINES[machine]['plants']:
+            functions = compile_for(machine, compiler, [size, f'-DMM_PLANT={plant}'], out)
+            if any(differs(f, functions[f], [token_of(name, ops) for _, name, ops in functions[f]])
+                   for f in SEQUENCES if f in functions):
+                noticed += 1
+            else:
+                missed += 1
+                print(f'planted bug {plant}, {compiler.split()[0]} {size}: was not noticed')
+    if not missed:
+        print(f'all noticed: {noticed} instructions left out or swapped')
+    return 1
+
+
+def main():
+    if [a for a in sys.argv[1:] if a not in ('-v', '--plant')]:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, 'tlb.o')
+        return control(out) if '--plant' in sys.argv else check(out, '-v' in sys.argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
