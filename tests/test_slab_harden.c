@@ -221,6 +221,84 @@ static void canaries_are_secret(void **state)
 #endif
 
 #if MM_HARDEN & MM_HARDEN_ZERO
+/* Is a byte of a free object that somebody wrote to seen when it is allocated? */
+static bool is_seen(const struct mm_cache *cache, unsigned char *p, size_t at)
+{
+	unsigned long long where;
+
+	p[at] = 0x80;
+	if (setjmp(stopped)) {
+		p[at] = 0;
+		assert_int_equal(sscanf(told, "free memory was written: %llx", &where), 1);
+		assert_true(where == to_pa(p + at));
+		return true;
+	}
+	(void)mm_object_prove(cache, p);
+	p[at] = 0;
+	return false;
+}
+
+#define SEEN_WHOLE ((size_t)(MM_HARDEN & MM_HARDEN_WHOLE ? SIZE_MAX : 1024))
+
+/* Of each byte of an object that is larger than all of is looked at: how many are seen, and the longest row of those
+ * that are not. */
+static void look_at_each_byte(const struct mm_cache *cache, unsigned char *p, size_t n)
+{
+	size_t row = 0, longest = 0, seen = 0;
+
+	for (size_t at = 0; at < n; at++) {
+		bool is = is_seen(cache, p, at);
+
+		assert_true(is || (n > SEEN_WHOLE && at >= 64 && at < n - 64));
+		seen += is;
+		row = is ? 0 : row + 1;
+		longest = row > longest ? row : longest;
+	}
+	assert_true(longest < 64);
+	assert_true(seen >= n / (64 / sizeof(uintptr_t)));
+}
+
+static void each_byte_that_is_promised_is_seen(void **state)
+{
+	static unsigned char *p;
+
+	(void)state;
+	for (size_t s = 16; s <= 8192; s = s < 8192 && s * 9 / 8 + 1 > 8192 ? 8192 : s * 9 / 8 + 1) {
+		struct mm_cache *cache = make_cache(s, 0);
+		void *stays = mm_cache_alloc(cache, 0); /* and so does the slab */
+
+		p = mm_cache_alloc(cache, 0);
+		assert_non_null(p);
+		assert_int_equal(mm_cache_free(cache, p), MM_OK);
+		look_at_each_byte(cache, p, s);
+		assert_int_equal(mm_cache_free(cache, stays), MM_OK);
+		assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	}
+}
+
+/* Of many objects of a size of which not all is looked at, each byte is seen in its share of them. */
+static void no_byte_of_many_objects_is_safe_to_write_to(void **state)
+{
+	enum { OBJECTS = 256, SIZE = 3000, SHARE = OBJECTS / (64 / sizeof(uintptr_t)) };
+	static unsigned char *p[OBJECTS];
+	static struct mm_cache *cache;
+	static unsigned seen;
+
+	(void)state;
+	cache = make_cache(SIZE, 0);
+	for (unsigned i = 0; i < OBJECTS; i++)
+		assert_non_null(p[i] = mm_cache_alloc(cache, 0));
+	assert_non_null(mm_cache_alloc(cache, 0)); /* its slab stays */
+	for (unsigned i = 0; i < OBJECTS; i++)
+		assert_int_equal(mm_cache_free(cache, p[i]), MM_OK);
+	for (size_t at = 0; at < SIZE; at += at < 128 ? 1 : 37) {
+		seen = 0;
+		for (unsigned i = 0; i < OBJECTS; i++)
+			seen += is_seen(cache, p[i], at);
+		assert_true(seen >= SHARE / 2);
+	}
+}
+
 /* Allocate until p, which came home, comes again; false: the machine was stopped before. */
 static bool comes_again(struct mm_cache *cache, const unsigned char *p)
 {
@@ -241,7 +319,7 @@ static bool comes_again(struct mm_cache *cache, const unsigned char *p)
 
 static void a_write_after_free_is_found(void **state)
 {
-	static const size_t sizes[] = { 1, 7, 8, 9, 63, 64, 200, 1000, 4096 };
+	static const size_t sizes[] = { 1, 7, 8, 9, 63, 64, 200, 1000, 1024, 4096 };
 	unsigned long long where;
 
 	(void)state;
@@ -258,8 +336,7 @@ static void a_write_after_free_is_found(void **state)
 			assert_int_equal(mm_cache_free(cache, p), MM_OK);
 			p[at] = 0x40;
 			if (comes_again(cache, p)) { /* of a large one not all is looked at */
-				assert_true(!(MM_HARDEN & MM_HARDEN_WHOLE) && sizes[s] > 256 && at >= 64 &&
-					    at < sizes[s] - 64);
+				assert_true(sizes[s] > SEEN_WHOLE && at >= 64 && at < sizes[s] - 64);
 				sim_destroy(&sim);
 				continue;
 			}
@@ -272,7 +349,7 @@ static void a_write_after_free_is_found(void **state)
 /* Whoever writes to the same place of many large objects is found, wherever that is. */
 static void a_habit_of_writing_after_free_is_found(void **state)
 {
-	enum { OBJECTS = 300, SIZE = 1000 };
+	enum { OBJECTS = 300, SIZE = 3000 };
 	static unsigned char *p[OBJECTS];
 
 	(void)state;
@@ -445,6 +522,8 @@ int main(void)
 		LISTENING(canaries_are_secret),
 #endif
 #if MM_HARDEN & MM_HARDEN_ZERO
+		LISTENING(each_byte_that_is_promised_is_seen),
+		cmocka_unit_test_setup(no_byte_of_many_objects_is_safe_to_write_to, start_listening),
 		cmocka_unit_test(a_write_after_free_is_found),
 		cmocka_unit_test(a_habit_of_writing_after_free_is_found),
 		LISTENING(a_free_that_is_refused_clears_nothing),

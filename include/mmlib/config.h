@@ -164,9 +164,12 @@
 #define MM_HARDEN_CANARY     2 /**< what lies behind an object is looked at when it is freed: who wrote over
                                     its end is told #MM_E_CORRUPT */
 #define MM_HARDEN_ZERO       4 /**< an object is zeroed when it is freed, and must be zero when it is allocated:
-                                    who wrote to it meanwhile is found (port: `log`, then `panic`). Of more than
-                                    256 bytes, 64 at each end are looked at, and 64 somewhere between. Not in
-                                    caches with a constructor or #MM_CACHE_KEEP */
+                                    who wrote to it meanwhile is found (port: `log`, then `panic`), whatever byte
+                                    it was. Of more than 1 KiB (with what is behind it: kmalloc() of 1,024 bytes is),
+                                    64 bytes at each end are looked at, and between them a word of every 64 bytes:
+                                    64 bytes in a row that are not zero are found wherever they are, a single one in
+                                    one object of eight, or of sixteen where a word has 32 bits; which, the heap's
+                                    secret tells. Not in caches with a constructor or #MM_CACHE_KEEP */
 #define MM_HARDEN_QUARANTINE 8 /**< what is freed is handed out again late, oldest first */
 #define MM_HARDEN_WHOLE      16 /**< with #MM_HARDEN_ZERO: all of an object is looked at, however large */
 /** @} */

@@ -18,9 +18,11 @@
  * Invariants   H1 the canary of an object is whole from the making of its slab to the free of its pages.
  *              H2 an object that is not used is zero, but for its canary; not in caches that construct their
  *                 objects or keep their memory, whose readers may look at objects that are free.
- *              H3 all of a free object is looked at when it is allocated if it has up to 256 bytes; of a larger
- *                 one, three times 64: both ends, and a place between them that its address and the heap's
- *                 secret tell, another one for each object. MM_HARDEN_WHOLE: all of it.
+ *              H3 all of a free object is looked at when it is allocated if it has up to 1 KiB; of a larger one,
+ *                 64 bytes at both ends, and between them a word of every 64 bytes, the same of each 64, which its
+ *                 address and the heap's secret tell. So who writes 64 bytes in a row is found, wherever, and who
+ *                 writes to one byte in one object of eight, or of sixteen where a word has four bytes.
+ *                 MM_HARDEN_WHOLE: all of it.
  * Why not all  an object that is freed late is in no CPU cache any more, and who allocates it uses its first
  *              line, often no other. A kernel that writes to free memory does so more than once.
  * Concurrency  who frees an object, or has just got it, is alone with it. */
@@ -28,7 +30,8 @@
 
 #if MM_OBJECT_WATCHED
 #define WORD sizeof(uintptr_t)
-#define LOOK ((size_t)64) /* bytes of each place of a large object that is looked at */
+#define LOOK  ((size_t)64)   /* bytes of a large object of which at least a word is looked at */
+#define WHOLE ((size_t)1024) /* bytes of the largest object of which all is */
 
 #if MM_HARDEN & MM_HARDEN_CANARY
 /* Canary of the part of a word from p to the word's end: its bytes. */
@@ -119,14 +122,27 @@ static inline uintptr_t harden_any(const unsigned char *p, size_t n)
 	return n ? any | harden_any_look(end - LOOK) : any;
 }
 
-/* Of a large object: both ends, and a place between them that its address tells and nobody knows (H3). */
+/* A word of every LOOK bytes, from the one at `at` of n words. */
+static inline uintptr_t harden_any_word(const uintptr_t *w, size_t at, size_t n)
+{
+	const size_t step = LOOK / WORD;
+	uintptr_t any = 0;
+
+	for (; at + 3 * step < n; at += 4 * step)
+		any |= w[at] | w[at + step] | w[at + 2 * step] | w[at + 3 * step];
+	for (; at < n; at += step)
+		any |= w[at];
+	return any;
+}
+
+/* Of a large object: both ends, and words between them; which ones, its address tells, and nobody knows (H3). */
 static inline uintptr_t harden_any_of(const struct mm_heap *heap, const unsigned char *p, size_t n)
 {
-	uint32_t places = (uint32_t)((n - 3 * LOOK) / WORD) + 1;
 	uint32_t mixed = (uint32_t)((uintptr_t)p >> 4 ^ heap->secret) * 0x9e3779b1u;
-	size_t at = LOOK + (size_t)((uint64_t)mixed * places >> 32) * WORD;
+	size_t at = (size_t)((uint64_t)mixed * (LOOK / WORD) >> 32);
+	const uintptr_t *middle = (const uintptr_t *)(const void *)(p + LOOK);
 
-	return harden_any_look(p) | harden_any_look(p + at) | harden_any_look(p + n - LOOK);
+	return harden_any_look(p) | harden_any_word(middle, at, (n - 2 * LOOK) / WORD) | harden_any_look(p + n - LOOK);
 }
 
 /* The bytes behind the last whole word. */
@@ -142,7 +158,7 @@ static inline uintptr_t harden_any_byte(const unsigned char *p, size_t n)
 static inline bool harden_is_zero(const struct mm_heap *heap, const unsigned char *p, size_t n)
 {
 	size_t words = n & ~(WORD - 1);
-	uintptr_t any = MM_HARDEN & MM_HARDEN_WHOLE || n <= 4 * LOOK ? harden_any(p, words) :
+	uintptr_t any = MM_HARDEN & MM_HARDEN_WHOLE || n <= WHOLE ? harden_any(p, words) :
 								       harden_any_of(heap, p, words);
 
 	return (n == words ? any : any | harden_any_byte(p + words, n - words)) == 0;
@@ -305,6 +321,7 @@ enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, s
 	mm_san_free(heap, p, bytes);
 	return MM_OK;
 }
+#undef WHOLE
 #undef LOOK
 #undef WORD
 #endif
