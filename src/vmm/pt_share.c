@@ -9,7 +9,8 @@
  *              H2 an entry that is followed is the same in both roots, but between two stores, at the end of which both
  *                 are what they should be before the flush.
  *              H3 through a tree whose entries are another's nothing below them changes: it remembers no table there
- *                 (W6 of pt_walk.inc), and its end leaves them alone.
+ *                 (W6 of pt_walk.inc), of a root in two levels no more than what is before them, and its end leaves
+ *                 them alone.
  * Concurrency  one writer for what is shared, by the caller. */
 #include <mmlib/pt_share.h>
 #include "vmm/pt_core.h"
@@ -182,6 +183,7 @@ static enum mm_status share_copy(struct mm_pt *to, const struct mm_pt *from, con
 		pt_note_made(to, g, va, va, port->transition(to, old.entry, at.entry, at.level));
 	}
 	share_note(to, range, PT_SHARES_OTHERS); /* H3 */
+	to->near_pages = 0; /* in two levels that is the root */
 	return MM_OK;
 }
 
