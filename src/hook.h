@@ -100,6 +100,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
 #define MM_PLANT_X86_KEY_FLUSH 137 /* x86-64: another protection key is not flushed */
 #define MM_PLANT_X86_KEY_TELL  138 /* x86-64: the protection key of a large page is not told */
+#define MM_PLANT_X86_GLOBAL  142 /* x86-64: a page that becomes global, or is so no more, is not flushed */
+#define MM_PLANT_RV64_GLOBAL 143 /* RISC-V: the same */
 #define MM_PLANT_MASK_FLUSH  75 /* formats that are data: what becomes empty is not flushed */
 #define MM_PLANT_MASK_RIGHTS 76 /* formats that are data: a loss of rights is not flushed */
 #define MM_PLANT_MASK_OTHER  77 /* formats that are data: another type, or global, is not flushed */

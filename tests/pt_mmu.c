@@ -301,12 +301,13 @@ void mmu_scan(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint3
 	}
 }
 
-struct ora_run ora_walk(struct ora *ora, uint64_t va)
+struct ora_run ora_path(struct ora *ora, uint64_t va, uint64_t *table)
 {
 	uint64_t pa = ora->pt->root;
 	uint32_t path = RIGHTS;
 
 	for (unsigned level = ora->arch->top;; level--) {
+		table[level] = pa;
 		uint64_t e = mmu_get(ora, pa, index_of(ora, va, level));
 		uint64_t mask = span_of(ora, level) - 1;
 		if (!is_valid(ora, e, level))
@@ -321,6 +322,13 @@ struct ora_run ora_walk(struct ora *ora, uint64_t va)
 		path = ora->arch->path(e, path);
 		pa = pa_of(ora, e, level);
 	}
+}
+
+struct ora_run ora_walk(struct ora *ora, uint64_t va)
+{
+	uint64_t table[ORA_LEVELS];
+
+	return ora_path(ora, va, table);
 }
 
 bool ora_access(struct ora *ora, uint64_t va, bool write, bool user, bool fetch)

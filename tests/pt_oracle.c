@@ -17,9 +17,7 @@ void ora_violation(struct ora *ora, const char *what)
 
 /* ---- the TLB ---- */
 
-/* May a CPU go on using translation @old if the tables now say @now for the same addresses? One that is
- * writable and dirty does not set the bit again. */
-static bool still_good(const struct ora_run *old, const struct ora_run *now, uint64_t va)
+bool ora_may_keep(const struct ora_run *old, const struct ora_run *now, uint64_t va)
 {
 	uint32_t exact = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TYPE | MM_PT_KEYS;
 	uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
@@ -70,7 +68,7 @@ static void compare_with_scan(struct ora *ora, const struct ora_run *old)
 			va = now->va;
 		}
 		uint64_t last = now->last < old->last ? now->last : old->last;
-		if (!still_good(old, now, va))
+		if (!ora_may_keep(old, now, va))
 			make_stale(ora, old, va, last);
 		if (last == old->last)
 			return;

@@ -15,6 +15,7 @@
 
 #define ORA_PAGE 4096u
 #define ORA_RUNS 32768 /* most stretches in a set */
+#define ORA_LEVELS 6
 
 /* A stretch of address space. attr as #mm_pt_attr, rights as all levels together give them. */
 struct ora_run {
@@ -61,8 +62,8 @@ enum ora_half { ORA_SIGN, ORA_ZERO, ORA_ONES };
 struct ora_arch {
 	const char *name;
 	unsigned top;            /* level of the root table */
-	uint8_t span_lg2[6];     /* log2 of what an entry covers, by level; 0: 12 + 9 * level */
-	uint8_t entries_lg2[6];  /* log2 of the entries of a table; 0: 9 */
+	uint8_t span_lg2[ORA_LEVELS];     /* log2 of what an entry covers, by level; 0: 12 + 9 * level */
+	uint8_t entries_lg2[ORA_LEVELS];  /* log2 of the entries of a table; 0: 9 */
 	uint8_t entry_lg2;       /* log2 of the bytes of an entry; 0: 3 */
 	uint8_t va_bits;         /* bits of an address that are translated; 0: all that index tables */
 	bool big_endian;         /* whatever the CPU is; else entries are in the CPU's own order */
@@ -74,7 +75,7 @@ struct ora_arch {
 	/* Contiguous runs: log2 of the entries of one, by level; which of the machine's features makes them;
 	 * the mark; a field that says how long, and how it says so, if the frame is that of the run in all
 	 * members; what hardware may set in any member, for all. */
-	uint8_t run_lg2[6];
+	uint8_t run_lg2[ORA_LEVELS];
 	uint32_t run_feature;
 	uint64_t run_mark, run_field, run_length, run_touch;
 	/* Or, where that is no mark, for leaves: is it in one? All members are the same then, and reserved() gets
@@ -192,6 +193,11 @@ uint64_t ora_size(const struct ora *ora, unsigned level);
 unsigned ora_va_bits(const struct ora_arch *arch);
 /* The leaf around @va, straight from the tables; attr 0 if there is none. */
 struct ora_run ora_walk(struct ora *ora, uint64_t va);
+/* The same, and where the tables are that the walk went through: from the root's level down to that of the leaf. */
+struct ora_run ora_path(struct ora *ora, uint64_t va, uint64_t *table);
+/* May a CPU go on using translation @old of @va if the tables now say @now? One that is writable and dirty does not set
+ * the bit again. */
+bool ora_may_keep(const struct ora_run *old, const struct ora_run *now, uint64_t va);
 
 /* The plain map. */
 void set_clear(struct ora_set *set);

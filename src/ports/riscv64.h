@@ -190,6 +190,8 @@ RV64_FN unsigned rv64_between_leaves(uint64_t old, uint64_t now)
 	uint64_t any = RV64_ADDR | RV64_HIGH | RV64_U | RV64_G;
 	uint64_t lost = old & ~now & (RV64_RWX | RV64_D);
 
+	if (MM_PLANTED(MM_PLANT_RV64_GLOBAL))
+		any &= ~RV64_G;
 	if (((old ^ now) & any) || lost)
 		return MM_PT_AFTER_FLUSH;
 	return old == now ? MM_PT_AFTER_NONE : MM_PT_AFTER_SYNC;

@@ -187,6 +187,8 @@ X86_FN unsigned x86_64_between_leaves(uint64_t old, uint64_t now, unsigned level
 
 	if (MM_PLANTED(MM_PLANT_X86_KEY_FLUSH))
 		any &= ~X86_KEY;
+	if (MM_PLANTED(MM_PLANT_X86_GLOBAL))
+		any &= ~X86_G;
 	return ((old ^ now) & any) | lost ? MM_PT_AFTER_FLUSH : MM_PT_AFTER_NONE;
 }
 
