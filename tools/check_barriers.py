@@ -38,21 +38,24 @@ MACHINES = {
         'plants': [],
     },
 }
-# What the manuals want: for each function all sequences that a call may execute, no more and no less.
+# What the manuals want: for each function all sequences that a call may execute, no more and no less, and which
+# instructions the word "forget" stands for, which may be repeated.
 #   AArch64   Arm ARM (DDI 0487), D8, "Ordering and completion of TLB maintenance instructions", and the examples in
 #             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
 SEQUENCES = {
-    'mm_pt_aarch64_flush': [
-        'dsb ishst; isb',
-        'dsb ishst; tlbi vaae1is; dsb ish; isb',
-        'dsb ishst; tlbi vmalle1is; dsb ish; isb',
-    ],
-    'mm_pt_riscv64_flush_local': ['', 'sfence.vma', 'sfence.vma va'],
-    'mm_pt_x86_64_flush_local': ['', 'invlpg', 'cr4; cr4', 'cr3'],
+    'mm_pt_aarch64_flush': (A64_ORDER, 'tlbi vaae1is, tlbi vaale1is, tlbi vmalle1is'),
+    'mm_pt_aarch64_flush_by': (
+        A64_ORDER,
+        'tlbi aside1is, tlbi rvaae1is, tlbi rvaale1is, tlbi rvae1is, tlbi rvale1is, tlbi vaae1is, tlbi vaale1is, '
+        'tlbi vae1is, tlbi vale1is, tlbi vmalle1is'),
+    'mm_pt_aarch64_tlb_probe': ([''], ''),
+    'mm_pt_riscv64_flush_local': (['', 'forget'], 'sfence.vma, sfence.vma va'),
+    'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4', 'cr3'], 'invlpg'),
 }
-REPEATED = ('tlbi ', 'sfence.vma va', 'invlpg')
+FORGETS = ('tlbi ', 'sfence.vma', 'invlpg')
 LONGEST = 16
 
 
@@ -126,7 +129,8 @@ def sequences(code, tokens):
             if last is not None:
                 neighbours.add((last, i))
             last = i
-            if not (done and done[-1] == token and token.startswith(REPEATED)):
+            token = 'forget' if token.startswith(FORGETS) else token
+            if not (done and done[-1] == token == 'forget'):
                 done += (token,)
             if len(done) > LONGEST:
                 raise ValueError('no end of ' + '; '.join(done))
@@ -140,7 +144,10 @@ def differs(function, code, tokens):
         found, _ = sequences(code, tokens)
     except ValueError as error:
         return str(error)
-    want = set(SEQUENCES[function])
+    want = set(SEQUENCES[function][0])
+    kinds = ', '.join(sorted({t for t in tokens if t and t.startswith(FORGETS)}))
+    if kinds != SEQUENCES[function][1]:
+        return '  forgets by ' + kinds
     return '\n'.join([f'  not wanted: {s or "nothing"}' for s in sorted(found - want)] +
                      [f'  no path has: {s or "nothing"}' for s in sorted(want - found)])
 
@@ -149,12 +156,12 @@ def mutants(code, tokens):
     """Each instruction left out, and each two that may follow each other swapped. One that is repeated is in the code
     twice where a compiler has peeled its loop: out with both."""
     for i, token in enumerate(tokens):
-        if token and not token.startswith(REPEATED):
+        if token and not token.startswith(FORGETS):
             yield f'without {token}', tokens[:i] + [None] + tokens[i + 1:]
-    for token in sorted({t for t in tokens if t and t.startswith(REPEATED)}):
+    for token in sorted({t for t in tokens if t and t.startswith(FORGETS)}):
         yield f'without {token}', [None if t == token else t for t in tokens]
     for i, k in sorted(sequences(code, tokens)[1]):
-        if tokens[i] != tokens[k]:
+        if tokens[i] != tokens[k] and not (tokens[i].startswith(FORGETS) and tokens[k].startswith(FORGETS)):
             swapped = list(tokens)
             swapped[i], swapped[k] = tokens[k], tokens[i]
             yield f'{tokens[k]} before {tokens[i]}', swapped
@@ -179,7 +186,8 @@ def check(out, verbose):
             if verbose or said:
                 print(f'{function}, {compiler.split()[0]} {size}: {len(code)} instructions')
             if verbose and not said:
-                print('\n'.join('  ' + (s or 'nothing') for s in SEQUENCES[function]))
+                print('\n'.join('  ' + (s or 'nothing') for s in SEQUENCES[function][0]))
+                print('  forget: ' + SEQUENCES[function][1])
             if said:
                 print(said)
                 bad = 1

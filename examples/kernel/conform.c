@@ -144,6 +144,7 @@ void check_conformance(void)
 	}
 	kprintf("    format under test: %s\n", conform.pt->port->name);
 	smp_run(job_load);
+	(void)machine_conform_flush(0, &lacks);
 	if (check(map_user_code(&code), "code for user mode is mapped"))
 		all_parts();
 	check_status(conform_unmap(conform.code, conform_page()), MM_OK, "it is unmapped");

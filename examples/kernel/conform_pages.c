@@ -81,14 +81,17 @@ static enum mm_status change(unsigned i, bool map, bool unmap, struct mm_tlb_gat
 	return st == MM_OK && map ? mm_pt_map(conform.pt, va, pa, conform_page(), view.attr, 0, g) : st;
 }
 
-static void change_all(bool each, bool map, bool unmap)
+/* How many pages share a flush. Three have 523 pages from the first to the last, all of them more than 2^14. */
+enum { EACH = 1, THREE = 3, ALL = CONFORM_PAGES };
+
+static void change_all(unsigned share, bool map, bool unmap)
 {
 	struct mm_tlb_gather g = { 0 };
 	enum mm_status st = MM_OK;
 
 	for (unsigned i = 0; i < CONFORM_PAGES && st == MM_OK; i++) {
 		st = change(i, map, unmap, &g);
-		if (each || st != MM_OK)
+		if ((i + 1) % share == 0 || st != MM_OK)
 			mm_pt_sync(conform.pt, &g);
 	}
 	mm_pt_sync(conform.pt, &g);
@@ -97,9 +100,11 @@ static void change_all(bool each, bool map, bool unmap)
 }
 
 /* All pages through all changes. */
-static void one_way(uint32_t base, const char *kind, bool user, bool each)
+static void one_way(uint32_t base, const char *kind, bool user, unsigned share)
 {
-	const char *how = each ? "flushed one by one, " : "flushed at once, ";
+	const char *how = share == EACH  ? "flushed one by one, " :
+			  share == THREE ? "flushed by threes, " :
+					   "flushed at once, ";
 
 	view.user = user;
 	view.attr = 0;
@@ -107,37 +112,53 @@ static void one_way(uint32_t base, const char *kind, bool user, bool each)
 	view.set = 0;
 	all_see(kind, how, "nothing is there at first");
 	view.attr = base | conform_read();
-	change_all(each, true, false);
+	change_all(share, true, false);
 	all_see(kind, how, "what is mapped is there");
 	view.attr |= MM_PT_WRITE;
 	view.gain = true;
-	change_all(each, false, false);
+	change_all(share, false, false);
 	all_see(kind, how, "what may be written can be written");
 	view.gain = false;
 	view.attr = base | MM_PT_READ | MM_PT_EXEC;
-	change_all(each, false, false);
+	change_all(share, false, false);
 	view.gain = true;
 	all_see(kind, how, "what became code can be executed and not written");
 	view.gain = false;
 	view.attr = base | conform_read();
-	change_all(each, false, false);
+	change_all(share, false, false);
 	if (conform.all_exec)
 		check_skip(conform_text(kind, how, "what is code no more cannot be executed", ""),
 			   "the format has no such pages");
 	else
 		all_see(kind, how, "what is code no more cannot be executed");
 	view.set = 1;
-	change_all(each, true, true);
+	change_all(share, true, true);
 	all_see(kind, how, "other frames are there at once");
 	view.attr = 0;
-	change_all(each, false, true);
+	change_all(share, false, true);
 	all_see(kind, how, "what is unmapped is gone");
 }
 
 static void both_ways(uint32_t base, const char *kind, bool user)
 {
-	one_way(base, kind, user, false);
-	one_way(base, kind, user, true);
+	one_way(base, kind, user, ALL);
+	one_way(base, kind, user, EACH);
+}
+
+/* Pages of the user, in each way that the machine has to flush them. */
+static void flushed_otherwise(void)
+{
+	const char *lacks, *way;
+
+	for (unsigned i = 1; (way = machine_conform_flush(i, &lacks)) != NULL; i++) {
+		if (lacks) {
+			check_skip(conform_text("64 pages of the user ", way, "forgotten", ""), lacks);
+			continue;
+		}
+		one_way(conform_user(), way, true, ALL);
+		one_way(conform_user(), way, true, THREE);
+	}
+	(void)machine_conform_flush(0, &lacks);
 }
 
 /* What all CPUs shall see from here on of the pages, or of those beside them. */
@@ -155,22 +176,22 @@ static void beside_others(void)
 
 	view.user = view.gain = false;
 	turn_to(false, r);
-	change_all(false, true, false);
+	change_all(ALL, true, false);
 	all_see(kind, "the others ", "are there");
 	turn_to(true, 0);
 	all_see(kind, "", "nothing is there at first");
 	turn_to(true, rw);
-	change_all(false, true, false);
+	change_all(ALL, true, false);
 	all_see(kind, "", "what is mapped is there");
 	turn_to(false, r);
 	all_see(kind, "the others ", "are as they were");
 	turn_to(true, 0);
-	change_all(false, false, true);
+	change_all(ALL, false, true);
 	all_see(kind, "", "what is unmapped is gone");
 	turn_to(false, r);
 	all_see(kind, "the others ", "are still there");
 	turn_to(false, 0);
-	change_all(false, false, true);
+	change_all(ALL, false, true);
 }
 
 void conform_pages(void)
@@ -186,6 +207,7 @@ void conform_pages(void)
 	both_ways(0, "64 pages of the kernel, ", false);
 	both_ways(MM_PT_GLOBAL, "64 global pages, ", false);
 	both_ways(conform_user(), "64 pages of the user, ", true);
+	flushed_otherwise();
 	beside_others();
 	conform_give(frames[0], bytes);
 	conform_give(frames[1], bytes);

@@ -146,6 +146,10 @@ struct conform;
 const char *machine_conform(struct conform *c);
 /* This CPU to the tree at @root for user pages, under number @asid. */
 void machine_conform_load(mm_paddr_t root, unsigned asid);
+/* How the tree under test is flushed from here on, while it is loaded under number 1: 0 is this machine's own way, the
+ * others are tried one after the other. Returns what begins the names of its checks, NULL if there are no more; and why this CPU does not have it,
+ * or NULL. */
+const char *machine_conform_flush(unsigned way, const char **lacks);
 /* May the kernel access a user page that allows the access to the user? */
 bool machine_kernel_at_user(enum access access);
 /* The memory type at @va as the MMU sees it, of MM_PT_TYPE; or MACHINE_TYPE_UNSEEN. */

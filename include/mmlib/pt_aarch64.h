@@ -35,6 +35,24 @@ const struct mm_pt_port *mm_pt_aarch64_high_port(void) MM_TAGGED(mm_pt_aarch64_h
 MM_PT_DECLARE(mm_pt_aarch64);
 MM_PT_DECLARE(mm_pt_aarch64_high);
 
+/** What a flush may use, and whose translations it is about: mm_pt_aarch64_flush_by(). mm_pt_aarch64_tlb_probe() fills in
+ *  all but the last two; a kernel with ASIDs may have a copy with these for each address space. All-zero: pages one
+ *  by one, of all address spaces.
+ *
+ *  With #one_space, what is left in the TLBs (DDI 0487, C5.5, TLBI ASIDE1IS and VAE1IS): translations under other
+ *  ASIDs; what is global, if more is flushed than goes by address; and tables, under other ASIDs, of what is global.
+ *  So it is for trees that hold no #MM_PT_GLOBAL pages and are never used with another ASID; the kernel's half, which
+ *  all spaces use, wants the form for all of them. With TCR_EL1.AS clear, ASIDs have 8 bits. */
+struct mm_pt_aarch64_tlb {
+	uint8_t granule[2]; /**< log2 of the granule of the low half (TCR_EL1.TG0) and of the high one (TG1): 12, 14 or 16;
+	                         0: no ranges in this half. A range with another granule than the half has
+	                         need not be flushed */
+	bool ranges;        /**< every CPU has FEAT_TLBIRANGE */
+	bool lpa2;          /**< TCR_EL1.DS is set, so that ranges begin on 64 KiB */
+	bool one_space;     /**< only what is under `asid` */
+	uint16_t asid;      /**< number of the address space, if `one_space` */
+};
+
 #if defined(__aarch64__)
 /** Ask this CPU (ID_AA64MMFR0_EL1) how many physical address bits it has. EL1 or above.
  *  @param[out] cfg all-zero but for what was found; at most the format's 48 bits
@@ -42,11 +60,27 @@ MM_PT_DECLARE(mm_pt_aarch64_high);
 void mm_pt_aarch64_probe(struct mm_pt_cfg *cfg);
 
 /** Make every CPU of the inner shareable domain forget what a gather holds: TLBI for each page, or for
- *  everything when there are more than 32, with the barriers around it. No interrupt to other CPUs is
- *  needed, so this can be all of env->flush of a kernel. EL1.
+ *  everything when there are more than 32, with the barriers around it: DSB ISHST, TLBI, DSB ISH, ISB (DDI 0487, D8,
+ *  "TLB maintenance instructions"). Where no tables went, what is cached of tables stays (the forms for the last level).
+ *  No interrupt to other CPUs is needed, so this can be all of env->flush of a kernel. EL1, or EL2 with
+ *  HCR_EL2.{E2H, TGE} set. On a CPU with an erratum that wants TLBI and DSB twice, call it twice.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_aarch64_flush(const struct mm_tlb_gather *g);
+
+/** Ask this CPU how its TLB is flushed: TCR_EL1.{TG0, TG1, DS}, and ID_AA64ISAR0_EL1.TLB, which says at 2 that there are
+ *  ranges (FEAT_TLBIRANGE). When TCR_EL1 is as it will be. Where CPUs differ: ranges if all have them. EL1 or above.
+ *  @param[out] tlb all-zero but for what was found
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+void mm_pt_aarch64_tlb_probe(struct mm_pt_aarch64_tlb *tlb);
+
+/** mm_pt_aarch64_flush() with ranges, if CPUs have them, or of one address space. A range is five instructions at most
+ *  (DDI 0487, C5.5, TLBI RVAE1IS: (NUM + 1) * 2^(5 * SCALE + 1) granules each) and is what the gather holds,
+ *  exactly; with `lpa2` and 4 or 16 KiB it begins up to 15, or 3, granules before that. More than 2^21 granules, or
+ *  without ranges more than 32 pages, are flushed with everything, or everything of the address space.
+ *  @param tlb what CPUs have, and which address space @param g gather, of one tree
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: 32 TLBI at most\, 5 with ranges} */
+void mm_pt_aarch64_flush_by(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g);
 #endif
 MM_END_DECLS
 #endif

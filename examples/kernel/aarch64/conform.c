@@ -86,6 +86,22 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	__asm__ volatile("isb" : : : "memory");
 }
 
+/* Ranges are this machine's own way, if it has them. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	static const char *const ways[] = { "", "TLBI by address, ", "TLBI by range, ", "TLBI by address and ASID, ",
+					    "TLBI by range and ASID, " };
+
+	if (way >= sizeof(ways) / sizeof(*ways))
+		return NULL;
+	mm_pt_aarch64_tlb_probe(&machine_tlb); /* the low half has its granule by now */
+	*lacks = way && way % 2 == 0 && !machine_tlb.ranges ? "this CPU has no FEAT_TLBIRANGE" : NULL;
+	machine_tlb.ranges = machine_tlb.ranges && way % 2 == 0;
+	machine_tlb.one_space = way >= 3;
+	machine_tlb.asid = 1;
+	return ways[way];
+}
+
 /* PAN is off. No user page is executable for the kernel. */
 bool machine_kernel_at_user(enum access access)
 {

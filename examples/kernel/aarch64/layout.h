@@ -33,6 +33,7 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
+extern struct mm_pt_aarch64_tlb machine_tlb; /* how TLBs are flushed */
 extern uint32_t machine_lpa2; /* both halves of the address space have LPA2's descriptors: for boot.S */
 
 mm_paddr_t machine_frame(mm_vaddr_t va);

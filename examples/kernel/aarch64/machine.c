@@ -105,17 +105,24 @@ const struct mm_pt_port *machine_pt_port(void)
 	return machine_lpa2 ? mm_pt_format(MM_PT_AARCH64_4K_LPA2_HIGH) : mm_pt_aarch64_high_port();
 }
 
+struct mm_pt_aarch64_tlb machine_tlb;
+
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
 	mm_pt_aarch64_probe(cfg);
 	cfg->features = MM_PT_AARCH64_CONTIG;
+	mm_pt_aarch64_tlb_probe(&machine_tlb);
+	machine_tlb.lpa2 = machine_lpa2; /* once the tables are these */
 }
 
-/* Hardware tells the other CPUs. */
+/* Hardware tells the other CPUs. The kernel's half is in all address spaces. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
+	struct mm_pt_aarch64_tlb tlb = machine_tlb;
+
+	tlb.one_space = tlb.one_space && !(g->start >> 63);
 	if (all)
-		mm_pt_aarch64_flush(g);
+		mm_pt_aarch64_flush_by(&tlb, g);
 	else
 		__asm__ volatile("dsb nshst; tlbi vmalle1; dsb nsh; isb" : : : "memory");
 }

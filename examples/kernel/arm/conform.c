@@ -26,6 +26,13 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	__asm__ volatile("mcrr p15, 0, %0, %1, c2; isb" : : "r"(root), "r"(asid << ASID_SHIFT) : "memory");
 }
 
+/* There is one. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	*lacks = NULL;
+	return way ? NULL : "";
+}
+
 /* With long descriptors no user page is executable for the kernel. */
 bool machine_kernel_at_user(enum access access)
 {

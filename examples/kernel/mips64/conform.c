@@ -36,6 +36,13 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	machine_irq_restore(on);
 }
 
+/* There is one. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	*lacks = NULL;
+	return way ? NULL : "";
+}
+
 /* An address's segment says who may, and the kernel may use the user's. */
 bool machine_kernel_at_user(enum access access)
 {

@@ -26,6 +26,13 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 				root >> 12);
 }
 
+/* There is one. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	*lacks = NULL;
+	return way ? NULL : "";
+}
+
 /* sstatus.SUM is clear. */
 bool machine_kernel_at_user(enum access access)
 {

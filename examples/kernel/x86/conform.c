@@ -22,6 +22,13 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	cpu_set_cr3(root);
 }
 
+/* There is one. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	*lacks = NULL;
+	return way ? NULL : "";
+}
+
 /* Neither SMEP nor SMAP is on. */
 bool machine_kernel_at_user(enum access access)
 {

@@ -25,6 +25,13 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	cpu_set_cr3(root);
 }
 
+/* There is one. */
+const char *machine_conform_flush(unsigned way, const char **lacks)
+{
+	*lacks = NULL;
+	return way ? NULL : "";
+}
+
 /* SDM 4.6.2: two bits for each key, access disabled and write disabled, in PKRU and IA32_PKRS. */
 bool machine_deny(unsigned key, enum denied what, bool user)
 {
