@@ -3,7 +3,8 @@
  *
  * MM_HOOKS=1 (tests only) makes the library use what the test program supplies:
  *   mm_hook_step()   called before every atomic operation: a schedule explorer may switch CPUs there
- *   mm_hook_fail()   called before every internal allocation: true makes it fail
+ *   mm_hook_fail()   called before every internal allocation: true makes it fail. Each place that does has a struct
+ *                    mm_hook_site in one section, so that a test can tell which never failed
  *   mm_hook_plant    number of a planted bug, from the list below; 0: none */
 #ifndef MM_SRC_HOOK_H
 #define MM_SRC_HOOK_H
@@ -14,7 +15,19 @@
 
 #if MM_HOOKS
 void mm_hook_step(void);
-bool mm_hook_fail(void);
+struct mm_hook_site {
+	const char *file;
+	unsigned line;
+	unsigned failed; /* how often, for the test */
+};
+bool mm_hook_fail_at(struct mm_hook_site *site);
+#define mm_hook_fail()                                                                        \
+	__extension__({                                                                       \
+		static struct mm_hook_site mm_site __attribute__((__section__("mm_hook_sites"))) = { \
+			__FILE__, __LINE__, 0                                                 \
+		};                                                                            \
+		mm_hook_fail_at(&mm_site);                                                    \
+	})
 extern unsigned mm_hook_plant;
 #define MM_PLANTED(bug) (mm_hook_plant == (bug))
 #else
@@ -159,6 +172,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_EPOCH     69 /* deferred frees: the time of a batch is asked for while others may fill it */
 #define MM_PLANT_DEFERRED  52 /* deferred frees: a batch that is polled does not wait */
 #define MM_PLANT_MEMPOOL   51 /* mempool: a free forgets the reserve */
+#define MM_PLANT_PAGES     132 /* slabs: pages that a table is missing for are not given back (no race) */
+#define MM_PLANT_UNTRIED   133 /* none: the test of failures does not come to one of the places that may fail */
 #define MM_PLANT_HOMING    57 /* heap: a new slab has memory of the CPU's node, whatever node it is for */
 #define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
 #endif

@@ -95,7 +95,7 @@ static enum mm_status heap_memory(struct mm_pmm *pmm, uint32_t ncpus, uint32_t o
 
 	if (st != MM_OK)
 		return st;
-	st = pmm_alloc_as(pmm, order, 0, FRAME_META, pa);
+	st = mm_hook_fail() ? MM_E_NOMEM : pmm_alloc_as(pmm, order, 0, FRAME_META, pa);
 	if (st == MM_OK && zone_nodes(pmm) > 1) {
 		st = node_make(pmm, heap_parts(mm_port_to_virt(pmm->port, *pa), ncpus));
 		if (st != MM_OK) {
@@ -132,7 +132,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 		return MM_E_STATE;
 	if (MM_FRAME_SIZE < MM_HEAP_MIN_FRAME)
 		return MM_E_NOTSUP;
-	if (!heap_cpus_order(pmm, ncpus, &order) || mm_hook_fail())
+	if (!heap_cpus_order(pmm, ncpus, &order))
 		return MM_E_NOMEM;
 	st = heap_memory(pmm, ncpus, order, &pa);
 	if (st != MM_OK)

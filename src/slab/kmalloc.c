@@ -59,7 +59,7 @@ static enum mm_status kmalloc_pages(struct mm_heap *heap, unsigned order, uint32
 		return heap->owners->large(heap, order, flags, caller, out);
 #endif
 	(void)caller;
-	st = pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	st = mm_hook_fail() ? MM_E_NOMEM : pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
 	if (st == MM_OK)
 		*out = mm_port_to_virt(heap->pmm->port, pa);
 	return st;
@@ -81,7 +81,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 	size += MM_OBJECT_REDZONE;
 	while (order <= heap->pmm->max_order && (size - 1) >> MM_FRAME_SHIFT >> order)
 		order++;
-	if (order > heap->pmm->max_order || mm_hook_fail())
+	if (order > heap->pmm->max_order)
 		return MM_E_NOMEM;
 	st = kmalloc_pages(heap, order, flags, caller, &p);
 	if (st != MM_OK)

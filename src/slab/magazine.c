@@ -137,7 +137,7 @@ static bool magazine_lock(struct mm_heap *heap, uint32_t flags, uintptr_t *irq, 
 	if (heap->magazines)
 		return true;
 	mm_unlock(port, &heap->lock, *irq);
-	page = heap_page(heap, flags, why);
+	page = heap_page(heap, flags, mm_hook_fail(), why);
 	if (!page)
 		return false;
 	*irq = mm_lock(port, &heap->lock);
@@ -223,7 +223,7 @@ static PMM_SLOW bool blank_refill(struct mm_heap *heap, struct mm_heap_cpu *cpu,
 	while (!cpu->blank) { /* or other CPUs were faster */
 		enum mm_status why;
 		bool some = mm_atomic_load_relaxed(&heap->magazines) != NULL;
-		struct mm_slot *page = some ? NULL : heap_page(heap, flags, &why);
+		struct mm_slot *page = some ? NULL : heap_page(heap, flags, mm_hook_fail(), &why);
 		uintptr_t irq;
 
 		if (!some && !page)

@@ -111,7 +111,7 @@ static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, ui
 
 	if (st != MM_OK)
 		return st;
-	st = pmm_alloc_as(heap->pmm, order, flags, byte, &pa);
+	st = mm_hook_fail() ? MM_E_NOMEM : pmm_alloc_as(heap->pmm, order, flags, byte, &pa);
 	if (st == MM_OK) {
 		*out = mm_port_to_virt(heap->pmm->port, pa);
 		st = owner_large_add(record, *out, mm_pa_to_pfn(pa), order, flags);

@@ -61,7 +61,7 @@ static inline enum mm_status parked_alloc(struct mm_cache *cache, uint32_t flags
 	void *p;
 
 	do
-		st = cache_alloc_for(cache, flags, caller, &p);
+		st = mm_hook_fail() ? MM_E_NOMEM : cache_alloc_for(cache, flags, caller, &p);
 	while (st == MM_OK && !parked_hold(cache, p, caller, slot));
 	return st;
 }

@@ -260,7 +260,7 @@ static struct mm_slab *slab_descriptor(struct mm_cache *cache, uint32_t flags, e
 	mm_unlock(port, &cache->lock, irq); /* S4 */
 	if (slab || enough)
 		return slab;
-	page = heap_page(cache->heap, slab_page_flags(cache, flags), why);
+	page = heap_page(cache->heap, slab_page_flags(cache, flags), mm_hook_fail(), why);
 	if (!page)
 		return NULL;
 	irq = mm_lock(port, &cache->lock);
@@ -355,8 +355,10 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	r = pmm_find(heap->pmm, first);
 	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << cache->order; i++)
 		if (!slab_make_entry(heap, r, first + i, flags, &why)) {
-			enum mm_status st = pmm_free_as(heap->pmm, slab->pa, cache->order,
-							FRAME_SLAB + (unsigned)cache->id);
+			enum mm_status st = MM_PLANTED(MM_PLANT_PAGES) ?
+						    MM_OK :
+						    pmm_free_as(heap->pmm, slab->pa, cache->order,
+								FRAME_SLAB + (unsigned)cache->id);
 			MM_CHECK(heap->pmm->port, st == MM_OK);
 			return why;
 		}

@@ -542,14 +542,13 @@ static inline bool heap_flags_ok(const struct mm_heap *heap, uint32_t flags)
 	return !(flags & ~HEAP_FLAGS) && (MM_NODES_MAX == 1 || zone_node_in_flags(flags) <= heap_nodes(heap));
 }
 
-/* A page of metadata for the heap, or NULL. */
-static inline void *heap_page(struct mm_heap *heap, uint32_t flags, enum mm_status *why)
+/* A page of metadata for the heap, or NULL. `fails`: mm_hook_fail() of who asks, so that each is told apart. */
+static inline void *heap_page(struct mm_heap *heap, uint32_t flags, bool fails, enum mm_status *why)
 {
 	mm_paddr_t pa;
 
-	*why = mm_hook_fail()
-		       ? MM_E_NOMEM
-		       : pmm_alloc_as(heap->pmm, 0, flags & HEAP_PAGE_FLAGS, FRAME_META, &pa);
+	*why = fails ? MM_E_NOMEM
+		     : pmm_alloc_as(heap->pmm, 0, flags & HEAP_PAGE_FLAGS, FRAME_META, &pa);
 	return *why == MM_OK ? mm_port_to_virt(heap->pmm->port, pa) : NULL;
 }
 
@@ -566,7 +565,7 @@ static inline struct mm_slab **slab_make_entry(struct mm_heap *heap, const struc
 
 	if (was)
 		return mm_object_entry(was, frame);
-	page = heap_page(heap, flags, why);
+	page = heap_page(heap, flags, mm_hook_fail(), why);
 	if (!page)
 		return NULL;
 	for (size_t i = 0; i < (size_t)MM_SIDE_FRAMES; i += 4)

@@ -227,8 +227,9 @@ void mm_hook_step(void)
 
 unsigned mm_hook_plant;
 
-bool mm_hook_fail(void)
+bool mm_hook_fail_at(struct mm_hook_site *site)
 {
+	(void)site;
 	return false;
 }
 

@@ -190,12 +190,14 @@ __attribute__((constructor)) static void sim_plant(void)
 	mm_hook_plant = bug ? (unsigned)strtoul(bug, NULL, 10) : 0;
 }
 
-bool mm_hook_fail(void)
+bool mm_hook_fail_at(struct mm_hook_site *site)
 {
-	(void)__atomic_add_fetch(&fail_calls, 1, __ATOMIC_RELAXED);
-	if (fail_nth == 0)
+	unsigned calls = __atomic_add_fetch(&fail_calls, 1, __ATOMIC_RELAXED);
+
+	if (fail_nth == 0 || (fail_sticky ? calls < fail_nth : calls != fail_nth))
 		return false;
-	return fail_sticky ? fail_calls >= fail_nth : fail_calls == fail_nth;
+	(void)__atomic_add_fetch(&site->failed, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 void mm_hook_step(void)
