@@ -170,12 +170,8 @@ static void check_apart(void)
 
 static void check_all(void)
 {
-	for (unsigned i = 0; i < set.n; i++) {
-		uint32_t it = 0;
-
-		for (struct mm_cache *c; (c = mm_cache_next(&heaps[i], &it));)
-			MUST(mm_cache_verify(c) == MM_OK);
-	}
+	for (unsigned i = 0; i < set.n; i++)
+		MUST(mm_heap_verify(&heaps[i]) == MM_OK);
 	for (unsigned i = 0; i < PLACES; i++)
 		MUST(mm_heap_set_site(&set, place(i)) == heap_of_place[i]);
 	MUST(mm_pmm_verify(heaps[0].pmm) == MM_OK);

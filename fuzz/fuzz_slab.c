@@ -511,11 +511,32 @@ static size_t count_guarded(const struct shadow *s)
 	return n;
 }
 
+/* Bytes of the large block that this is, or 0. */
+static size_t large_bytes(const struct object *o)
+{
+	return o->size > MM_KMALLOC_MAX_CLASS && !guards_has(o->p) ? o->size + MM_OBJECT_REDZONE : 0;
+}
+
+/* The heap counts the large blocks that there are, those included that wait, and what else waits. */
+static void check_counts(const struct shadow *s)
+{
+	struct mm_heap_stats stats;
+	size_t n = 0, bytes = 0, one;
+
+	for (unsigned i = 0; i < s->n + waits.n; i++) {
+		one = large_bytes(i < s->n ? &s->live[i] : &waits.object[i - s->n]);
+		n += one != 0;
+		bytes += one;
+	}
+	MUST(mm_heap_stats(&heap, &stats) == MM_OK && stats.large == n && stats.large_bytes == bytes);
+	MUST(stats.guarded == count_guarded(s) && stats.used + n >= s->n + waits.n);
+	MUST(mm_deferred_waiting(&waits.d) == waits.n);
+}
+
 static void check_all(struct shadow *s, bool deep, bool pages)
 {
 	struct mm_cache_stats stats;
 	size_t objects = 0, bytes = 0; /* of caches with hooks */
-	uint32_t it = 0;
 
 	for (unsigned c = 0; c < CACHES; c++)
 		if (s->cache[c]) {
@@ -532,8 +553,8 @@ static void check_all(struct shadow *s, bool deep, bool pages)
 	if (!deep)
 		return;
 	owners_check(&heap, s->live, s->n, s->n / 2);
-	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
-		MUST(mm_cache_verify(c) == MM_OK);
+	check_counts(s);
+	MUST(mm_heap_verify(&heap) == MM_OK);
 	guards_check(count_guarded(s));
 	MUST(!pages || mm_pmm_verify(heap.pmm) == MM_OK);
 }

@@ -165,6 +165,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_MAKING    106 /* owners: a large block can be freed before it has its record */
 #define MM_PLANT_TAKEN     103 /* owners: a large block whose record is taken looks as one that has none */
 #define MM_PLANT_LATE      111 /* heap: who frees a large block late does not see that it is another heap's by now */
+#define MM_PLANT_VERIFY    117 /* heap: who checks all does not look at what CPUs have at hand */
+#define MM_PLANT_COUNT     118 /* heap: large blocks that go are counted as if they were of another order */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */

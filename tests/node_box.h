@@ -100,10 +100,7 @@ static inline int four(void **state)
 
 static inline void verify_all(void)
 {
-	uint32_t it = 0;
-
-	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
-		assert_int_equal(mm_cache_verify(c), MM_OK);
+	assert_int_equal(mm_heap_verify(&heap), MM_OK);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 }
 

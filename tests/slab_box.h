@@ -80,10 +80,8 @@ static inline int start(void **state)
 
 static inline void verify_all(void)
 {
-	uint32_t it = 0;
-
-	for (struct mm_cache *c; (c = mm_cache_next(&heap, &it));)
-		assert_int_equal(mm_cache_verify(c), MM_OK);
+	if (heap.pmm)
+		assert_int_equal(mm_heap_verify(&heap), MM_OK);
 	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
 }
 
@@ -108,6 +106,14 @@ static inline struct mm_cache *make_cache(size_t size, size_t align)
 
 	assert_int_equal(mm_cache_create(&heap, &cfg, &cache), MM_OK);
 	return cache;
+}
+
+static inline struct mm_heap_stats heap_stats(void)
+{
+	struct mm_heap_stats s;
+
+	assert_int_equal(mm_heap_stats(&heap, &s), MM_OK);
+	return s;
 }
 
 static inline struct mm_cache_stats stats(struct mm_cache *cache)

@@ -165,7 +165,7 @@ static void memory_of_any_size_waits(void **state)
 		check(p[n], s, n);
 	epoch.left = epoch.now;
 	assert_int_equal(mm_deferred_poll(&d), MM_OK);
-	assert_int_equal(heap.nlarge, 0);
+	assert_int_equal(heap_stats().large, 0);
 }
 
 static void wrong_ones_are_answered_at_once(void **state)
@@ -230,7 +230,7 @@ static void a_large_block_that_waits_is_left_alone(void **state)
 	assert_int_equal(mm_deferred_poll(&d), MM_OK);
 	assert_true(mm_ksize(&heap, other) >= LARGE);
 	assert_int_equal(mm_kfree(&heap, other), MM_OK);
-	assert_int_equal(heap.nlarge, 0);
+	assert_int_equal(heap_stats().large, 0);
 	assert_int_equal(mm_deferred_destroy(&d, &refused), MM_OK);
 	assert_int_equal(refused, 0);
 	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);

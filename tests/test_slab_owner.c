@@ -638,7 +638,7 @@ static void a_failed_allocation_leaves_nothing(void **state)
 			sim_fail_at(0, false);
 			assert_int_equal(st, failed ? MM_E_NOMEM : MM_OK);
 			assert_true((p == FILLED) == failed);
-			assert_int_equal(heap.nlarge, !failed && s);
+			assert_int_equal(heap_stats().large, !failed && s);
 			assert_int_equal(mm_heap_leaks(&heap, list, ROOM, &n, &rest), MM_OK);
 			assert_int_equal(n, failed ? 0 : s + 1);
 			if (!failed)

@@ -66,6 +66,11 @@ MM_NODISCARD enum mm_status mm_kfree_deferred(struct mm_deferred *d, void *p);
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: that of @p d\, slab depots; cost: O(what is freed)} */
 enum mm_status mm_deferred_poll(struct mm_deferred *d);
 
+/** How much waits.
+ *  @param d as set up, or NULL @return objects and blocks that wait; 0 if it is not set up
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD size_t mm_deferred_waiting(const struct mm_deferred *d);
+
 /** Take down.
  *  @param d that nobody else is using; all-zero afterwards
  *  @param[out] refused NULL, or how many large blocks were freed by somebody else, as pages, while they waited, or were damaged

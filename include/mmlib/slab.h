@@ -37,6 +37,8 @@ struct mm_slot;
 #define MM_KMALLOC_MAX_CLASS 8192u
 /** @private sizes are told apart in steps of 16 bytes */
 #define MM_KMALLOC_STEPS (MM_KMALLOC_MAX_CLASS / 16u)
+/** @private orders of blocks that a frame's byte can tell */
+#define MM_LARGE_ORDERS 32u
 
 /** What is special about a cache. */
 enum mm_cache_flags {
@@ -155,7 +157,6 @@ struct mm_heap {
 	uint8_t *window_bytes;    /**< @private their frame bytes */
 	mm_paddr_t cpus_pa;       /**< @private the pages of `cpus` */
 	uintptr_t secret;         /**< @private of canaries, and of where large objects are looked at */
-	uintptr_t nlarge;         /**< @private large blocks that are allocated, an atomic counter */
 	uintptr_t lock;           /**< @private guards caches[] and all below */
 	struct mm_slot *magazines;      /**< @private magazines that nobody uses, linked */
 	struct mm_slot *magazine_pages; /**< @private pages they were cut from, linked */
@@ -171,6 +172,41 @@ struct mm_heap {
 	uint32_t window_skip;     /**< @private frames that the first table of the window has before it */
 	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
 	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
+	uintptr_t nlarge[MM_LARGE_ORDERS]; /**< @private large blocks of each order that are allocated, atomic
+	                                        counters */
+};
+
+/** Counts of a heap. An object has the bytes of mm_cache_stats::size, a guarded one those that were asked for,
+ *  a large block those of its pages: what was asked for is kept of none but the guarded. Exact if nobody else is
+ *  at work; else the parts are of several moments. */
+struct mm_heap_stats {
+	size_t used;          /**< objects that are allocated, guarded ones included; so are those that wait in a
+	                           handle, in a mempool or for readers (mm_deferred_waiting()), and mmlib's own */
+	size_t used_bytes;    /**< bytes of these */
+	size_t guarded;       /**< of `used`, those in pages of their own (mmlib/guard.h), large ones too */
+	size_t guarded_bytes; /**< bytes of these, without what is beside them */
+	size_t large;         /**< blocks of pages for more than #MM_KMALLOC_MAX_CLASS bytes that are allocated, or
+	                           wait for readers. Of a #mm_heap_set some heap counts each, not always the one that
+	                           allocated it: their sum is right */
+	size_t large_bytes;   /**< bytes of these */
+	size_t cached;        /**< objects that are free, in magazines of CPUs and of depots */
+	size_t cached_bytes;  /**< bytes of these */
+	size_t at_hand;       /**< of `cached`, those of CPUs: mm_heap_cpu_stats() tells of which */
+	size_t quarantined;   /**< of `cached`, those that #MM_HARDEN_QUARANTINE holds back while there is memory */
+	size_t home;          /**< objects that are free, in slabs */
+	size_t home_bytes;    /**< bytes of these */
+	size_t slabs;         /**< slabs with memory */
+	size_t slab_frames;   /**< frames of these */
+	size_t meta_frames;   /**< frames of mmlib's own: descriptors of slabs, magazines, each CPU's and node's part */
+	size_t frames;        /**< all frames of the heap: of slabs, of large blocks, and mmlib's own. Guarded objects
+	                           are in the host's */
+	size_t shared_frames; /**< not in `frames`: tables from frames to slabs, of all heaps of the #mm_pmm */
+};
+
+/** What a CPU has at hand of a heap. Exact if it is not at work. */
+struct mm_heap_cpu_stats {
+	size_t objects; /**< objects that are free, in its magazines */
+	size_t bytes;   /**< bytes of these, by mm_cache_stats::size */
 };
 
 /** Set up a heap with all size classes of kmalloc.
@@ -258,6 +294,29 @@ MM_NODISCARD enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames) M
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots; cost: O(caches)\, and what goes} */
 MM_NODISCARD enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, size_t *got);
 
+/** Counts of a heap.
+ *  @param heap heap @param[out] out counts, written only on #MM_OK
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots\, one after the other; cost: O(caches * (CPUs + nodes) +
+ *  the guarded objects that there is room for + the ranges' frames / 512)} */
+MM_NODISCARD enum mm_status mm_heap_stats(struct mm_heap *heap, struct mm_heap_stats *out);
+
+/** What a CPU has at hand, of all caches of a heap.
+ *  @param heap heap @param cpu dense number, less than `ncpus`; it need not be online
+ *  @param[out] out counts, written only on #MM_OK
+ *  @retval MM_OK done @retval MM_E_INVAL NULL, or no such CPU @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(caches)} */
+MM_NODISCARD enum mm_status mm_heap_cpu_stats(struct mm_heap *heap, uint32_t cpu, struct mm_heap_cpu_stats *out);
+
+/** Check a whole heap: what mm_cache_verify() checks, of all caches; magazines; what each CPU has; records of large
+ *  blocks, where owners are noted (others are only counted), and canaries behind those; the records of a pool of guarded
+ *  objects. What was written beside these mm_guard_check() tells.
+ *  @param heap heap that nobody else is using
+ *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, no-sleep; locks: none but that of a pool\, caller keeps others away; cost: O(objects)\, with
+ *  #MM_HARDEN_ZERO O(memory)} */
+MM_NODISCARD enum mm_status mm_heap_verify(struct mm_heap *heap);
+
 /** Where an object is for a device. An object is contiguous there too.
  *  @param heap heap @param p an address inside memory of the heap @param[out] out its physical address, only on
  *  #MM_OK
@@ -281,7 +340,7 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
 
 /** Unmake a cache and give its memory back.
  *  @param cache cache that nobody else is using; nor may another CPU be in mm_heap_shrink(),
- *  mm_heap_reap(), mm_heap_reclaim(), mm_heap_leaks() or mm_leak_next()
+ *  mm_heap_reap(), mm_heap_reclaim(), mm_heap_stats(), mm_heap_leaks() or mm_leak_next()
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or a size class of kmalloc
  *  @retval MM_E_STATE destroyed already
  *  @retval MM_E_BUSY objects are allocated
@@ -365,11 +424,14 @@ MM_NODISCARD enum mm_status mm_cache_node_stats(struct mm_cache *cache, uint32_t
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1) amortised} */
 struct mm_cache *mm_cache_next(struct mm_heap *heap, uint32_t *it);
 
-/** Check all invariants of a cache: counts, bitmaps, state of objects, lists.
+/** Check all invariants of a cache: counts, bitmaps, state of objects, lists, what frames and tables say of its slabs,
+ *  what is in magazines. With #MM_HARDEN_CANARY the canaries of all its objects, too, and with #MM_HARDEN_ZERO that
+ *  those are zero that are free.
  *  @param cache cache that nobody else is using
  *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
  *  @retval MM_E_STATE the cache is destroyed
- *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(objects)} */
+ *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(objects)\, with #MM_HARDEN_ZERO
+ *  O(memory)} */
 MM_NODISCARD enum mm_status mm_cache_verify(const struct mm_cache *cache);
 MM_END_DECLS
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: caches
- * Problem      choose, for objects of one size, how large slabs and magazines are; and make,
- *              unmake, count and check the whole.
+ * Problem      choose, for objects of one size, how large slabs and magazines are; and make and unmake the
+ *              whole.
  * Structure    a cache has a part for each node (node.c); with one node that is the cache. Caches are
  *              places in the heap's array; the place is the cache's id, which is also its place in each
  *              CPU's magazines and what its frames' bytes say.
@@ -213,8 +213,7 @@ void cache_release(struct mm_cache *cache)
 		slab_release(part);
 }
 
-/* Counts of a part. */
-static struct mm_cache_node_stats cache_count(struct mm_cache *part)
+struct mm_cache_node_stats cache_count(struct mm_cache *part)
 {
 	const struct mm_port *port = part->heap->pmm->port;
 	uintptr_t irq = mm_lock(port, &part->lock);
@@ -356,44 +355,6 @@ enum mm_status mm_cache_free(struct mm_cache *cache, void *p)
 									   cache_free_slow(cache, p);
 }
 
-enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out)
-{
-	struct mm_cache_stats s;
-	size_t home = 0, guarded;
-
-	if (!cache || !out)
-		return MM_E_INVAL;
-	if (!cache->heap)
-		return MM_E_STATE;
-	s = (struct mm_cache_stats){ .name = cache->name, .size = cache->size };
-	for (struct mm_cache *part = cache; part; part = cache_next_part(part)) {
-		const struct mm_cache_node_stats n = cache_count(part);
-
-		s.slabs += n.slabs;
-		s.objects += n.objects;
-		s.bytes += n.bytes;
-		home += n.home;
-	}
-	s.cached = magazine_count(cache);
-	guarded = guard_count(cache);
-	s.objects += guarded;
-	s.used = s.objects - home - s.cached; /* C2 */
-	*out = s;
-	return MM_OK;
-}
-
-enum mm_status mm_cache_node_stats(struct mm_cache *cache, uint32_t node, struct mm_cache_node_stats *out)
-{
-	if (!cache || !out)
-		return MM_E_INVAL;
-	if (!cache->heap)
-		return MM_E_STATE;
-	if (node >= heap_nodes(cache->heap))
-		return MM_E_INVAL;
-	*out = cache_count(cache_part(cache, node));
-	return MM_OK;
-}
-
 struct mm_cache *mm_cache_next(struct mm_heap *heap, uint32_t *it)
 {
 	while (heap && *it < MM_CACHES_MAX) {
@@ -403,85 +364,4 @@ struct mm_cache *mm_cache_next(struct mm_heap *heap, uint32_t *it)
 			return cache;
 	}
 	return NULL;
-}
-
-/* Are the bits, the states and the count of a slab true? */
-static bool cache_verify_slab(const struct mm_cache *cache, struct mm_slab *slab)
-{
-	uint32_t home = 0;
-
-	if (slab->cache != cache_whole(cache) || !slab->base ||
-	    (heap_nodes(cache->heap) > 1 && node_of_object(cache->heap, slab->base) != cache_node(cache)) ||
-	    slab->heap != cache->heap || slab->id != cache->id ||
-	    slab->reciprocal != cache->reciprocal)
-		return false;
-	for (uint32_t i = 0; i < slab_words(cache) * SLAB_WORD_BITS; i++) {
-		bool is_home = slab_homes(cache, slab)[i / SLAB_WORD_BITS] >> i % SLAB_WORD_BITS & 1;
-
-		if (is_home && (i >= cache->nobjects || i / SLAB_WORD_BITS < slab->hint ||
-				(MM_CHECKS >= 1 && slab->states[i] != MM_OBJECT_IDLE)))
-			return false;
-		home += is_home;
-	}
-	return home == slab->nhome;
-}
-
-/* S2 over one list; adds up the slabs and the objects that are home. */
-static bool cache_verify_list(const struct mm_cache *cache, struct mm_slab *slab, bool empty,
-			      size_t *slabs, size_t *home)
-{
-	for (; slab; slab = slab->next) {
-		if (!cache_verify_slab(cache, slab) || slab->nhome == 0 ||
-		    (slab->nhome == cache->nobjects) != empty || ++*slabs > cache->nslabs)
-			return false;
-		*home += slab->nhome;
-	}
-	return true;
-}
-
-/* Are all objects of a depot's magazine of its node? (G7) */
-static bool cache_verify_full(const struct mm_cache *cache, const struct mm_slot *magazine)
-{
-	uint32_t node = cache_node(cache);
-
-	return heap_nodes(cache->heap) == 1 || MAGAZINES_HELD > 0 ||
-	       (node_run(cache->heap, magazine + MM_MAGAZINE_SLOTS - cache->capacity, cache->capacity, &node) ==
-			cache->capacity &&
-		node == cache_node(cache));
-}
-
-/* One part; adds up the objects that are out of their slabs. */
-static bool cache_verify_part(const struct mm_cache *cache, size_t *out, size_t *admitted)
-{
-	size_t slabs = 0, empty = 0, home = 0;
-	uint32_t full = 0;
-
-	if (!cache_verify_list(cache, cache->partial, false, &slabs, &home) ||
-	    !cache_verify_list(cache, cache->empty, true, &empty, &home))
-		return false;
-	for (struct mm_slot *m = cache->full; m && full <= cache->nfull; m = m->p == cache->full ? NULL : m->p)
-		if (full++ < cache->nfull && !cache_verify_full(cache, m))
-			return false;
-	*out += cache->nslabs * cache->nobjects - home;
-	*admitted += cache->ndescriptors - cache->nspare;
-	return slabs + empty <= cache->nslabs && empty == cache->nempty && home == cache->home &&
-	       full == cache->nfull && cache->low <= full && cache->low_empty <= empty;
-}
-
-enum mm_status mm_cache_verify(const struct mm_cache *cache)
-{
-	size_t out = 0, admitted = 0;
-
-	if (!cache)
-		return MM_E_INVAL;
-	if (!cache->heap)
-		return MM_E_STATE;
-	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
-		if (!cache_verify_part(part, &out, &admitted))
-			return MM_E_CORRUPT;
-#if MM_NODES_MAX > 1
-	if (admitted != cache->admitted)
-		return MM_E_CORRUPT;
-#endif
-	return out < magazine_count(cache) ? MM_E_CORRUPT : MM_OK;
 }

@@ -288,6 +288,11 @@ enum mm_status mm_deferred_poll(struct mm_deferred *d)
 	return mm_atomic_load_relaxed(&d->waiting) ? MM_E_AGAIN : MM_OK;
 }
 
+size_t mm_deferred_waiting(const struct mm_deferred *d)
+{
+	return d ? mm_atomic_load_relaxed(&d->waiting) : 0;
+}
+
 enum mm_status mm_deferred_destroy(struct mm_deferred *d, size_t *refused)
 {
 	if (!d)

@@ -496,6 +496,25 @@ static void guard_make_slot(struct mm_guard *g, uint32_t i)
 	guard_queue(g, i);
 }
 
+/* Are as many slots in the queue as there should be, all of them free? */
+static bool guard_is_sound(struct mm_guard *g)
+{
+	uintptr_t irq = guard_lock(g);
+	uint32_t n = 0, last = GUARD_NONE, i = g->oldest;
+	bool sound = g->nfree <= g->nslots;
+
+	for (; sound && n < g->nfree; n++) {
+		sound = i < g->nslots && guard_slot_of(guard_slab(g, i))->phase == GUARD_FREE;
+		if (sound) {
+			last = i;
+			i = guard_slot_of(guard_slab(g, i))->next;
+		}
+	}
+	sound = sound && (g->nfree == 0 || (last == g->newest && i == GUARD_NONE));
+	guard_unlock(g, irq);
+	return sound;
+}
+
 static const struct guard_ops guard_ops = {
 	.alloc = guard_new,
 	.find = guard_find,
@@ -505,6 +524,7 @@ static const struct guard_ops guard_ops = {
 	.look = guard_look,
 	.keep = guard_keep,
 	.next = guard_walk,
+	.is_sound = guard_is_sound,
 	.forget = guard_forget,
 	.end = guard_end,
 };
@@ -583,25 +603,6 @@ static const unsigned char *guard_look_at(struct mm_guard *g, struct mm_slab *sl
 		guard_describe(slab, (uintptr_t)stain, report);
 	guard_unlock(g, irq);
 	return stain;
-}
-
-/* Are as many slots in the queue as there should be, all of them free? */
-static bool guard_is_sound(struct mm_guard *g)
-{
-	uintptr_t irq = guard_lock(g);
-	uint32_t n = 0, last = GUARD_NONE, i = g->oldest;
-	bool sound = g->nfree <= g->nslots;
-
-	for (; sound && n < g->nfree; n++) {
-		sound = i < g->nslots && guard_slot_of(guard_slab(g, i))->phase == GUARD_FREE;
-		if (sound) {
-			last = i;
-			i = guard_slot_of(guard_slab(g, i))->next;
-		}
-	}
-	sound = sound && (g->nfree == 0 || (last == g->newest && i == GUARD_NONE));
-	guard_unlock(g, irq);
-	return sound;
 }
 #endif
 

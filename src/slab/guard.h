@@ -38,6 +38,8 @@ struct guard_ops {
 	void (*keep)(struct mm_guard *g, void *p);
 	/* The next slot, *i or later, with an object of a cache, or, with NULL, of any, that is not yet free. */
 	struct mm_slab *(*next)(const struct mm_guard *g, const struct mm_cache *cache, uint32_t *i);
+	/* Is what the pool knows of itself whole? */
+	bool (*is_sound)(struct mm_guard *g);
 	/* A cache is destroyed. */
 	void (*forget)(struct mm_guard *g, const struct mm_cache *cache);
 	/* The pool is the host's again: MM_OK, or MM_E_AGAIN. */

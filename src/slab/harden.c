@@ -210,6 +210,18 @@ enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_
 	return harden_retire_now(cache, p, state);
 }
 
+bool harden_is_sound(const struct mm_cache *cache, const unsigned char *p, bool is_free)
+{
+#if (MM_HARDEN & MM_HARDEN_ZERO) && !MM_SANITIZER
+	size_t room = cache_room(cache), words = room & ~(WORD - 1);
+
+	if (is_free && harden_zeroes(cache) && harden_any(p, words) | harden_any_byte(p + words, room - words))
+		return false;
+#endif
+	(void)is_free;
+	return harden_is_whole(cache, p);
+}
+
 void harden_clear(const struct mm_cache *cache, void *p)
 {
 #if MM_HARDEN & MM_HARDEN_ZERO
@@ -288,23 +300,29 @@ void harden_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
 }
 #endif
 
-enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
+bool harden_is_sound_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
 {
-	(void)heap;
-	(void)p;
-	(void)bytes;
 #if MM_HARDEN & MM_HARDEN_CANARY
 	bool whole;
 
 	mm_san_open(p + bytes - MM_OBJECT_REDZONE, MM_OBJECT_REDZONE);
 	whole = harden_whole(heap, p + bytes - MM_OBJECT_REDZONE);
 	mm_san_close(p + bytes - MM_OBJECT_REDZONE, MM_OBJECT_REDZONE);
-	if (!whole) {
-		harden_tell(heap, "memory behind an object was written: ", p + bytes - MM_OBJECT_REDZONE);
-		return MM_E_CORRUPT;
-	}
+	return whole;
+#else
+	(void)heap;
+	(void)p;
+	(void)bytes;
+	return true;
 #endif
-	return MM_OK;
+}
+
+enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
+{
+	if (harden_is_sound_large(heap, p, bytes))
+		return MM_OK;
+	harden_tell(heap, "memory behind an object was written: ", p + bytes - MM_OBJECT_REDZONE);
+	return MM_E_CORRUPT;
 }
 
 enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)

@@ -365,7 +365,7 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 {
 	enum mm_status st = heap_settle(heap);
 
-	if (st == MM_OK && mm_atomic_load_relaxed(&heap->nlarge))
+	if (st == MM_OK && heap_large(heap))
 		st = MM_E_BUSY;
 	if (st == MM_OK)
 		st = heap_unguard(heap);

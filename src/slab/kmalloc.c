@@ -86,7 +86,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 	st = kmalloc_pages(heap, order, flags, caller, &p);
 	if (st != MM_OK)
 		return st;
-	mm_atomic_add(&heap->nlarge, (uintptr_t)1);
+	mm_atomic_add(&heap->nlarge[order], (uintptr_t)1);
 	harden_large(heap, p, (size_t)MM_FRAME_SIZE << order);
 	kmalloc_show_large(heap, p, size - MM_OBJECT_REDZONE, order, flags);
 	*out = p;
@@ -262,7 +262,7 @@ static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t
 		return st;
 	if (pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte) != MM_OK)
 		return MM_E_DOUBLE_FREE; /* it was a block of this order: another CPU was faster */
-	mm_atomic_add(&heap->nlarge, (uintptr_t)0 - 1);
+	mm_atomic_add(&heap->nlarge[MM_PLANTED(MM_PLANT_COUNT) ? 0 : order], (uintptr_t)0 - 1);
 	return MM_OK;
 }
 

@@ -38,8 +38,7 @@
  * Why full magazines only in the depot   an exchange is then one pointer, whatever the cache. */
 #include "slab.h"
 
-#define BLANK_MOST 16u /* empty magazines that a CPU keeps, */
-#define BLANK_LOT  8u  /* and that it gets from the heap, or gives back, with one lock */
+#define BLANK_LOT 8u /* empty magazines that a CPU gets from the heap, or gives back, with one lock */
 
 const struct mm_slot heap_no_magazine[MM_MAGAZINE_SLOTS]
 	__attribute__((__aligned__(MM_MAGAZINE_BYTES))) = { { 0 } };
@@ -54,27 +53,10 @@ static bool magazine_is_full(const struct mm_slot *top)
 	return ((uintptr_t)top & (MM_MAGAZINE_BYTES - 1)) == 0;
 }
 
-static bool magazine_is_real(const struct mm_slot *top)
-{
-	return top != magazine_none();
-}
-
 /* Only the CPU itself writes its tops; others may look whether it has any. */
 static void magazine_set(struct mm_slot **place, struct mm_slot *top)
 {
 	mm_atomic_store_relaxed(place, top);
-}
-
-static struct mm_slot *magazine_first(const struct mm_cache *cache, struct mm_slot *magazine)
-{
-	return magazine + MM_MAGAZINE_SLOTS - cache->capacity;
-}
-
-static uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *top)
-{
-	if (!magazine_is_real(top))
-		return 0;
-	return (uint32_t)(top - magazine_first(cache, magazine_of(top)));
 }
 
 /* Slot 0 of a magazine links those that nobody uses, or the depot's; slot 1 of the first one of a page
@@ -90,12 +72,6 @@ static void magazine_add(struct mm_heap *heap, struct mm_slot *magazine)
 {
 	magazine_link(&heap->magazines, magazine);
 	heap->nmagazines++;
-}
-
-/* How many empty magazines of a CPU are linked from this one on: slot 2 tells, which no objects are in. */
-static uintptr_t blank_count(const struct mm_slot *magazine)
-{
-	return magazine ? (uintptr_t)magazine[2].p : 0;
 }
 
 static void blank_push(struct mm_heap_cpu *cpu, struct mm_slot *magazine)
@@ -716,6 +692,16 @@ void magazine_flush_depot(struct mm_cache *cache)
 	}
 }
 
+size_t magazine_at_hand(const struct mm_cache *cache, const struct mm_heap_cpu *cpu)
+{
+	struct mm_slot *top = mm_atomic_load_acquire(&cpu->top[cache->id]); /* G5: or they are home */
+	struct mm_slot *spare = mm_atomic_load_acquire(&cpu->spare[cache->id]);
+
+	if (!mm_atomic_load_acquire(&cpu->online))
+		return 0;
+	return (size_t)magazine_objects(cache, top) + magazine_objects(cache, spare);
+}
+
 size_t magazine_count(const struct mm_cache *cache)
 {
 	const struct mm_heap *heap = cache->heap;
@@ -723,13 +709,8 @@ size_t magazine_count(const struct mm_cache *cache)
 
 	for (const struct mm_cache *part = cache; part; part = cache_next_part(part))
 		n += (size_t)mm_atomic_load_relaxed(&part->nfull) * part->capacity;
-	for (uint32_t i = 0; i < heap->ncpus; i++) {
-		struct mm_slot *top = mm_atomic_load_acquire(&heap->cpus[i].top[cache->id]); /* G5: or they are home */
-		struct mm_slot *spare = mm_atomic_load_acquire(&heap->cpus[i].spare[cache->id]);
-
-		if (mm_atomic_load_acquire(&heap->cpus[i].online))
-			n += magazine_objects(cache, top) + magazine_objects(cache, spare);
-	}
+	for (uint32_t i = 0; i < heap->ncpus; i++)
+		n += magazine_at_hand(cache, &heap->cpus[i]);
 	return n;
 }
 

@@ -75,6 +75,11 @@ enum mm_status node_make(struct mm_pmm *pmm, struct mm_cache **parts)
 	return st;
 }
 
+size_t node_frames(const struct mm_heap *heap)
+{
+	return (size_t)(heap_nodes(heap) - 1) << node_order();
+}
+
 void node_end(struct mm_pmm *pmm, struct mm_cache **parts)
 {
 	for (uint32_t node = 1; node < zone_nodes(pmm); node++)

@@ -445,7 +445,7 @@ enum mm_status mm_heap_note_owners(struct mm_heap *heap)
 	st = mm_heap_shrink(heap);
 	if (st != MM_OK)
 		return st;
-	if (mm_atomic_load_relaxed(&heap->nlarge))
+	if (heap_large(heap))
 		return MM_E_BUSY;
 	for (uint32_t c = 0; c < MM_KMALLOC_CLASSES; c++)
 		for (const struct mm_cache *part = &heap->caches[c]; part; part = cache_next_part(part))

@@ -12,8 +12,8 @@
  *                 the slabs of all.
  *              A2 a place has one heap as long as the set lives: n and seed are not changed.
  *              A3 large blocks have no heap but one that notes owners. Another heap than the one that counted a
- *                 block may take it back: the sum of all counts is right, it takes from one that counts some, and
- *                 canaries have one secret.
+ *                 block may take it back: the sum of all counts is right, it takes from one that counts some of
+ *                 that order, and canaries have one secret.
  * Concurrency  that of the heaps: a set is not written between its making and its end. */
 #include <mmlib/site.h>
 #include "guard.h"
@@ -53,32 +53,33 @@ static inline struct mm_heap *site_of_set(const struct mm_heap_set *set, struct 
 	return (uintptr_t)heap - (uintptr_t)set->heaps < set->n * sizeof(*heap) ? heap : NULL;
 }
 
-/* A heap whose large blocks have no records, or NULL: the first that counts some, so that a heap counts none when
- * all are free (A3); if none does, the first. */
-static struct mm_heap *site_for_large(const struct mm_heap_set *set)
+/* The first heap whose large blocks have no records, or NULL. */
+static struct mm_heap *site_plain(const struct mm_heap_set *set)
 {
-	struct mm_heap *first = NULL;
+	for (uint32_t i = 0; i < set->n; i++)
+		if (!set->heaps[i].notes)
+			return &set->heaps[i];
+	return NULL;
+}
 
-	for (uint32_t i = 0; i < set->n; i++) {
-		struct mm_heap *heap = &set->heaps[i];
-
-		if (heap->notes)
-			continue;
-		if (mm_atomic_load_relaxed(&heap->nlarge))
-			return heap;
-		first = first ? first : heap;
-	}
-	return first;
+/* The heap that takes a large block back that has no record, or NULL: the first that counts some of this order, so that a heap counts
+ * none when all are free (A3); if none does, the first. */
+static struct mm_heap *site_for_large(const struct mm_heap_set *set, unsigned order)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (!set->heaps[i].notes && mm_atomic_load_relaxed(&set->heaps[i].nlarge[order]))
+			return &set->heaps[i];
+	return site_plain(set);
 }
 
 /* Memory checkers are told by which heap: blocks of pages that have no record are of one heap then (A3). */
 static inline struct mm_heap *site_told(const struct mm_heap_set *set, struct mm_heap *heap, size_t size)
 {
-	return MM_SANITIZER && size > MM_OBJECT_MAX && !heap->notes ? site_for_large(set) : heap;
+	return MM_SANITIZER && size > MM_OBJECT_MAX && !heap->notes ? site_plain(set) : heap;
 }
 
 /* Of a block of pages: the heap that its record names, or, without one, a heap that has no records (A3). */
-static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn)
+static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn, unsigned order)
 {
 #if MM_CHECKS >= 1
 	struct mm_slab *record = owner_record(set->heaps, pfn);
@@ -90,7 +91,7 @@ static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn
 #else
 	(void)pfn;
 #endif
-	return site_for_large(set);
+	return site_for_large(set, order);
 }
 
 /* Where the window ends, of guarded objects and blocks of pages. NULL: no heap of the set has memory there. */
@@ -109,7 +110,7 @@ static PMM_SLOW struct mm_heap *site_of_slow(const struct mm_heap_set *set, cons
 		return NULL;
 	byte = frame_load(r, pfn);
 	if (byte < FRAME_SLAB)
-		return byte < FRAME_LARGE ? NULL : site_of_large(set, pfn);
+		return byte < FRAME_LARGE ? NULL : site_of_large(set, pfn, frame_order(byte));
 	slab = slab_of(r, pfn);
 	return slab ? site_of_set(set, slab->heap) : NULL;
 }
@@ -249,11 +250,11 @@ enum mm_status mm_heap_set_init(struct mm_heap_set *set, struct mm_heap *heaps, 
 static enum mm_status site_settle(const struct mm_heap_set *set)
 {
 	enum mm_status st = MM_OK;
-	uintptr_t large = 0;
+	size_t large = 0;
 
 	for (uint32_t i = 0; i < set->n && st == MM_OK; i++) {
 		st = heap_settle(&set->heaps[i]);
-		large += mm_atomic_load_relaxed(&set->heaps[i].nlarge);
+		large += heap_large(&set->heaps[i]);
 	}
 	return st == MM_OK && large ? MM_E_BUSY : st; /* A3 */
 }

@@ -2,7 +2,9 @@
 /* What the files of the heap share.
  *
  *   kmalloc.c    sizes to classes, large blocks, free by address
- *   cache.c      create, destroy, statistics, verify
+ *   cache.c      create, destroy
+ *   stats.c      counts of caches and heaps
+ *   verify.c     are all invariants kept?
  *   heap.c       set up, CPUs, drain, shrink
  *   magazine.c   the fast paths; magazines of CPUs, the depot
  *   harden.c     canaries, zeroing
@@ -99,6 +101,16 @@ static inline struct mm_cache *cache_next_part(const struct mm_cache *part)
 	return next < heap_nodes(part->heap) ? cache_part(part, next) : NULL;
 }
 
+/* Large blocks that are allocated. */
+static inline size_t heap_large(const struct mm_heap *heap)
+{
+	size_t n = 0;
+
+	for (unsigned order = 0; order < MM_LARGE_ORDERS; order++)
+		n += mm_atomic_load_relaxed(&heap->nlarge[order]);
+	return n;
+}
+
 static inline uint32_t slab_words(const struct mm_cache *cache)
 {
 	return (cache->nobjects + SLAB_WORD_BITS - 1) / SLAB_WORD_BITS;
@@ -167,6 +179,9 @@ enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_
 void harden_clear(const struct mm_cache *cache, void *p);
 /* An object that is idle, and waited, can go into a magazine: MM_OK, or it must not. */
 enum mm_status harden_idle(const struct mm_cache *cache, void *p);
+/* Is the canary of an object whole, and, if it is free, its memory as free memory is? The same of a large block. */
+bool harden_is_sound(const struct mm_cache *cache, const unsigned char *p, bool is_free);
+bool harden_is_sound_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes);
 /* Tell the port's log where something was written. */
 void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p);
 #else
@@ -194,6 +209,22 @@ static inline enum mm_status harden_idle(const struct mm_cache *cache, void *p)
 	(void)cache;
 	(void)p;
 	return MM_OK;
+}
+
+static inline bool harden_is_sound(const struct mm_cache *cache, const unsigned char *p, bool is_free)
+{
+	(void)cache;
+	(void)p;
+	(void)is_free;
+	return true;
+}
+
+static inline bool harden_is_sound_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
+{
+	(void)heap;
+	(void)p;
+	(void)bytes;
+	return true;
 }
 
 static inline enum mm_status harden_look_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes)
@@ -327,6 +358,8 @@ uint32_t node_sort(struct mm_cache *cache, uint32_t node, struct mm_slot *slots,
 uint32_t node_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags, enum mm_status *why);
 /* Ask all CPUs to send home what they have of other nodes. */
 void node_request(struct mm_heap *heap);
+/* Frames of node_make()'s memory. */
+size_t node_frames(const struct mm_heap *heap);
 #else /* never asked; a compiler that does not optimise wants them all the same */
 static inline enum mm_status node_make(struct mm_pmm *pmm, struct mm_cache **parts)
 {
@@ -400,6 +433,12 @@ static inline void node_request(struct mm_heap *heap)
 {
 	(void)heap;
 }
+
+static inline size_t node_frames(const struct mm_heap *heap)
+{
+	(void)heap;
+	return 0;
+}
 #endif
 
 /* magazine.c */
@@ -411,10 +450,36 @@ static inline struct mm_slot *magazine_none(void)
 	return (struct mm_slot *)(uintptr_t)&heap_no_magazine[MM_MAGAZINE_SLOTS];
 }
 
+static inline bool magazine_is_real(const struct mm_slot *top)
+{
+	return top != magazine_none();
+}
+
 /* The magazine of a top. */
 static inline struct mm_slot *magazine_of(struct mm_slot *top)
 {
 	return (struct mm_slot *)(((uintptr_t)top - 1) & ~(uintptr_t)(MM_MAGAZINE_BYTES - 1));
+}
+
+/* Where in a magazine this cache's objects begin. */
+static inline struct mm_slot *magazine_first(const struct mm_cache *cache, struct mm_slot *magazine)
+{
+	return magazine + MM_MAGAZINE_SLOTS - cache->capacity;
+}
+
+static inline uint32_t magazine_objects(const struct mm_cache *cache, struct mm_slot *top)
+{
+	if (!magazine_is_real(top))
+		return 0;
+	return (uint32_t)(top - magazine_first(cache, magazine_of(top)));
+}
+
+#define BLANK_MOST 16u /* empty magazines that a CPU keeps */
+
+/* How many empty magazines of a CPU are linked from this one on: slot 2 tells, which no objects are in. */
+static inline uintptr_t blank_count(const struct mm_slot *magazine)
+{
+	return magazine ? (uintptr_t)magazine[2].p : 0;
 }
 
 /* What the object in a slot is for a caller: used. */
@@ -458,7 +523,8 @@ struct mm_slot *depot_get(struct mm_cache *cache, uint32_t held);
 void magazine_flush(struct mm_cache *cache, struct mm_slot *top, uint32_t keep);
 /* Bring the objects of all depots home, those in quarantine too. */
 void magazine_flush_depot(struct mm_cache *cache);
-/* Objects of a cache in all magazines. */
+/* Objects of a cache in the magazines of a CPU, and in all. */
+size_t magazine_at_hand(const struct mm_cache *cache, const struct mm_heap_cpu *cpu);
 size_t magazine_count(const struct mm_cache *cache);
 /* Give the pages of magazines back if no magazine is in use. */
 void magazine_release(struct mm_heap *heap);
@@ -491,6 +557,8 @@ void cache_release(struct mm_cache *cache);
 bool cache_is_home(struct mm_cache *cache);
 /* Slabs with memory. */
 size_t cache_slabs(const struct mm_cache *cache);
+/* Counts of a part. */
+struct mm_cache_node_stats cache_count(struct mm_cache *part);
 
 /* kmalloc.c */
 size_t kmalloc_class_size(uint32_t c);

@@ -696,18 +696,11 @@ static void finish_percpu(void)
 /* What is used of a heap, mmlib's own objects included. */
 static size_t count_used(struct mm_heap *h)
 {
-	size_t used = h->notes ? 0 : h->nlarge; /* else each has a record, which is an object */
-	struct mm_cache_stats stats;
-	uint32_t it = 0;
+	struct mm_heap_stats stats;
 
-	for (struct mm_cache *c; (c = mm_cache_next(h, &it)) != NULL;) {
-		world_must(mm_cache_verify(c) == MM_OK, "verify at the end");
-		world_must(mm_cache_stats(c, &stats) == MM_OK, "stats");
-		used += stats.used;
-	}
-	for (uint32_t i = 0; i < h->ncpus; i++)
-		world_must(h->cpus[i].busy == MM_LOCAL_FREE, "a CPU is busy at the end");
-	return used;
+	world_must(mm_heap_verify(h) == MM_OK, "verify at the end");
+	world_must(mm_heap_stats(h, &stats) == MM_OK, "stats");
+	return stats.used + (h->notes ? 0 : stats.large); /* with notes each has a record, which is an object */
 }
 
 static void finish(const struct scenario *s)

@@ -507,7 +507,8 @@ def mmlib_caches(words):
         used = objects - sum(int(part['home']) for part in heap.parts(cache)) - cached
         kib = (slabs << int(cache['order']) << heap.pmm.shift) >> 10
         print(f"{text(cache['name']):<16} {int(cache['size']):>9} {used:>10} {cached:>10} {objects:>10} {slabs:>8} {kib:>10}")
-    print(f"large blocks: {int(heap.value['nlarge'])}")
+    nlarge = heap.value['nlarge']
+    print(f"large blocks: {sum(int(nlarge[order]) for order in range(nlarge.type.range()[1] + 1))}")
 
 
 def mmlib_object(words):
