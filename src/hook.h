@@ -110,6 +110,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */
 #define MM_PLANT_A64_DSB     139 /* AArch64: a flush does not wait until it has ended everywhere */
 #define MM_PLANT_A64_RANGE   141 /* AArch64: the odd page of a range is not flushed */
+#define MM_PLANT_RV64_INVAL  140 /* RISC-V: walks are not ordered behind what Svinval forgets */
 #define MM_PLANT_RV64_TABLES 22 /* RISC-V: a split is flushed by address, which orders leaves only */
 #define MM_PLANT_RV64_SYNC   23 /* RISC-V: a new entry is not ordered */
 #define MM_PLANT_X86_KEY_FLUSH 137 /* x86-64: another protection key is not flushed */

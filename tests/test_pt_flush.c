@@ -12,19 +12,22 @@
 /* What was executed. */
 static struct {
 	unsigned op;
-	uint64_t operand;
+	uint64_t operand, asid;
 } done[64];
 static unsigned ndone;
 
-static void write_down(unsigned op, uint64_t operand)
+static void write_down(unsigned op, uint64_t operand, uint64_t asid)
 {
 	assert_true(ndone < sizeof(done) / sizeof(*done)); /* it is bounded */
 	done[ndone].op = op;
-	done[ndone++].operand = operand;
+	done[ndone].operand = operand;
+	done[ndone++].asid = asid;
 }
 
-#define A64_TLB_DO(op, operand) write_down(op, operand)
+#define A64_TLB_DO(op, operand) write_down(op, operand, 0)
 #include "ports/tlb_aarch64.h"
+#define RV64_TLB_DO(op, va, asid) write_down(op, va, asid)
+#include "ports/tlb_riscv64.h"
 #include "sim.h"
 
 static uint64_t random_state = 1;
@@ -301,6 +304,54 @@ static void registers_are_read_as_the_manual_has_them(void **state)
 	assert_int_equal(tlb.granule[1], 16);
 }
 
+/* Privileged architecture: what SFENCE.VMA and Svinval's three forget, and in which order. */
+static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	const bool whole = g->sync || g->tables || (g->last - g->start) >> g->min_shift >= 32;
+	const unsigned around = tlb->svinval && !whole;
+	uint64_t at = g->start;
+
+	if (!g->flush && !g->sync) {
+		assert_int_equal(ndone, 0);
+		return;
+	}
+	if (whole) {
+		assert_int_equal(ndone, 1);
+		assert_int_equal(done[0].op, tlb->one_space ? RV64_SFENCE_ASID : RV64_SFENCE_ALL);
+		assert_int_equal(done[0].asid, tlb->one_space ? tlb->asid : 0);
+		return;
+	}
+	if (around) {
+		assert_int_equal(done[0].op, RV64_SFENCE_W_INVAL);
+		assert_int_equal(done[ndone - 1].op, RV64_SFENCE_INVAL_IR);
+	}
+	for (unsigned i = around; i < ndone - around; i++) {
+		assert_int_equal(done[i].op, tlb->svinval ? tlb->one_space ? RV64_SINVAL_VA_ASID : RV64_SINVAL_VA
+						      : tlb->one_space ? RV64_SFENCE_VA_ASID : RV64_SFENCE_VA);
+		assert_true(done[i].operand == at);
+		assert_int_equal(done[i].asid, tlb->one_space ? tlb->asid : 0);
+		at += UINT64_C(1) << g->min_shift;
+	}
+	assert_true(at == g->last + 1);
+}
+
+static void on_riscv_pages_or_all_of_them_are_forgotten(void **state)
+{
+	(void)state;
+	for (unsigned form = 0; form < 32; form++)
+		for (unsigned n = 1; n < 40; n++) {
+			const struct mm_pt_riscv64_tlb tlb = { .svinval = form & 1, .one_space = form >> 1 & 1, .asid = 5 };
+			const unsigned shift = n & 1 ? 12 : 21;
+			struct mm_tlb_gather g = gather(UINT64_C(0xffffffc000000000), (uint64_t)n << shift, shift, form & 4);
+
+			g.sync = form & 8;
+			g.flush = form & 16;
+			ndone = 0;
+			rv64_tlb_flush(&tlb, &g);
+			look_riscv(&tlb, &g);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +365,7 @@ int main(void)
 		cmocka_unit_test(more_than_ranges_reach_is_everything),
 		cmocka_unit_test(a_half_without_a_known_granule_has_no_ranges),
 		cmocka_unit_test(registers_are_read_as_the_manual_has_them),
+		cmocka_unit_test(on_riscv_pages_or_all_of_them_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ MACHINES = {
         'compilers': ['riscv64-linux-gnu-gcc -march=rv64imac -mabi=lp64 -mcmodel=medany',
                       'clang --target=riscv64-none-elf -march=rv64imac -mabi=lp64'],
         'objdump': 'riscv64-linux-gnu-objdump',
-        'plants': [],
+        'plants': [140],
     },
     'x86_64': {
         'compilers': ['gcc -mno-red-zone -mgeneral-regs-only',
@@ -42,7 +42,8 @@ MACHINES = {
 # instructions the word "forget" stands for, which may be repeated.
 #   AArch64   Arm ARM (DDI 0487), D8, "Ordering and completion of TLB maintenance instructions", and the examples in
 #             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
-#   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides
+#   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
+#             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, MOV to CR3, MOV to CR4 that changes PGE, which serialize
 A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
 SEQUENCES = {
@@ -53,9 +54,12 @@ SEQUENCES = {
         'tlbi vae1is, tlbi vale1is, tlbi vmalle1is'),
     'mm_pt_aarch64_tlb_probe': ([''], ''),
     'mm_pt_riscv64_flush_local': (['', 'forget'], 'sfence.vma, sfence.vma va'),
+    'mm_pt_riscv64_flush_local_by': (
+        ['', 'forget', 'sfence.w.inval; sinval; sfence.inval.ir'],
+        'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
     'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4', 'cr3'], 'invlpg'),
 }
-FORGETS = ('tlbi ', 'sfence.vma', 'invlpg')
+FORGETS = ('tlbi ', 'sfence.vma', 'sinval.vma', 'invlpg')
 LONGEST = 16
 
 
@@ -76,8 +80,19 @@ def compile_for(machine, compiler, flags, out):
     return functions
 
 
+def by_number(word):
+    """Svinval, whose names a disassembler knows only where the object says that there is such an extension."""
+    if word in (0x18000073, 0x18100073):
+        return 'sfence.w.inval' if word == 0x18000073 else 'sfence.inval.ir'
+    if word & 0xfe007fff == 0x16000073:
+        return 'sinval.vma' + (' va' if word >> 15 & 31 else '') + (' asid' if word >> 20 & 31 else '')
+    raise ValueError(f'{word:#x}: what is that?')
+
+
 def token_of(name, operands):
     """What the instruction is called in SEQUENCES; None: it neither orders nor forgets."""
+    if name in ('.word', '.4byte'):
+        return by_number(int(operands, 16))
     if name in ('dsb', 'dmb') or name.startswith(('fence', 'invlpg', 'lfence', 'mfence', 'sfence.w', 'sfence.i')):
         return f'{name} {operands}' if name in ('dsb', 'dmb') else name
     if name == 'isb':
@@ -89,6 +104,11 @@ def token_of(name, operands):
         return name + (' va' if where[0] != 'zero' else '') + (' asid' if where[1:] and where[1] != 'zero' else '')
     register = re.search(r',%cr(\d)$', operands)
     return f'cr{register.group(1)}' if register and name.startswith('mov') else None
+
+
+def word_of(token):
+    """What stands for it in a sequence: SINVAL.VMA is a word of its own, since it orders nothing."""
+    return 'sinval' if token.startswith('sinval') else 'forget' if token.startswith(FORGETS) else token
 
 
 def after(code, i):
@@ -129,8 +149,8 @@ def sequences(code, tokens):
             if last is not None:
                 neighbours.add((last, i))
             last = i
-            token = 'forget' if token.startswith(FORGETS) else token
-            if not (done and done[-1] == token == 'forget'):
+            token = word_of(token)
+            if not (done and done[-1] == token and token in ('forget', 'sinval')):
                 done += (token,)
             if len(done) > LONGEST:
                 raise ValueError('no end of ' + '; '.join(done))

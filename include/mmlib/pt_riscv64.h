@@ -28,6 +28,20 @@ const struct mm_pt_port *mm_pt_sv48_port(void) MM_TAGGED(mm_pt_sv48_port);
 MM_PT_DECLARE(mm_pt_sv39);
 MM_PT_DECLARE(mm_pt_sv48);
 
+/** What a flush may use, and whose translations it is about: mm_pt_riscv64_flush_local_by(). All-zero: what every hart
+ *  has, of all address spaces.
+ *
+ *  With #one_space, translations under other ASIDs stay, and what is global (privileged architecture, "Supervisor
+ *  Memory-Management Fence Instruction": rs2 is not x0). So it is for trees that hold no #MM_PT_GLOBAL pages and are never
+ *  used with another ASID on this hart; the kernel's half, which all spaces use, wants the form for all of them. A hart
+ *  may implement fewer than 16 bits of ASID, or none: satp tells which bits can be written. On harts with an erratum
+ *  of SFENCE.VMA with operands (SiFive CIP-1200), set `sync` in a copy of the gather: then it has none. */
+struct mm_pt_riscv64_tlb {
+	bool svinval;   /**< this hart has Svinval */
+	bool one_space; /**< only what is under `asid` */
+	uint16_t asid;  /**< number of the address space, if `one_space` */
+};
+
 #if defined(__riscv) && __riscv_xlen == 64
 /** Make this hart forget what a gather holds: SFENCE.VMA for each page, or for all addresses when there
  *  are more than 32, tables have changed, or entries only became valid. For env->flush of a kernel;
@@ -35,6 +49,13 @@ MM_PT_DECLARE(mm_pt_sv48);
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g);
+
+/** mm_pt_riscv64_flush_local() by Svinval, or of one address space. With Svinval pages are forgotten by
+ *  SFENCE.W.INVAL, SINVAL.VMA for each, SFENCE.INVAL.IR (privileged architecture, "Svinval"), so that the hart is
+ *  ordered once, not for each page. Where all addresses are flushed it is one SFENCE.VMA as ever.
+ *  @param tlb what this hart has, and which address space @param g gather, of one tree
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_riscv64_flush_local_by(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g);
 #endif
 MM_END_DECLS
 #endif

@@ -189,8 +189,9 @@ A64_TLB_FN void a64_tlb_ranges(const struct mm_pt_aarch64_tlb *tlb, uint32_t gra
 	}
 }
 
-A64_TLB_FN void a64_tlb_flush(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g)
+A64_TLB_FN void a64_tlb_flush(const struct mm_pt_aarch64_tlb *how, const struct mm_tlb_gather *g)
 {
+	const struct mm_pt_aarch64_tlb copy = *how, *const tlb = &copy; /* no barrier has it loaded again */
 	const uint32_t granule = tlb->granule[(uint64_t)g->start >> 55 & 1]; /* F4 */
 
 	A64_TLB_DO(A64_DSB_ISHST, 0); /* F1 */

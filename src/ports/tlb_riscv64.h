@@ -5,9 +5,11 @@
  * Theory of operation
  * Invariants   F1 a local flush leaves nothing that the gather names in this hart (privileged architecture,
  *                 "Supervisor Memory-Management Fence Instruction"): SFENCE.VMA orders the stores before it
- *                 and the walks after it.
+ *                 and the walks after it. Of many, each does so; with Svinval it is done once: SFENCE.W.INVAL, stores
+ *                 come before; SINVAL.VMA for each page; SFENCE.INVAL.IR, walks come after.
  *              F2 with an address it orders leaves only, so changed tables, and entries that became valid below
- *                 new tables, want it without. rs2 = x0: global entries and every address space. */
+ *                 new tables, want it without.
+ *              F3 rs2 = x0: global entries and every address space; else what is not global of one. */
 #ifndef MM_SRC_PORTS_TLB_RISCV64_H
 #define MM_SRC_PORTS_TLB_RISCV64_H
 #include <mmlib/pt_riscv64.h>
@@ -18,18 +20,36 @@
 enum rv64_tlb_op {
 	RV64_SFENCE_ALL,
 	RV64_SFENCE_VA,
+	RV64_SFENCE_ASID,
+	RV64_SFENCE_VA_ASID,
+	RV64_SFENCE_W_INVAL,
+	RV64_SINVAL_VA,
+	RV64_SINVAL_VA_ASID,
+	RV64_SFENCE_INVAL_IR,
 };
 
 #ifndef RV64_TLB_DO
 #define RV64_TLB_DO rv64_tlb_do
+#define RV64_TLB_ASM(op, text)                                                   \
+	case op:                                                                 \
+		__asm__ volatile(text : : "rJ"(va), "rJ"(asid) : "memory"); \
+		break
 
-RV64_TLB_FN void rv64_tlb_do(enum rv64_tlb_op op, mm_vaddr_t va)
+/* Svinval by number: assemblers want to be told that there is such an extension. */
+RV64_TLB_FN void rv64_tlb_do(enum rv64_tlb_op op, mm_vaddr_t va, uint64_t asid)
 {
 	switch (op) { /* a constant */
-	case RV64_SFENCE_ALL: __asm__ volatile("sfence.vma" : : : "memory"); break;
-	case RV64_SFENCE_VA: __asm__ volatile("sfence.vma %0, zero" : : "r"(va) : "memory"); break;
+		RV64_TLB_ASM(RV64_SFENCE_ALL, "sfence.vma");
+		RV64_TLB_ASM(RV64_SFENCE_VA, "sfence.vma %z0, zero");
+		RV64_TLB_ASM(RV64_SFENCE_ASID, "sfence.vma zero, %z1");
+		RV64_TLB_ASM(RV64_SFENCE_VA_ASID, "sfence.vma %z0, %z1");
+		RV64_TLB_ASM(RV64_SFENCE_W_INVAL, ".4byte 0x18000073");
+		RV64_TLB_ASM(RV64_SINVAL_VA, ".insn r 0x73, 0, 0x0b, zero, %z0, zero");
+		RV64_TLB_ASM(RV64_SINVAL_VA_ASID, ".insn r 0x73, 0, 0x0b, zero, %z0, %z1");
+		RV64_TLB_ASM(RV64_SFENCE_INVAL_IR, ".4byte 0x18100073");
 	}
 }
+#undef RV64_TLB_ASM
 #endif
 
 /* Above that a whole flush is cheaper. */
@@ -41,21 +61,50 @@ RV64_TLB_FN bool rv64_tlb_wants_all(const struct mm_tlb_gather *g)
 	return g->sync || g->tables || (g->last - g->start) >> g->min_shift >= RV64_FLUSH_PAGES;
 }
 
-RV64_TLB_FN void rv64_tlb_flush(const struct mm_tlb_gather *g)
+RV64_TLB_FN void rv64_tlb_page(const struct mm_pt_riscv64_tlb *tlb, bool svinval, mm_vaddr_t va)
+{
+	if (svinval && tlb->one_space)
+		RV64_TLB_DO(RV64_SINVAL_VA_ASID, va, tlb->asid);
+	else if (svinval)
+		RV64_TLB_DO(RV64_SINVAL_VA, va, 0);
+	else if (tlb->one_space)
+		RV64_TLB_DO(RV64_SFENCE_VA_ASID, va, tlb->asid);
+	else
+		RV64_TLB_DO(RV64_SFENCE_VA, va, 0);
+}
+
+RV64_TLB_FN void rv64_tlb_pages(const struct mm_pt_riscv64_tlb *tlb, bool svinval, const struct mm_tlb_gather *g)
 {
 	const mm_vaddr_t step = (mm_vaddr_t)1 << g->min_shift;
+
+	for (mm_vaddr_t va = g->start;; va += step) {
+		rv64_tlb_page(tlb, svinval, va);
+		if (g->last - va < step)
+			break;
+	}
+}
+
+RV64_TLB_FN void rv64_tlb_flush(const struct mm_pt_riscv64_tlb *how, const struct mm_tlb_gather *g)
+{
+	const struct mm_pt_riscv64_tlb copy = *how, *const tlb = &copy; /* no barrier has it loaded again */
 
 	if (!g->flush && !g->sync)
 		return;
 	if (rv64_tlb_wants_all(g)) {
-		RV64_TLB_DO(RV64_SFENCE_ALL, 0);
+		if (tlb->one_space) /* F3 */
+			RV64_TLB_DO(RV64_SFENCE_ASID, 0, tlb->asid);
+		else
+			RV64_TLB_DO(RV64_SFENCE_ALL, 0, 0);
 		return;
 	}
-	for (mm_vaddr_t va = g->start;; va += step) { /* F1 */
-		RV64_TLB_DO(RV64_SFENCE_VA, va);
-		if (g->last - va < step)
-			break;
+	if (!tlb->svinval) {
+		rv64_tlb_pages(tlb, false, g); /* F1 */
+		return;
 	}
+	RV64_TLB_DO(RV64_SFENCE_W_INVAL, 0, 0); /* F1 */
+	rv64_tlb_pages(tlb, true, g);
+	if (!MM_PLANTED(MM_PLANT_RV64_INVAL))
+		RV64_TLB_DO(RV64_SFENCE_INVAL_IR, 0, 0);
 }
 #undef RV64_TLB_FN
 #undef RV64_FLUSH_PAGES

@@ -5,8 +5,13 @@
 #if defined(__riscv) && __riscv_xlen == 64
 #include "ports/tlb_riscv64.h"
 
+void mm_pt_riscv64_flush_local_by(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	rv64_tlb_flush(tlb, g);
+}
+
 void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g)
 {
-	rv64_tlb_flush(g);
+	rv64_tlb_flush(&(struct mm_pt_riscv64_tlb){ 0 }, g);
 }
 #endif

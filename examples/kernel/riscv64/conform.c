@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an RV64: Sv39, Sv48 or Sv57 by the words sv39, sv48, sv57 on the command line,
- * memory types by the word svpbmt, contiguous runs by svnapot; user pages are in the low half of the kernel's own tree. */
+ * memory types by the word svpbmt, contiguous runs by svnapot, flushes by svinval; user pages are in the low half of the kernel's own tree. */
 #include "../conform.h"
 #include "cpu.h"
 
@@ -26,11 +26,19 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 				root >> 12);
 }
 
-/* There is one. */
+/* Svinval is this machine's own way, if it has it. */
 const char *machine_conform_flush(unsigned way, const char **lacks)
 {
-	*lacks = NULL;
-	return way ? NULL : "";
+	static const char *const ways[] = { "", "SFENCE.VMA by address, ", "Svinval, ",
+					    "SFENCE.VMA by address and ASID, ", "Svinval with ASID, " };
+
+	if (way >= sizeof(ways) / sizeof(*ways))
+		return NULL;
+	machine_tlb.svinval = kernel_has_word("svinval") && way % 2 == 0;
+	machine_tlb.one_space = way >= 3;
+	machine_tlb.asid = 1;
+	*lacks = way && way % 2 == 0 && !machine_tlb.svinval ? "this hart has no Svinval" : NULL;
+	return ways[way];
 }
 
 /* sstatus.SUM is clear. */

@@ -16,6 +16,7 @@
 
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_riscv64.h>
+extern struct mm_pt_riscv64_tlb machine_tlb; /* how a TLB is flushed */
 #define MACHINE_NAME   "RV64"
 #define MACHINE_PT(op) mm_pt_##op /* Sv39 or Sv48: known at run time */
 /* Physical memory attributes say what is a device. */

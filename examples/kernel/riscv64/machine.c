@@ -87,24 +87,32 @@ const struct mm_pt_port *machine_pt_port(void)
 	return machine_satp_mode == SATP_SV48 ? mm_pt_sv48_port() : mm_pt_sv39_port();
 }
 
+struct mm_pt_riscv64_tlb machine_tlb;
+
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
 	*cfg = (struct mm_pt_cfg){
 		.features = (kernel_has_word("svpbmt") ? MM_PT_RISCV64_SVPBMT : 0u) |
 			    (kernel_has_word("svnapot") ? MM_PT_RISCV64_SVNAPOT : 0u)
 	};
+	machine_tlb.svinval = kernel_has_word("svinval");
 }
 
+/* The kernel's half is in all address spaces. */
 static void flush_here(void *gather)
 {
-	mm_pt_riscv64_flush_local(gather);
+	struct mm_pt_riscv64_tlb tlb = machine_tlb;
+	const struct mm_tlb_gather *g = gather;
+
+	tlb.one_space = tlb.one_space && !(g->start >> 63);
+	mm_pt_riscv64_flush_local_by(&tlb, g);
 }
 
 /* A hart cannot reach into the TLB of another: it has to be asked, of entries that became valid
  * too. The firmware's remote fence (RFENCE) does the same, but asks one hart after the other. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
-	mm_pt_riscv64_flush_local(g);
+	flush_here((void *)(uintptr_t)g);
 	if (all)
 		smp_call_others(flush_here, (void *)(uintptr_t)g);
 }
