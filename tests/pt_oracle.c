@@ -2,6 +2,7 @@
 /* Oracle for page tables: see pt_oracle.h. */
 #include "pt_mmu.h"
 #include "pt_shadow.h"
+#include "pt_window.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -444,10 +445,12 @@ void *ora_virt(struct ora *ora, mm_paddr_t pa)
 	return mmu_table(ora, pa);
 }
 
+#if !MM_PT_WINDOW
 static void *env_virt(void *ctx, mm_paddr_t pa)
 {
 	return ora_virt(ctx, pa);
 }
+#endif
 
 static bool is_table_size(const struct ora *ora, size_t bytes)
 {
@@ -557,7 +560,7 @@ void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 {
 	ora->bytes = pages * ORA_PAGE;
 	ora->base = base;
-	ora->mem = aligned_alloc(ORA_PAGE, ora->bytes);
+	ora->mem = window_memory(ora->bytes);
 	ora->shadow = aligned_alloc(ORA_PAGE, ora->bytes);
 	ora->page = calloc(pages, sizeof(ora->page[0]));
 	ora->changed = calloc(pages + 1, sizeof(ora->changed[0]));
@@ -567,14 +570,18 @@ void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 	ora->env = (struct mm_pt_env){ .ctx = ora,
 				       .alloc_table = env_alloc,
 				       .free_table = env_free,
+#if MM_PT_WINDOW
+				       .window = window_show,
+#else
 				       .to_virt = env_virt,
+#endif
 				       .flush = env_flush };
 	ora_reset(ora);
 }
 
 void ora_destroy(struct ora *ora)
 {
-	free(ora->mem);
+	window_memory_free(ora->mem, ora->bytes);
 	free(ora->shadow);
 	free(ora->page);
 	free(ora->changed);

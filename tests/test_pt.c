@@ -538,6 +538,31 @@ static void cursors_survive_what_others_do(void **state)
 	finish();
 }
 
+/* What one cursor, or a question, looks at between two steps of another is no matter to that. */
+static void cursors_move_beside_each_other(void **state)
+{
+	struct mm_pt_cur cur[2];
+	struct mm_pt_run run;
+
+	start(state);
+	for (uint64_t k = 0; k < 16; k++) {
+		map_ok(k * K4, PA0 + 2 * k * K4, K4, RW, 0);
+		map_ok(G1 + k * K4, PA0 + G1 + 2 * k * K4, K4, RW, 0); /* in a table of its own */
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(cur_init(&cur[i], i * G1, 16 * K4), MM_OK);
+	for (uint64_t k = 0; k < 16; k++) {
+		for (unsigned i = 0; i < 2; i++) {
+			assert_true(next(&cur[i], &run));
+			assert_true(run.va == i * G1 + k * K4 && run.pa == PA0 + i * G1 + 2 * k * K4);
+		}
+		assert_int_equal(query(G1 + 15 * K4, &run), MM_OK);
+		assert_true(run.pa == PA0 + G1 + 30 * K4);
+	}
+	assert_false(next(&cur[0], &run) || next(&cur[1], &run));
+	finish();
+}
+
 /* Calls for one page remember a table above the page's. */
 static void single_pages_find_what_others_did(void **state)
 {
@@ -660,6 +685,7 @@ int main(void)
 		cmocka_unit_test(cursor_cuts_leaves_and_folds_holes),
 		cmocka_unit_test(unmap_next_visits_every_leaf_once),
 		cmocka_unit_test(cursors_survive_what_others_do),
+		cmocka_unit_test(cursors_move_beside_each_other),
 		cmocka_unit_test(single_pages_find_what_others_did),
 	};
 	return run_for_all("pt", tests, sizeof(tests) / sizeof(tests[0]));

@@ -11,7 +11,8 @@ sizes=$(scripts/size.sh --of x86_64 armv7m | awk '$1 ~ /\.text$/ { print $1, $2 
 [[ " $* " != *' --plant '* ]] || sizes=$(awk '{ print $1, $2 * 2 }' <<<"$sizes")
 
 port=$(grep -c 'REQUIRED' include/mmlib/port.h)
-tables=$(awk '/^struct mm_pt_env \{/ { on = 1 } on && /\(\*/ { n++ } on && /^};/ { print n; exit }' include/mmlib/pt.h)
+tables=$(awk '/^struct mm_pt_env \{/ { on = 1 } /^#else/ { other = 1 } /^#endif/ { other = 0 } on && !other && /\(\*/ { n++ }
+  on && /^};/ { print n; exit }' include/mmlib/pt.h)
 kib() {
   awk -v name="size.$1.$2_used.text" '$1 == name { printf "%.1f KiB", $2 / 1024; n++ }
     END { if (!n) print "-" }' <<<"$sizes"

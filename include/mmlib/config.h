@@ -157,6 +157,13 @@
 #define MM_PAGE_POISON (MM_CHECKS >= 3)
 #endif
 
+/** 1: page tables are reached by windows, or by a recursive entry, one page of each level at a time
+ *  (mm_pt_env::window), for kernels that have no direct map of them. 0 (default): each table that is in use has an
+ *  address (mm_pt_env::to_virt). */
+#ifndef MM_PT_WINDOW
+#define MM_PT_WINDOW 0
+#endif
+
 /** @name Hardening of objects
  * What #MM_HARDEN is the sum of.
  * @{ */
@@ -202,6 +209,9 @@
 #define MM_BLOCK_ORDER 9
 #endif
 
+#if MM_PT_WINDOW && defined(MM_PT_TO_VIRT)
+#error "MM_PT_WINDOW: without MM_PT_TO_VIRT"
+#endif
 #if MM_FRAME_SHIFT < 8 || MM_FRAME_SHIFT > 16
 #error "MM_FRAME_SHIFT: 8 to 16"
 #endif

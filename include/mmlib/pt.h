@@ -31,6 +31,7 @@
 #include <mmlib/types.h>
 MM_BEGIN_DECLS
 
+struct mm_pt;
 struct mm_pt_port;
 struct mm_tlb_gather;
 
@@ -72,6 +73,8 @@ enum mm_pt_flags {
 /** Use no leaf above level @p level (0: the smallest pages only). Or it into the flags. */
 #define MM_PT_MAX_LEVEL(level) (((uint32_t)(level) + 1u) << 8)
 
+#define MM_PT_WINDOWS 12 /**< numbers of windows: see mm_pt_env::window */
+
 /** What the kernel supplies for a tree. Make it `static const`; kept by pointer. */
 struct mm_pt_env {
 	void *ctx; /**< passed back */
@@ -83,12 +86,27 @@ struct mm_pt_env {
 	enum mm_status (*alloc_table)(void *ctx, size_t bytes, mm_paddr_t *pa);
 	/** Takes a table page back. Called after the flush that made it unreachable. */
 	void (*free_table)(void *ctx, mm_paddr_t pa, size_t bytes);
+#if !MM_PT_WINDOW
 	/** Address through which a table page is read and written, for as long as it is in use: operations have
 	 *  pointers to several tables at once, and a cursor keeps one from call to call. A kernel that compiles mmlib itself
 	 *  may define `MM_PT_TO_VIRT(pt, pa)` in its configuration header: that is used instead, and
 	 *  the indirect call for each table is gone. It is for direct maps: the walker keeps the pointer of one
-	 *  table for as long as that is in the tree. */
+	 *  table for as long as that is in the tree. Who has no direct map sets #MM_PT_WINDOW. */
 	void *(*to_virt)(void *ctx, mm_paddr_t pa);
+#else
+	/** Only with #MM_PT_WINDOW. Address through which the table page at @p pa is read and written until the next
+	 *  call with the same number of a window, or to the end of the operation: one page of address space for each
+	 *  of #MM_PT_WINDOWS is enough, which is made to lead to @p pa here. The length of the table is that of its level.
+	 *  Windows below #MM_PT_WINDOWS / 2 are for tables in the tree, and the number is the table's level: with a
+	 *  recursive entry in its root, it is also where that entry shows the table of this level around @p va, and
+	 *  nothing needs to be mapped if @p pt is the active tree. What CPUs keep of that address is theirs: it may be of
+	 *  a table that was there before. In the others are tables that are not in the tree yet, not any more, or in
+	 *  another. No window needs to be seen by other CPUs.
+	 *  Questions use windows as all operations do: with them there are no readers without a lock, and an interrupt
+	 *  that asks has windows of its own, or finds interrupts off. Must not call the walker for the same tree.
+	 *  @p pt is a copy in mm_pt_init(). [same context as the operation] */
+	void *(*window)(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va);
+#endif
 	/** Make every CPU forget what the gather holds: translations in [g->start, g->last], and cached
 	 *  upper entries over it if `g->tables`: those of the root too, which CPUs with ia32 PAE keep until
 	 *  CR3 is written. What CPUs keep of that nothing was there (`misses`, below) is to be forgotten with them.
@@ -137,6 +155,11 @@ struct mm_pt {
 	uint16_t nshared;              /**< @private */
 	mm_vaddr_t va_shared;          /**< @private what the first is for begins here */
 	mm_paddr_t follower;           /**< @private root in which these entries are kept alike */
+#if MM_PT_WINDOW
+	mm_vaddr_t va_recursive; /**< @private what the recursive entry is for begins here... */
+	uint32_t attr_recursive; /**< @private ...and no more rights than these are there */
+	uint16_t recursive;      /**< @private 1 + its number: mmlib/pt_recursive.h. 0: there is none */
+#endif
 };
 
 /** Most detached trees of tables a gather holds before it flushes by itself. */
@@ -276,7 +299,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *          @p attr with #MM_PT_ACCESSED or #MM_PT_DIRTY or with none of read, write and execute
  *  @retval MM_E_ALIGN not on page borders
  *  @retval MM_E_STATE not set up, or by a folded operation: set up for another format
- *  @retval MM_E_OWNER something of it is another tree's: mmlib/pt_share.h
+ *  @retval MM_E_OWNER something of it is another tree's (mmlib/pt_share.h), or shows the tree's own tables
+ *          (mmlib/pt_recursive.h)
  *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may

@@ -32,6 +32,7 @@ MM_BEGIN_DECLS
  *  @retval MM_E_RANGE no such addresses @retval MM_E_STATE not set up
  *  @retval MM_E_BUSY the tree keeps or shares a range already @retval MM_E_EXIST a leaf is there: `g->stop_va`
  *  @retval MM_E_NOTSUP the format has one level only, or more than 65,535 entries are in the range
+ *  @retval MM_E_OWNER the recursive entry is there: mmlib/pt_recursive.h
  *  @return or what `alloc_table` returned; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost: O(entries of the root)} */
 MM_NODISCARD enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, struct mm_tlb_gather *g)
@@ -59,7 +60,7 @@ MM_NODISCARD enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *fr
  *  @param to tree, of the same format and with the same properties @param from tree
  *  @param va,length whole entries of the root, in bytes @param[in,out] g gather, for @p to
  *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_BUSY, MM_E_EXIST as mm_pt_share()
- *  @retval MM_E_ALIGN, MM_E_RANGE as mm_pt_keep()
+ *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_OWNER as mm_pt_keep()
  *  @retval MM_E_NOTSUP as mm_pt_keep(), or the tree may have leaves in its root: mm_pt_cfg::leaf_levels
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(entries of the root)} */
 MM_NODISCARD enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va, uint64_t length,

@@ -36,7 +36,7 @@
 		".local" MM_TEXT(MM_LOCAL) ".magazine" MM_TEXT(MM_PAGE_MAGAZINE)                        \
 		".slots" MM_TEXT(MM_PAGE_SLOTS) ".steps" MM_TEXT(MM_REGION_STEPS)                       \
 		".mobility" MM_TEXT(MM_MOBILITY) ".block" MM_TEXT(MM_BLOCK_ORDER)                       \
-		".poison" MM_TEXT_POISON)
+		".poison" MM_TEXT_POISON ".window" MM_TEXT(MM_PT_WINDOW))
 
 #ifdef __cplusplus
 extern "C" {

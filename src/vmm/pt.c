@@ -66,7 +66,7 @@ void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 
 void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa)
 {
-	__builtin_memcpy(pt_virt(pt, pa), &pool->first[level], sizeof(pa)); /* no CPU walks it */
+	__builtin_memcpy(pt_virt_aside(pt, pa, level), &pool->first[level], sizeof(pa)); /* no CPU walks it */
 	pool->first[level] = pa;
 	pool->n[level]++;
 }
@@ -75,7 +75,7 @@ mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool,
 {
 	mm_paddr_t pa = pool->first[level];
 
-	__builtin_memcpy(&pool->first[level], pt_virt(pt, pa), sizeof(pa));
+	__builtin_memcpy(&pool->first[level], pt_virt_aside(pt, pa, level), sizeof(pa));
 	pool->n[level]--;
 	return pa;
 }
@@ -112,9 +112,9 @@ void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsi
 
 /* ---- walks through all of it, and taking it down ---- */
 
-static struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa)
+static struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
-	return (struct pt_frame){ .pa = pa, .table = pt_virt(pt, pa) };
+	return (struct pt_frame){ .pa = pa, .table = pt_virt_aside(pt, pa, level) };
 }
 
 /* Next entry of a table that is not empty; MM_PT_EMPTY at the end of it. */
@@ -202,10 +202,11 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 		pt_table_free(pt, root, 0);
 		return;
 	}
-	at[level] = pt_enter(pt, pa);
+	at[level] = pt_enter(pt, pa, level);
 	while (level <= top) {
 		if (level > 1 && pt_next_child(pt, &at[level], level, &pa)) {
-			at[--level] = pt_enter(pt, pa);
+			level--;
+			at[level] = pt_enter(pt, pa, level);
 			continue;
 		}
 		if (level == 1)
@@ -215,14 +216,21 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 	}
 }
 
-/* H3: forget what is another tree's. */
-static void pt_unshare(const struct mm_pt *pt)
+/* Is this entry of the root none of the tree's: another tree's (H3), or the recursive one (X1)? */
+static bool pt_is_not_own(const struct mm_pt *pt, size_t i)
+{
+	return (pt->shares == PT_SHARES_OTHERS && pt_shared(pt, i)) || pt_recurses(pt, i);
+}
+
+/* Forget what is not the tree's. */
+static void pt_disown(const struct mm_pt *pt)
 {
 	const struct mm_pt_port *port = pt->port;
 	const unsigned top = port->nlevels - 1u;
 
-	for (size_t i = 0; pt->shares == PT_SHARES_OTHERS && i < pt->nshared; i++)
-		pt_make(pt_slot(port, pt_virt(pt, pt->root), pt->first_shared + i), port->entry_lg2, port->empty(pt, top));
+	for (size_t i = 0; i < pt_entries(port, top); i++)
+		if (pt_is_not_own(pt, i))
+			pt_make(pt_slot(port, pt_virt_aside(pt, pt->root, top), i), port->entry_lg2, port->empty(pt, top));
 }
 
 enum mm_status mm_pt_destroy(struct mm_pt *pt)
@@ -231,7 +239,8 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 		return MM_E_INVAL;
 	if (!pt->port)
 		return MM_E_STATE;
-	pt_unshare(pt);
+	if (PT_WINDOW || pt->shares == PT_SHARES_OTHERS)
+		pt_disown(pt);
 	pt_free_tree(pt, pt->root, pt->port->nlevels - 1u);
 	*pt = (struct mm_pt){ 0 };
 	return MM_OK;
@@ -325,18 +334,19 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 	if (!pt->port)
 		return MM_E_STATE;
 	unsigned top = pt->port->nlevels - 1u, level = top;
-	at[top] = pt_enter(pt, pt->root);
+	at[top] = pt_enter(pt, pt->root, top);
 	while (level <= top) {
 		uint64_t entry = 0;
 		enum mm_pt_kind kind = pt_step(pt, &at[level], level, &entry);
 		const size_t i = at[top].next - 1;
-		if (level == top && kind != MM_PT_EMPTY && pt->shares == PT_SHARES_OTHERS && pt_shared(pt, i))
+		if (level == top && kind != MM_PT_EMPTY && pt_is_not_own(pt, i))
 			continue;
 		if (kind == MM_PT_TABLE) {
 			mm_paddr_t pa = pt->port->pa(pt, entry, level);
 			if (pt_is_ancestor(at, level, top, pa))
 				return MM_E_CORRUPT;
-			at[--level] = pt_enter(pt, pa);
+			level--;
+			at[level] = pt_enter(pt, pa, level);
 			n++;
 		} else if (kind == MM_PT_EMPTY) {
 			bool stays = level + 1 == top && pt->shares == PT_SHARES_OWN && pt_shared(pt, i); /* H1 */
@@ -380,7 +390,7 @@ static void pt_mirror(const struct mm_pt *pt, unsigned level, size_t i, uint64_t
 
 	if (level == port->nlevels - 1u && pt->shares == PT_SHARES_MIRROR && pt_shared(pt, i) &&
 	    !MM_PLANTED(MM_PLANT_PT_MIRROR))
-		pt_link(pt_slot(port, pt_virt(pt, pt->follower), i), port->entry_lg2, entry);
+		pt_link(pt_slot(port, pt_virt_aside(pt, pt->follower, level), i), port->entry_lg2, entry);
 }
 
 void mm_pt_priv_link(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
@@ -415,7 +425,7 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 	PT_EARLY(PT_SITE_GROW_SWAP, pt_link(pt_slot(port, at->table, i), port->entry_lg2,
 					    port->table(pt, pa[at->level - 1], at->level)));
 	for (l = level; l < at->level; l++) {
-		void *table = pt_virt(pt, pa[l]);
+		void *table = pt_virt_aside(pt, pa[l], l);
 		mm_pt_priv_fill_empty(pt, table, l);
 		if (l > level)
 			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
@@ -462,10 +472,11 @@ static mm_paddr_t pt_spare_take(struct pt_spare *spare, unsigned level)
 
 /* Fill a table with what leaf @old at @level maps: same frames, rights, type, accessed and dirty.
  */
-static void pt_fill_leaves(const struct mm_pt *pt, void *table, uint64_t old, unsigned level)
+static void pt_fill_leaves(const struct mm_pt *pt, mm_paddr_t below, uint64_t old, unsigned level)
 {
 	const struct mm_pt_port *port = pt->port;
 	uint32_t attr = port->attr(pt, old, level) | MM_PT_TRACK;
+	void *table = pt_virt_aside(pt, below, level - 1);
 	mm_paddr_t pa = port->pa(pt, old, level), bytes = (mm_paddr_t)pt_mask(port, level - 1) + 1;
 
 	for (size_t i = 0; i < pt_entries(port, level - 1); i++, pa += bytes)
@@ -477,8 +488,7 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 			   mm_paddr_t table)
 {
 	const struct mm_pt_port *port = pt->port;
-	void *slot = pt_slot(port, at->table, pt_index(port, va, at->level)),
-	     *leaves = pt_virt(pt, table);
+	void *slot = pt_slot(port, at->table, pt_index(port, va, at->level));
 	uint64_t mask = pt_mask(port, at->level), now = port->table(pt, table, at->level);
 	if (port->classify(pt, at->entry, at->level) == MM_PT_RUN)
 		mm_pt_priv_run_break(pt, g, va, at);
@@ -496,11 +506,11 @@ void mm_pt_priv_split_leaf(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t
 			mm_pt_sync(pt, g);
 		after = port->transition(pt, empty, now, at->level);
 		PT_EARLY(PT_SITE_FILL_SWAP, pt_link(slot, port->entry_lg2, now));
-		pt_fill_leaves(pt, leaves, at->entry, at->level);
+		pt_fill_leaves(pt, table, at->entry, at->level);
 		pt_link(slot, port->entry_lg2, now);
 	} else {
 		do
-			pt_fill_leaves(pt, leaves, at->entry, at->level);
+			pt_fill_leaves(pt, table, at->entry, at->level);
 		while (!pt_change(slot, port->entry_lg2, &at->entry, now));
 	}
 	after = PT_AFTER(PT_SITE_SPLIT_MAKE, after);
@@ -626,10 +636,10 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 
 	if (level + 1 > most)
 		return;
-	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root), .level = l };
+	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root, l, va), .level = l };
 	for (; l > level + 1; l--) {
 		uint64_t entry = pt_get(port, at[l].table, pt_index(port, va, l));
-		at[l - 1] = (struct pt_at){ .table = pt_virt(pt, port->pa(pt, entry, l)),
+		at[l - 1] = (struct pt_at){ .table = pt_virt(pt, port->pa(pt, entry, l), l - 1, va),
 					    .level = l - 1 };
 	}
 	while (l < most) {

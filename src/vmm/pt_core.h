@@ -152,10 +152,33 @@ PT_INLINE uint64_t pt_read(const struct mm_pt_port *port, void *table, size_t i,
 #define PT_DIRECT             false
 #define MM_PT_TO_VIRT(pt, pa) ((pt)->env->to_virt((pt)->env->ctx, (pa)))
 #endif
-PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa)
+#define PT_WINDOW (MM_PT_WINDOW != 0) /* what was asked for a level is gone with the next that is */
+
+_Static_assert(MM_PT_WINDOWS == 2 * MM_PT_LEVELS_MAX, "windows of a table in the tree and of one aside");
+
+PT_INLINE void *pt_window(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va)
 {
+#if MM_PT_WINDOW
+	return pt->env->window(pt, pa, window, va);
+#else
 	(void)pt;
+	(void)window;
+	(void)va;
 	return MM_PT_TO_VIRT(pt, pa);
+#endif
+}
+
+/* The table of @level in the tree around @va. */
+PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, mm_vaddr_t va)
+{
+	return pt_window(pt, pa, level, va);
+}
+
+/* A table of @level that is not in the tree, or is about to leave it, or of which nobody knows around what it is. It
+ * takes no window from those of the tree that an operation is at. */
+PT_INLINE void *pt_virt_aside(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	return pt_window(pt, pa, (MM_PLANTED(MM_PLANT_PT_ASIDE) ? 0 : MM_PT_LEVELS_MAX) + level, 0);
 }
 
 /* Last byte of the @n-th entry at @level, counted from the one around @va. */
@@ -250,14 +273,14 @@ PT_INLINE unsigned pt_after_leaf(const struct mm_pt *pt, const struct mm_pt_port
 PT_INLINE struct pt_at pt_seek_by(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
 				  bool locked)
 {
-	struct pt_at at = { .table = pt_virt(pt, pt->root) };
+	struct pt_at at = { .table = pt_virt(pt, pt->root, port->nlevels - 1u, va) };
 
 #pragma GCC unroll 6
 	for (at.level = port->nlevels - 1u; at.level > 0; at.level--) {
 		at.entry = pt_read(port, at.table, pt_index(port, va, at.level), locked);
 		if (!pt_is_table(pt, port, at.entry, at.level))
 			return at;
-		at.table = pt_virt(pt, port->below(pt, at.entry));
+		at.table = pt_virt(pt, port->below(pt, at.entry), at.level - 1, va);
 	}
 	at.entry = pt_read(port, at.table, pt_index(port, va, 0), locked);
 	return at;
@@ -279,7 +302,7 @@ PT_INLINE bool pt_below(const struct mm_pt *pt, const struct mm_pt_port *port, m
 		uint64_t entry = pt_peek(slot, port->entry_lg2);
 		if (!pt_is_table(pt, port, entry, l))
 			return false;
-		table = pt_virt(pt, port->below(pt, entry ^ port->table_bits));
+		table = pt_virt(pt, port->below(pt, entry ^ port->table_bits), l - 1, va);
 	}
 	*lowest = table;
 	return true;
@@ -288,7 +311,7 @@ PT_INLINE bool pt_below(const struct mm_pt *pt, const struct mm_pt_port *port, m
 /* The same from the root. */
 PT_INLINE bool pt_lowest(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, void **lowest)
 {
-	return pt_below(pt, port, va, pt_virt(pt, pt->root), port->nlevels - 1u, lowest);
+	return pt_below(pt, port, va, pt_virt(pt, pt->root, port->nlevels - 1u, va), port->nlevels - 1u, lowest);
 }
 
 /* W7 of pt_walk.inc: what fits no address. Addresses have copies of one bit there, zeros, or ones. */
@@ -318,11 +341,53 @@ PT_INLINE bool pt_stays(const struct mm_pt *pt, const struct mm_pt_port *port, m
 	return pt->shares == PT_SHARES_OWN && pt_shared(pt, pt_index(port, va, port->nlevels - 1u));
 }
 
-/* Is anything in [va, last] another tree's? */
+/* Is this entry of the root the recursive one? X1 of pt_recursive.c */
+PT_INLINE bool pt_recurses(const struct mm_pt *pt, size_t i)
+{
+#if MM_PT_WINDOW
+	return pt->recursive && i == pt->recursive - 1u && !MM_PLANTED(MM_PLANT_PT_RECURSIVE);
+#else
+	(void)pt;
+	(void)i;
+	return false;
+#endif
+}
+
+/* Does [va, last] reach into what that is for? */
+PT_INLINE bool pt_is_recursive(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
+{
+#if MM_PT_WINDOW
+	return pt->recursive && last >= pt->va_recursive &&
+	       va <= (pt->va_recursive | pt_mask(port, port->nlevels - 1u)) && !MM_PLANTED(MM_PLANT_PT_RECURSIVE);
+#else
+	(void)pt;
+	(void)port;
+	(void)va;
+	(void)last;
+	return false;
+#endif
+}
+
+/* What is left of the attributes of a leaf at @va. */
+PT_INLINE uint32_t pt_rights(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, uint32_t attr)
+{
+#if MM_PT_WINDOW
+	if (pt_is_recursive(pt, port, va, va))
+		attr &= pt->attr_recursive;
+#endif
+	(void)pt;
+	(void)port;
+	(void)va;
+	return attr;
+}
+
+/* Is anything in [va, last] not for this tree to change? */
 PT_INLINE bool pt_is_others(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
 {
 	const unsigned top = port->nlevels - 1u;
 
+	if (pt_is_recursive(pt, port, va, last))
+		return true;
 	return pt->shares == PT_SHARES_OTHERS && pt_index(port, last, top) >= pt->first_shared &&
 	       pt_index(port, va, top) < (size_t)pt->first_shared + pt->nshared;
 }

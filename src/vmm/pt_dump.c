@@ -94,7 +94,7 @@ static struct pt_line pt_line_leaf(const struct mm_pt *pt, const struct pt_at *a
 	if (!pt_maps(port, kind))
 		return leaf;
 	leaf.pa = mm_pt_priv_run_pa(pt, at->entry, i, level) & (mm_paddr_t)~mask;
-	leaf.attr = port->attr(pt, at->entry, level) & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY);
+	leaf.attr = pt_rights(pt, port, va, port->attr(pt, at->entry, level)) & ~(uint32_t)(MM_PT_ACCESSED | MM_PT_DIRTY);
 	return leaf;
 }
 

@@ -96,6 +96,15 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	return !(set & (used | ~pt->port->addr_mask));
 }
 
+static bool env_reaches(const struct mm_pt_env *env)
+{
+#if MM_PT_WINDOW
+	return env->window;
+#else
+	return env->to_virt;
+#endif
+}
+
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
@@ -105,7 +114,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		return MM_E_INVAL;
 	if (cfg)
 		made.cfg = *cfg;
-	if (!env->alloc_table || !env->free_table || !env->to_virt || !env->flush ||
+	if (!env->alloc_table || !env->free_table || !env_reaches(env) || !env->flush ||
 	    !pt_port_ok(port))
 		return MM_E_PORT;
 	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
@@ -113,7 +122,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)
 		return st;
-	mm_pt_priv_fill_empty(&made, pt_virt(&made, made.root), port->nlevels - 1u);
+	mm_pt_priv_fill_empty(&made, pt_virt_aside(&made, made.root, port->nlevels - 1u), port->nlevels - 1u);
 	made.shortcut = pt_no_shortcut(port);
 	*pt = made;
 	return MM_OK;

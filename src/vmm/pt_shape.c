@@ -375,7 +375,7 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 	const unsigned level = at->level;
 	const mm_paddr_t dead = port->pa(pt, at->entry, level);
 	const mm_vaddr_t last = va | pt_mask(port, level);
-	void *table = pt_virt(pt, dead),
+	void *table = pt_virt_aside(pt, dead, level - 1),
 	     *slot = pt_slot(port, at->table, pt_index(port, va, level));
 	uint64_t now = port->leaf(pt, leaf->pa, level, leaf->attr | MM_PT_TRACK);
 	unsigned after = port->transition(pt, at->entry, now, level);
@@ -407,13 +407,14 @@ static void shape_join(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va,
 static struct pt_at shape_seek(const struct mm_pt *pt, mm_vaddr_t va, unsigned level)
 {
 	const struct mm_pt_port *port = pt->port;
-	struct pt_at at = { .table = pt_virt(pt, pt->root), .level = port->nlevels - 1u };
+	struct pt_at at = { .level = port->nlevels - 1u };
 
+	at.table = pt_virt(pt, pt->root, at.level, va);
 	for (;; at.level--) {
 		at.entry = pt_get(port, at.table, pt_index(port, va, at.level));
 		if (at.level == level || !pt_is_table(pt, port, at.entry, at.level))
 			return at;
-		at.table = pt_virt(pt, port->below(pt, at.entry));
+		at.table = pt_virt(pt, port->below(pt, at.entry), at.level - 1, va);
 	}
 }
 
@@ -428,7 +429,7 @@ static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, stru
 		if (at.level == level && pt_is_table(pt, port, at.entry, level) &&
 		    !(level == port->nlevels - 1u && pt_stays(pt, port, span.va)) &&
 		    pt_covered(port, span.va, span.last, level) &&
-		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry)), level - 1, &leaf)) {
+		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry), level - 1, span.va), level - 1, &leaf)) {
 			shape_join(pt, g, span.va, &at, &leaf);
 			g->pages += pt_pages(port, level);
 		}

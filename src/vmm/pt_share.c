@@ -38,20 +38,23 @@ static enum mm_status share_range(const struct mm_pt *pt, mm_vaddr_t va, uint64_
 		return MM_E_ALIGN;
 	*range = (struct share_range){ .first = pt_index(pt->port, va, top), .va = va };
 	range->n = pt_index(pt->port, last, top) - range->first + 1;
-	return top > 0 && range->first + range->n <= 0xffff ? MM_OK : MM_E_NOTSUP;
-}
-
-static struct pt_at share_entry(const struct mm_pt *pt, const struct share_range *range, size_t i)
-{
-	struct pt_at at = { .table = pt_virt(pt, pt->root), .level = share_top(pt) };
-
-	at.entry = pt_get(pt->port, at.table, range->first + i);
-	return at;
+	if (top == 0 || range->first + range->n > 0xffff)
+		return MM_E_NOTSUP;
+	return pt_is_recursive(pt, pt->port, va, last) ? MM_E_OWNER : MM_OK;
 }
 
 static mm_vaddr_t share_va(const struct mm_pt *pt, const struct share_range *range, size_t i)
 {
 	return range->va + mm_shl64(i, pt->port->level[share_top(pt)].shift);
+}
+
+static struct pt_at share_entry(const struct mm_pt *pt, const struct share_range *range, size_t i)
+{
+	struct pt_at at = { .level = share_top(pt) };
+
+	at.table = pt_virt(pt, pt->root, at.level, share_va(pt, range, i));
+	at.entry = pt_get(pt->port, at.table, range->first + i);
+	return at;
 }
 
 static enum mm_pt_kind share_kind(const struct mm_pt *pt, const struct share_range *range, size_t i)
@@ -110,7 +113,7 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 		if (share_kind(pt, &range, i) == MM_PT_TABLE)
 			continue;
 		mm_paddr_t table = mm_pt_priv_pool_take(pt, &own, at.level - 1);
-		mm_pt_priv_fill_empty(pt, pt_virt(pt, table), at.level - 1);
+		mm_pt_priv_fill_empty(pt, pt_virt_aside(pt, table, at.level - 1), at.level - 1);
 		mm_pt_priv_link(pt, g, share_va(pt, &range, i), &at, table);
 	}
 	if (!MM_PLANTED(MM_PLANT_PT_KEEP))
@@ -123,7 +126,7 @@ static bool share_is_empty(const struct mm_pt *pt, mm_paddr_t table, unsigned le
 	const uint64_t empty = pt->port->empty(pt, level);
 
 	for (size_t i = 0; i < pt_entries(pt->port, level); i++)
-		if (pt_used(pt->port, pt_virt(pt, table), i, empty))
+		if (pt_used(pt->port, pt_virt_aside(pt, table, level), i, empty))
 			return false;
 	return true;
 }
@@ -205,7 +208,8 @@ enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va,
 	struct share_range range;
 	enum mm_status st = share_ready(to, from, g);
 
-	if (st != MM_OK || (st = share_range(to, va, length, &range)) != MM_OK)
+	if (st != MM_OK || (st = share_range(from, va, length, &range)) != MM_OK ||
+	    (st = share_range(to, va, length, &range)) != MM_OK)
 		return st;
 	if (from->shares)
 		return MM_E_BUSY;
