@@ -152,7 +152,11 @@ static void table_flush(void *ctx, const struct mm_tlb_gather *g)
 const struct mm_pt_env memory_table_env = {
 	.alloc_table = table_alloc,
 	.free_table = table_free,
+#if MM_PT_WINDOW
+	.window = machine_pt_window,
+#else
 	.to_virt = port_to_virt,
+#endif
 	.flush = table_flush,
 };
 
@@ -313,7 +317,11 @@ enum mm_status memory_tables_init(void)
 		return st;
 	mm_pt_sync(&kernel.pt, &g);
 	machine_switch_tables(kernel.pt.root);
+#if MM_PT_WINDOW
+	return machine_windows_start(&kernel.pt);
+#else
 	return MM_OK;
+#endif
 }
 
 enum mm_status memory_add_high(void)

@@ -13,6 +13,7 @@ const char *machine_conform(struct conform *c)
 {
 	c->keeps = MM_PT_ACCESSED | MM_PT_DIRTY;
 	c->all_exec = machine_two_levels;
+	windows_check(c->pt);
 	return NULL;
 }
 

@@ -7,6 +7,8 @@
 #define MACHINE_REACH        0x3fffffff
 #define MACHINE_LOW          0x100000
 #define MACHINE_STACKS       0xc0000000
+#define MACHINE_WINDOWS      0xd0000000 /* window.c */
+#define MACHINE_RECURSIVE    0xff800000
 #define MACHINE_USER_SCRATCH 0x40000000
 #define MACHINE_USER_CODE    0x7fe00000
 #define MACHINE_IMAGE_OFFSET 0
@@ -29,6 +31,11 @@
 	}
 
 extern uint32_t machine_two_levels; /* 32-bit paging, without PAE: for boot.S */
+
+/* The window of mm_pt_env; use them from now on; and try whether they are used. */
+void *machine_pt_window(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va);
+enum mm_status machine_windows_start(struct mm_pt *pt);
+void windows_check(struct mm_pt *pt);
 
 /* As mm_pt_map(), for pages of the kernel, which can be executed where all can. */
 enum mm_status machine_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t bytes, uint32_t attr,

@@ -72,6 +72,14 @@ static inline uintptr_t cpu_cr2(void)
 	return value;
 }
 
+static inline uintptr_t cpu_cr3(void)
+{
+	uintptr_t value;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
+	return value;
+}
+
 static inline void cpu_set_cr3(uintptr_t value)
 {
 	__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
