@@ -171,6 +171,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_LATE      111 /* heap: who frees a large block late does not see that it is another heap's by now */
 #define MM_PLANT_VERIFY    117 /* heap: who checks all does not look at what CPUs have at hand */
 #define MM_PLANT_COUNT     118 /* heap: large blocks that go are counted as if they were of another order */
+#define MM_PLANT_WAIT      119 /* heap: who defers the free of a large block late does not see the same */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */

@@ -351,19 +351,26 @@ enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
 	return st == MM_OK ? harden_look_large(heap, p, size + MM_OBJECT_REDZONE) : st;
 }
 
-/* While it waits it has the byte of pages of its order, so who frees it in these is believed: pages have no owner. */
+/* While it waits it has the byte of pages of its order, so who frees it in these is believed: pages have no owner. It may
+ * have been freed when it was looked at, and be another heap's: that is asked once more (O2). */
 enum mm_status kmalloc_large_wait(struct mm_heap *heap, const void *p)
 {
 	mm_pfn_t pfn;
 	unsigned order;
+	uint8_t *place;
 	enum mm_status st = kmalloc_large_at(heap, p);
 
 	if (st != MM_OK)
 		return st;
-	if (!kmalloc_find_large(heap, p, &pfn, &order) ||
-	    !frame_swap(frame_byte(pmm_find(heap->pmm, pfn), pfn), FRAME_LARGE + order, FRAME_HEAD + order))
+	if (!kmalloc_find_large(heap, p, &pfn, &order))
 		return MM_E_DOUBLE_FREE;
-	return MM_OK;
+	place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
+	if (!frame_swap(place, FRAME_LARGE + order, FRAME_HEAD + order))
+		return MM_E_DOUBLE_FREE;
+	st = MM_PLANTED(MM_PLANT_WAIT) ? MM_OK : owner_large_is_of(heap, pfn);
+	if (st != MM_OK)
+		mm_atomic_store_release(place, (uint8_t)(FRAME_LARGE + order));
+	return st;
 }
 
 bool kmalloc_large_due(struct mm_heap *heap, const void *p)

@@ -20,8 +20,8 @@
  *                 byte before it has its record: until then it looks free, and a free of it is refused. One that is
  *                 so late that it looked at the byte of a block before, through a heap that notes no owners, and takes
  *                 this one's for it, asks for a record once more when it has claimed the byte, and gives that back
- *                 (MM_CHECKS >= 2: below, bytes are not claimed). Who frees the block meanwhile is told MM_E_DOUBLE_FREE,
- *                 too, and keeps it. A deferred free does not ask again: that late, it is believed yet.
+ *                 (MM_CHECKS >= 2: below, bytes are not claimed). So does a deferred free, at all levels. Who frees the
+ *                 block meanwhile is told MM_E_DOUBLE_FREE, or, if that is deferred, MM_E_OWNER, too, and keeps it.
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.

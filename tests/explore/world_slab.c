@@ -384,7 +384,8 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_STALE:
 		r->first = slot->first;
-		r->st = heaps_free((void *)(uintptr_t)slot->first);
+		p = (void *)(uintptr_t)slot->first;
+		r->st = op->count ? mm_kfree_deferred(deferred, p) : heaps_free(p);
 		break;
 	case OP_TAKE:
 		p = mm_mempool_take(pool);
@@ -737,7 +738,7 @@ static void finish(const struct scenario *s)
 			continue;
 		used--;
 		check_filled(slot, 0x40 + i);
-		world_must((pool ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
+		world_must((pool && slot->count == OBJECT ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
 				   heaps_free((void *)(uintptr_t)slot->first)) == MM_OK,
 			   "free of what is left");
 	}
