@@ -161,6 +161,34 @@ static int statically;
 	ROW(prefill_none, INVAL, mm_prefill_fill(&u.no_prefill, u.a, 0, 0))                                \
 	ROW(prefill_too_many, INVAL, mm_prefill_fill(&u.no_prefill, u.a, MM_PREFILL_MAX + 1, 0))           \
 	ROW(pool_of_none, INVAL, mm_mempool_init(&u.no_pool, u.a, u.list, 0, 0))                           \
+	/* sized frees: of another size, small or large */                                                 \
+	ROW(kfree_sized_small_as_large, ORDER, mm_kfree_sized(H, u.small, LARGE, 0))                       \
+	ROW(kfree_sized_small_as_huge, ORDER, mm_kfree_sized(H, u.small, 20 * FRAME, 0))                   \
+	ROW(kfree_sized_small_as_the_least_large, ORDER, mm_kfree_sized(H, u.small, MM_OBJECT_MAX + 1, 0)) \
+	ROW(kfree_sized_small_as_max, ORDER, mm_kfree_sized(H, u.small, SIZE_MAX, 0))                      \
+	ROW(kfree_sized_small_as_a_frame_by_alignment, ORDER, mm_kfree_sized(H, u.small, 100, FRAME))      \
+	ROW(kfree_sized_small_as_smaller, ORDER, mm_kfree_sized(H, u.small, mm_ksize(H, u.small) / 2, 0))  \
+	ROW(kfree_sized_small_as_larger, ORDER, mm_kfree_sized(H, u.small, mm_ksize(H, u.small) + 1, 0))   \
+	ROW(kfree_sized_object_as_large, ORDER, mm_kfree_sized(H, u.object, LARGE, 0))                     \
+	ROW(kfree_sized_large_as_small, ORDER, mm_kfree_sized(H, u.large, 100, 0))                         \
+	ROW(kfree_sized_large_as_the_largest_small, ORDER, mm_kfree_sized(H, u.large, MM_OBJECT_MAX, 0))   \
+	ROW(kfree_sized_large_as_a_byte, ORDER, mm_kfree_sized(H, u.large, 1, 0))                          \
+	ROW(kfree_sized_large_as_huge, ORDER, mm_kfree_sized(H, u.large, 20 * FRAME, 0))                   \
+	ROW(kfree_sized_large_as_max, ORDER, mm_kfree_sized(H, u.large, SIZE_MAX, 0))                      \
+	ROW(kfree_sized_huge_as_large, ORDER, mm_kfree_sized(H, u.huge, LARGE, 0))                         \
+	ROW(kfree_sized_huge_as_small, ORDER, mm_kfree_sized(H, u.huge, 100, 0))                           \
+	ROW(kfree_sized_small_as_large_twice, DOUBLE_FREE, mm_kfree_sized(H, u.was, LARGE, 0))             \
+	ROW(kfree_sized_large_as_small_twice, DOUBLE_FREE, mm_kfree_sized(H, u.was_large, 100, 0))         \
+	ROW(kfree_sized_middle_as_large, ALIGN, mm_kfree_sized(H, u.small + 16, LARGE, 0))                 \
+	ROW(kfree_sized_large_tail_as_small, ALIGN, mm_kfree_sized(H, u.large + FRAME, 100, 0))            \
+	ROW(kfree_sized_page_as_large, OWNER, mm_kfree_sized(H, u.page, 2 * FRAME, 0))                     \
+	ROW(kfree_sized_of_another_heap_as_large, OWNER, mm_kfree_sized(H, u.alien, LARGE, 0))             \
+	ROW(kfree_sized_static_as_large, FOREIGN, mm_kfree_sized(H, &statically, LARGE, 0))                \
+	ROW(kfree_sized_spoilt, CORRUPT, mm_kfree_sized(H, u.spoilt, 40, 0))                               \
+	ROW(kfree_sized_0, INVAL, mm_kfree_sized(H, u.small, 0, 0))                                        \
+	ROW(kfree_sized_aligned_3, INVAL, mm_kfree_sized(H, u.small, 100, 3))                              \
+	ROW(kfree_sized_without_heap, INVAL, mm_kfree_sized(NULL, u.small, 100, 0))                        \
+	ROW(kfree_sized_before_init, STATE, mm_kfree_sized(&u.none, u.small, 100, 0))                      \
 	/* flags */                                                                                        \
 	ROW(kmalloc_unknown_flag, INVAL, mm_kmalloc_st(H, 8, 1u << 20, &u.out))                            \
 	ROW(kmalloc_table, INVAL, mm_kmalloc_st(H, 8, MM_ALLOC_TABLE, &u.out))                             \

@@ -99,7 +99,7 @@ MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm
  *  @param size bytes, as asked for last @param align bytes, as asked of mm_kmalloc_aligned_st(), else 0
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap, size 0, or an alignment that is no power of two
  *  @retval MM_E_ORDER memory at @p p does not come from a request for so much
- *  @retval MM_E_STATE, MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE as mm_kfree()
+ *  @retval MM_E_STATE, MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_kfree()
  *  With MM_CHECKS 0 the size is believed.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t align);
