@@ -2,6 +2,7 @@
 /* CMA areas: movable blocks use them until a device claims frames; the claim gets what can be moved out,
  * to the frame, or names what is in the way and leaves all as it was. */
 #include "mobility_box.h"
+#include "stopped.h"
 #include <mmlib/note.h>
 #include "hook.h"
 
@@ -358,16 +359,6 @@ static void a_mover_is_told_the_owner_and_notes_follow(void **state)
 }
 
 #if MM_PAGE_POISON
-static jmp_buf stopped;
-
-static void stop(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	(void)file;
-	(void)line;
-	longjmp(stopped, 1);
-}
-
 static void a_write_to_released_frames_is_found_by_the_next_claim(void **state)
 {
 	(void)state;
@@ -380,7 +371,7 @@ static void a_write_to_released_frames_is_found_by_the_next_claim(void **state)
 	assert_int_equal(mm_cma_claim(&cma, 3, 0, NULL, &pa, NULL), MM_OK);
 	assert_int_equal(mm_cma_release(&cma, pa, 3), MM_OK);
 	((unsigned char *)sim_to_virt(&b->sim, pa + 2 * MM_FRAME_SIZE))[9] ^= 1;
-	b->sim.port.panic = stop;
+	b->sim.port.panic = panic_back;
 	if (setjmp(stopped))
 		found = true;
 	else

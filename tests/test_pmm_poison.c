@@ -2,22 +2,14 @@
 /* Poison: whoever writes to a free frame is found when it is allocated, by whichever call; frames that
  * nobody filled, and those that are out of reach, are not judged. Without it free memory is not touched. */
 #include "pmm_machine.h"
+#include "stopped.h"
 #include <stdio.h>
 #include <mmlib/pmm_inline.h>
 #include <mmlib/range.h>
 
 #define FRAME ((size_t)MM_FRAME_SIZE)
 
-static jmp_buf stopped;
 static char told[80];
-
-static void stop(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	(void)file;
-	(void)line;
-	longjmp(stopped, 1);
-}
 
 static void listen(void *ctx, const char *line)
 {
@@ -29,7 +21,7 @@ static struct machine *start(uint32_t ncpus)
 {
 	struct machine *m = machine_start((struct mm_pmm_cfg){ .ncpus = ncpus });
 
-	m->sim.port.panic = stop;
+	m->sim.port.panic = panic_back;
 	m->sim.port.log = listen;
 	memset(told, 0, sizeof(told));
 	return m;

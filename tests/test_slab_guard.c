@@ -2,6 +2,7 @@
 /* Guarded objects: who touches what is beside one, or one that is free, is caught at the instruction that does it,
  * and told rightly; without an MMU when the object is freed, or its page is used again. */
 #include "guard_box.h"
+#include "stopped.h"
 #include "slab/guard.h"
 
 #if MM_CHECKS >= 1
@@ -262,23 +263,13 @@ static void without_an_mmu_it_is_found_later(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
-static jmp_buf stopped;
-
-static void panic(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	(void)file;
-	(void)line;
-	longjmp(stopped, 1);
-}
-
 static void who_does_not_want_to_know_panics(void **state)
 {
 	(void)state;
 	struct mm_cache *cache = make_guarded(104, 0, 0);
 	unsigned char *p;
 
-	sim.port.panic = panic;
+	sim.port.panic = panic_back;
 	assert_int_equal(mm_guard_end(&heap), MM_OK);
 	pool_start(&(struct mm_guard_cfg){ 0 });
 	p = allocate(cache);

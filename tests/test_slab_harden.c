@@ -3,23 +3,15 @@
  * was in an object is gone, and what comes next is not what was freed last. Without it, free objects are not
  * touched. */
 #include "slab_box.h"
+#include "stopped.h"
 #include "hook.h"
 #include <mmlib/deferred.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include "slab/slab.h"
 
-static jmp_buf stopped;
 static char told[80];
 static unsigned lines;
-
-static void panic(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	(void)file;
-	(void)line;
-	longjmp(stopped, 1);
-}
 
 static void listen(void *ctx, const char *line)
 {
@@ -32,7 +24,7 @@ static int start_listening(void **state)
 {
 	int st = start(state);
 
-	sim.port.panic = panic;
+	sim.port.panic = panic_back;
 	sim.port.log = listen;
 	memset(told, 0, sizeof(told));
 	lines = 0;

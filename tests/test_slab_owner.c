@@ -6,6 +6,7 @@
 #include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "slab_box.h"
+#include "stopped.h"
 #include "slab/fast.h"
 #include "hook.h"
 
@@ -588,16 +589,6 @@ static void what_is_mmlib_s_own_is_not_taken(void **state)
 	assert_int_not_equal(mm_kfree(&heap, record), MM_OK);
 }
 
-static jmp_buf stopped;
-
-static void panic(void *ctx, const char *file, int line)
-{
-	(void)ctx;
-	(void)file;
-	(void)line;
-	longjmp(stopped, 1);
-}
-
 /* A record whose state somebody wrote over goes to nobody: it may be in a magazine, or used. */
 static void a_record_that_is_none_is_not_freed(void **state)
 {
@@ -610,7 +601,7 @@ static void a_record_that_is_none_is_not_freed(void **state)
 	assert_true(mm_object_slab(&heap, heap.large, &slab) && mm_object_index(slab, heap.large, &i));
 	assert_int_equal(slab->states[i], MM_OBJECT_OWN);
 	slab->states[i] = MM_OBJECT_IDLE;
-	sim.port.panic = panic;
+	sim.port.panic = panic_back;
 	if (setjmp(stopped) == 0) {
 		assert_int_equal(mm_kfree(&heap, p), MM_OK);
 		fail();
