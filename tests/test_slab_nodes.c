@@ -268,6 +268,66 @@ static void what_comes_on_another_node_is_not_waited_for(void **state)
 	assert_int_equal(mm_cache_destroy(asked), MM_OK);
 }
 
+static mm_paddr_t eaten_here[NODE_FRAMES];
+static unsigned neaten;
+static enum mm_status at_last;
+
+/* All memory of node 0; why there is no more. */
+static enum mm_status eat_here(uint32_t flags)
+{
+	enum mm_status st;
+
+	while ((st = mm_page_alloc(&pmm, 0, ONLY(0) | flags, &eaten_here[neaten])) == MM_OK)
+		neaten++;
+	return st;
+}
+
+/* While a slab that has its pages is made on node 0, which has no others, CPU 1 wants an object of that node. */
+static void want_one_of_them(void *ctx, void *p)
+{
+	void *other;
+
+	(void)ctx;
+	(void)p;
+	if (at_last != MM_OK)
+		return;
+	sim_cpu = 1;
+	at_last = eat_here(MM_ALLOC_ATOMIC);
+	exact = mm_cache_alloc_st(asked, ONLY(0) | MM_ALLOC_ATOMIC, &other);
+	sim_cpu = 0;
+}
+
+/* A slab that is on its way on the node that is asked for, and no other, is worth another try. */
+static void what_comes_on_the_node_itself_is_worth_another_try(void **state)
+{
+	(void)state;
+	static const struct mm_cache_hooks hooks = { .ctor = want_one_of_them };
+	const struct mm_cache_cfg cfg = { .name = "asked", .size = 4096 - MM_OBJECT_REDZONE, .hooks = &hooks };
+	void *p, *q;
+
+	/* eight in a slab, of which a magazine takes four */
+	at_last = MM_OK;
+	neaten = 0;
+	assert_int_equal(mm_cache_create(&heap, &cfg, &asked), MM_OK);
+	sim_cpu = 1;
+	assert_int_equal(eat_here(0), MM_E_NOMEM);
+	for (unsigned i = 0; i < 40; i++) /* for a slab, and what it needs */
+		assert_int_equal(mm_page_free(&pmm, eaten_here[--neaten], 0), MM_OK);
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	p = take_on(0, asked, 0);
+	assert_non_null(p);
+	assert_int_equal(at_last, MM_E_NOMEM);
+	assert_int_equal(exact, MM_E_AGAIN);
+	q = take_on(1, asked, ONLY(0));
+	assert_non_null(q);
+	assert_int_equal(node_of(q), 0);
+	free_on(1, asked, q);
+	free_on(0, asked, p);
+	while (neaten > 0)
+		assert_int_equal(mm_page_free(&pmm, eaten_here[--neaten], 0), MM_OK);
+	assert_int_equal(mm_cache_destroy(asked), MM_OK);
+}
+
 static void wrong_nodes_are_answered(void **state)
 {
 	(void)state;
@@ -588,6 +648,7 @@ int main(void)
 		TWO_NODES(a_spare_of_another_node_does_not_serve),
 		FOUR_NODES(flags_ask_for_a_node),
 		TWO_NODES(what_comes_on_another_node_is_not_waited_for),
+		TWO_NODES(what_comes_on_the_node_itself_is_worth_another_try),
 		TWO_NODES(wrong_nodes_are_answered),
 		FOUR_NODES(others_follow_by_distance),
 		TWO_NODES(depots_of_other_nodes_are_looked_into),
