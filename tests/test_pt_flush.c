@@ -28,6 +28,12 @@ static void write_down(unsigned op, uint64_t operand, uint64_t asid)
 #include "ports/tlb_aarch64.h"
 #define RV64_TLB_DO(op, va, asid) write_down(op, va, asid)
 #include "ports/tlb_riscv64.h"
+
+/* Control registers of an x86. */
+static uint64_t cr3, cr4;
+static void execute_x86(unsigned op, uint64_t *value);
+#define X86_TLB_DO(op, value) execute_x86(op, value)
+#include "ports/tlb_x86_64.h"
 #include "sim.h"
 
 static uint64_t random_state = 1;
@@ -352,6 +358,138 @@ static void on_riscv_pages_or_all_of_them_are_forgotten(void **state)
 		}
 }
 
+/* What an x86 forgot, and is to have forgotten: SDM 4.10.4.1. */
+#define PGE      (UINT64_C(1) << 7)
+#define CURRENT  (cr3 & 0xfff)
+#define LARGE    (UINT64_C(1) << 21)
+static struct {
+	unsigned pages, cr3_writes, cr4_writes;
+	uint64_t next;                   /* page by page up to here */
+	bool this_pcid, this_global;     /* all of the PCID in question, all that is global */
+	bool every_pcid;
+	bool page_this, page_global; /* the pages up to `next` */
+	unsigned pcid;
+} x86;
+
+static void forget_page(uint64_t pcid, uint64_t va, bool global)
+{
+	assert_true(va == x86.next);
+	x86.next += LARGE;
+	x86.pages++;
+	x86.page_this = pcid == x86.pcid;
+	x86.page_global = global;
+}
+
+static void execute_x86(unsigned op, uint64_t *value)
+{
+	switch (op) {
+	case X86_GET_CR3:
+		*value = cr3;
+		break;
+	case X86_GET_CR4:
+		*value = cr4;
+		break;
+	case X86_SET_CR3:
+		assert_true(*value == cr3); /* bit 63 clear too */
+		x86.this_pcid = CURRENT == x86.pcid;
+		x86.cr3_writes++;
+		break;
+	case X86_SET_CR4:
+		assert_true((*value ^ cr4) == PGE);
+		cr4 = *value;
+		x86.every_pcid = x86.this_pcid = x86.this_global = true;
+		x86.cr4_writes++;
+		break;
+	case X86_INVLPG:
+		forget_page(CURRENT, *value, true);
+		break;
+	case X86_INVPCID_PAGE:
+		forget_page(value[0], value[1], false);
+		break;
+	case X86_INVPCID_ONE:
+		x86.this_pcid = value[0] == x86.pcid;
+		assert_true(value[1] == 0);
+		break;
+	default:
+		assert_int_equal(op, X86_INVPCID_ALL);
+		assert_true(value[0] == 0 && value[1] == 0);
+		x86.every_pcid = x86.this_pcid = x86.this_global = true;
+	}
+}
+
+static void flush_x86(const struct mm_pt_x86_64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	const uint64_t cr4_was = cr4;
+
+	memset(&x86, 0, sizeof(x86));
+	x86.next = g->start;
+	x86.pcid = tlb->one_space ? tlb->pcid : (unsigned)CURRENT;
+	x86_64_tlb_flush(tlb, g);
+	assert_true(cr4 == cr4_was);
+	assert_true(x86.cr4_writes == 0 || x86.cr4_writes == 2);
+}
+
+/* How much must go: by page or more. */
+static void look_x86(const struct mm_pt_x86_64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	const bool all_pages = x86.pages && x86.next == g->last + 1;
+	const bool this_one = x86.this_pcid || (all_pages && x86.page_this);
+	const bool global = x86.this_global || (all_pages && x86.page_global);
+
+	if (!g->flush) {
+		assert_true(x86.pages == 0 && !x86.this_pcid);
+		return;
+	}
+	assert_true(x86.pages <= 32);
+	assert_true(x86.pages == 0 || all_pages);
+	if (tlb->one_space)
+		assert_true(this_one);
+	else if (tlb->pcids)
+		assert_true(x86.every_pcid || (tlb->global && !g->tables && global));
+	else
+		assert_true(this_one && (global || x86.cr3_writes)); /* without PGE nothing is global */
+}
+
+static void on_x86_all_is_forgotten_that_has_to_be(void **state)
+{
+	(void)state;
+	for (unsigned form = 0; form < 1024; form++)
+		for (unsigned n = 1; n < 36; n++) {
+			const bool pcids = form >> 1 & 1;
+			const struct mm_pt_x86_64_tlb tlb = {
+				.invpcid = form & 1, .pcids = pcids, .global = form >> 2 & 1,
+				.one_space = form >> 3 & 1, .pcid = pcids ? 5 + (form >> 4 & 1) : 0,
+			};
+			struct mm_tlb_gather g = gather(UINT64_C(0xffff800000000000), n * LARGE, 21, form & 32);
+
+			g.flush = form & 64;
+			cr3 = 0x1234000 | (pcids ? 5 : 0);
+			cr4 = form & 128 ? PGE | 0x20 : 0x20;
+			flush_x86(&tlb, &g);
+			look_x86(&tlb, &g);
+		}
+}
+
+static void on_x86_one_space_leaves_the_others(void **state)
+{
+	const struct mm_pt_x86_64_tlb other = { .invpcid = true, .pcids = true, .one_space = true, .pcid = 6 };
+	const struct mm_pt_x86_64_tlb current = { .pcids = true, .one_space = true, .pcid = 5 };
+	const struct mm_tlb_gather few = gather(UINT64_C(0x100000000000), 3 * LARGE, 21, false);
+	const struct mm_tlb_gather many = gather(UINT64_C(0x100000000000), 33 * LARGE, 21, false);
+
+	(void)state;
+	cr3 = 5;
+	cr4 = PGE;
+	flush_x86(&other, &few);
+	assert_true(x86.pages == 3 && !x86.page_global && !x86.every_pcid);
+	flush_x86(&other, &many);
+	assert_true(x86.this_pcid && !x86.this_global && !x86.every_pcid);
+	flush_x86(&current, &few);
+	assert_true(x86.pages == 3 && !x86.every_pcid);
+	flush_x86(&current, &many);
+	assert_true(x86.cr3_writes == 1 && !x86.every_pcid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +504,8 @@ int main(void)
 		cmocka_unit_test(a_half_without_a_known_granule_has_no_ranges),
 		cmocka_unit_test(registers_are_read_as_the_manual_has_them),
 		cmocka_unit_test(on_riscv_pages_or_all_of_them_are_forgotten),
+		cmocka_unit_test(on_x86_all_is_forgotten_that_has_to_be),
+		cmocka_unit_test(on_x86_one_space_leaves_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

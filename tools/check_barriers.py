@@ -17,11 +17,13 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-COMMON = ['-std=c11', '-ffreestanding', '-fno-pic', '-fno-jump-tables', '-Wall', '-Wextra', '-Werror', '-Iinclude', '-Isrc']
+COMMON = ['-std=c11', '-ffreestanding', '-fno-pic', '-fno-jump-tables', '-Wall', '-Wextra', '-Werror',
+          '-Iinclude', '-Isrc']
 # Of each machine: compilers, disassembler, source, and which of its planted bugs are to be found here.
 MACHINES = {
     'aarch64': {
-        'compilers': ['aarch64-linux-gnu-gcc -mgeneral-regs-only', 'clang --target=aarch64-none-elf -mgeneral-regs-only'],
+        'compilers': ['aarch64-linux-gnu-gcc -mgeneral-regs-only',
+                      'clang --target=aarch64-none-elf -mgeneral-regs-only'],
         'objdump': 'aarch64-linux-gnu-objdump',
         'plants': [139],
     },
@@ -44,7 +46,7 @@ MACHINES = {
 #             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
 #             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR
-#   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+#   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
 A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
 SEQUENCES = {
     'mm_pt_aarch64_flush': (A64_ORDER, 'tlbi vaae1is, tlbi vaale1is, tlbi vmalle1is'),
@@ -57,9 +59,10 @@ SEQUENCES = {
     'mm_pt_riscv64_flush_local_by': (
         ['', 'forget', 'sfence.w.inval; sinval; sfence.inval.ir'],
         'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
-    'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4', 'cr3'], 'invlpg'),
+    'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
+    'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg, invpcid'),
 }
-FORGETS = ('tlbi ', 'sfence.vma', 'sinval.vma', 'invlpg')
+FORGETS = ('tlbi ', 'sfence.vma', 'sinval.vma', 'invlpg', 'invpcid', 'cr3')
 LONGEST = 16
 
 
@@ -93,7 +96,8 @@ def token_of(name, operands):
     """What the instruction is called in SEQUENCES; None: it neither orders nor forgets."""
     if name in ('.word', '.4byte'):
         return by_number(int(operands, 16))
-    if name in ('dsb', 'dmb') or name.startswith(('fence', 'invlpg', 'lfence', 'mfence', 'sfence.w', 'sfence.i')):
+    others = ('fence', 'invlpg', 'invpcid', 'lfence', 'mfence', 'sfence.w', 'sfence.i')
+    if name in ('dsb', 'dmb') or name.startswith(others):
         return f'{name} {operands}' if name in ('dsb', 'dmb') else name
     if name == 'isb':
         return name

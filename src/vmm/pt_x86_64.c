@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: x86-64, the walker folded to it and what only this CPU can do
  * Structure    the format is ports/x86_64.h; the operations are pt_walk.inc with that format as a
- *              constant, compiled on every host; the probe on x86-64 only. What flushes is tlb_x86_64.c. */
+ *              constant, compiled on every host; the probes on x86-64 only. What flushes is tlb_x86_64.c. */
 #include <mmlib/pt_x86_64.h>
 #include "ports/x86_64.h"
 #define MM_PT_PORT (&mm_port_x86_64)
@@ -40,5 +40,16 @@ void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg)
 		cfg->pa_bits = (uint8_t)x86_64_cpuid(0x80000008u).eax;
 	if (x86_64_cpuid(0).eax >= 7 && (x86_64_cpuid(7).ecx >> 4 & 1)) /* OSPKE: CR4.PKE is set */
 		cfg->features = MM_PT_X86_64_KEYS;
+}
+
+void mm_pt_x86_64_tlb_probe(struct mm_pt_x86_64_tlb *tlb)
+{
+	uintptr_t cr4;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	*tlb = (struct mm_pt_x86_64_tlb){
+		.invpcid = x86_64_cpuid(0).eax >= 7 && (x86_64_cpuid(7).ebx >> 10 & 1),
+		.pcids = cr4 >> 17 & 1,
+	};
 }
 #endif

@@ -5,8 +5,13 @@
 #if defined(__x86_64__)
 #include "ports/tlb_x86_64.h"
 
+void mm_pt_x86_64_flush_local_by(const struct mm_pt_x86_64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	x86_64_tlb_flush(tlb, g);
+}
+
 void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g)
 {
-	x86_64_tlb_flush(g);
+	x86_64_tlb_flush(&(struct mm_pt_x86_64_tlb){ 0 }, g);
 }
 #endif

@@ -25,11 +25,19 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	cpu_set_cr3(root);
 }
 
-/* There is one. */
+/* There are no PCIDs, so all spaces have number 0. */
 const char *machine_conform_flush(unsigned way, const char **lacks)
 {
-	*lacks = NULL;
-	return way ? NULL : "";
+	static const char *const ways[] = { "", "all PCIDs, ", "INVPCID, ", "one PCID, without INVPCID, " };
+	struct mm_pt_x86_64_tlb found;
+
+	if (way >= sizeof(ways) / sizeof(*ways))
+		return NULL;
+	mm_pt_x86_64_tlb_probe(&found);
+	machine_tlb = (struct mm_pt_x86_64_tlb){ .pcids = way == 1, .one_space = way >= 2 };
+	machine_tlb.invpcid = way == 2 && found.invpcid;
+	*lacks = way == 2 && !found.invpcid ? "QEMU 7.2 emulates no INVPCID" : NULL;
+	return ways[way];
 }
 
 /* SDM 4.6.2: two bits for each key, access disabled and write disabled, in PKRU and IA32_PKRS. */

@@ -33,6 +33,7 @@
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
+extern struct mm_pt_x86_64_tlb machine_tlb; /* how a TLB is flushed */
 extern uint32_t machine_five_levels; /* CR4.LA57, by the boot code */
 
 struct __attribute__((packed)) tss {

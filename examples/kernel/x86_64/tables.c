@@ -19,15 +19,17 @@ void machine_switch_tables(mm_paddr_t root)
 	cpu_set_cr3(root);
 }
 
+struct mm_pt_x86_64_tlb machine_tlb;
+
 static void flush_here(void *gather)
 {
-	mm_pt_x86_64_flush_local(gather);
+	mm_pt_x86_64_flush_local_by(&machine_tlb, gather);
 }
 
 /* A CPU cannot reach into the TLB of another: it has to be asked. */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
-	mm_pt_x86_64_flush_local(g);
+	flush_here((void *)(uintptr_t)g);
 	if (all && (g->flush || g->tables))
 		smp_call_others(flush_here, (void *)(uintptr_t)g);
 }
