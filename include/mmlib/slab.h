@@ -226,7 +226,8 @@ MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pm
  *  @param heap heap that nobody else is using, nor another heap on the same #mm_pmm; all-zero
  *  afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @retval MM_E_BUSY objects or large blocks are allocated, or a #mm_prefill was not returned
+ *  @retval MM_E_BUSY objects or large blocks are allocated, or a #mm_prefill was not returned; or large blocks
+ *          were freed through another heap: mm_kfree()
  *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on` or it hit them in
  *          the middle of a call; or mm_guard_hooks::protect cannot now
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
