@@ -24,6 +24,8 @@
  *              Q4 slots leave the queue in the order in which they came, and only if more than `hold` are in it.
  *              Q5 an object is constructed before it is a caller's, and destructed when it is free.
  *              Q6 slab->cache is NULL if the cache was destroyed, or never was; the slot is free then.
+ *              Q7 who allocated an object can give it back, whatever is wrong with it: if a free looks at it just then,
+ *                 that one does it.
  * Concurrency  the lock guards the queue and changes of phases; it is the last one that is taken, and hooks are
  *              called without it. Who looks at patterns holds it, so that pages stay accessible. A free is a
  *              compare-and-swap of the state, at all levels of checks: a slot must not be in the queue twice.
@@ -32,6 +34,8 @@
 
 #if GUARD_POSSIBLE
 enum { GUARD_FREE = 0, GUARD_BUSY = 1, GUARD_USED = 2, GUARD_LEAVING = 3 };
+/* More states of an object, beside MM_OBJECT_USED: a free looks at it; and who allocated it does not want it (Q7). */
+enum { GUARD_LOOKED = 3, GUARD_GIVEN = 4 };
 
 #define GUARD_BYTE   0xA9u
 #define GUARD_NONE   UINT32_MAX
@@ -342,49 +346,9 @@ static enum mm_status guard_look(struct mm_guard *g, const void *p)
 	return stain ? MM_E_CORRUPT : MM_OK;
 }
 
-/* Make the object at p idle, which is used: of all who free it one does. Who is so late that the slot has another object,
- * which begins elsewhere, leaves that alone. */
-static bool guard_take(struct mm_slab *slab, const void *p)
+static void guard_state(struct mm_slab *slab, uint8_t state)
 {
-	if (MM_PLANTED(MM_PLANT_GUARD_FREE) && mm_atomic_load_relaxed(&slab->states[0]) == MM_OBJECT_USED)
-		mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_IDLE);
-	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, MM_OBJECT_IDLE))
-		return false;
-	if ((uintptr_t)p == guard_begins(slab) || MM_PLANTED(MM_PLANT_GUARD_LATE))
-		return true;
-	mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
-	return false;
-}
-
-/* It is idle before its pages are looked at: of racing frees one looks. */
-static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t caller)
-{
-	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
-	const unsigned char *stain;
-
-	if (!guard_take(slab, p))
-		return MM_E_DOUBLE_FREE;
-	stain = guard_beside(g, slab);
-	if (!stain) {
-		mm_atomic_store_relaxed(&guard_slot_of(slab)->freed, caller);
-		return MM_OK;
-	}
-	mm_atomic_store_relaxed(&slab->states[0], (uint8_t)MM_OBJECT_USED);
-	(void)guard_tell(g, slab, stain);
-	return MM_E_CORRUPT;
-}
-
-/* The slot says in the end that who allocated the object gave it back. If a late free looks at it just now, and finds it
- * damaged, too, that one leaves it used: the slot is lost to the pool then. */
-static bool guard_claim(struct mm_guard *g, const void *p)
-{
-	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
-	struct guard_slot *slot = guard_slot_of(slab);
-
-	if (!guard_take(slab, p))
-		return false;
-	mm_atomic_store_relaxed(&slot->freed, mm_atomic_load_relaxed(&slot->allocated));
-	return true;
+	mm_atomic_store_relaxed(&slab->states[0], state);
 }
 
 static void guard_keep(struct mm_guard *g, void *p)
@@ -401,6 +365,85 @@ static void guard_keep(struct mm_guard *g, void *p)
 	__builtin_memset(slot->page, GUARD_BYTE, g->slot_bytes); /* Q2: what was told of is not told again */
 	slot->open = !guard_protect(g, slot->page, g->slot_bytes, false); /* Q3 */
 	guard_push(g, slab);
+}
+
+/* Who allocated the object gives it back, and reports are to say so. */
+static void guard_mark(struct mm_slab *slab)
+{
+	struct guard_slot *slot = guard_slot_of(slab);
+
+	mm_atomic_store_relaxed(&slot->freed, mm_atomic_load_relaxed(&slot->allocated));
+	guard_state(slab, MM_OBJECT_IDLE);
+}
+
+/* Leave the object of a slot used, which this free looked at; false: who allocated it gave it back meanwhile, and
+ * guard_give() is for this free to do (Q7). */
+static bool guard_leave(struct mm_slab *slab)
+{
+	return mm_atomic_cas_byte(&slab->states[0], GUARD_LOOKED, MM_OBJECT_USED);
+}
+
+static void guard_give(struct mm_guard *g, struct mm_slab *slab)
+{
+	guard_mark(slab);
+	guard_keep(g, (void *)guard_begins(slab));
+}
+
+/* Look at the object at p, which is used: of all who free it one does. Who is so late that the slot has another object,
+ * which begins elsewhere, leaves that alone. */
+static bool guard_take(struct mm_guard *g, struct mm_slab *slab, const void *p)
+{
+	if (MM_PLANTED(MM_PLANT_GUARD_FREE) && mm_atomic_load_relaxed(&slab->states[0]) == MM_OBJECT_USED)
+		guard_state(slab, GUARD_LOOKED);
+	else if (!mm_atomic_cas_byte(&slab->states[0], MM_OBJECT_USED, GUARD_LOOKED))
+		return false;
+	if ((uintptr_t)p == guard_begins(slab) || MM_PLANTED(MM_PLANT_GUARD_LATE))
+		return true;
+	if (!guard_leave(slab))
+		guard_give(g, slab);
+	return false;
+}
+
+/* It is not used any more before its pages are looked at: of racing frees one looks. */
+static enum mm_status guard_retire(struct mm_guard *g, const void *p, uintptr_t caller)
+{
+	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
+	const unsigned char *stain;
+	bool stays;
+
+	if (!guard_take(g, slab, p))
+		return MM_E_DOUBLE_FREE;
+	stain = guard_beside(g, slab);
+	if (!stain) {
+		mm_atomic_store_relaxed(&guard_slot_of(slab)->freed, caller);
+		guard_state(slab, MM_OBJECT_IDLE);
+		return MM_OK;
+	}
+	stays = guard_leave(slab);
+	(void)guard_tell(g, slab, stain);
+	if (!stays)
+		guard_give(g, slab);
+	return MM_E_CORRUPT;
+}
+
+/* Who allocated the object at p gives it back, be it damaged; false: somebody freed it, or, who looks at it just now
+ * because he frees it late, is told to give it back if he would leave it (Q7). Nobody waits for him: he may be what this
+ * interrupts. */
+static bool guard_claim(struct mm_guard *g, const void *p)
+{
+	struct mm_slab *slab = guard_at(g, (uintptr_t)p);
+
+	while (!guard_take(g, slab, p)) {
+		uint8_t state;
+
+		if ((uintptr_t)p != guard_begins(slab) || mm_atomic_cas_byte(&slab->states[0], GUARD_LOOKED, GUARD_GIVEN))
+			return false;
+		state = mm_atomic_load_relaxed(&slab->states[0]);
+		if (state != MM_OBJECT_USED && state != GUARD_LOOKED) /* else another free just left it, or looks now */
+			return false;
+	}
+	guard_mark(slab);
+	return true;
 }
 
 static struct mm_slab *guard_walk(const struct mm_guard *g, const struct mm_cache *cache, uint32_t *i)

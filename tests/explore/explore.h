@@ -44,6 +44,8 @@ enum op_kind {
 	OP_DRAIN,
 	OP_IDLE,
 	OP_CHECK, /* patterns of guarded objects are whole */
+	OP_SPOIL, /* write beside a guarded object */
+	OP_UNDO,  /* give one back that was spoilt, as who allocated it and cannot use it */
 	OP_OFFLINE, /* of the own CPU */
 	OP_SHRINK,
 	OP_UNMAKE,  /* the cache, whose objects are all free: it goes, or will when others have answered */

@@ -43,6 +43,8 @@
 #define RACE(s) { .kind = OP_FREE_RACE, .slot = (s) }
 #define KRACE(s) { .kind = OP_FREE_RACE, .slot = (s), .count = 1 }
 #define CHECK { .kind = OP_CHECK }
+#define SPOIL(s) { .kind = OP_SPOIL, .slot = (s) }
+#define UNDO(s) { .kind = OP_UNDO, .slot = (s) }
 #define DRAIN { .kind = OP_DRAIN }
 #define SHRINK { .kind = OP_SHRINK }
 #define DEFER_RACE(s) { .kind = OP_DEFER_RACE, .slot = (s) }

@@ -10,6 +10,7 @@
 #include <mmlib/owner.h>
 #include <mmlib/percpu.h>
 #include <mmlib/reserve.h>
+#include "slab/guard.h"
 #include "world_pmm.h"
 #include <stdlib.h>
 #include <string.h>
@@ -58,10 +59,18 @@ static void setup_reserve(void)
 	world_must(mm_deferred_init(deferred, heap, &hooks) == MM_OK, "deferred frees");
 }
 
+static void hear(void *ctx, const struct mm_guard_report *report)
+{
+	(void)ctx;
+	(void)report;
+}
+
 /* A pool of two slots, without an MMU. */
 static void setup_guard(void)
 {
+	static const struct mm_guard_hooks hooks = { .report = hear };
 	struct mm_guard_cfg cfg = { .bytes = 3 * (size_t)MM_FRAME_SIZE,
+				    .hooks = &hooks,
 				    .kmalloc = made_as->flags & SCN_WALK };
 
 	cfg.base = arena_alloc(cfg.bytes, (size_t)MM_FRAME_SIZE);
@@ -220,6 +229,12 @@ void slab_got(struct record *r, enum mm_status st, void *p, size_t bytes)
 void slab_check_filled(unsigned slot, const struct slot *s)
 {
 	check_filled(s, 0x40 + slot);
+}
+
+/* Write beside an object, or mend that. */
+static void spoil(const struct slot *slot)
+{
+	((unsigned char *)(uintptr_t)slot->first)[OBJECT] ^= 1;
 }
 
 /* Free several objects, in slots side by side. If that fails all are there, but for what others freed. */
@@ -448,6 +463,15 @@ static void run(const struct op *op, struct record *r)
 		r->st = mm_guard_check(heap, &report);
 		if (r->st != MM_OK)
 			ex_violate("a pattern is not whole: status %d", (int)r->st);
+		break;
+	case OP_SPOIL:
+		spoil(slot);
+		r->st = MM_OK;
+		break;
+	case OP_UNDO:
+		world_giving(r, slot);
+		object_undone(heap, (void *)(uintptr_t)slot->first, MM_E_CORRUPT);
+		r->st = MM_OK;
 		break;
 	case OP_UNMAKE:
 	case OP_MAKE:
@@ -704,6 +728,14 @@ static size_t count_used(struct mm_heap *h)
 	return stats.used + (h->notes ? 0 : stats.large); /* with notes each has a record, which is an object */
 }
 
+static bool was_spoilt(const struct scenario *s, unsigned slot)
+{
+	for (unsigned i = 0; i < sizeof(s->pre) / sizeof(s->pre[0]); i++)
+		if (s->pre[i].kind == OP_SPOIL && s->pre[i].slot == slot)
+			return true;
+	return false;
+}
+
 static void finish(const struct scenario *s)
 {
 	struct mm_guard_report report;
@@ -738,6 +770,8 @@ static void finish(const struct scenario *s)
 			continue;
 		used--;
 		check_filled(slot, 0x40 + i);
+		if (was_spoilt(s, i))
+			spoil(slot); /* who was to give it back, in an interrupt, did not come */
 		world_must((pool && slot->count == OBJECT ? mm_mempool_free(pool, (void *)(uintptr_t)slot->first) :
 				   heaps_free((void *)(uintptr_t)slot->first)) == MM_OK,
 			   "free of what is left");
