@@ -5,7 +5,7 @@
  * notices where break-before-make or an order of stores is missing. After each operation all that
  * is mapped is compared, as the tables have it that the library was told the address of; with each 32nd,
  * and at the end, every table is decoded anew, and mm_pt_verify() must find as many. Then all tables must
- * have come back. An input is one case after the other. */
+ * have come back. A second root may share a part, or follow. An input is one case after the other. */
 #include "operations.h"
 #include "pt_case.h"
 
@@ -16,10 +16,13 @@ static void nothing_changed(void)
 	MUST(ora_hash(&ora) == f.hash);
 }
 
+static void second_compare(uint64_t va, uint64_t last);
+
 static void compare(void)
 {
 	ora_check_gather(&ora, &f.g);
 	MUST(set_equal(&ora.live, &model));
+	second_compare(ora.reach.va, ora.reach.last);
 	MUST(!f.refused || ora_hash_seen(&ora) == f.hash);
 }
 
@@ -27,6 +30,7 @@ static void compare(void)
 static void compare_all(void)
 {
 	ora_observe_all(&ora);
+	ora_begin(&ora, 0, UINT64_MAX);
 	compare();
 }
 
@@ -262,6 +266,8 @@ static void model_part(uint64_t va, uint64_t last)
 	if (last != UINT64_MAX)
 		set_remove(&part, last + 1, UINT64_MAX);
 }
+
+#include "pt_second.h"
 
 static void op_cursor_leaves(const struct op *op)
 {
@@ -595,7 +601,10 @@ static void run_op(const struct op *op)
 		op_protect(op);
 		break;
 	case 4:
-		op_query(op);
+		if (op->flags & 0x80)
+			op_share(op);
+		else
+			op_query(op);
 		break;
 	case 5:
 		if (op->flags & 0x80)
@@ -628,7 +637,9 @@ static void run_op(const struct op *op)
 		op_age(op);
 		break;
 	case 14:
-		if (op->offset % 64) /* as slow as a thousand others */
+		if (op->flags & 0x80)
+			op_share(op);
+		else if (op->offset % 64) /* as slow as a thousand others */
 			op_query(op);
 		else
 			op_dump(op);
@@ -676,6 +687,11 @@ static void start(uint8_t format, uint8_t how)
 	cfg.leaf_levels = how & 4 ? (how & 8 ? 1 : 3) : 0;
 	cfg.set_bits = how & 16 ? pick_c_bit(port) : 0;
 	cfg.features = f.features;
+	f.cfg = cfg;
+	for (unsigned l = 0; l < port->nlevels && port->level[l].leaf; l++)
+		f.leaf_levels |= (uint8_t)(1u << l);
+	f.leaf_levels = cfg.leaf_levels ? cfg.leaf_levels : f.leaf_levels;
+	memset(&second, 0, sizeof(second));
 	ora.features = cfg.features;
 	ora.pa_bits = cfg.pa_bits;
 	ora.c_bit = cfg.set_bits;
@@ -702,8 +718,7 @@ static size_t run_case(const uint8_t *in, size_t n)
 	if (in[at - 1] % 32 == 0) /* it takes as long as all of the case */
 		verify();
 	sync_all();
-	ora.pt = NULL;
-	MUST(mm_pt_destroy(&f.pt) == MM_OK);
+	second_end();
 	MUST(ora.used == 0 && f.pt.port == NULL);
 	return at;
 }

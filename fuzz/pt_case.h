@@ -76,7 +76,8 @@ struct fuzz {
 	struct mm_tlb_gather g;
 	bool folded, allow_wx;
 	uint32_t features;
-	uint8_t leaf_levels;
+	uint8_t leaf_levels; /* at which there may be leaves */
+	struct mm_pt_cfg cfg;
 	uint64_t hash; /* of all tables, before the operation... */
 	bool refused;  /* ...which was: they are as they were */
 	unsigned compared;
@@ -87,6 +88,12 @@ static const struct mm_pt_port *(*swap_port)(const struct mm_pt_port *port);
 static struct ora ora;
 static struct ora_set model, before, part, one;
 static struct fuzz f;
+static struct second {
+	struct mm_pt pt; /* no port: there is none */
+	struct mm_pt_env env;
+	struct mm_tlb_gather g;
+	bool kept; /* something is, for the second or before it comes */
+} second;          /* a root that shares with the first: pt_second.h */
 static mm_paddr_t frames[LIST];
 static uint32_t attrs[LIST];
 

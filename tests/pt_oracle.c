@@ -274,6 +274,12 @@ static bool has_none(struct ora *ora, size_t page)
 	return true;
 }
 
+static bool may_be_empty(const struct ora *ora, const struct ora_page *p)
+{
+	return p->level == ora->arch->top ||
+	       (ora->keeps && p->level + 1 == ora->arch->top && p->va <= ora->kept.last && p->last >= ora->kept.va);
+}
+
 static void take_pages(struct ora *ora)
 {
 	ora->reachable = 0;
@@ -290,7 +296,7 @@ static void take_pages(struct ora *ora)
 		if (p->written)
 			p->empty = has_none(ora, i);
 		p->written = false;
-		ora->empty_table |= p->empty && p->level < ora->arch->top;
+		ora->empty_table |= p->empty && !may_be_empty(ora, p);
 	}
 }
 
@@ -418,7 +424,7 @@ void ora_check_synced(struct ora *ora)
 		ora_violation(ora, "an entry became valid without a flush or order");
 	if (root_differs(ora, NULL))
 		ora_violation(ora, "a CPU uses an entry of the root that has changed");
-	if (ora->used != ora->reachable)
+	if (ora->used != ora->reachable + ora->apart)
 		ora_violation(ora, "tables leaked");
 }
 
@@ -547,7 +553,8 @@ void ora_reset(struct ora *ora)
 	ora->give = ora->given_back = 0;
 	ora->flushes = 0;
 	ora->pt = ora->seen = NULL;
-	ora->damaged = ora->unordered = ora->new_table = false;
+	ora->damaged = ora->unordered = ora->new_table = ora->keeps = false;
+	ora->apart = 0;
 	ora_set_arch(ora, &ora_x86_64);
 	ora->pa_bits = 52;
 	ora->c_bit = 0;

@@ -129,6 +129,9 @@ struct ora {
 	struct ora_page *page;
 	size_t used;      /* tables given out */
 	size_t reachable; /* tables in the tree, by the last scan */
+	size_t apart;     /* tables given out to trees that nobody observes */
+	bool keeps;       /* tables directly below the root for these addresses may be empty */
+	struct ora_span kept;
 	bool empty_table; /* there is one below the root, by the last scan */
 	const char *wrong;
 

@@ -341,6 +341,30 @@ static void what_is_anothers_is_only_asked(void **state)
 	end_to_share();
 }
 
+/* In a format with break-before-make a CPU must not meet both. Others are to be flushed some time. */
+static void what_was_there_before_is_flushed(void **state)
+{
+	const struct mm_pt_cfg cfg = { .leaf_levels = 3 };
+
+	start_with(state, &cfg);
+	ora.keeps = true;
+	ora.kept = (struct ora_span){ V(shared()), V(shared()) + (KEPT * entry_bytes() - 1) };
+	map_ok(shared(), PA0, K4, RW, 0);
+	unmap_ok(shared(), K4);
+	assert_int_equal(mm_pt_keep(&pt, V(shared()), KEPT * entry_bytes(), &g), MM_OK);
+	sync_and_check();
+	assert_int_equal(mm_pt_init(&space[0], w->f->port(), &ora.env, &cfg), MM_OK);
+	struct mm_tlb_gather late = { .flush = false };
+	assert_int_equal(w->map(&space[0], V(shared()), PA0, K4, RW, 0, &late), MM_OK);
+	assert_int_equal(w->unmap(&space[0], V(shared()), K4, 0, &late), MM_OK);
+	assert_true(late.flush);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &late), MM_OK);
+	assert_true(!late.flush && ora.flushed.flush);
+	mm_pt_sync(&space[0], &late);
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	finish();
+}
+
 static void a_second_root_follows(void **state)
 {
 	uint64_t seed = 2, most = 0;
@@ -390,6 +414,7 @@ int main(void)
 		cmocka_unit_test(a_leaf_in_the_way_is_told),
 		cmocka_unit_test(all_spaces_see_what_the_kernel_maps),
 		cmocka_unit_test(what_is_anothers_is_only_asked),
+		cmocka_unit_test(what_was_there_before_is_flushed),
 		cmocka_unit_test(a_second_root_follows),
 	};
 	return run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));

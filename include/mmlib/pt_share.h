@@ -34,7 +34,8 @@ MM_BEGIN_DECLS
  *  @retval MM_E_NOTSUP the format has one level only, or more than 65,535 entries are in the range
  *  @retval MM_E_OWNER the recursive entry is there: mmlib/pt_recursive.h
  *  @return or what `alloc_table` returned; nothing changed
- *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost: O(entries of the root)} */
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table\, may call
+ *  env->flush and env->free_table; cost: O(entries of the root)} */
 MM_NODISCARD enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, struct mm_tlb_gather *g)
 				       MM_TAGGED(mm_pt_keep);
 
@@ -51,7 +52,9 @@ MM_NODISCARD enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather 
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or they differ in format or properties
  *  @retval MM_E_STATE one is not set up, or @p from keeps nothing @retval MM_E_BUSY @p to keeps or shares something
  *  @retval MM_E_EXIST something is mapped there: `g->stop_va`; nothing changed
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(entries of the root)} */
+ *  @retval MM_E_NOTSUP LoongArch64, where an empty entry leads to its tree's root: the kernel's half has a root of its own
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, may call env->flush and env->free_table; cost: O(entries of the
+ *  root)} */
 MM_NODISCARD enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *from, struct mm_tlb_gather *g)
 					MM_TAGGED(mm_pt_share);
 
@@ -61,8 +64,10 @@ MM_NODISCARD enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *fr
  *  @param va,length whole entries of the root, in bytes @param[in,out] g gather, for @p to
  *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_BUSY, MM_E_EXIST as mm_pt_share()
  *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_OWNER as mm_pt_keep()
- *  @retval MM_E_NOTSUP as mm_pt_keep(), or the tree may have leaves in its root: mm_pt_cfg::leaf_levels
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(entries of the root)} */
+ *  @retval MM_E_NOTSUP as mm_pt_keep() and mm_pt_share(), or the tree may have leaves in its root:
+ *          mm_pt_cfg::leaf_levels
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, may call env->flush and env->free_table; cost: O(entries of the
+ *  root)} */
 MM_NODISCARD enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va, uint64_t length,
 					 struct mm_tlb_gather *g) MM_TAGGED(mm_pt_mirror);
 MM_END_DECLS

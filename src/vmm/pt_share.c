@@ -94,6 +94,13 @@ static enum mm_status share_tables(const struct mm_pt *pt, const struct share_ra
 	return st;
 }
 
+/* W5 of pt_walk.inc, without a look whether the format breaks before it makes: it is done once. */
+static void share_settle(struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	if (g->flush)
+		mm_pt_sync(pt, g);
+}
+
 enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, struct mm_tlb_gather *g)
 {
 	struct mm_pt_pool own = { .n = { 0 } };
@@ -108,6 +115,7 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 		st = MM_E_BUSY;
 	if (st != MM_OK || (st = share_tables(pt, &range, g, &own)) != MM_OK)
 		return st;
+	share_settle(pt, g);
 	for (size_t i = 0; i < range.n; i++) {
 		struct pt_at at = share_entry(pt, &range, i);
 		if (share_kind(pt, &range, i) == MM_PT_TABLE)
@@ -156,6 +164,12 @@ static bool share_alike(const struct mm_pt *a, const struct mm_pt *b)
 	       a->cfg.leaf_levels == b->cfg.leaf_levels && a->cfg.features == b->cfg.features;
 }
 
+/* Is what is empty in one tree so in the other? Not where the MMU follows it: the root it leads to would go first. */
+static bool share_empties(const struct mm_pt *a, const struct mm_pt *b)
+{
+	return a->port->empty(a, share_top(a)) == b->port->empty(b, share_top(b));
+}
+
 /* May a tree get entries of another? */
 static enum mm_status share_ready(const struct mm_pt *to, const struct mm_pt *from, const struct mm_tlb_gather *g)
 {
@@ -165,6 +179,8 @@ static enum mm_status share_ready(const struct mm_pt *to, const struct mm_pt *fr
 		return MM_E_STATE;
 	if (to == from || !share_alike(to, from))
 		return MM_E_INVAL;
+	if (!share_empties(to, from))
+		return MM_E_NOTSUP;
 	return to->shares ? MM_E_BUSY : MM_OK;
 }
 
@@ -177,6 +193,7 @@ static enum mm_status share_copy(struct mm_pt *to, const struct mm_pt *from, con
 	for (size_t i = 0; i < range->n; i++)
 		if (share_kind(to, range, i) != MM_PT_EMPTY)
 			return pt_stop(g, share_va(to, range, i), share_top(to), MM_E_EXIST);
+	share_settle(to, g);
 	for (size_t i = 0; i < range->n; i++) {
 		struct pt_at at = share_entry(from, range, i), old = share_entry(to, range, i);
 		if (port->classify(from, at.entry, at.level) == MM_PT_EMPTY)

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Of the fuzz target of page tables: a second root, which has what the first keeps in some entries of its root, or
+ * follows it there. What it maps is told by a walk from it: in there, what the list says, and elsewhere nothing; what
+ * would change it through the second is refused. Included once append() and model_part() are known. */
+#include <mmlib/pt_share.h>
+
+/* Not the observed tree: what its flush would forgive is the first one's. */
+static void second_flush(void *ctx, const struct mm_tlb_gather *g)
+{
+	(void)ctx;
+	(void)g;
+}
+
+static struct ora_run second_walk(uint64_t va)
+{
+	ora.pt = &second.pt;
+	struct ora_run run = ora_walk(&ora, va);
+	ora.pt = &f.pt;
+	return run;
+}
+
+/* Is what the second maps of [va, last], as far as it is shared, what it should? */
+static void second_compare(uint64_t va, uint64_t last)
+{
+	if (!second.pt.port || last < ora.kept.va || va > ora.kept.last)
+		return;
+	va = va > ora.kept.va ? va : ora.kept.va;
+	last = last < ora.kept.last ? last : ora.kept.last;
+	set_clear(&before);
+	for (uint64_t at = va;;) {
+		struct ora_run run = second_walk(at);
+		uint64_t end = run.last < last ? run.last : last;
+		if (run.attr)
+			append(&before, (struct ora_run){ .va = at, .last = end, .pa = run.pa + (at - run.va), .attr = run.attr });
+		if (end == last)
+			break;
+		at = end + 1;
+	}
+	model_part(va, last);
+	MUST(set_equal(&before, &part));
+}
+
+static void second_compare_all(void)
+{
+	second_compare(0, UINT64_MAX);
+}
+
+/* Entries of the root around the address of an operation; or that and a page, which is refused. */
+static void second_range(const struct op *op, uint64_t *va, uint64_t *length)
+{
+	const uint64_t bytes = ora_size(&ora, f.arch->top);
+
+	*va = (pick_va(op) & ~(bytes - 1)) + (op->skew & 0x40 ? PAGE : 0);
+	*length = bytes * (1 + op->skew % 2u);
+}
+
+/* What keeping or following that range must say, before anybody asks for memory. */
+static enum mm_status second_status(uint64_t va, uint64_t length, bool mirror)
+{
+	const uint64_t bytes = ora_size(&ora, f.arch->top);
+	enum mm_status st = range_status(va, length);
+
+	if (st == MM_OK && va % bytes)
+		st = MM_E_ALIGN;
+	if (st != MM_OK)
+		return st;
+	if (ora.keeps)
+		return MM_E_BUSY;
+	if (mirror)
+		return f.leaf_levels >> f.arch->top & 1 ? MM_E_NOTSUP : MM_OK;
+	for (uint64_t off = 0; off < length; off += bytes) {
+		const struct ora_run run = ora_walk(&ora, va + off);
+		if (run.attr && run.level == f.arch->top)
+			return MM_E_EXIST;
+	}
+	return MM_OK;
+}
+
+static void second_note(uint64_t va, uint64_t length)
+{
+	ora.keeps = true;
+	ora.kept = (struct ora_span){ va, va + (length - 1) };
+}
+
+static void op_keep(const struct op *op)
+{
+	uint64_t va, length;
+
+	second_range(op, &va, &length);
+	const enum mm_status expect = second_status(va, length, false), st = mm_pt_keep(&f.pt, va, length, &f.g);
+	if (st != MM_OK) {
+		failed(st, expect ? expect : MM_E_NOMEM);
+		return;
+	}
+	MUST(expect == MM_OK);
+	second_note(va, length);
+	second.kept = true;
+}
+
+static void second_undo(void)
+{
+	MUST(mm_pt_destroy(&second.pt) == MM_OK);
+	ora.apart = 0;
+}
+
+/* No more; the second goes before. A follower stays for as long as the first. */
+static void op_unkeep(void)
+{
+	if (second.pt.port && second.kept) {
+		second_undo();
+		return;
+	}
+	const enum mm_status expect = second.kept ? MM_OK : MM_E_STATE, st = mm_pt_unkeep(&f.pt, &f.g);
+	if (st != MM_OK) {
+		failed(st, expect);
+		return;
+	}
+	MUST(expect == MM_OK);
+	second.kept = ora.keeps = false;
+}
+
+static bool second_init(void)
+{
+	if (second.pt.port)
+		return false;
+	second.env = ora.env;
+	second.env.flush = second_flush;
+	if (mm_pt_init(&second.pt, f.pt.port, &second.env, &f.cfg) != MM_OK)
+		return false; /* it was to fail */
+	ora.apart = 1;
+	return true;
+}
+
+/* A second root: of one that keeps something, or a follower. */
+static void op_second(const struct op *op)
+{
+	const bool mirror = op->flags & 8;
+	uint64_t va, length;
+
+	if (!second_init())
+		return;
+	second_range(op, &va, &length);
+	enum mm_status expect = f.arch->follows ? MM_E_NOTSUP
+				: mirror	? second_status(va, length, true)
+				: second.kept	? MM_OK
+						: MM_E_STATE;
+	enum mm_status st = mirror ? mm_pt_mirror(&second.pt, &f.pt, va, length, &second.g)
+				   : mm_pt_share(&second.pt, &f.pt, &second.g);
+	MUST(st == expect);
+	if (st != MM_OK) {
+		second_undo();
+		f.refused = true;
+		return;
+	}
+	if (mirror)
+		second_note(va, length);
+	mm_pt_sync(&second.pt, &second.g);
+	second_compare_all();
+}
+
+/* Through it nothing that is shared changes, and elsewhere it has nothing. */
+static void op_through(const struct op *op)
+{
+	const uint64_t va = pick_va(op), last = va + (PAGE - 1);
+	mm_paddr_t pa = 0, same = 0;
+
+	if (!second.pt.port || range_status(va, PAGE))
+		return;
+	f.refused = true;
+	if (va < ora.kept.va || last > ora.kept.last) {
+		MUST(!second_walk(va).attr && mm_pt_translate(&second.pt, va, &pa) == MM_E_NOENT);
+		return;
+	}
+	MUST(mm_pt_unmap(&second.pt, va, PAGE, 0, &second.g) == MM_E_OWNER);
+	MUST(mm_pt_map(&second.pt, va, 0, PAGE, f.pt.leaf_attr, 0, &second.g) != MM_OK);
+	MUST(mm_pt_translate(&second.pt, va, &pa) == mm_pt_translate(&f.pt, va, &same) && pa == same);
+}
+
+/* Mostly what comes next: something is kept, or followed; there is a second root; that is used, or goes. */
+static unsigned second_next(const struct op *op)
+{
+	const unsigned any = op->flags % 4;
+
+	if (op->flags & 0x40)
+		return any;
+	if (!ora.keeps)
+		return any & 1;
+	return any == 0 ? 3 : second.pt.port ? 2 : 1;
+}
+
+static void op_share(const struct op *op)
+{
+	ora_begin(&ora, 0, UINT64_MAX);
+	switch (second_next(op)) {
+	case 0:
+		op_keep(op);
+		break;
+	case 1:
+		op_second(op);
+		break;
+	case 2:
+		op_through(op);
+		break;
+	default:
+		op_unkeep();
+	}
+}
+
+/* The end of both, in the order that is asked for. */
+static void second_end(void)
+{
+	const bool follows = second.pt.port && !second.kept;
+
+	if (second.pt.port && !follows)
+		second_undo();
+	ora.pt = NULL;
+	MUST(mm_pt_destroy(&f.pt) == MM_OK);
+	if (follows)
+		second_undo();
+}
