@@ -365,6 +365,50 @@ static void what_was_there_before_is_flushed(void **state)
 	finish();
 }
 
+/* No format that is built in has two levels and a witness. In tables that are kept it may be none. */
+static void a_table_that_was_kept_has_a_witness(void **state)
+{
+	static struct mm_pt_port two_levels;
+	static struct ora_arch arch;
+	static struct format format;
+	static struct walker any;
+
+	w = *state;
+	if (w->folded || w->f->arch != &ora_x86_64)
+		skip();
+	two_levels = *mm_pt_x86_64_port();
+	two_levels.nlevels = 2;
+	two_levels.va_bits = 30;
+	arch = ora_x86_64;
+	arch.top = 1;
+	format = *w->f;
+	format.arch = &arch;
+	any = *w;
+	any.f = &format;
+	w = &any;
+	for (unsigned first = 0; first < 2; first++) {
+		start_port(&two_levels, NULL);
+		ora.pt = NULL;
+		assert_int_equal(mm_pt_keep(&pt, V(0), 2 * M2, &g), MM_OK);
+		assert_int_equal(map(7 * K4, PA0, K4, RW, 0), MM_OK);
+		assert_int_equal(unmap(7 * K4, K4, 0), MM_OK);
+		assert_int_equal(map(first ? 0 : 5 * K4, PA0, K4, RW, 0), MM_OK);
+		assert_int_equal(map(M2 + 3 * K4, PA0, 2 * K4, RW, 0), MM_OK);
+		assert_int_equal(unmap(M2 + 4 * K4, K4, 0), MM_OK);
+		assert_int_equal(mm_pt_unkeep(&pt, &g), MM_OK);
+		sync();
+		is_sound(&pt, 3);
+		assert_int_equal(map(6 * K4, PA0, K4, RW, 0), MM_OK);
+		assert_int_equal(unmap(first ? 0 : 5 * K4, K4, 0), MM_OK);
+		is_sound(&pt, 3);
+		assert_int_equal(unmap(6 * K4, K4, 0), MM_OK);
+		assert_int_equal(unmap(M2 + 3 * K4, K4, 0), MM_OK);
+		sync();
+		is_sound(&pt, 1);
+		end();
+	}
+}
+
 static void a_second_root_follows(void **state)
 {
 	uint64_t seed = 2, most = 0;
@@ -415,6 +459,7 @@ int main(void)
 		cmocka_unit_test(all_spaces_see_what_the_kernel_maps),
 		cmocka_unit_test(what_is_anothers_is_only_asked),
 		cmocka_unit_test(what_was_there_before_is_flushed),
+		cmocka_unit_test(a_table_that_was_kept_has_a_witness),
 		cmocka_unit_test(a_second_root_follows),
 	};
 	return run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));

@@ -129,13 +129,21 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 	return MM_OK;
 }
 
-static bool share_is_empty(const struct mm_pt *pt, mm_paddr_t table, unsigned level)
+/* Name the first entry of a table that is in use as its witness, if that is not the first of all: while the table was
+ * kept, it may have had none. False: it is empty. T5 */
+static bool share_name_witness(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
-	const uint64_t empty = pt->port->empty(pt, level);
+	void *table = pt_virt_aside(pt, pa, level);
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t empty = port->empty(pt, level);
+	size_t i = 0;
 
-	for (size_t i = 0; i < pt_entries(pt->port, level); i++)
-		if (pt_used(pt->port, pt_virt_aside(pt, table, level), i, empty))
-			return false;
+	while (i < pt_entries(port, level) && !pt_used(port, table, i, empty))
+		i++;
+	if (i == pt_entries(port, level))
+		return false;
+	if (i > 0 && level == 0 && port->witness)
+		pt_clear(table, 3, mm_shl64(i, port->witness));
 	return true;
 }
 
@@ -150,7 +158,7 @@ enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g)
 	for (size_t i = 0; i < range.n; i++) {
 		struct pt_at at = share_entry(pt, &range, i);
 		mm_vaddr_t va = share_va(pt, &range, i);
-		if (share_is_empty(pt, pt->port->below(pt, at.entry), at.level - 1)) /* T1 */
+		if (!share_name_witness(pt, pt->port->below(pt, at.entry), at.level - 1)) /* T1 */
 			mm_pt_priv_detach(pt, g, &at, range.first + i, va, va | pt_mask(pt->port, at.level),
 					  pt->port->level[0].shift);
 	}
