@@ -613,6 +613,22 @@ static unsigned count_robbed(const struct record *late)
 	return n ? n : is_replaced(late);
 }
 
+/* Who lost an object may have written to it when it was free already. Nobody has it since: that write is taken back, for
+ * all other free memory is as it must be. */
+static void take_back(uint64_t first)
+{
+	struct mm_slab *slab;
+	uint32_t i;
+
+	for (unsigned k = 0; k < EX_SLOTS; k++)
+		if (ex->slot[k].live && ex->slot[k].first == first)
+			return;
+	for (unsigned h = 0; h < nheaps; h++)
+		if (slab_find(&heap[h], (void *)(uintptr_t)first, &slab) == MM_OK &&
+		    mm_object_index(slab, (void *)(uintptr_t)first, &i) && slab->states[i] == MM_OBJECT_IDLE)
+			harden_clear(slab->cache, (void *)(uintptr_t)first);
+}
+
 /* A free that came too late was believed: then who had the object has lost it. Nobody else has. */
 static void forget_stolen(void)
 {
@@ -629,6 +645,7 @@ static void forget_stolen(void)
 			continue;
 		believed++;
 		world_must(count_robbed(r) == 1, "a free of what nobody has was believed");
+		take_back(r->first);
 	}
 	world_must(refused <= believed, "a free is refused, and no other was believed");
 }
