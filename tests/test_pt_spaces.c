@@ -427,8 +427,8 @@ static void what_formats_forget_is_noticed(void **state)
 {
 	(void)state;
 	is_noticed("x86-64", &shared, false, MM_PLANT_X86_GLOBAL);
-	is_noticed("Sv39", &shared, false, MM_PLANT_RV64_GLOBAL);
-	is_noticed("Sv57", &shared, false, MM_PLANT_RV64_GLOBAL);
+	is_noticed("Sv39", &shared, false, MM_PLANT_MASK_GLOBAL);
+	is_noticed("Sv57", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("AArch64 low", &shared, true, MM_PLANT_A64_NG);
 	is_noticed("ia32", &shared, false, MM_PLANT_MASK_OTHER);
 	is_noticed("ARMv7 short", &shared, false, MM_PLANT_MASK_OTHER);
@@ -436,7 +436,7 @@ static void what_formats_forget_is_noticed(void **state)
 	is_noticed("PPC64 radix", &shared, false, MM_PLANT_MASK_FLUSH);
 	is_noticed("PPC64 radix", &shared, false, MM_PLANT_MASK_RIGHTS);
 	is_noticed("ia32 PAE", &shared, false, MM_PLANT_MASK_SYNC);
-	is_noticed("Sv48", &shared, false, MM_PLANT_RV64_SYNC);
+	is_noticed("Sv48", &shared, false, MM_PLANT_MASK_SYNC);
 }
 
 static void what_the_walker_forgets_is_noticed(void **state)

@@ -32,7 +32,7 @@
 		MASK_SETS(MASK_WD, MM_PT_DIRTY, (ro) | (soft_d)), MASK_TELLS(MM_PT_DIRTY, ro, 0),  \
 		MASK_TELLS(MM_PT_DIRTY, soft_d, soft_d)
 #define ARM_BREAKS                                                                                 \
-	.breaks = true, .after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC,        \
+	.valid = 3, .breaks = true, .after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC, \
 	.after_gain = MM_PT_AFTER_FLUSH
 #define ARM_TYPES(n)                                                                               \
 	{                                                                                          \
@@ -56,9 +56,9 @@ static const struct mm_mask_rule a64s1_rules[MASK_RULES] = {
 		    .table_mask = { 0, 3 | (zero), 3 | (zero), 3 | (zero), 3 | (zero) },           \
 		    .leaf = { 3 | (sh), 1 | (sh), 1 | (sh), 1 | (sh) },                            \
                                                                                                    \
-		    .rules = { a64s1_rules, a64s1_rules }, .must = MM_PT_READ,                     \
-		    .type = { ARM_TYPES(2), ARM_TYPES(2) }, .type_mask = { 0x1c, 0x1c },           \
-		    .exact = { ARM_BIT(11), ARM_BIT(11) }, .run = ARM_BIT(52)
+		    .rules = { a64s1_rules }, .must = MM_PT_READ,                                  \
+		    .type = { ARM_TYPES(2) }, .type_mask = { 0x1c },                               \
+		    .exact = { ARM_BIT(11) }, .run = ARM_BIT(52)
 #define A64S1_PORT(id, what, ext, levels, bits, pa, ...)                                           \
 	{                                                                                          \
 		.port = { .name = what,                                                            \
@@ -154,12 +154,12 @@ static const struct mm_mask a64s2_mask = {
 	.table_mask = { 0, 3 | A64_LPA_ZERO, 3 | A64_LPA_ZERO, 3 | A64_LPA_ZERO },
 	.leaf = { 0x343, 0x341, 0x341 },
 	.addr = a64s2_FIELD,
-	.rules = { a64s2_rules, a64s2_rules },
+	.rules = { a64s2_rules },
 	.must = MM_PT_READ,
 	.never = MM_PT_USER |
 		 MM_PT_GLOBAL, /* MemAttr: 15 WB, 10 WT, 5 not cached, 0 nGnRnE, 1 nGnRE */
-	.type = { { 0x3c, 0x28, 0x14, 0, 4 }, { 0x3c, 0x28, 0x14, 0, 4 } },
-	.type_mask = { 0x3c, 0x3c },
+	.type = { { 0x3c, 0x28, 0x14, 0, 4 } },
+	.type_mask = { 0x3c },
 	.run = ARM_BIT(52),
 };
 #define A64S2_PORT(what, levels, bits, ...)                                                        \
@@ -201,11 +201,11 @@ static const struct mm_mask lpae_mask = {
 	.table_mask = { 0, 3 | LPAE_ZERO, 3 | LPAE_ZERO },
 	.leaf = { 0x303, 0x301, 0x301 },
 	.addr = lpae_FIELD,
-	.rules = { lpae_rules, lpae_rules },
+	.rules = { lpae_rules },
 	.must = MM_PT_READ,
-	.type = { ARM_TYPES(2), ARM_TYPES(2) },
-	.type_mask = { 0x1c, 0x1c },
-	.exact = { 0x800, 0x800 },
+	.type = { ARM_TYPES(2) },
+	.type_mask = { 0x1c },
+	.exact = { 0x800 },
 	.run = ARM_BIT(52),
 };
 static const struct mm_mask_port lpae_port = {
@@ -237,6 +237,7 @@ static const struct mm_mask armv7_mask = {
 	.addr = 0xfffff000,
 	.table_addr = 0xfffffc00,
 	.spare = 0xff000,
+	.apart = true,
 	.rules = { armv7_page, armv7_section },
 	.must = MM_PT_READ,
 	.type = { { 0, 4, 8, 0xc, 0x40 }, { 0, 4, 8, 0xc, 0x1000 } },

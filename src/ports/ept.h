@@ -17,16 +17,17 @@ static const struct mm_mask_rule ept_rules[MASK_RULES] = {
 	MASK_IF(MM_PT_DIRTY, 0x200),
 };
 static const struct mm_mask ept_mask = {
+	.valid = 7,
 	.table = { 0, 7, 7, 7, 7 },
 	.table_mask = { 0, 0xff, 0xff, 0xff, 0xff },
 	.leaf = { 1, 0x81, 0x81 },
 	.addr = UINT64_C(0x000ffffffffff000),
-	.rules = { ept_rules, ept_rules },
-	.type = { { 0x30, 0x20, 8, MASK_NO_TYPE, 0 }, { 0x30, 0x20, 8, MASK_NO_TYPE, 0 } },
-	.type_mask = { 0x38, 0x38 },
+	.rules = { ept_rules },
+	.type = { { 0x30, 0x20, 8, MASK_NO_TYPE, 0 } },
+	.type_mask = { 0x38 },
 	.must = MM_PT_READ,
 	.never = MM_PT_USER | MM_PT_GLOBAL,
-	.lost = { 0x207, 0x207 },
+	.lost = { 0x207 },
 };
 #define EPT_FORMAT                                                                                 \
 	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_ZERO, .hw_volatile = 0x300,           \

@@ -22,7 +22,7 @@
 #define IA32_TYPES                                                                                 \
 	.type = { { 0, 8, 0x80, 0x10, 0x18 }, { 0, 8, 0x1000, 0x10, 0x18 } },                      \
 	.type_mask = { 0x98, 0x1018 }, .spare = 0x1000, .ignored = 0x60, .seen = 0x240,            \
-	.exact = { 0x104, 0x104 }
+	.valid = 1, .apart = true, .exact = { 0x104, 0x104 }
 #define IA32_XD (UINT64_C(1) << 63)
 
 static const struct mm_mask_rule ia32_rules[MASK_RULES] = { IA32_RULES };

@@ -39,6 +39,7 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 #define LOONG_PORT(id, what, page, at, half, levels, ...)                                          \
 	static const struct mm_mask id##_mask = {                                                  \
 		.breaks = true,                                                                    \
+		.apart = true,                                                                     \
 		.follows = true,                                                                   \
 		.nowhere = (at),                                                                   \
 		.table_mask = { 0, ~LOONG_ADDR(page), ~LOONG_ADDR(page), ~LOONG_ADDR(page) },      \

@@ -8,6 +8,9 @@
  *              An attribute is encoded by rules: where attributes `among` are just `attr`, bits `set` are
  *              set; where bits `mask` of a leaf are just `bits`, it has `attr`. A physical address is in
  *              one field, shifted, or has its highest bits in a second one.
+ *              What is asked of each entry in a loop is short if the port says table_mask, leaf_mask and
+ *              address_plain, too; what is odd is looked at in a function that is not folded to where it is
+ *              called (mask_odd()), so that an instance is as small and fast as by hand.
  *              Entries are numbers as the manual has them; where the manual's byte order is not this
  *              CPU's, they are swapped on the way in and out. The walker never calculates with them, so it
  *              does not notice.
@@ -24,6 +27,12 @@
 struct mm_mask_rule {
 	uint32_t among, attr;     /* set if, of these attributes, it has just those */
 	uint64_t set, mask, bits; /* told if, of these bits, just those are set */
+};
+
+/* Attributes that are bits in the order in which enum mm_pt_attr has them, so many further left: rules at once. */
+struct mm_mask_same {
+	uint32_t attr;
+	uint8_t left;
 };
 
 /* An attribute is a bit; the lack of one is; encodes only; decodes only. */
@@ -55,11 +64,14 @@ struct mm_mask_member {
 	uint8_t by[2];
 };
 
-/* Index 0: level 0, 1: above. By level where there are six. */
+/* Where there are two of something, the first is for all leaves, or with `apart` for those of level 0, and the second
+ * for large ones. Where there are six, by level. Not `same`: both hold. */
 struct mm_mask {
+	bool apart;
 	bool big_endian;
 	bool write_needs_read;
 	bool breaks; /* break-before-make */
+	uint64_t valid;      /* bits of which hardware wants one, and no empty entry has one; 0: classify() tells */
 	uint64_t empty[MM_PT_LEVELS_MAX];
 	bool follows;        /* hardware follows whatever is in a directory: see mask_empty() */
 	uint32_t nowhere;    /* then: bytes from the root on of the table that leads nowhere */
@@ -71,11 +83,13 @@ struct mm_mask {
 	uint64_t spare;                        /* what large leaves use otherwise of that field */
 	uint64_t high;             /* field of the highest bits, and how far they are... */
 	uint8_t shift, high_shift; /* ...shifted right */
-	const struct mm_mask_rule *rules[2];
+	struct mm_mask_same same[2];
+	const struct mm_mask_rule *rules[2]; /* or NULL */
 	uint64_t type[2][5]; /* WB WT WC UC DEVICE, or MASK_NO_TYPE */
 	uint64_t type_mask[2];
 	uint32_t must, never;      /* attributes that all leaves have; that none has */
 	uint32_t told;             /* attributes that are not in entries */
+	uint32_t type_feature;     /* of mm_pt_cfg::features: there are types but WB; 0: always */
 	uint64_t seen;             /* say dirty: hardware may set one where leaf() sets another */
 	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
 	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
@@ -112,8 +126,11 @@ MASK_FN uint64_t mask_order(const struct mm_mask *m, uint64_t v)
 	return m->big_endian && !MASK_IS_BIG ? mask_swap(v) : v;
 }
 
+/* An address is aligned, and no longer than its field. */
 MASK_FN uint64_t mask_field(const struct mm_mask *m, mm_paddr_t pa, uint64_t addr)
 {
+	if (!m->high)
+		return mm_shr64(pa, m->shift);
 	return (mm_shr64(pa, m->shift) & addr) | (mm_shr64(pa, m->high_shift) & m->high);
 }
 
@@ -132,6 +149,19 @@ MASK_FN uint64_t mask_table_addr(const struct mm_mask *m)
 	return m->table_addr ? m->table_addr : m->addr;
 }
 
+/* Is that field the same in all entries, and nothing else ever in it? */
+MASK_FN bool mask_one_field(const struct mm_mask *m)
+{
+	return !m->spare && !m->high && !m->table_addr;
+}
+
+MASK_FN mm_paddr_t mask_below(const struct mm_mask *m, const struct mm_pt *pt, uint64_t raw)
+{
+	if (mask_one_field(m))
+		return (mm_paddr_t)mm_shl64(mask_order(m, raw & pt->address), m->shift);
+	return mask_address(m, pt, raw, mask_table_addr(m));
+}
+
 /* Address bits that a leaf at a level has clear. */
 MASK_FN uint64_t mask_low(const struct mm_mask *m, const struct mm_pt_port *port, unsigned level)
 {
@@ -139,6 +169,31 @@ MASK_FN uint64_t mask_low(const struct mm_mask *m, const struct mm_pt_port *port
 		m->addr & ~m->high & mm_shr64(mm_shl64(1, port->level[level].shift) - 1, m->shift);
 
 	return level ? low & ~m->spare : low;
+}
+
+/* Which of two. */
+MASK_FN unsigned mask_big(const struct mm_mask *m, unsigned level)
+{
+	return m->apart && level > 0;
+}
+
+/* What an empty entry is: a constant, if it is the same at all levels. */
+MASK_FN uint64_t mask_nothing(const struct mm_mask *m, unsigned level)
+{
+	const uint64_t *e = m->empty;
+
+	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] ? e[level] : 0;
+}
+
+/* Does it lead to a table? For what is not empty. */
+MASK_FN bool mask_is_table(const struct mm_mask *m, const struct mm_pt_port *port, uint64_t raw, unsigned level)
+{
+	if (level == 0)
+		return false;
+	if (port->table_mask)
+		return (raw & port->table_mask) == port->table_bits;
+	/* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
+	return !((mask_order(m, raw) ^ m->table[level]) & m->table_mask[level]);
 }
 
 /* Is it a struct mm_mask_member? */
@@ -174,44 +229,59 @@ static __attribute__((__noinline__)) uint64_t mask_move_back(const struct mm_mas
 
 MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level)
 {
-	const struct mm_mask_rule *rule = m->rules[level > 0];
+	const struct mm_mask_rule *rule = m->rules[mask_big(m, level)];
 	uint64_t entry = mask_order(m, raw);
 	uint32_t attr = m->told | m->must;
 
+#pragma GCC unroll 2
+	for (unsigned i = 0; i < 2; i++)
+		attr |= (uint32_t)mm_shr64(entry, m->same[i].left) & m->same[i].attr;
+	if (rule) {
 #pragma GCC unroll 16
-	for (unsigned i = 0; i < MASK_RULES; i++)
-		attr |= (entry & rule[i].mask) == rule[i].bits ? rule[i].attr : 0u;
+		for (unsigned i = 0; i < MASK_RULES; i++)
+			attr |= (entry & rule[i].mask) == rule[i].bits ? rule[i].attr : 0u;
+	}
+	uint64_t bits = entry & m->type_mask[mask_big(m, level)];
+	const uint64_t *type = m->type[mask_big(m, level)];
+	if (bits == type[0])
+		return attr; /* write-back: most frequent */
 #pragma GCC unroll 5
 	for (uint32_t t = 1; t < 5; t++)
-		attr |= (entry & m->type_mask[level > 0]) == m->type[level > 0][t] ? t << 8 : 0u;
+		attr |= bits == type[t] ? t << 8 : 0u;
 	return attr;
 }
 
-MASK_FN bool mask_combines(const struct mm_mask *m, uint32_t attr)
+MASK_FN bool mask_combines(const struct mm_mask *m, const struct mm_pt *pt, uint32_t attr)
 {
 	return (attr & m->must) == m->must && !(attr & m->never) &&
-	       !(m->write_needs_read && (attr & (MM_PT_READ | MM_PT_WRITE)) == MM_PT_WRITE);
+	       !(m->write_needs_read && (attr & (MM_PT_READ | MM_PT_WRITE)) == MM_PT_WRITE) &&
+	       !(m->type_feature && (attr & MM_PT_TYPE) && !(pt->cfg.features & m->type_feature));
 }
 
-MASK_FN enum mm_status mask_check(const struct mm_mask *m, uint32_t attr)
+MASK_FN enum mm_status mask_check(const struct mm_mask *m, const struct mm_pt *pt, uint32_t attr)
 {
 	unsigned type = (attr & MM_PT_TYPE) >> 8;
 
-	return mask_combines(m, attr) && m->type[0][type] != MASK_NO_TYPE ? MM_OK : MM_E_NOTSUP;
+	return mask_combines(m, pt, attr) && m->type[0][type] != MASK_NO_TYPE ? MM_OK : MM_E_NOTSUP;
 }
 
 MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
 			   unsigned level, uint32_t attr)
 {
-	const struct mm_mask_rule *rule = m->rules[level > 0];
+	const struct mm_mask_rule *rule = m->rules[mask_big(m, level)];
 	uint64_t entry = m->leaf[level] | mask_field(m, pa, m->addr);
 
 	if (!(attr & MM_PT_TRACK))
 		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
+#pragma GCC unroll 2
+	for (unsigned i = 0; i < 2; i++)
+		entry |= mm_shl64(attr & m->same[i].attr, m->same[i].left);
+	if (rule) {
 #pragma GCC unroll 16
-	for (unsigned i = 0; i < MASK_RULES; i++)
-		entry |= (attr & rule[i].among) == rule[i].attr ? rule[i].set : 0;
-	entry |= m->type[level > 0][(attr & MM_PT_TYPE) >> 8];
+		for (unsigned i = 0; i < MASK_RULES; i++)
+			entry |= (attr & rule[i].among) == rule[i].attr ? rule[i].set : 0;
+	}
+	entry |= m->type[mask_big(m, level)][(attr & MM_PT_TYPE) >> 8];
 	return mask_order(m, entry) | pt->cfg.set_bits;
 }
 
@@ -230,7 +300,7 @@ MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt *pt, uns
 {
 	if (m->follows && level > 0)
 		return mask_table(m, pt, pt->root + m->nowhere, level);
-	return mask_order(m, m->empty[level]);
+	return mask_order(m, mask_nothing(m, level));
 }
 
 MASK_FN mm_paddr_t mask_leaf_pa(const struct mm_mask *m, const struct mm_pt_port *port,
@@ -251,7 +321,7 @@ MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port
 	mm_paddr_t pa = mask_leaf_pa(m, port, pt, raw, level);
 
 	return port->level[level].leaf && (pt->cfg.leaf_levels >> level & 1) && (attr & rights) &&
-	       mask_combines(m, attr) && !(raw & pt->reserved) &&
+	       mask_combines(m, pt, attr) && !(raw & pt->reserved) &&
 	       !((raw ^ mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK)) & ~mask_order(m, m->seen));
 }
 
@@ -272,17 +342,35 @@ MASK_FN bool mask_run_leaf(const struct mm_mask *m, uint64_t entry, unsigned lev
 	return (entry & m->run_field) == m->run_length;
 }
 
-MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_pt_port *port,
-				      const struct mm_pt *pt, uint64_t raw, unsigned level)
+/* What most entries are, most frequent first. False: see mask_odd(). */
+MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
+			   uint64_t raw, unsigned level, enum mm_pt_kind *kind)
 {
 	uint64_t entry = mask_order(m, raw);
-	bool follows = m->follows && level > 0; /* a call, which keeps frames small where CPUs have 32 bits */
 
-	if (follows ? raw == port->empty(pt, level) : !((entry ^ m->empty[level]) & ~m->ignored))
+	if (m->follows && level > 0)
+		return false;
+	if (mask_is_table(m, port, raw, level) && !(raw & pt->reserved))
+		*kind = MM_PT_TABLE;
+	else if (level == 0 && port->leaf_mask && (raw & (port->leaf_mask | pt->reserved)) == port->leaf_bits)
+		*kind = MM_PT_LEAF;
+	else if (!((entry ^ mask_nothing(m, level)) & ~m->ignored))
+		*kind = MM_PT_EMPTY;
+	else
+		return false;
+	return true;
+}
+
+/* What the others are. */
+MASK_FN enum mm_pt_kind mask_odd(const struct mm_mask *m, const struct mm_pt_port *port,
+				 const struct mm_pt *pt, uint64_t raw, unsigned level)
+{
+	uint64_t entry = mask_order(m, raw);
+
+	/* a call keeps frames small where CPUs have 32 bits */
+	if (m->follows && level > 0 && raw == port->empty(pt, level))
 		return MM_PT_EMPTY;
-	if (level > 0 && !(raw & pt->reserved) &&
-	    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
-	    (entry & m->table_mask[level]) == (m->table[level] & m->table_mask[level]))
+	if (m->follows && mask_is_table(m, port, raw, level) && !(raw & pt->reserved))
 		return MM_PT_TABLE;
 	bool run = mask_is_run(m, entry, level) && (pt->runs >> level & 1);
 	if (run && !mask_run_leaf(m, entry, level, &raw))
@@ -292,12 +380,26 @@ MASK_FN enum mm_pt_kind mask_classify(const struct mm_mask *m, const struct mm_p
 	return run ? MM_PT_RUN : MM_PT_LEAF;
 }
 
+/* What is no leaf has its address where tables have it. In one field, what classify() lets pass has clear what a large
+ * leaf has to have clear. */
 MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *port,
 			   const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
-	if (mask_classify(m, port, pt, raw, level) == MM_PT_TABLE)
-		return mask_address(m, pt, raw, mask_table_addr(m));
+	if (mask_one_field(m))
+		return mask_below(m, pt, raw);
+	if (mask_is_table(m, port, raw, level))
+		return mask_below(m, pt, raw);
 	return mask_leaf_pa(m, port, pt, raw, level);
+}
+
+/* May hardware have it? */
+MASK_FN bool mask_is_valid(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
+			   uint64_t raw, unsigned level)
+{
+	if (m->valid)
+		return (mask_order(m, raw) & m->valid) != 0;
+	enum mm_pt_kind kind = port->classify(pt, raw, level);
+	return kind != MM_PT_EMPTY && kind != MM_PT_BAD;
 }
 
 MASK_FN unsigned mask_break(const struct mm_mask *m)
@@ -309,8 +411,10 @@ MASK_FN unsigned mask_break(const struct mm_mask *m)
 MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t now, unsigned big)
 {
 	uint64_t addr = big ? m->addr & ~m->spare : m->addr;
-	uint64_t any = addr | m->high | m->type_mask[big] | m->exact[big];
+	uint64_t any = addr | m->high | m->run | m->type_mask[big] | m->exact[big];
 
+	if (MM_PLANTED(MM_PLANT_MASK_GLOBAL))
+		any &= ~m->exact[big];
 	if ((old ^ now) & any && !MM_PLANTED(MM_PLANT_MASK_OTHER))
 		return MM_PT_AFTER_FLUSH | mask_break(m);
 	if (((old & ~now & m->lost[big]) | (~old & now & m->gone[big])) &&
@@ -322,81 +426,103 @@ MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t no
 }
 
 MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_port *port,
-				 enum mm_pt_kind was, enum mm_pt_kind is, uint64_t old,
-				 uint64_t now, unsigned level)
+				 const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level)
 {
-	bool top = level + 1u == port->nlevels;
-	unsigned tables =
-		was == MM_PT_TABLE || is == MM_PT_TABLE ? (unsigned)MM_PT_AFTER_TABLES : 0u;
+	bool is = mask_is_valid(m, port, pt, now, level);
 
-	if (was == MM_PT_EMPTY || was == MM_PT_BAD)
-		return is == MM_PT_EMPTY || is == MM_PT_BAD || MM_PLANTED(MM_PLANT_MASK_SYNC)
-			       ? (unsigned)MM_PT_AFTER_NONE
-		       : top ? m->after_make_top
-			     : m->after_make;
-	if (is != MM_PT_TABLE && is != MM_PT_LEAF && is != MM_PT_RUN)
+	if (!mask_is_valid(m, port, pt, old, level))
+		return !is || MM_PLANTED(MM_PLANT_MASK_SYNC) ? (unsigned)MM_PT_AFTER_NONE
+		       : level + 1u == port->nlevels         ? m->after_make_top
+							     : m->after_make;
+	bool was_table = mask_is_table(m, port, old, level);
+	bool is_table = is && mask_is_table(m, port, now, level);
+	if (is_table && MM_PLANTED(MM_PLANT_MASK_TABLES))
+		return MM_PT_AFTER_FLUSH | mask_break(m);
+	unsigned tables = was_table || is_table ? (unsigned)MM_PT_AFTER_TABLES : 0u;
+	if (!is)
 		return MM_PLANTED(MM_PLANT_MASK_FLUSH) ? (unsigned)MM_PT_AFTER_NONE
 						       : MM_PT_AFTER_FLUSH | tables;
 	if (tables)
 		return MM_PT_AFTER_FLUSH | tables | mask_break(m);
-	return mask_between(m, mask_order(m, old), mask_order(m, now), level > 0);
+	return mask_between(m, mask_order(m, old), mask_order(m, now), mask_big(m, level));
+}
+
+/* A member of a run, of a leaf. */
+MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level)
+{
+	if (level == 0 && m->member)
+		return mask_order(m, mask_move(m, mask_order(m, leaf)));
+	return (leaf & ~mask_order(m, m->run_field)) | mask_order(m, m->run | m->run_length);
 }
 
 /* For an instance of the walker that is folded to one format: functions of its own, of `static const struct
  * mm_mask id##_mask`, for `static const struct mm_pt_port id##_port`, which uses MM_MASK_CALLS(id). */
 #define MM_MASK_PORT(id)                                                                           \
 	static const struct mm_pt_port id##_port;                                                  \
-	static uint64_t id##_empty(const struct mm_pt *pt, unsigned level)                         \
+	MASK_FN uint64_t id##_empty(const struct mm_pt *pt, unsigned level)                         \
 	{                                                                                          \
 		return mask_empty(&id##_mask, pt, level);                                          \
 	}                                                                                          \
-	static enum mm_pt_kind id##_classify(const struct mm_pt *pt, uint64_t e, unsigned level)   \
+	static __attribute__((__noinline__)) enum mm_pt_kind id##_odd(                             \
+		const struct mm_pt *pt, uint64_t e, unsigned level)                                \
 	{                                                                                          \
-		return mask_classify(&id##_mask, &id##_port, pt, e, level);                        \
+		return mask_odd(&id##_mask, &id##_port, pt, e, level);                             \
 	}                                                                                          \
-	static enum mm_status id##_check(const struct mm_pt *pt, uint32_t attr)                    \
+	MASK_FN enum mm_pt_kind id##_classify(const struct mm_pt *pt, uint64_t e, unsigned level)  \
 	{                                                                                          \
-		(void)pt;                                                                          \
-		return mask_check(&id##_mask, attr);                                               \
+		enum mm_pt_kind kind;                                                              \
+		return mask_is_plain(&id##_mask, &id##_port, pt, e, level, &kind) ?                \
+			       kind :                                                              \
+			       id##_odd(pt, e, level);                                             \
 	}                                                                                          \
-	static uint64_t id##_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level,           \
+	MASK_FN enum mm_status id##_check(const struct mm_pt *pt, uint32_t attr)                    \
+	{                                                                                          \
+		return mask_check(&id##_mask, pt, attr);                                           \
+	}                                                                                          \
+	MASK_FN uint64_t id##_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level,           \
 				  uint32_t attr)                                                   \
 	{                                                                                          \
 		return mask_leaf(&id##_mask, pt, pa, level, attr);                                 \
 	}                                                                                          \
-	static uint64_t id##_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
+	MASK_FN uint64_t id##_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
 	{                                                                                          \
 		(void)pt;                                                                          \
 		(void)level;                                                                       \
 		return mask_order(&id##_mask, mask_field(&id##_mask, pa, id##_mask.addr));         \
 	}                                                                                          \
-	static uint32_t id##_attr(const struct mm_pt *pt, uint64_t e, unsigned level)              \
+	MASK_FN uint32_t id##_attr(const struct mm_pt *pt, uint64_t e, unsigned level)              \
 	{                                                                                          \
 		(void)pt;                                                                          \
 		return mask_attr(&id##_mask, e, level);                                            \
 	}                                                                                          \
-	static uint64_t id##_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
+	MASK_FN uint64_t id##_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
 	{                                                                                          \
 		return mask_table(&id##_mask, pt, pa, level);                                      \
 	}                                                                                          \
-	static mm_paddr_t id##_below(const struct mm_pt *pt, uint64_t e)                           \
+	MASK_FN mm_paddr_t id##_below(const struct mm_pt *pt, uint64_t e)                           \
 	{                                                                                          \
-		return mask_address(&id##_mask, pt, e, mask_table_addr(&id##_mask));               \
+		return mask_below(&id##_mask, pt, e);                                              \
 	}                                                                                          \
-	static mm_paddr_t id##_pa(const struct mm_pt *pt, uint64_t e, unsigned level)              \
+	MASK_FN mm_paddr_t id##_pa(const struct mm_pt *pt, uint64_t e, unsigned level)              \
 	{                                                                                          \
 		return mask_pa(&id##_mask, &id##_port, pt, e, level);                              \
 	}                                                                                          \
-	static unsigned id##_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,        \
+	MASK_FN unsigned id##_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,        \
 					unsigned level)                                            \
 	{                                                                                          \
-		return mask_transition(&id##_mask, &id##_port, id##_classify(pt, old, level),      \
-				       id##_classify(pt, now, level), old, now, level);            \
+		return mask_transition(&id##_mask, &id##_port, pt, old, now, level);               \
+	}                                                                                          \
+	MASK_FN uint64_t id##_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)           \
+	{                                                                                          \
+		(void)pt;                                                                          \
+		return mask_run(&id##_mask, leaf, level);                                          \
 	}
 
 #define MM_MASK_CALLS(id)                                                                          \
 	.empty = id##_empty, .classify = id##_classify, .check = id##_check, .leaf = id##_leaf,    \
 	.frame = id##_frame, .attr = id##_attr, .table = id##_table, .below = id##_below,          \
 	.pa = id##_pa, .transition = id##_transition
+#define MM_MASK_RUNS(id, feature, ...)                                                             \
+	.run = id##_run, .run_feature = (feature), .run_lg2 = { __VA_ARGS__ }
 
 #endif

@@ -31,12 +31,16 @@ static uint64_t mask_any_empty(const struct mm_pt *pt, unsigned level)
 
 static enum mm_pt_kind mask_any_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
 {
-	return mask_classify(mask_of(pt), pt->port, pt, entry, level);
+	enum mm_pt_kind kind;
+
+	return mask_is_plain(mask_of(pt), pt->port, pt, entry, level, &kind) ?
+		       kind :
+		       mask_odd(mask_of(pt), pt->port, pt, entry, level);
 }
 
 static enum mm_status mask_any_check(const struct mm_pt *pt, uint32_t attr)
 {
-	return mask_check(mask_of(pt), attr);
+	return mask_check(mask_of(pt), pt, attr);
 }
 
 static uint64_t mask_any_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
@@ -62,7 +66,7 @@ static uint64_t mask_any_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned l
 
 static mm_paddr_t mask_any_below(const struct mm_pt *pt, uint64_t entry)
 {
-	return mask_address(mask_of(pt), pt, entry, mask_table_addr(mask_of(pt)));
+	return mask_below(mask_of(pt), pt, entry);
 }
 
 static mm_paddr_t mask_any_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
@@ -73,20 +77,14 @@ static mm_paddr_t mask_any_pa(const struct mm_pt *pt, uint64_t entry, unsigned l
 static unsigned mask_any_transition(const struct mm_pt *pt, uint64_t old, uint64_t now,
 				    unsigned level)
 {
-	return mask_transition(mask_of(pt), pt->port, mask_any_classify(pt, old, level),
-			       mask_any_classify(pt, now, level), old, now, level);
+	return mask_transition(mask_of(pt), pt->port, pt, old, now, level);
 }
 
 static uint64_t mask_any_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
 {
-	const struct mm_mask *m = mask_of(pt);
-
-	if (level == 0 && m->member)
-		return mask_order(m, mask_move(m, mask_order(m, leaf)));
-	return (leaf & ~mask_order(m, m->run_field)) | mask_order(m, m->run | m->run_length);
+	return mask_run(mask_of(pt), leaf, level);
 }
 
 #define MASK_CALLS MM_MASK_CALLS(mask_any)
-#define MASK_RUNS(feature, ...)                                                                    \
-	.run = mask_any_run, .run_feature = (feature), .run_lg2 = { __VA_ARGS__ }
+#define MASK_RUNS(...) MM_MASK_RUNS(mask_any, __VA_ARGS__)
 #endif

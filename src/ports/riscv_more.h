@@ -8,29 +8,21 @@
  * those of the first stage otherwise, runs of 64 KiB (chapter "Svnapot": N 63, 13:10 of the page number 8) included. */
 #ifndef MM_SRC_PORTS_RISCV_MORE_H
 #define MM_SRC_PORTS_RISCV_MORE_H
-#include <mmlib/pt_riscv64.h>
 #include "ports/mask_any.h"
+#include "ports/riscv64.h"
 
-#define RV_RULES                                                                                   \
-	MASK_IF(MM_PT_READ, 2), MASK_IF(MM_PT_WRITE, 4), MASK_IF(MM_PT_EXEC, 8),                   \
-		MASK_IF(MM_PT_ACCESSED, 0x40), MASK_IF(MM_PT_DIRTY, 0x80)
-#define RV_COMMON                                                                                  \
-	.write_needs_read = true, .table = { 0, 1, 1, 1, 1 }, .shift = 2,                          \
-	.type = { { 0, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE },                   \
-		  { 0, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE } },                 \
-	.lost = { 0x8e, 0x8e }, .exact = { 0x30, 0x30 }, .after_make = MM_PT_AFTER_SYNC,           \
-	.after_make_top = MM_PT_AFTER_SYNC, .after_gain = MM_PT_AFTER_SYNC
-#define RV_PPN  UINT64_C(0x003ffffffffffc00)
-#define RV_HIGH UINT64_C(0xffc0000000000000)
+#define RV_NO_TYPES                                                                                \
+	{                                                                                          \
+		0, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE                          \
+	}
 
-static const struct mm_mask_rule sv32_rules[MASK_RULES] = {
-	RV_RULES,
-	MASK_IF(MM_PT_USER, 0x10),
-	MASK_IF(MM_PT_GLOBAL, 0x20),
-};
 static const struct mm_mask sv32_mask = {
-	RV_COMMON,          .table_mask = { 0, 0xdf },           .leaf = { 1, 1 },
-	.addr = 0xfffffc00, .rules = { sv32_rules, sv32_rules },
+	RV_ENTRY,
+	.table_mask = { 0, 0xdf },
+	.leaf = { 1, 1 },
+	.addr = 0xfffffc00,
+	.same = { { RV_RIGHTS | MM_PT_USER | MM_PT_GLOBAL, 1 }, { RV_SEEN, 0 } },
+	.type = { RV_NO_TYPES },
 };
 static const struct mm_mask_port sv32_port = {
 	.port = {
@@ -42,18 +34,12 @@ static const struct mm_mask_port sv32_port = {
 	.mask = &sv32_mask,
 };
 
-#define SVX4_TABLE (RV_HIGH | 0xdf)
-static const struct mm_mask_rule svx4_rules[MASK_RULES] = { RV_RULES };
 static const struct mm_mask svx4_mask = {
-	RV_COMMON,
-	.table_mask = { 0, SVX4_TABLE, SVX4_TABLE, SVX4_TABLE, SVX4_TABLE },
+	RV64_ENTRY,
 	.leaf = { 0x11, 0x11, 0x11, 0x11, 0x11 },
-	.addr = RV_PPN,
-	.rules = { svx4_rules, svx4_rules },
+	.same = { { RV_RIGHTS, 1 }, { RV_SEEN, 0 } },
+	.type = { RV_NO_TYPES },
 	.never = MM_PT_USER | MM_PT_GLOBAL,
-	.run = UINT64_C(1) << 63,
-	.run_field = 0x3c00,
-	.run_length = 0x2000,
 };
 #define SVX4_PORT(what, levels, bits, ...)                                                         \
 	{                                                                                          \
@@ -65,7 +51,7 @@ static const struct mm_mask svx4_mask = {
 			  .extension = MM_PT_VA_ZERO,                                              \
 			  .hw_volatile = 0xc0,                                                     \
 			  .hw_final = 0xc0,                                                        \
-			  .addr_mask = RV_PPN,                                                     \
+			  .addr_mask = RV64_ADDR,                                                  \
 			  .level = { { 12, 9, true }, { 21, 9, true }, __VA_ARGS__ },              \
 			  MASK_RUNS(MM_PT_RISCV64_SVNAPOT, 4),                                     \
 			  MASK_CALLS },                                                            \

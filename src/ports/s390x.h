@@ -32,12 +32,12 @@ static const struct mm_mask s390x_mask = {
 	.leaf = { 0, 0x400, 0x404 },
 	.addr = S390_ADDR,
 	.table_addr = UINT64_C(0xfffffffffffff800),
-	.rules = { s390x_rules, s390x_rules },
-	.type = { S390_TYPES, S390_TYPES },
+	.rules = { s390x_rules },
+	.type = { S390_TYPES },
 	.must = MM_PT_READ,
 	.never = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TRACK,
 	.told = MM_PT_ACCESSED | MM_PT_DIRTY,
-	.gone = { 0x300, 0x300 },
+	.gone = { 0x300 },
 };
 #define S390X_PORT(what, levels, bits, ...)                                                        \
 	{                                                                                          \

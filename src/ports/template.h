@@ -14,18 +14,18 @@ static const struct mm_mask_rule template_rules[MASK_RULES] = {
 	MASK_IF(MM_PT_GLOBAL, 0x20), MASK_IF(MM_PT_ACCESSED, 0x40), MASK_IF(MM_PT_DIRTY, 0x80),
 };
 static const struct mm_mask template_mask = {
+	.valid = 1,
 	.table = { 0, 3, 3 },
 	.table_mask = { 0, 3, 3 },
 	.leaf = { 1, 1, 1 },
 	.addr = TEMPLATE_ADDR,
-	.rules = { template_rules, template_rules },
-	.type = { { 0, MASK_NO_TYPE, 0x100, MASK_NO_TYPE, 0x200 },
-		  { 0, MASK_NO_TYPE, 0x100, MASK_NO_TYPE, 0x200 } },
-	.type_mask = { 0x300, 0x300 },
+	.rules = { template_rules },
+	.type = { { 0, MASK_NO_TYPE, 0x100, MASK_NO_TYPE, 0x200 } },
+	.type_mask = { 0x300 },
 	.must = MM_PT_READ,
-	.exact = { 0x30, 0x30 }, /* user, global */
-	.lost = { 0x84, 0x84 },  /* write, dirty */
-	.gone = { 8, 8 },        /* execution */
+	.exact = { 0x30 }, /* user, global */
+	.lost = { 0x84 },  /* write, dirty */
+	.gone = { 8 },     /* execution */
 	.after_make = MM_PT_AFTER_SYNC,
 	.after_make_top = MM_PT_AFTER_SYNC,
 	.after_gain = MM_PT_AFTER_SYNC,

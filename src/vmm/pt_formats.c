@@ -16,7 +16,7 @@
 
 static const struct mm_pt_port *const formats[] = {
 	[MM_PT_X86_64_LA57] = &mm_port_x86_64_la57,
-	[MM_PT_SV57] = &mm_port_sv57,
+	[MM_PT_SV57] = &rv64_port,
 	[MM_PT_AARCH64_16K] = &a64_16k_port.port,
 	[MM_PT_AARCH64_16K_HIGH] = &a64_16k_high_port.port,
 	[MM_PT_AARCH64_64K] = &a64_64k_port.port,
