@@ -9,6 +9,10 @@
  *                    10 AF   11 nG   47:12 address   51 DBM   52 Contiguous (D8.7)   53 PXN   54 UXN   58:55 software
  *              Levels count from the leaf table here: level 0 is what the manual calls level 3.
  *              One format for each half of the address space, each a tree of its own (TTBR0, TTBR1).
+ * Where        DDI 0487, chapter D8, numbers as in issue J.a: D8.2 "Translation process"; D8.3 "Translation table
+ *              descriptor formats"; D8.4 "Memory access control" (A3); D8.5 "Hardware updates to the translation
+ *              tables" (A2); D8.6 "Memory region attributes"; "Translation Lookaside Buffers" (A4); "Using
+ *              break-before-make when updating translation table entries" (A5)
  * Invariants   A1 leaf() and attr() are inverse to each other for all that check() lets pass.
  *              A2 writable <=> DBM; dirty <=> DBM and AP[2] clear, or the software bit 55 in a page that
  *                 is not writable. With hardware that keeps dirty (FEAT_HAFDBS) this is its own format,

@@ -10,6 +10,13 @@
  *                    51:12 address   58 free for software: dirty of a read-only page
  *                    62:59 protection key (leaf; SDM 4.6.2: ignored unless CR4.PKE or CR4.PKS is set)   63 XD
  *              Tables carry all rights; leaves restrict. Memory type = PAT entry PAT:PCD:PWT.
+ * Where        SDM volume 3A, numbers as in 325384-080US, chapter 4 (later revisions count chapters otherwise): 4.5
+ *              "4-Level Paging and 5-Level Paging" formats of entries; 4.6.1 "Determination of Access Rights"; 4.6.2
+ *              "Protection Keys"; 4.8 "Accessed and Dirty Flags"; 4.9.2 "Paging and Memory Typing When the PAT is
+ *              Supported"; 4.10.2.2 "Caching Translations in TLBs"; 4.10.2.3 "Details of TLB Use"; 4.10.4.1
+ *              "Operations that Invalidate TLBs and Paging-Structure Caches"; 4.10.4.2 "Recommended
+ *              Invalidation"; 4.10.4.3 "Optional Invalidation". Shadow stacks: volume 1, chapter
+ *              "Control-flow Enforcement Technology (CET)"
  * Invariants   X1 leaf() and attr() are inverse to each other for all that check() lets pass.
  *              X2 no leaf has RW=0 and D=1: under CET that is a shadow stack.
  *              X3 an entry with P=0 is empty only without a payload; accessed and dirty do not
