@@ -109,7 +109,7 @@ test_plant() {
   done
   beside check_fails "control: test_pmm_poison notices planted bug 27" "" \
     env MM_PLANT=27 build/gcc/tests/test_pmm_poison_word8 tests/data
-  for plant in $plants 68:slab_harden 80:slab_harden 81:slab_harden 82:slab_guard 112:slab_guarded 83:slab_site 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 47:pmm_withdraw 34:pmm_cpu 20:pt 21:pt 22:pt 24:pt 67:pt 110:pt_lists 137:pt_keys 138:pt_keys 44:pt 126:pt 139:pt_flush 140:pt_flush 141:pt_flush 147:pt_share 148:pt_share 70:pt_tree 71:pt_tree 65:pt_refill 66:pt_refill 72:pt_runs 73:pt_runs 74:pt_runs 30:pmm_zones 60:pmm_inline 50:slab_bulk 51:slab_reserve 52:slab_deferred 54:slab_owner 55:kmalloc 56:percpu 57:slab_nodes 132:slab_failures 133:slab_failures 100:slab_disturbed 61:slab_owner 117:slab_stats 118:slab_stats 62:slab_nodes 101:slab_owner 101:slab_deferred 41:region 42:region; do
+  for plant in $plants 68:slab_harden 80:slab_harden 81:slab_harden 82:slab_guard 112:slab_guarded 83:slab_site 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 47:pmm_withdraw 34:pmm_cpu 20:pt 21:pt 22:pt 24:pt 67:pt 110:pt_lists 137:pt_keys 138:pt_keys 44:pt 126:pt 139:pt_flush 140:pt_flush 141:pt_flush 147:pt_share 148:pt_share 70:pt_tree 71:pt_tree 65:pt_refill 66:pt_refill 72:pt_runs 73:pt_runs 74:pt_runs 30:pmm_zones 60:pmm_inline 50:slab_bulk 51:slab_reserve 52:slab_deferred 113:slab_nmi 114:slab_nmi 54:slab_owner 55:kmalloc 56:percpu 57:slab_nodes 132:slab_failures 133:slab_failures 100:slab_disturbed 61:slab_owner 117:slab_stats 118:slab_stats 62:slab_nodes 101:slab_owner 101:slab_deferred 41:region 42:region; do
     beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" \
       env MM_PLANT="${plant%:*}" "build/gcc/tests/test_${plant#*:}_debug" tests/data
   done
@@ -130,7 +130,7 @@ test_fuzz() {
   wait
 }
 test_tsan() {
-  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records" scripts/tsan.sh 300000
+  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records; signals as NMIs" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 15 stress 300000
   check_fails "control: ThreadSanitizer notices planted race 45" "WARNING: ThreadSanitizer" \

@@ -181,5 +181,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PAGES     132 /* slabs: pages that a table is missing for are not given back (no race) */
 #define MM_PLANT_UNTRIED   133 /* none: the test of failures does not come to one of the places that may fail */
 #define MM_PLANT_HOMING    57 /* heap: a new slab has memory of the CPU's node, whatever node it is for */
+#define MM_PLANT_NMI_EARLY 113 /* freed by an NMI: one is said to be before its slab is among those to look at */
+#define MM_PLANT_NMI_LOOK  114 /* freed by an NMI: who brings them home looks before others may send him there again */
+#define MM_PLANT_NMI_LEAVE 115 /* freed by an NMI: who sees one that is about to be does not come again */
+#define MM_PLANT_NMI_GO    116 /* freed by an NMI: a slab that somebody is sent to is given back */
 #define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
 #endif

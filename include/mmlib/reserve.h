@@ -73,7 +73,8 @@ MM_NODISCARD enum mm_status mm_mempool_destroy(struct mm_mempool *pool);
  *  cost: O(1)\, a new slab\, or O(n)} */
 MM_NODISCARD void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags);
 
-/** Allocate an object from the reserve only: the one way to get memory in an NMI.
+/** Allocate an object from the reserve only: with handles, the one way to get memory in an NMI. To free it there:
+ *  mmlib/nmi.h.
  *  @param pool pool @return the object, or NULL: the reserve is empty, or the pool is not set up
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(n)} */
 MM_NODISCARD void *mm_mempool_take(struct mm_mempool *pool);

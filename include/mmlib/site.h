@@ -85,7 +85,7 @@ MM_NODISCARD struct mm_heap *mm_heap_set_site(const struct mm_heap_set *set, uin
  *  @param set set @param p memory of any heap of the set
  *  @return the heap whose memory it is; of an address that none has memory at, the first: its answer is right. NULL:
  *  @p set is NULL or not set up
- *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)\, or O(heaps) of guarded objects and large blocks} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)\, or O(heaps) of guarded objects and large blocks} */
 MM_NODISCARD struct mm_heap *mm_heap_set_of(const struct mm_heap_set *set, const void *p);
 
 /** Allocate memory for a place, and say why not.

@@ -8,7 +8,7 @@
  * touch cold memory.
  *
  * Callable from threads and from interrupts: an interrupt that hits its own CPU inside the heap
- * takes a path with a lock. Not callable from NMI. The host makes an object that one CPU allocated
+ * takes a path with a lock. For NMIs: mmlib/nmi.h frees, mmlib/reserve.h has what they may allocate. The host makes an object that one CPU allocated
  * visible to another before it is freed there, as for any data.
  *
  * With several NUMA nodes a CPU gets objects of its own node, or of the nearest one that has memory, and
@@ -174,6 +174,10 @@ struct mm_heap {
 	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
 	uintptr_t nlarge[MM_LARGE_ORDERS]; /**< @private large blocks of each order that are allocated, atomic
 	                                        counters */
+#if MM_ATOMICS
+	struct mm_slab *returned; /**< @private slabs with objects that NMIs freed, linked */
+	void (*take_back)(struct mm_heap *heap); /**< @private brings those home; NULL: no NMI has freed any */
+#endif
 };
 
 /** Counts of a heap. An object has the bytes of mm_cache_stats::size, a guarded one those that were asked for,
@@ -266,7 +270,7 @@ MM_NODISCARD enum mm_status mm_heap_cpu_offline(struct mm_heap *heap, uint32_t c
  *  cost: O(CPUs * caches)} */
 MM_NODISCARD enum mm_status mm_heap_drain(struct mm_heap *heap);
 
-/** To be called by idle loops: answers a request to bring objects home.
+/** To be called by idle loops: answers a request to bring objects home, and does so with what NMIs freed.
  *  @param heap heap, or NULL
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots\, if asked; cost: O(1)\, or the objects} */
 void mm_heap_cpu_idle(struct mm_heap *heap);

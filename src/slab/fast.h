@@ -74,7 +74,7 @@ struct mm_heap_cpu {
 struct mm_slab {
 	struct mm_slab *next,
 		*prev; /* in cache->partial, ->empty or ->spare; a full slab is in none */
-	mm_paddr_t pa;   /* of its pages */
+	struct mm_slab *returned; /* in heap->returned, or NULL; the last one has slab_none() (nmi.c) */
 	uint32_t nhome;  /* objects that are home */
 	uint32_t hint;   /* no object is home in words below this one */
 	struct mm_cache *cache;
@@ -98,8 +98,9 @@ struct mm_slab {
 /* Largest size that kmalloc() has a class for. */
 #define MM_OBJECT_MAX (MM_KMALLOC_MAX_CLASS - MM_OBJECT_REDZONE)
 
-/* Only what is used can be freed. What mmlib itself allocated is its own: its address is nobody else's to give back. */
-enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1, MM_OBJECT_OWN = 2 };
+/* Only what is used can be freed. What mmlib itself allocated is its own: its address is nobody else's to give back.
+ * The last two are of what an NMI frees, and has freed (nmi.c); guard.c has one more. */
+enum { MM_OBJECT_IDLE = 0, MM_OBJECT_USED = 1, MM_OBJECT_OWN = 2, MM_OBJECT_RETURNING = 3, MM_OBJECT_RETURNED = 4 };
 /* In flags of a cache: its objects are zero while they are free. Not those that stay constructed, nor what may be
  * looked at after its free. */
 #define MM_OBJECT_ZEROED (1u << 23)

@@ -35,7 +35,7 @@
 #if GUARD_POSSIBLE
 enum { GUARD_FREE = 0, GUARD_BUSY = 1, GUARD_USED = 2, GUARD_LEAVING = 3 };
 /* More states of an object, beside MM_OBJECT_USED: a free looks at it; and who allocated it does not want it (Q7). */
-enum { GUARD_LOOKED = 3, GUARD_GIVEN = 4 };
+enum { GUARD_LOOKED = MM_OBJECT_RETURNING, GUARD_GIVEN = 5 };
 
 #define GUARD_BYTE   0xA9u
 #define GUARD_NONE   UINT32_MAX
@@ -673,6 +673,7 @@ enum mm_status mm_guard_end(struct mm_heap *heap)
 	if (!heap->guard)
 		return MM_E_STATE;
 #if GUARD_POSSIBLE
+	heap_take_back(heap);
 	if (heap->guard->nfree != heap->guard->nslots)
 		return MM_E_BUSY;
 	return guard_end(heap);
@@ -729,6 +730,7 @@ enum mm_status mm_guard_stats(struct mm_heap *heap, struct mm_guard_stats *out)
 #if GUARD_POSSIBLE
 	struct mm_guard *g = heap->guard;
 
+	heap_take_back(heap);
 	if (g) {
 		uintptr_t irq = guard_lock(g);
 

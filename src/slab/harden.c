@@ -235,13 +235,21 @@ void harden_clear(const struct mm_cache *cache, void *p)
 #endif
 }
 
+enum mm_status harden_look(const struct mm_cache *cache, const void *p)
+{
+	if (harden_is_whole(cache, p))
+		return MM_OK;
+	harden_tell(cache->heap, "memory behind an object was written: ",
+		    (const unsigned char *)p + cache_room(cache));
+	return MM_E_CORRUPT;
+}
+
 enum mm_status harden_idle(const struct mm_cache *cache, void *p)
 {
-	if (!harden_is_whole(cache, p)) {
-		harden_tell(cache->heap, "memory behind an object was written: ",
-			    (unsigned char *)p + cache_room(cache));
-		return MM_E_CORRUPT;
-	}
+	enum mm_status st = harden_look(cache, p);
+
+	if (st != MM_OK)
+		return st;
 	mm_san_open(p, cache_room(cache));
 	harden_clear(cache, p);
 	object_closed(cache, p);

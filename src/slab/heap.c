@@ -239,6 +239,7 @@ enum mm_status mm_heap_drain(struct mm_heap *heap)
 	if (!heap->pmm)
 		return MM_E_STATE;
 	port = heap->pmm->port;
+	heap_take_back(heap);
 	heap_drain_here(heap);
 	for (uint32_t i = 0; i < heap->ncpus; i++) {
 		if (!heap_cpu_holds(heap, &heap->cpus[i]))
@@ -258,6 +259,7 @@ void mm_heap_cpu_idle(struct mm_heap *heap)
 
 	if (!heap || !heap->pmm)
 		return;
+	heap_take_back(heap);
 	cpu = heap_enter(heap, &saved);
 	if (cpu) {
 		if (magazine_is_asked(cpu))

@@ -314,8 +314,7 @@ enum mm_status mm_kfree(struct mm_heap *heap, void *p)
 	return mm_object_to_heap(heap, p) ? MM_OK : kfree_slow(heap, p);
 }
 
-/* Usable bytes at p, or why it is not allocated memory. */
-static enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *size)
+enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *size)
 {
 	struct mm_slab *slab;
 	enum mm_status st = slab_find(heap, p, &slab);

@@ -402,7 +402,10 @@ static PMM_SLOW uint32_t magazine_look_again(struct mm_cache *cache, struct mm_s
 {
 	bool coming = slab_is_coming(cache, flags);
 	enum mm_status again;
-	uint32_t got = magazine_fill_once(cache, out, n, flags | SLAB_HAVE, &again); /* it may have come */
+	uint32_t got;
+
+	heap_take_back(cache->heap);
+	got = magazine_fill_once(cache, out, n, flags | SLAB_HAVE, &again); /* it may have come */
 
 	if (!got && coming)
 		*why = MM_E_AGAIN;
@@ -412,8 +415,13 @@ static PMM_SLOW uint32_t magazine_look_again(struct mm_cache *cache, struct mm_s
 static uint32_t magazine_fill(struct mm_cache *cache, struct mm_slot *out, uint32_t n, uint32_t flags,
 			      enum mm_status *why)
 {
-	uint32_t got = magazine_fill_once(cache, out, n, flags, why);
+	uint32_t got;
 
+	if (!MAGAZINES_HELD)
+		heap_take_back(cache->heap);
+	got = magazine_fill_once(cache, out, n, flags, why);
+	if (MAGAZINES_HELD) /* not before others are handed out */
+		heap_take_back(cache->heap);
 	return got || MM_PLANTED(MM_PLANT_COMING) ? got : magazine_look_again(cache, out, n, flags, why);
 }
 
@@ -554,6 +562,7 @@ static struct mm_slot *magazine_put_away(struct mm_cache *cache, struct mm_heap_
 
 	if (!magazine_is_real(spare))
 		return magazine_none();
+	heap_take_back(cache->heap);
 	spare = magazine_leave(cache, cpu, spare);
 	magazine_set(&cpu->spare[cache->id], spare);
 	return spare;

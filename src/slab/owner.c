@@ -213,8 +213,9 @@ static bool owner_in_page(const struct mm_cache *cache, unsigned char *page, str
 
 		while (it->object < cache->nobjects) {
 			uint32_t i = it->object++, whose = i;
+			uint8_t state = mm_atomic_load_relaxed(&slab->states[i]);
 
-			if (mm_atomic_load_relaxed(&slab->states[i]) == MM_OBJECT_IDLE)
+			if (state != MM_OBJECT_USED && state != MM_OBJECT_OWN)
 				continue;
 			if (MM_PLANTED(MM_PLANT_WALK) && i && it->object == cache->nobjects)
 				whose--;

@@ -64,6 +64,7 @@ enum mm_status mm_heap_reap(struct mm_heap *heap, size_t *frames)
 		return MM_E_STATE;
 	if (frames)
 		*frames = 0;
+	heap_take_back(heap);
 	for (uint32_t id = 0; id < MM_CACHES_MAX; id++) {
 		struct mm_cache *cache = &heap->caches[id];
 		size_t before;
@@ -123,6 +124,7 @@ enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, size_t *got)
 		return MM_E_INVAL;
 	if (!heap->pmm)
 		return MM_E_STATE;
+	heap_take_back(heap);
 	for (int own = 0; own < 2 && sum < want; own++) { /* at last, what this CPU has at hand */
 		if (own)
 			sum += reap_here(heap);

@@ -10,8 +10,8 @@
  *                object:   home  --slab_take-->  in a magazine  --alloc-->  used
  *                                <--slab_put---                 <--free---
  *
- * Invariants   S1 an object is home (bit set), in exactly one magazine, waits (parked.h), or is used or mmlib's own
- *                 (state byte). States of a descriptor without memory are idle.
+ * Invariants   S1 an object is home (bit set), in exactly one magazine, waits (parked.h), was freed by an NMI (nmi.c),
+ *                 or is used or mmlib's own (state byte). States of a descriptor without memory are idle.
  *              S2 nhome counts the bits; a slab is in `partial` if 0 < nhome < nobjects, in `empty`
  *                 if nhome == nobjects, in no list if nhome == 0.
  *              S3 the frame byte and the table are written before the first object leaves, and
@@ -35,6 +35,7 @@
  *              S9 a place of a table in a range's array is NULL if there is none, else one more than the address
  *                 where the entry of frame 0 would be; frames are counted from the first that the range's first
  *                 table serves. It is odd, as tables and their sizes are even.
+ *              S10 a slab in heap->returned is not given back: it is out of that before.
  * Why no list through objects   it would touch cold memory at each free, and a stray write to a
  *              free object could lead the allocator anywhere.
  * Quota        the slabs of all nodes are counted with the cache, by compare-and-swap: parts have locks of
@@ -345,24 +346,25 @@ static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, u
 	enum mm_status why = MM_E_NOMEM;
 	struct mm_range *r;
 	mm_pfn_t first;
+	mm_paddr_t pa;
 
 	if (!mm_hook_fail())
 		why = pmm_alloc_as(heap->pmm, cache->order, slab_page_flags(cache, flags),
-				   FRAME_SLAB + (unsigned)cache->id, &slab->pa);
+				   FRAME_SLAB + (unsigned)cache->id, &pa);
 	if (why != MM_OK)
 		return why;
-	first = mm_pa_to_pfn(slab->pa);
+	first = mm_pa_to_pfn(pa);
 	r = pmm_find(heap->pmm, first);
 	for (mm_pfn_t i = 0; i < (mm_pfn_t)1 << cache->order; i++)
 		if (!slab_make_entry(heap, r, first + i, flags, &why)) {
 			enum mm_status st = MM_PLANTED(MM_PLANT_PAGES) ?
 						    MM_OK :
-						    pmm_free_as(heap->pmm, slab->pa, cache->order,
+						    pmm_free_as(heap->pmm, pa, cache->order,
 								FRAME_SLAB + (unsigned)cache->id);
 			MM_CHECK(heap->pmm->port, st == MM_OK);
 			return why;
 		}
-	slab->base = (unsigned char *)mm_port_to_virt(heap->pmm->port, slab->pa) + slab_colour(cache);
+	slab->base = (unsigned char *)mm_port_to_virt(heap->pmm->port, pa) + slab_colour(cache);
 	slab_format(cache, slab);
 	harden_slab(cache, slab->base);
 	if (cache->hooks)
@@ -411,14 +413,16 @@ static void slab_bring_in(struct mm_cache *cache, struct mm_slab *slab)
 static void slab_discard(struct mm_cache *cache, struct mm_slab *slab)
 {
 	struct mm_pmm *pmm = cache->heap->pmm;
-	mm_pfn_t first = mm_pa_to_pfn(slab->pa);
+	const struct mm_range *r;
+	mm_pfn_t first = slab_first_frame(cache, slab, &r);
 	enum mm_status st;
 
+	MM_CHECK(pmm->port, r != NULL);
 	mm_san_open(slab->base, cache->span);
 	if (cache->hooks)
 		slab_each(cache, slab, cache->hooks->dtor); /* S6 */
-	slab_note(pmm_find(pmm, first), first, cache->order, slab_none()); /* S3 */
-	st = pmm_free_as(pmm, slab->pa, cache->order, FRAME_SLAB + (unsigned)cache->id);
+	slab_note(r, first, cache->order, slab_none()); /* S3 */
+	st = pmm_free_as(pmm, mm_pfn_to_pa(first), cache->order, FRAME_SLAB + (unsigned)cache->id);
 	MM_CHECK(pmm->port, st == MM_OK);
 	slab_uncharge(cache);
 	slab_keep_descriptor(cache, slab);
@@ -600,11 +604,13 @@ static struct mm_slab *slab_put_one(struct mm_cache *cache, const struct mm_slot
 	return slab;
 }
 
-/* Unhook one empty slab if there are more than `keep`. The lock is held. */
+/* Unhook one empty slab, if there are more than `keep`, that nobody is led to (S10). The lock is held. */
 static struct mm_slab *slab_surplus(struct mm_cache *cache, uint32_t keep)
 {
 	struct mm_slab *slab = cache->nempty > keep ? cache->empty : NULL;
 
+	while (slab && slab_is_returned(slab))
+		slab = slab->next;
 	if (slab && MM_PLANTED(MM_PLANT_TRIM))
 		mm_hook_step();
 	if (slab) {

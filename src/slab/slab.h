@@ -15,6 +15,7 @@
  *   deferred.c   frees that wait for readers
  *   reap.c       ticks, memory pressure
  *   physical.c   where an object is for a device
+ *   nmi.c        what NMIs free
  *   owner.c      who holds what (owner.h)
  *   guard.c      objects in pages of their own (guard.h)
  *   site.c       several heaps as one: memory apart by who allocates it
@@ -166,6 +167,26 @@ static inline void object_closed(const struct mm_cache *cache, void *p)
 		mm_san_open(p, cache_room(cache));
 }
 
+/* Can NMIs free? Only a state that is changed by an atomic operation tells whose an object is. */
+#define NMI_POSSIBLE (MM_CHECKS >= 1 && MM_ATOMICS)
+
+/* What NMIs freed comes home, if they did. No lock is held. */
+static inline void heap_take_back(struct mm_heap *heap)
+{
+#if NMI_POSSIBLE
+	if (mm_atomic_load_acquire(&heap->returned))
+		heap->take_back(heap);
+#else
+	(void)heap;
+#endif
+}
+
+/* Is a slab among those that heap_take_back() looks at? */
+static inline bool slab_is_returned(const struct mm_slab *slab)
+{
+	return NMI_POSSIBLE && !MM_PLANTED(MM_PLANT_NMI_GO) && mm_atomic_load_relaxed(&slab->returned);
+}
+
 /* harden.c; where MM_HARDEN does not ask for it, nothing. */
 #if MM_OBJECT_WATCHED
 /* The objects of a new slab are as free ones are. */
@@ -177,6 +198,8 @@ enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, s
 /* Make an object idle, or say why not; then, when nothing can go wrong any more, clear it. */
 enum mm_status harden_retire(const struct mm_cache *cache, const void *p, uint8_t *state);
 void harden_clear(const struct mm_cache *cache, void *p);
+/* Is the end of an object whole? MM_OK, or the port's log is told. */
+enum mm_status harden_look(const struct mm_cache *cache, const void *p);
 /* An object that is idle, and waited, can go into a magazine: MM_OK, or it must not. */
 enum mm_status harden_idle(const struct mm_cache *cache, void *p);
 /* Is the canary of an object whole, and, if it is free, its memory as free memory is? The same of a large block. */
@@ -202,6 +225,13 @@ static inline void harden_clear(const struct mm_cache *cache, void *p)
 {
 	(void)cache;
 	(void)p;
+}
+
+static inline enum mm_status harden_look(const struct mm_cache *cache, const void *p)
+{
+	(void)cache;
+	(void)p;
+	return MM_OK;
 }
 
 static inline enum mm_status harden_idle(const struct mm_cache *cache, void *p)
@@ -305,6 +335,16 @@ static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 	struct mm_slab *slab = entry ? mm_atomic_load_acquire(entry) : slab_none();
 
 	return slab == slab_none() ? NULL : slab;
+}
+
+/* First frame of a slab with memory, and its range, or NULL: there is none. A colour may be more than a frame. */
+static inline mm_pfn_t slab_first_frame(const struct mm_cache *part, const struct mm_slab *slab,
+					const struct mm_range **r)
+{
+	mm_pfn_t pfn = 0;
+
+	*r = pmm_find_virt(part->heap->pmm, slab->base, &pfn);
+	return pfn & ~(((mm_pfn_t)1 << part->order) - 1);
 }
 
 /* Put a slab into a list, or take it out. Who guards the list does. */
@@ -568,6 +608,8 @@ enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p);
 enum mm_status kmalloc_large_wait(struct mm_heap *heap, const void *p);
 /* It waits no more. False: it is not what it was. */
 bool kmalloc_large_due(struct mm_heap *heap, const void *p);
+/* Usable bytes at p, or why it is not allocated memory. */
+enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *size);
 /* Does a large block begin in the frame of p? */
 bool kmalloc_is_large(const struct mm_heap *heap, const void *p);
 /* mm_kmalloc_st(), mm_kfree() and mm_krealloc_st() for a caller, without fast paths; memory of a heap that is resized

@@ -37,6 +37,7 @@ enum mm_status mm_cache_stats(struct mm_cache *cache, struct mm_cache_stats *out
 		return MM_E_INVAL;
 	if (!cache->heap)
 		return MM_E_STATE;
+	heap_take_back(cache->heap); /* what NMIs freed is not used */
 	*out = stats_count(cache, &home);
 	guarded = guard_count(cache);
 	out->objects += guarded;
@@ -52,6 +53,7 @@ enum mm_status mm_cache_node_stats(struct mm_cache *cache, uint32_t node, struct
 		return MM_E_STATE;
 	if (node >= heap_nodes(cache->heap))
 		return MM_E_INVAL;
+	heap_take_back(cache->heap);
 	*out = cache_count(cache_part(cache, node));
 	return MM_OK;
 }
@@ -176,6 +178,7 @@ enum mm_status mm_heap_stats(struct mm_heap *heap, struct mm_heap_stats *out)
 		return MM_E_INVAL;
 	if (!heap->pmm)
 		return MM_E_STATE;
+	heap_take_back(heap);
 	for (struct mm_cache *cache; (cache = mm_cache_next(heap, &it)) != NULL;)
 		stats_add_cache(&s, cache);
 	stats_add_guarded(&s, heap);

@@ -8,8 +8,8 @@
  *                     --> records of large blocks; the pool of guarded objects
  *
  *              Slabs are found by their descriptors' pages, since full ones are in no list (S2).
- * Invariants   those of slab.c (S1 to S8), magazine.c (G1 to G7), harden.c (H1, H2), and O2 of owner.c, by their
- *              numbers below.
+ * Invariants   those of slab.c (S1 to S10), magazine.c (G1 to G7), harden.c (H1, H2), O2 of owner.c, and I2 of nmi.c,
+ *              by their numbers below.
  * What is not seen   an object that is in two magazines while another one is in none; large blocks without a record.
  *              Links are followed before it is known that they lead into memory; loops end, as they count.
  * Concurrency  nobody else is at work. */
@@ -28,8 +28,8 @@ static bool verify_has_memory(const struct mm_heap *heap, const struct mm_slab *
 /* Do all its frames say whose they are? (S3) */
 static bool verify_frames(const struct mm_cache *part, const struct mm_slab *slab)
 {
-	mm_pfn_t first = mm_pa_to_pfn(slab->pa);
-	const struct mm_range *r = pmm_find(part->heap->pmm, first);
+	const struct mm_range *r;
+	mm_pfn_t first = slab_first_frame(part, slab, &r);
 
 	for (mm_pfn_t pfn = first; pfn < first + ((mm_pfn_t)1 << part->order); pfn++)
 		if (!r || pfn > r->last || slab_of(r, pfn) != slab || frame_load(r, pfn) != FRAME_SLAB + part->id)
@@ -41,7 +41,9 @@ static bool verify_frames(const struct mm_cache *part, const struct mm_slab *sla
 static bool verify_object(const struct mm_cache *cache, const struct mm_slab *slab, uint32_t i, bool is_home)
 {
 #if MM_CHECKS >= 1
-	if (slab->states[i] > (is_home ? MM_OBJECT_IDLE : MM_OBJECT_OWN))
+	bool returned = slab->states[i] == MM_OBJECT_RETURNED && slab->returned && !is_home; /* I2 */
+
+	if (slab->states[i] > (is_home ? MM_OBJECT_IDLE : MM_OBJECT_OWN) && !returned)
 		return false;
 #endif
 	return harden_is_sound(cache, slab->base + i * (size_t)cache->size, is_home);
@@ -81,7 +83,7 @@ static bool verify_spare(const struct mm_cache *cache, const struct mm_slab *sla
 		if (slab->states[i] != MM_OBJECT_IDLE)
 			return false;
 #endif
-	return slab->cache == cache_whole(cache) && slab->heap == cache->heap;
+	return slab->cache == cache_whole(cache) && slab->heap == cache->heap && !slab->returned; /* S10 */
 }
 
 /* All descriptors of a part: each has a slab, or is spare. */
