@@ -40,7 +40,7 @@ struct cpu {
 	void *where;
 	uintptr_t *word; /* the lock it wants */
 	enum pending pending;
-	uint32_t action, irq_off, irqs, in_irq, finished;
+	uint32_t action, irq_off, irqs, in_irq, in_nmi, finished;
 	uint32_t pins;
 	struct request request[EX_CPUS]; /* by who asked */
 };
@@ -145,7 +145,7 @@ static void run_op(struct cpu *c, const struct op *op)
 
 	if (op->kind >= OP_FREE && op->kind <= OP_FREE && !ex->slot[op->slot].live)
 		return; /* it was not got */
-	if ((op->kind == OP_KFREE || op->kind == OP_LEAVE || op->kind == OP_DEFER || op->kind == OP_FREE_ROBBED ||
+	if ((op->kind == OP_KFREE || op->kind == OP_NMI_FREE || op->kind == OP_LEAVE || op->kind == OP_DEFER || op->kind == OP_FREE_ROBBED ||
 	     op->kind == OP_RESIZE) &&
 	    !ex->slot[op->slot].live)
 		return;
@@ -173,6 +173,27 @@ static void serve(struct cpu *c)
 	}
 }
 
+bool op_is_nmi(const struct op *op)
+{
+	return op->kind == OP_NMI_FREE || op->kind == OP_NMI_RACE;
+}
+
+/* What interrupts this CPU comes, and ends. */
+static void interrupt(struct cpu *c)
+{
+	const struct op *op = &scenario->irq[number(c)][c->irqs++];
+	uint32_t was = c->irq_off;
+	bool nmi = op_is_nmi(op);
+
+	if (nmi)
+		c->in_nmi = c->irq_off = 1;
+	c->in_irq++;
+	run_op(c, op);
+	c->in_irq--;
+	if (nmi)
+		c->in_nmi = 0, c->irq_off = was;
+}
+
 /* Stand before a step until the search lets it be made. */
 static void stand(enum pending pending, uintptr_t *word, void *where)
 {
@@ -185,13 +206,10 @@ static void stand(enum pending pending, uintptr_t *word, void *where)
 		switch_to_main(c);
 		if (c->action == ACT_STEP)
 			break;
-		if (c->action == ACT_IPI) {
+		if (c->action == ACT_IPI)
 			serve(c);
-		} else {
-			c->in_irq++;
-			run_op(c, &scenario->irq[number(c)][c->irqs++]);
-			c->in_irq--;
-		}
+		else
+			interrupt(c);
 	}
 	c->where = NULL;
 	c->word = NULL;
@@ -244,6 +262,8 @@ static uintptr_t port_lock(void *ctx, uintptr_t *word)
 		*word = 1;
 		return 0;
 	}
+	if (running->in_nmi)
+		ex_violate("an NMI wants a lock");
 	stand(P_LOCK, word, HERE);
 	was = running->irq_off;
 	running->irq_off = 1;
@@ -436,13 +456,13 @@ bool cpu_can(unsigned cpu, unsigned action)
 {
 	const struct cpu *c = &cpus[cpu];
 	bool open = !c->irq_off && !(c->pending == P_LOCK && waits(c));
+	const struct op *next = c->irqs < EX_IRQS ? &scenario->irq[cpu][c->irqs] : NULL;
 
 	switch (action) {
 	case ACT_STEP:
 		return c->pending != P_IDLE && !waits(c);
 	case ACT_IRQ:
-		return open && !c->finished && c->pending != P_START && c->irqs < EX_IRQS &&
-		       scenario->irq[cpu][c->irqs].kind;
+		return next && next->kind && (op_is_nmi(next) ? !c->in_nmi : open) && !c->finished && c->pending != P_START;
 	default:
 		for (unsigned i = 0; i < ex_ncpus; i++)
 			if (c->request[i].posted)

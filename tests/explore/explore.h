@@ -7,7 +7,8 @@
  * Structure    each CPU is a coroutine. All of them stand before their next step: an atomic
  *              operation, a lock, or another call of the port. The search picks one of them, lets it
  *              make that step, and so on to the end: a schedule. Interrupts run on top of the CPU
- *              that they hit. All is one thread, so a schedule can be repeated.
+ *              that they hit; NMIs do, too, with interrupts off or while it waits for a lock. All is one
+ *              thread, so a schedule can be repeated.
  * Search       depth first over the choices; each schedule starts again from a copy of the first
  *              state. A state that was seen before is not gone on from: the continuation of a CPU is
  *              its stack from the stack pointer on, so equal memory and equal stacks mean an equal
@@ -56,6 +57,8 @@ enum op_kind {
 	OP_UNISOLATE,
 	OP_UNPLUG, /* frames: out of use until the end */
 	OP_CLAIM,  /* frames of the area */
+	OP_NMI_FREE, /* in irq[]: it comes as an NMI; else it may be freed so by any other context */
+	OP_NMI_RACE, /* the same, as OP_FREE_RACE */
 	OP_KMALLOC,
 	OP_KFREE,
 	OP_STALE, /* free once more what a slot had: that may be another's object by now */
@@ -191,6 +194,7 @@ extern uint32_t ex_setup_cpu;
 enum { ACT_STEP, ACT_IRQ, ACT_IPI };
 void cpu_setup(const struct scenario *s);
 void cpu_start(void); /* before each schedule */
+bool op_is_nmi(const struct op *op); /* does it come as an NMI? */
 bool cpu_can(unsigned cpu, unsigned action);
 bool cpu_finished(unsigned cpu);
 void cpu_act(unsigned cpu, unsigned action);

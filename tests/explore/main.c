@@ -122,7 +122,7 @@ static bool for_interrupts(const struct op *op)
 	return op->kind && op->kind != OP_DRAIN && op->kind != OP_SHRINK &&
 	       op->kind != OP_OFFLINE && op->kind != OP_RELEASE && op->kind != OP_ISOLATE &&
 	       op->kind != OP_UNISOLATE && op->kind != OP_UNPLUG && op->kind != OP_CLAIM && op->kind != OP_MORE &&
-	       op->kind != OP_UNMAKE;
+	       op->kind != OP_UNMAKE && !op_is_nmi(op); /* that is one */
 }
 
 /* Operation `inner` as an interrupt on the CPU of `outer`. */

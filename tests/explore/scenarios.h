@@ -15,6 +15,8 @@
 #define HOLDS(p, n) { .kind = OP_FREE, .pfn = (p), .count = (n) }
 #define KM(s, n) { .kind = OP_KMALLOC, .slot = (s), .count = (n) }
 #define KF(s) { .kind = OP_KFREE, .slot = (s) }
+#define NMI_F(s) { .kind = OP_NMI_FREE, .slot = (s) }
+#define NMI_RACE(s) { .kind = OP_NMI_RACE, .slot = (s) }
 #define ROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s) }
 #define KROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s), .count = 1 }
 #define STALE(s) { .kind = OP_STALE, .slot = (s) }

@@ -7,6 +7,7 @@
 #include <mmlib/bulk.h>
 #include <mmlib/deferred.h>
 #include <mmlib/guard.h>
+#include <mmlib/nmi.h>
 #include <mmlib/owner.h>
 #include <mmlib/percpu.h>
 #include <mmlib/reserve.h>
@@ -170,7 +171,8 @@ static void setup(const struct scenario *s)
 		setup_guard();
 	world_pre(s, run);
 	note_had(&heap->cpus[1]);
-	world_must(mm_cache_stats(cache, &first_stats) == MM_OK, "stats");
+	if (s->flags & (SCN_QUOTA | SCN_DENY)) /* who counts brings home what NMIs freed */
+		world_must(mm_cache_stats(cache, &first_stats) == MM_OK, "stats");
 }
 
 /* Objects are filled, so that memory given twice, or used by the heap itself, shows. */
@@ -340,7 +342,7 @@ static void run_percpu(const struct op *op, struct record *r)
 
 static bool is_race(const struct op *op)
 {
-	return op->kind == OP_FREE_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE ||
+	return op->kind == OP_FREE_RACE || op->kind == OP_NMI_RACE || op->kind == OP_LEAVE_RACE || op->kind == OP_DEFER_RACE ||
 	       op->kind == OP_UNBULK_RACE || op->kind == OP_RESIZE_RACE;
 }
 
@@ -378,6 +380,8 @@ static void run(const struct op *op, struct record *r)
 	case OP_FREE:
 	case OP_KFREE:
 	case OP_FREE_RACE:
+	case OP_NMI_FREE:
+	case OP_NMI_RACE:
 	case OP_LEAVE_RACE:
 	case OP_DEFER_RACE:
 		if (slot->live)
@@ -386,6 +390,7 @@ static void run(const struct op *op, struct record *r)
 		p = (void *)(uintptr_t)slot->first;
 		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
 			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
+			op_is_nmi(op)			      ? mm_kfree_nmi(heap, p) :
 			op->kind == OP_KFREE || op->count ? heaps_free(p) :
 							    mm_cache_free(cache, p);
 		if (r->st != MM_OK && !is_refusal(op, r->st))
@@ -491,7 +496,7 @@ const struct record *slab_record_of(unsigned slot, bool freed)
 		const struct record *r = &ex->record[i];
 
 		if (r->op->slot == slot && r->st == MM_OK &&
-		    (freed ? r->op->kind == OP_FREE || r->op->kind == OP_KFREE :
+		    (freed ? r->op->kind == OP_FREE || r->op->kind == OP_KFREE || r->op->kind == OP_NMI_FREE :
 			     r->op->kind == OP_ALLOC || r->op->kind == OP_KMALLOC || r->op->kind == OP_SITE))
 			return r;
 	}
@@ -675,6 +680,14 @@ static void check_magazines(void)
 	}
 }
 
+/* Slabs that who brings home what NMIs freed is led to are there. */
+static void check_returned(void)
+{
+	for (struct mm_slab *slab = heap->returned, *found; slab && slab != slab_none(); slab = slab->returned)
+		world_must(slab_find(heap, slab->base, &found) == MM_OK && found == slab,
+			   "a slab is gone that somebody will look at");
+}
+
 /* What the reserve has, after all that waits is free. */
 static size_t finish_reserve(void)
 {
@@ -760,6 +773,7 @@ static void finish(const struct scenario *s)
 
 	check_history(s);
 	forget_stolen();
+	check_returned();
 	check_magazines();
 	check_offline();
 	if (s->flags & SCN_ASKED)
