@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Four threads on the whole library, two on guarded objects, two on the first objects of new heaps, two on pages that
-# both hold, three on what may be done at any time, and five on a ring of trace records, under ThreadSanitizer; exit
-# status 0 only without a report.
+# both hold, three on what may be done at any time, five on a ring of trace records, and two that are hit by signals
+# which free as NMIs do, under ThreadSanitizer; exit status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
 #   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two
 #                                        threads meet hangs on the machine. Fails if it was noticed, as it must be
@@ -18,7 +18,7 @@ if ! is_fresh build/tsan/trace src include tests/sim tests/stress scripts/tsan.s
   # shellcheck disable=SC2016
   printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c tests/sim/sim.c |
     xargs -P "$(nproc)" -I{} sh -c 'exec clang "$@" -c "$0" -o "build/tsan/$(echo "$0" | tr / _).o"' {} "${flags[@]}"
-  for program in stress guard first share any trace; do
+  for program in stress guard first share any trace nmi; do
     clang "${flags[@]}" -o "build/tsan/$program" "tests/stress/$program.c" build/tsan/*.o -pthread
   done
 fi
@@ -37,3 +37,4 @@ build/tsan/first $((${1:-10000000} / 60))
 build/tsan/share $((${1:-10000000} / 30))
 build/tsan/any $((${1:-10000000} / 300))
 build/tsan/trace "${1:-10000000}"
+build/tsan/nmi "${1:-10000000}"
