@@ -7,7 +7,7 @@
  * the end, all patterns, all owners, and everything is verified. Wrong frees, of another size too, must get
  * their documented error. Memory that is freed later stays as it is until its readers have left, and goes then
  * (slab_waits.h). Some caches note owners, and tell each object's (slab_owners.h).
- * Some objects are guarded (slab_guards.h).
+ * Some objects are guarded (slab_guards.h). NMIs free amid operations (slab_nmi.h).
  * Hardened objects come zeroed, whoever had them before, and a byte written behind one is told to who frees it.
  * On machines with nodes, one of which may have no memory, objects are of the node that was asked for, and, once
  * each CPU has sent home what it had of others, it has none of them, and objects are of the CPU's own as long as
@@ -24,6 +24,7 @@
 #include "slab_owners.h"
 #include "slab_waits.h"
 #include "slab_guards.h"
+#include "slab_nmi.h"
 
 #define WHOLE      64u /* operations between two looks at everything; at each second one, at the page layer */
 #define RAM_FRAMES 512u
@@ -260,14 +261,30 @@ static void op_free(struct shadow *s, unsigned a, unsigned b)
 	guards_border(o.p, room);
 	guards.refuses = b & 8;
 	shadow_remove(s, a % s->n);
-	if (o.cache >= 0 && b & 1)
+	if (b & 64 && nmi_free(&heap, o.cache >= 0 ? s->cache[o.cache] : NULL, &o)) {
+		if (guards_has(o.p)) /* it goes back now */
+			mm_heap_cpu_idle(&heap);
+	} else if (o.cache >= 0 && b & 1) {
 		MUST(mm_cache_free(s->cache[o.cache], o.p) == MM_OK);
-	else
+	} else {
 		MUST(mm_kfree(&heap, o.p) == MM_OK);
+	}
 	guards.refuses = b & 16; /* from now on */
 	guards_freed(o.p, room);
 	if (b & 2)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
+}
+
+/* Amid what is done next an NMI frees an object of kmalloc(): whether a cache can go must not hang on it. */
+static void op_nmi(struct shadow *s, unsigned a, unsigned b)
+{
+	struct object o;
+
+	if (!s->n || s->live[b % s->n].cache >= 0)
+		return;
+	o = s->live[b % s->n];
+	shadow_remove(s, b % s->n);
+	nmi_start(&heap, &o, a + b * 2);
 }
 
 /* Of the right size, after a wrong one. */
@@ -576,6 +593,9 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		sim_fail_at(a % 4 + 1, b & 8);
 		failing = true;
 		break;
+	case 4:
+		op_nmi(s, a, b);
+		break;
 	default:
 		break;
 	}
@@ -674,6 +694,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	op_cache(&s, 0, 64); /* with a quota */
 	for (; n >= 3; in += 3, n -= 3, ops++) {
 		op(&s, in[0], in[1], in[2]);
+		nmi_end();
 		sim_fail_at(0, false);
 		failing = false;
 		check_all(&s, ops % WHOLE == 0, ops % (2 * WHOLE) == 0);
