@@ -628,10 +628,10 @@ static void take_back(uint64_t first)
 	for (unsigned k = 0; k < EX_SLOTS; k++)
 		if (ex->slot[k].live && ex->slot[k].first == first)
 			return;
-	for (unsigned h = 0; h < nheaps; h++)
-		if (slab_find(&heap[h], (void *)(uintptr_t)first, &slab) == MM_OK &&
-		    mm_object_index(slab, (void *)(uintptr_t)first, &i) && slab->states[i] == MM_OBJECT_IDLE)
-			harden_clear(slab->cache, (void *)(uintptr_t)first);
+	/* guarded objects are in no table */
+	if (mm_object_slab(heap, (void *)(uintptr_t)first, &slab) && slab->heap &&
+	    mm_object_index(slab, (void *)(uintptr_t)first, &i) && slab->states[i] == MM_OBJECT_IDLE)
+		harden_clear(slab->cache, (void *)(uintptr_t)first);
 }
 
 /* A free that came too late was believed: then who had the object has lost it. Nobody else has. */
