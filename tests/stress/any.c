@@ -131,9 +131,13 @@ static void give_back(unsigned round)
 	struct mm_leak_walk walk = { 0 };
 	struct mm_leak_object object;
 	struct mm_leak list[4], rest;
+	struct mm_heap_cpu_stats hand;
+	struct mm_heap_stats all;
 	size_t n;
 
 	look(round);
+	expect(mm_heap_stats(&heap, &all), "no counts of a heap");
+	expect(mm_heap_cpu_stats(&heap, round % 2, &hand), "no counts of what a CPU has at hand");
 	if (round % 4 == 0)
 		expect(mm_heap_reap(&heap, &n), "a tick is refused");
 	else if (round % 4 == 1)
