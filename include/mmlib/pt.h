@@ -249,6 +249,16 @@ MM_NODISCARD enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port
 				       const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 				       MM_TAGGED(mm_pt_init);
 
+/** The kernel, or its view of memory, has moved: from now on tables are reached as @p env says, and all addresses that
+ *  it gave before are void. For who makes the first tree before the MMU is on, when addresses are physical, and goes on
+ *  with it afterwards. What a gather and a pool hold stays good; a cursor is to be set up anew.
+ *  @param pt tree @param port,env as in mm_pt_init(), at the addresses that they have now; what they say has not changed
+ *  but for how tables are reached
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up @retval MM_E_PORT a callback is missing
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
+MM_NODISCARD enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, const struct mm_pt_env *env)
+					MM_TAGGED(mm_pt_moved);
+
 /** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched.
  *  @param pt tree; all-zero afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up

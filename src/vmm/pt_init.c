@@ -105,6 +105,11 @@ static bool env_reaches(const struct mm_pt_env *env)
 #endif
 }
 
+static bool env_ok(const struct mm_pt_env *env)
+{
+	return env->alloc_table && env->free_table && env_reaches(env) && env->flush;
+}
+
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
@@ -114,8 +119,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		return MM_E_INVAL;
 	if (cfg)
 		made.cfg = *cfg;
-	if (!env->alloc_table || !env->free_table || !env_reaches(env) || !env->flush ||
-	    !pt_port_ok(port))
+	if (!env_ok(env) || !pt_port_ok(port))
 		return MM_E_PORT;
 	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
 		return MM_E_PORT;
@@ -125,5 +129,19 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 	mm_pt_priv_fill_empty(&made, pt_virt_aside(&made, made.root, port->nlevels - 1u), port->nlevels - 1u);
 	made.shortcut = pt_no_shortcut(port);
 	*pt = made;
+	return MM_OK;
+}
+
+enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, const struct mm_pt_env *env)
+{
+	if (!pt || !port || !env)
+		return MM_E_INVAL;
+	if (!pt->port)
+		return MM_E_STATE;
+	if (!env_ok(env))
+		return MM_E_PORT;
+	pt->port = port;
+	pt->env = env;
+	pt->near_pages = 0; /* W6: it may be a pointer. A shortcut is an address in memory (W7) */
 	return MM_OK;
 }
