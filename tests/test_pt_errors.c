@@ -476,37 +476,6 @@ static void stray_accessed_and_dirty_bits_count_as_empty(void **state)
 	finish();
 }
 
-static void verify_finds_empty_tables_and_loops(void **state)
-{
-	start(state);
-	map_ok(0, PA0, K4, RW, 0);
-	uint64_t leaf = *raw_entry(0, 0), link = *raw_entry(0, 2);
-	*raw_entry(0, 0) = 0;
-	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
-	*raw_entry(0, 0) = leaf;
-	*raw_entry(0, 2) = (link & ~ora.arch->address) | pt.root >> ora.arch->shift;
-	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
-	*raw_entry(0, 2) = link; /* raw_entry() stops above it */
-	finish();
-}
-
-/* A table whose first entry is empty may say there which other is in use. */
-static void verify_finds_a_false_witness(void **state)
-{
-	start(state);
-	const unsigned low = w->f->port()->witness;
-	assert_true(low > 0);
-	map_ok(511 * K4, PA0, K4, RW, 0);
-	*raw_entry(0, 0) = UINT64_C(511) << low;
-	assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
-	*raw_entry(0, 0) = UINT64_C(510) << low;
-	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
-	*raw_entry(0, 0) = 0;
-	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT); /* none */
-	*raw_entry(0, 0) = UINT64_C(511) << low;
-	finish();
-}
-
 /* ---- break-before-make, and stores that must be ordered ---- */
 
 /* x86-64 that demands break-before-make for every change, and order for every new entry. */
@@ -762,8 +731,6 @@ int main(void)
 		cmocka_unit_test(damaged_entries_are_reported_and_left_alone),
 		cmocka_unit_test(svpbmt_changes_what_is_reserved),
 		cmocka_unit_test(stray_accessed_and_dirty_bits_count_as_empty),
-		cmocka_unit_test(verify_finds_empty_tables_and_loops),
-		cmocka_unit_test(verify_finds_a_false_witness),
 		cmocka_unit_test(break_before_make_passes_through_empty),
 		cmocka_unit_test(splits_and_types_break_where_they_must),
 		cmocka_unit_test(mapping_again_before_a_flush_breaks_where_it_must),

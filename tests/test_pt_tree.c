@@ -3,6 +3,7 @@
  * every format. */
 #include <mmlib/pt_tree.h>
 #include "pt_fixture.h"
+#include "vmm/pt_core.h"
 
 #define SEEN (MM_PT_ACCESSED | MM_PT_DIRTY)
 
@@ -114,6 +115,11 @@ static void a_reserve_that_fails_leaves_the_pool_as_it_was(void **state)
 			break;
 		}
 		assert_int_equal(st, MM_E_NOMEM);
+		assert_true(pool.stop_va >= V(64 * G1 - M2 - K4) && pool.stop_va - V(64 * G1 - M2 - K4) < 3 * M2);
+		assert_true(pool.stop_level > 0 && pool.stop_level <= ora.arch->top);
+		assert_true(ora_walk(&ora, pool.stop_va).level >= pool.stop_level); /* there is no such table */
+		before.stop_va = pool.stop_va;
+		before.stop_level = pool.stop_level;
 		assert_memory_equal(&pool, &before, sizeof(pool));
 		assert_int_equal(ora.used, used);
 		assert_true(ora_hash(&ora) == hash_before);
@@ -560,6 +566,91 @@ static void the_dump_reaches_both_ends(void **state)
 	finish();
 }
 
+/* ---- verify ---- */
+
+static void is_damaged_at(uint64_t off, unsigned level)
+{
+	struct mm_pt_run where = { .level = 9 };
+
+	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
+	assert_int_equal(mm_pt_verify_at(&pt, NULL, &where), MM_E_CORRUPT);
+	assert_true(where.level == level && where.va == (V(off) & ~(ora_size(&ora, level) - 1)));
+	assert_true(where.last == where.va + (ora_size(&ora, level) - 1));
+}
+
+static void verify_finds_empty_tables_and_loops(void **state)
+{
+	start(state);
+	map_ok(G1 + 3 * K4, PA0, K4, RW, 0);
+	uint64_t leaf = *raw_entry(G1 + 3 * K4, 0), link = *raw_entry(G1, 2);
+	*raw_entry(G1 + 3 * K4, 0) = 0;
+	is_damaged_at(G1, 1);
+	*raw_entry(G1 + 3 * K4, 0) = leaf;
+	*raw_entry(G1 + 7 * K4, 0) = 2; /* not valid, and not empty */
+	is_damaged_at(G1 + 7 * K4, 0);
+	*raw_entry(G1 + 7 * K4, 0) = 0;
+	*raw_entry(G1, 2) = (link & ~ora.arch->address) | pt.root >> ora.arch->shift;
+	is_damaged_at(G1, 2);
+	*raw_entry(G1, 2) = link; /* raw_entry() stops above it */
+	assert_int_equal(mm_pt_verify_at(&pt, NULL, NULL), MM_OK);
+	finish();
+}
+
+static void verify_tells_addresses_of_the_upper_half(void **state)
+{
+	start(state);
+	if (!w->f->high)
+		skip();
+	const uint64_t high = w->f->high - w->f->base;
+	map_ok(high + G1, PA0, K4, RW, 0);
+	*raw_entry(high + G1 + 7 * K4, 0) = 2; /* not valid, and not empty */
+	is_damaged_at(high + G1 + 7 * K4, 0);
+	*raw_entry(high + G1 + 7 * K4, 0) = 0;
+	finish();
+}
+
+/* A table whose first entry is empty may say there which other is in use. */
+static void verify_finds_a_false_witness(void **state)
+{
+	start(state);
+	const unsigned low = w->f->port()->witness;
+	assert_true(low > 0);
+	map_ok(511 * K4, PA0, K4, RW, 0);
+	*raw_entry(0, 0) = UINT64_C(511) << low;
+	assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+	*raw_entry(0, 0) = UINT64_C(510) << low;
+	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT);
+	*raw_entry(0, 0) = 0;
+	assert_int_equal(mm_pt_verify(&pt, NULL), MM_E_CORRUPT); /* none */
+	*raw_entry(0, 0) = UINT64_C(511) << low;
+	finish();
+}
+
+/* What says that a cleared entry may have been the witness, by a half-word where a format has one for it alone, and
+ * otherwise by the whole entry: that says so of the witness only, the other of no fewer. */
+static void a_witness_is_told_by_its_half_word_or_all_of_it(void **state)
+{
+	static uint64_t table[512];
+	struct mm_pt_port half = *mm_pt_x86_64_port(), whole = half;
+
+	(void)state;
+	whole.empty_ignore |= UINT64_C(1) << 62;
+	assert_int_equal(pt_witness_half(&half), 3);
+	assert_int_equal(pt_witness_half(&whole), -1);
+	for (size_t named = 0; named < 512; named++)
+		for (unsigned kind = 0; kind < 3; kind++) {
+			const uint64_t name = (uint64_t)named << half.witness;
+			table[0] = kind == 0 ? name : kind == 1 ? name | 0x60 : name | UINT64_C(0x40000001); /* empty; a leaf */
+			for (size_t i = 0; i < 512; i++) {
+				const bool is = kind < 2 && i == named;
+				assert_true(pt_was_witness(&whole, table, i) == is);
+				assert_true(pt_was_witness(&half, table, i) || !is);
+			}
+		}
+	table[0] = (UINT64_C(5) << half.witness) | UINT64_C(1) << 62;
+	assert_true(pt_was_witness(&whole, table, 5)); /* a bit that means nothing */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +673,10 @@ int main(void)
 		cmocka_unit_test(age_refuses_what_makes_no_sense),
 		cmocka_unit_test(the_dump_names_pages_to_write_and_execute),
 		cmocka_unit_test(the_dump_reaches_both_ends),
+		cmocka_unit_test(verify_finds_empty_tables_and_loops),
+		cmocka_unit_test(verify_tells_addresses_of_the_upper_half),
+		cmocka_unit_test(verify_finds_a_false_witness),
+		cmocka_unit_test(a_witness_is_told_by_its_half_word_or_all_of_it),
 	};
 	return run_for("pt_tree", tests, sizeof(tests) / sizeof(tests[0]), false);
 }

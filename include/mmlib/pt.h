@@ -170,6 +170,8 @@ struct mm_pt {
 struct mm_pt_pool {
 	mm_paddr_t first[6]; /**< @private by level: the first; each holds the address of the next */
 	size_t n[6];         /**< by level, leaf tables first: how many; read-only */
+	mm_vaddr_t stop_va;  /**< where mm_pt_reserve() wanted the table that it did not get... */
+	uint8_t stop_level;  /**< ...and the level of the entry that would lead to it */
 };
 
 /** What was changed and must be forgotten by TLBs. On the caller's stack; all-zero is an empty one. Only operations fill
@@ -279,6 +281,15 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g) MM_TAGGED(mm_pt_sync)
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller keeps others away; cost: O(entries)} */
 MM_NODISCARD enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables);
+
+/** The same, and where the damage is.
+ *  @param pt tree @param[out] tables how many table pages it has, or NULL
+ *  @param[out] where written only on #MM_E_CORRUPT: the addresses and the level of the entry that is damaged, or that
+ *  leads to a table that must not be there, or back to one above; NULL: nobody asks
+ *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
+ *  @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller keeps others away; cost: O(entries)} */
+MM_NODISCARD enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where);
 
 /** Put a cursor at the start of a range.
  *  @param[out] cur cursor, written only on #MM_OK @param pt tree

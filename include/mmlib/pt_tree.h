@@ -30,7 +30,8 @@ MM_BEGIN_DECLS
  *  @param[in,out] pool where they go, beside those that are in it; for one tree, all-zero at first
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map()
  *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
- *  @return or what `alloc_table` returned; the pool is as it was
+ *  @return or what `alloc_table` returned; the pool is as it was, and `pool->stop_va` and `pool->stop_level` say for
+ *  what: one of the entries that want such a table
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table; cost:
  *  O(entries) of tables that exist and O(tables) of those that do not} */
 MM_NODISCARD enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,

@@ -324,7 +324,35 @@ static bool pt_witness_is_true(const struct mm_pt_port *port, void *table)
 	return pt_used(port, table, i, 0);
 }
 
-enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
+/* The entry at @level that a walk has come to: where is it? */
+static enum mm_status pt_damaged(const struct mm_pt *pt, const struct pt_frame *at, unsigned level, struct mm_pt_run *where)
+{
+	const struct mm_pt_port *port = pt->port;
+	const bool sign = port->extension == MM_PT_VA_SIGN;
+	const uint64_t upper = mm_shl64(UINT64_MAX, port->va_bits - sign); /* in one half, or always, copies of a bit */
+	uint64_t va = 0;
+
+	for (unsigned l = level; l < port->nlevels; l++)
+		va |= mm_shl64(at[l].next - 1, port->level[l].shift);
+	if (port->extension == MM_PT_VA_ONES || (sign && (va & upper)))
+		va |= upper;
+	if (where)
+		*where = (struct mm_pt_run){ .va = (mm_vaddr_t)va, .last = (mm_vaddr_t)(va | pt_mask(port, level)),
+					     .level = (uint8_t)level };
+	return MM_E_CORRUPT;
+}
+
+/* All entries of the table at @level were looked at. Is it as it must be? */
+static bool pt_table_ok(const struct mm_pt *pt, const struct pt_frame *at, unsigned level)
+{
+	const unsigned top = pt->port->nlevels - 1u;
+
+	if (level == top || (level + 1 == top && pt->shares == PT_SHARES_OWN && pt_shared(pt, at[top].next - 1)))
+		return true; /* H1 */
+	return at[level].used && (level > 0 || pt_witness_is_true(pt->port, at[0].table)); /* T1, T5 */
+}
+
+enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where)
 {
 	struct pt_frame at[MM_PT_LEVELS_MAX];
 	size_t n = 1;
@@ -338,32 +366,34 @@ enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
 	while (level <= top) {
 		uint64_t entry = 0;
 		enum mm_pt_kind kind = pt_step(pt, &at[level], level, &entry);
-		const size_t i = at[top].next - 1;
-		if (level == top && kind != MM_PT_EMPTY && pt_is_not_own(pt, i))
+		if (level == top && kind != MM_PT_EMPTY && pt_is_not_own(pt, at[top].next - 1))
 			continue;
 		if (kind == MM_PT_TABLE) {
 			mm_paddr_t pa = pt->port->pa(pt, entry, level);
 			if (pt_is_ancestor(at, level, top, pa))
-				return MM_E_CORRUPT;
+				return pt_damaged(pt, at, level, where);
 			level--;
 			at[level] = pt_enter(pt, pa, level);
 			n++;
 		} else if (kind == MM_PT_EMPTY) {
-			bool stays = level + 1 == top && pt->shares == PT_SHARES_OWN && pt_shared(pt, i); /* H1 */
-			if (!stays && ((!at[level].used && level < top) || /* T1 */
-				       (level == 0 && top > 0 && !pt_witness_is_true(pt->port, at[0].table))))
-				return MM_E_CORRUPT;
+			if (!pt_table_ok(pt, at, level))
+				return pt_damaged(pt, at, level + 1, where);
 			level++;
 		} else if (kind == MM_PT_BAD ||
 			   (kind == MM_PT_RUN &&
 			    !mm_pt_priv_run_whole(pt, at[level].table, at[level].next - 1,
 						  level))) {
-			return MM_E_CORRUPT;
+			return pt_damaged(pt, at, level, where);
 		}
 	}
 	if (tables)
 		*tables = n;
 	return MM_OK;
+}
+
+enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
+{
+	return mm_pt_verify_at(pt, tables, NULL);
 }
 
 enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_vaddr_t va,

@@ -183,7 +183,12 @@ enum mm_status mm_pt_reserve(const struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t p
 	shape_count(pt, span, pa, &need); /* S1 */
 	if (MM_PLANTED(MM_PLANT_PT_RESERVE) && need.n[0])
 		need.n[0]--;
-	return shape_fill(pt, need.n, pool, &level);
+	st = shape_fill(pt, need.n, pool, &level);
+	if (st != MM_OK) {
+		pool->stop_va = need.va[level];
+		pool->stop_level = (uint8_t)(level + 1);
+	}
+	return st;
 }
 
 void mm_pt_unreserve(const struct mm_pt *pt, struct mm_pt_pool *pool)
