@@ -275,16 +275,27 @@ static void op_free(struct shadow *s, unsigned a, unsigned b)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
 }
 
-/* Amid what is done next an NMI frees an object of kmalloc(): whether a cache can go must not hang on it. */
+/* An object of kmalloc(), which the shadow forgets; false: it is another one. */
+static bool nmi_object(struct shadow *s, unsigned i, struct object *o)
+{
+	if (!s->n || s->live[i % s->n].cache >= 0)
+		return false;
+	*o = s->live[i % s->n];
+	shadow_remove(s, i % s->n);
+	return true;
+}
+
+/* NMIs free objects of kmalloc(), some before, and one amid what is done next: whether a cache can go must not hang on
+ * them. */
 static void op_nmi(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object o;
 
-	if (!s->n || s->live[b % s->n].cache >= 0)
-		return;
-	o = s->live[b % s->n];
-	shadow_remove(s, b % s->n);
-	nmi_start(&heap, &o, a + b * 2);
+	for (unsigned i = 0; i < a >> 5; i++)
+		if (nmi_object(s, b + i, &o) && !nmi_free(&heap, NULL, &o))
+			MUST(mm_kfree(&heap, o.p) == MM_OK);
+	if (nmi_object(s, b, &o))
+		nmi_start(&heap, &o, (a & 31) << (b & 7));
 }
 
 /* Of the right size, after a wrong one. */
