@@ -20,6 +20,7 @@
 #define buddy_take_set       mm_priv_buddy_take_set
 #define buddy_take_word      mm_priv_buddy_take_word
 #define cache_alloc_slow     mm_priv_cache_alloc_slow
+#define cache_count          mm_priv_cache_count
 #define cache_init           mm_priv_cache_init
 #define cache_is_home        mm_priv_cache_is_home
 #define cache_release        mm_priv_cache_release
@@ -31,7 +32,10 @@
 #define harden_clear         mm_priv_harden_clear
 #define harden_free_large    mm_priv_harden_free_large
 #define harden_idle          mm_priv_harden_idle
+#define harden_is_sound      mm_priv_harden_is_sound
+#define harden_is_sound_large mm_priv_harden_is_sound_large
 #define harden_large         mm_priv_harden_large
+#define harden_look          mm_priv_harden_look
 #define harden_look_large    mm_priv_harden_look_large
 #define harden_retire        mm_priv_harden_retire
 #define harden_slab          mm_priv_harden_slab
@@ -56,12 +60,14 @@
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define kmalloc_is_large     mm_priv_kmalloc_is_large
 #define kmalloc_large_at     mm_priv_kmalloc_large_at
-#define kmalloc_large_wait   mm_priv_kmalloc_large_wait
 #define kmalloc_large_due    mm_priv_kmalloc_large_due
+#define kmalloc_large_wait   mm_priv_kmalloc_large_wait
 #define kmalloc_resize       mm_priv_kmalloc_resize
+#define kmalloc_size         mm_priv_kmalloc_size
 #define kmalloc_slow         mm_priv_kmalloc_slow
 #define magazine_alloc       mm_priv_magazine_alloc
 #define magazine_answer      mm_priv_magazine_answer
+#define magazine_at_hand     mm_priv_magazine_at_hand
 #define magazine_count       mm_priv_magazine_count
 #define magazine_drop        mm_priv_magazine_drop
 #define magazine_fill_part   mm_priv_magazine_fill_part
@@ -88,6 +94,7 @@
 #define mobility_taken       mm_priv_mobility_taken
 #define node_end             mm_priv_node_end
 #define node_fill            mm_priv_node_fill
+#define node_frames          mm_priv_node_frames
 #define node_make            mm_priv_node_make
 #define node_of_cpu          mm_priv_node_of_cpu
 #define node_of_flags        mm_priv_node_of_flags
