@@ -27,6 +27,8 @@ FRAME_IS = {
 HANDS, HAND_AWAY = 11, 10  # of struct mm_page_cpu
 OBJECT_USED = 1
 OBJECT_OWN = 2
+OBJECT_RETURNING = 3
+OBJECT_RETURNED = 4
 GUARD_FREE, GUARD_USED = 0, 2  # phases of src/slab/guard.c: an object is there from the last one on
 
 
@@ -533,8 +535,9 @@ def mmlib_object(words):
     cache = heap.value['caches'][int(slab['id'])]
     offset = at - integer(slab['base'])
     index, inside = divmod(offset, int(cache['size']))
+    order = int(cache['order'])
     print(f"{at:#x}: cache {text(cache['name'])}, {int(cache['size'])} bytes each, "
-          f"slab at {int(slab['pa']):#x}, {int(slab['nhome'])} of {int(cache['nobjects'])} home")
+          f"slab at {pfn >> order << order << heap.pmm.shift:#x}, {int(slab['nhome'])} of {int(cache['nobjects'])} home")
     if offset < 0 or index >= int(cache['nobjects']):
         print('  before its first object, or behind its last')
         return
@@ -552,7 +555,8 @@ def object_state(heap, cache, slab, index):
         if p in objects:
             return f'free, in a magazine of {whose}'
     # magazines were looked at, so it is out; the state's byte means something from MM_CHECKS 1 on
-    return {OBJECT_USED: 'used', OBJECT_OWN: "mmlib's own"}.get(
+    return {OBJECT_USED: 'used', OBJECT_OWN: "mmlib's own", OBJECT_RETURNING: 'an NMI is about to free it',
+            OBJECT_RETURNED: 'free, by an NMI, not home yet'}.get(
         int(slab['states'][index]), 'out, but idle: its free is under way, or waits')
 
 
