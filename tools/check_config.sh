@@ -74,6 +74,7 @@ MM_REGION_STEPS=4 steps4
 MM_MOBILITY=0 mobility0
 MM_BLOCK_ORDER=10 block10
 MM_PAGE_POISON=1 poison1
+MM_PT_WINDOW=1 window1
 END
 
 # Each file that knows the configuration shares such a name with others, or gives one to callers.

@@ -66,7 +66,7 @@ void mm_pt_aarch64_probe(struct mm_pt_cfg *cfg);
  *  HCR_EL2.{E2H, TGE} set. On a CPU with an erratum that wants TLBI and DSB twice, call it twice.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
-void mm_pt_aarch64_flush(const struct mm_tlb_gather *g);
+void mm_pt_aarch64_flush(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_aarch64_flush);
 
 /** Ask this CPU how its TLB is flushed: TCR_EL1.{TG0, TG1, DS}, and ID_AA64ISAR0_EL1.TLB, which says at 2 that there are
  *  ranges (FEAT_TLBIRANGE). When TCR_EL1 is as it will be. Where CPUs differ: ranges if all have them. EL1 or above.

@@ -48,7 +48,7 @@ struct mm_pt_riscv64_tlb {
  *  other harts are told through SBI (remote SFENCE.VMA) or run it too. Supervisor mode.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
-void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g);
+void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_riscv64_flush_local);
 
 /** mm_pt_riscv64_flush_local() by Svinval, or of one address space. With Svinval pages are forgotten by
  *  SFENCE.W.INVAL, SINVAL.VMA for each, SFENCE.INVAL.IR (privileged architecture, "Svinval"), so that the hart is

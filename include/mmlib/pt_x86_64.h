@@ -64,7 +64,7 @@ void mm_pt_x86_64_probe(struct mm_pt_cfg *cfg);
  *  What it executes is told in SDM volume 3A, 4.10.4.1.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
-void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g);
+void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_x86_64_flush_local);
 
 /** Ask this CPU how its TLB is flushed: CPUID for INVPCID, and CR4.PCIDE. When that is as it will be. Privileged.
  *  @param[out] tlb all-zero but for what was found

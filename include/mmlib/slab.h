@@ -304,7 +304,7 @@ MM_NODISCARD enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, s
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots\, one after the other; cost: O(caches * (CPUs + nodes) +
  *  the guarded objects that there is room for + the ranges' frames / 512)} */
-MM_NODISCARD enum mm_status mm_heap_stats(struct mm_heap *heap, struct mm_heap_stats *out);
+MM_NODISCARD enum mm_status mm_heap_stats(struct mm_heap *heap, struct mm_heap_stats *out) MM_TAGGED(mm_heap_stats);
 
 /** What a CPU has at hand, of all caches of a heap.
  *  @param heap heap @param cpu dense number, less than `ncpus`; it need not be online

@@ -22,7 +22,12 @@
 #include "bits.h"
 #include "hook.h"
 
+/* What folds to a format; as PT_INLINE of vmm/pt_entry.h. */
+#if UINTPTR_MAX > 0xffffffffu
 #define MASK_FN static inline __attribute__((__always_inline__))
+#else
+#define MASK_FN static inline
+#endif
 
 struct mm_mask_rule {
 	uint32_t among, attr;     /* set if, of these attributes, it has just those */

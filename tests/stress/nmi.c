@@ -6,7 +6,6 @@
  * Oracle: a mark at both ends of each object; no free is refused, but for a second one; counts; all comes back. */
 #define _GNU_SOURCE
 #include <mmlib/nmi.h>
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -126,14 +125,12 @@ static void free_box(struct cpu *c, unsigned i)
 static void on_signal(int number)
 {
 	struct cpu *c = &cpus[this_cpu];
-	int kept = errno;
 
 	(void)number;
 	c->signals++;
 	c->inside += __atomic_load_n(&c->in_heap, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < BOXES; i++)
 		free_box(c, i);
-	errno = kept;
 }
 
 static void rarely(struct cpu *c)
