@@ -74,7 +74,7 @@ def compile_for(machine, compiler, flags, out):
                           capture_output=True, text=True).stdout
     functions, here = {}, None
     for line in text.splitlines():
-        begin = re.match(r'[0-9a-f]+ <(\w+?)(?:\.v\d\w*)?>:$', line)
+        begin = re.match(r'[0-9a-f]+ <(\w+?)(?:\.v\d[\w.]*)?>:$', line)
         code = re.match(r' +([0-9a-f]+):\t(\S+)\s*([^#/]*)', line)
         if begin:
             here = functions.setdefault(begin.group(1), [])
