@@ -198,6 +198,26 @@ static void misuse_is_refused(void **state)
 	finish();
 }
 
+/* Also where a page is near: each walker knows only the table that it has remembered itself. */
+static void trees_of_other_formats_are_refused(void **state)
+{
+	start(state);
+	map_ok(0, PA0, K4, RW, 0);
+	map_ok(K4, PA0, K4, RW, 0);
+	for (size_t k = 0; k < sizeof(walkers) / sizeof(walkers[0]); k++) {
+		const struct walker *other = &walkers[k];
+		const bool same = other->f == w->f || !other->folded;
+		enum mm_status st = other->map(&pt, V(2 * K4), PA0, K4, RW, 0, &g);
+		assert_int_equal(st, same ? MM_OK : MM_E_STATE);
+		assert_int_equal(other->unmap(&pt, V(same ? 2 * K4 : K4), K4, 0, &g), same ? MM_OK : MM_E_STATE);
+		sync_and_check();
+		map_ok(2 * K4, PA0, K4, RW, 0); /* it is near for this one again */
+		unmap_ok(2 * K4, K4);
+		sync_and_check();
+	}
+	finish();
+}
+
 static void attributes_that_make_no_sense_are_refused(void **state)
 {
 	static const struct {
@@ -722,6 +742,7 @@ int main(void)
 		cmocka_unit_test(what_is_remembered_excuses_nothing),
 		cmocka_unit_test(impossible_frames_are_refused),
 		cmocka_unit_test(misuse_is_refused),
+		cmocka_unit_test(trees_of_other_formats_are_refused),
 		cmocka_unit_test(attributes_that_make_no_sense_are_refused),
 		cmocka_unit_test(writable_and_executable_needs_permission),
 		cmocka_unit_test(every_allocation_may_fail),

@@ -6,11 +6,13 @@
 #include "ports/aarch64.h"
 #define MM_PT_PORT (&mm_port_aarch64)
 #define MM_PT_NAME mm_pt_aarch64
+#define MM_PT_WALKER PT_WALKER_AARCH64
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME
 #define MM_PT_PORT (&mm_port_aarch64_high)
 #define MM_PT_NAME mm_pt_aarch64_high
+#define MM_PT_WALKER PT_WALKER_AARCH64_HIGH
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME

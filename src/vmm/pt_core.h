@@ -11,6 +11,19 @@
 #include "hook.h"
 #include "vmm/pt_entry.h"
 
+/* Walkers that are folded to one format, and whether that is done here: W6 of pt_walk.inc. */
+enum pt_walker {
+	PT_WALKER_ANY, /* asks the tree, or is not of mmlib's own formats */
+	PT_WALKER_X86_64,
+	PT_WALKER_AARCH64,
+	PT_WALKER_AARCH64_HIGH,
+	PT_WALKER_SV39,
+	PT_WALKER_SV48,
+	PT_WALKERS,
+};
+
+_Static_assert(PT_WALKERS == sizeof(((struct mm_pt *)0)->near_pages) / sizeof(uint64_t), "one for each walker");
+
 /* Where something is noted, flushed, or in an order: tests leave each out in turn, and it must be missed. */
 enum pt_site {
 	PT_SITE_MAP,
@@ -392,6 +405,13 @@ PT_INLINE bool pt_is_others(const struct mm_pt *pt, const struct mm_pt_port *por
 	       pt_index(port, va, top) < (size_t)pt->first_shared + pt->nshared;
 }
 
+/* No table is near: W6. */
+PT_INLINE void pt_forget_near(struct mm_pt *pt)
+{
+	for (unsigned walker = 0; walker < PT_WALKERS; walker++)
+		pt->near_pages[walker] = 0;
+}
+
 /* What an entry at @level leads to is about to leave the tree: forget the table of level 1 that was used last, W6 and
  * W7. Before the entry changes, so that no question takes that way any more once others are flushed. */
 PT_INLINE void pt_forget(struct mm_pt *pt, unsigned level)
@@ -399,7 +419,7 @@ PT_INLINE void pt_forget(struct mm_pt *pt, unsigned level)
 	if (level <= 1)
 		return;
 	if (!MM_PLANTED(MM_PLANT_PT_NEAR))
-		pt->near_pages = 0;
+		pt_forget_near(pt);
 	if (!MM_PLANTED(MM_PLANT_PT_SHORTCUT))
 		pt_make(&pt->shortcut, 3, pt_no_shortcut(pt->port));
 }
@@ -506,13 +526,13 @@ PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather 
 		g->sync = true;
 	if (!(after & (MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)))
 		return;
-	if (__builtin_expect(va >= g->last, 0))
-		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift, va);
 	if (__builtin_expect(va < g->small, 0)) {
 		g->start = va < g->start ? va : g->start;
 		g->small = g->start;
 		g->min_shift = port->level[0].shift;
 	}
+	if (__builtin_expect(va >= g->last, 0))
+		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift, va);
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
 }
 

@@ -142,6 +142,6 @@ enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, cons
 		return MM_E_PORT;
 	pt->port = port;
 	pt->env = env;
-	pt->near_pages = 0; /* W6: it may be a pointer. A shortcut is an address in memory (W7) */
+	pt_forget_near(pt); /* W6: it may be a pointer. A shortcut is an address in memory (W7) */
 	return MM_OK;
 }

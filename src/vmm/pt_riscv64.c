@@ -6,11 +6,13 @@
 #include "ports/riscv64.h"
 #define MM_PT_PORT (&mm_port_sv39)
 #define MM_PT_NAME mm_pt_sv39
+#define MM_PT_WALKER PT_WALKER_SV39
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME
 #define MM_PT_PORT (&mm_port_sv48)
 #define MM_PT_NAME mm_pt_sv48
+#define MM_PT_WALKER PT_WALKER_SV48
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME

@@ -211,7 +211,7 @@ static enum mm_status share_copy(struct mm_pt *to, const struct mm_pt *from, con
 		pt_note_made(to, g, va, va, port->transition(to, old.entry, at.entry, at.level));
 	}
 	share_note(to, range, PT_SHARES_OTHERS); /* H3 */
-	to->near_pages = 0; /* in two levels that is the root */
+	pt_forget_near(to); /* in two levels that is the root */
 	return MM_OK;
 }
 

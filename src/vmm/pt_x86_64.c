@@ -6,6 +6,7 @@
 #include "ports/x86_64.h"
 #define MM_PT_PORT (&mm_port_x86_64)
 #define MM_PT_NAME mm_pt_x86_64
+#define MM_PT_WALKER PT_WALKER_X86_64
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME
