@@ -183,6 +183,104 @@ template <bool ORDERED> struct halves : rl::test_suite<halves<ORDERED>, 2> {
 	}
 };
 
+/* nmi_push() and nmi_take_slab(): NMIs of two CPUs free two objects of one slab, and one of another; a third CPU
+ * brings home what it finds meanwhile. In the end all three are home, and who brings one home sees what was written
+ * before. Three models, of one order each. LOOK: whether somebody looks at a slab, and what states he finds; RETURN: an
+ * object is returned; PUSH: a slab comes into the list. */
+template <typename SELF, rl::memory_order LOOK, rl::memory_order RETURN, rl::memory_order PUSH>
+struct returned : rl::test_suite<SELF, 3> {
+	enum { USED, RETURNING, RETURNED, IDLE };
+	enum { OUT = 0, END = 3 }; /* links: in no list, or the last there; else the next slab's number + 1 */
+	enum { SLABS = 2, OBJECTS = 2 };
+	rl::atomic<unsigned> list, link[SLABS], state[SLABS][OBJECTS];
+	rl::var<unsigned> data[SLABS][OBJECTS];
+
+	void before()
+	{
+		list($) = OUT;
+		for (unsigned s = 0; s < SLABS; s++) {
+			link[s]($) = OUT;
+			for (unsigned i = 0; i < OBJECTS; i++) {
+				state[s][i]($) = USED;
+				data[s][i]($) = 0;
+			}
+		}
+	}
+	void push(unsigned s)
+	{
+		unsigned was = OUT, first;
+
+		if (link[s].load(LOOK, $) != OUT ||
+		    !link[s].compare_exchange_strong(was, END, rl::mo_seq_cst, $, rl::mo_relaxed, $))
+			return;
+		first = list.load(rl::mo_relaxed, $);
+		do
+			link[s].store(first != OUT ? first : unsigned(END), rl::mo_relaxed, $);
+		while (!list.compare_exchange_strong(first, s + 1, PUSH, $, rl::mo_relaxed, $));
+	}
+	void nmi_free(unsigned s, unsigned i)
+	{
+		unsigned was = USED;
+
+		data[s][i]($) = 1;
+		RL_ASSERT(state[s][i].compare_exchange_strong(was, RETURNING, rl::mo_seq_cst, $, rl::mo_relaxed, $));
+		data[s][i]($) = 2; /* as nmi_guarded() notes who frees */
+		push(s);
+		state[s][i].store(RETURNED, RETURN, $);
+	}
+	void take_back()
+	{
+		for (unsigned at = list.exchange(OUT, rl::mo_acquire, $), s; at != OUT && at != END;) {
+			s = at - 1;
+			at = link[s].load(rl::mo_relaxed, $);
+			RL_ASSERT(at != OUT);
+			unsigned was = at;
+			link[s].compare_exchange_strong(was, OUT, rl::mo_seq_cst, $, rl::mo_relaxed, $);
+			for (unsigned i = 0; i < OBJECTS; i++)
+				collect(s, i);
+		}
+	}
+	void collect(unsigned s, unsigned i)
+	{
+		unsigned is = state[s][i].load(LOOK, $);
+
+		if (is == RETURNED) {
+			RL_ASSERT(data[s][i]($) == 2);
+			data[s][i]($) = 3;
+			state[s][i].store(IDLE, rl::mo_relaxed, $);
+		} else if (is == RETURNING) {
+			push(s);
+		}
+	}
+	void thread(unsigned t)
+	{
+		if (t == 0) {
+			nmi_free(0, 0);
+			nmi_free(1, 0);
+		} else if (t == 1) {
+			nmi_free(0, 1);
+		} else {
+			take_back();
+		}
+	}
+	void after()
+	{
+		take_back();
+		for (unsigned n = 0; n < 3; n++)
+			RL_ASSERT(state[n / 2][n % 2].load(rl::mo_seq_cst, $) == IDLE);
+	}
+};
+
+template <bool ORDERED> struct nmi_look
+	: returned<nmi_look<ORDERED>, ORDERED ? rl::mo_seq_cst : rl::mo_relaxed, rl::mo_release, rl::mo_seq_cst> {
+};
+template <bool ORDERED> struct nmi_return
+	: returned<nmi_return<ORDERED>, rl::mo_seq_cst, ORDERED ? rl::mo_release : rl::mo_relaxed, rl::mo_seq_cst> {
+};
+template <bool ORDERED> struct nmi_link
+	: returned<nmi_link<ORDERED>, rl::mo_seq_cst, rl::mo_release, ORDERED ? rl::mo_seq_cst : rl::mo_relaxed> {
+};
+
 static unsigned long iterations = 300000;
 static std::ostream nowhere(nullptr); /* for the history of how one failed that must */
 static int bad;
@@ -215,5 +313,8 @@ int main(int argc, char **argv)
 	check<hold>("mobility_hold");
 	check<late>("guard_new");
 	check<halves>("pt_load8");
+	check<nmi_look>("nmi_collect");
+	check<nmi_return>("nmi_return");
+	check<nmi_link>("nmi_push");
 	return bad;
 }
