@@ -142,7 +142,8 @@ static enum mm_status nmi_guarded(struct mm_guard *g, const struct mm_slab *slab
 	struct guard_slot *slot = g->ops->slot(g, object);
 	bool late = (uintptr_t)object != (uintptr_t)p;
 
-	*leave = late && mm_atomic_cas_byte(state, MM_OBJECT_RETURNING, MM_OBJECT_USED);
+	*leave = late && (mm_atomic_cas_byte(state, MM_OBJECT_RETURNING, MM_OBJECT_USED) ||
+			  MM_PLANTED(MM_PLANT_NMI_GIVEN));
 	if (!*leave)
 		mm_atomic_store_relaxed(&slot->freed, late ? mm_atomic_load_relaxed(&slot->allocated) : caller);
 	return late ? MM_E_DOUBLE_FREE : MM_OK;

@@ -34,6 +34,7 @@
 #define EX_RECORDS 24
 #define EX_FRAMES  512
 #define EX_AREA    16 /* first frame of the CMA area */
+#define STALE_BY_NMI 2 /* count of OP_STALE; 1: deferred */
 
 enum op_kind {
 	OP_NONE,
@@ -61,7 +62,7 @@ enum op_kind {
 	OP_NMI_RACE, /* the same, as OP_FREE_RACE */
 	OP_KMALLOC,
 	OP_KFREE,
-	OP_STALE, /* free once more what a slot had: that may be another's object by now */
+	OP_STALE, /* free once more what a slot had: that may be another's object by now; deferred, or by an NMI */
 	OP_TAKE,  /* an object of the reserve */
 	OP_LEAVE, /* free one: to the reserve, if that has room */
 	OP_LEAVE_RACE, /* as OP_FREE_RACE */
@@ -118,6 +119,7 @@ enum {
 	SCN_NOTES = 1048576, /* the heap notes owners (slab scenarios) */
 	SCN_SET = 2097152, /* two heaps are used as one; with SCN_NOTES, the second notes owners (slab scenarios) */
 	SCN_ROOM = 8388608, /* what is allowed is enough for all, and CPUs have an object at hand, at most (slab scenarios) */
+	SCN_GUARD_ALL = 16777216, /* with SCN_GUARD: memory of kmalloc, too */
 	SCN_WALK = 4194304, /* all that is allocated has one owner (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */

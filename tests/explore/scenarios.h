@@ -20,6 +20,7 @@
 #define ROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s) }
 #define KROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s), .count = 1 }
 #define STALE(s) { .kind = OP_STALE, .slot = (s) }
+#define STALE_NMI(s) { .kind = OP_STALE, .slot = (s), .count = STALE_BY_NMI }
 #define STALE_DEFER(s) { .kind = OP_STALE, .slot = (s), .count = 1 }
 /* n frames: anywhere, or from frame p on. */
 #define RUN(s, n) { .kind = OP_ALLOC, .slot = (s), .count = (n) }

@@ -72,7 +72,7 @@ static void setup_guard(void)
 	static const struct mm_guard_hooks hooks = { .report = hear };
 	struct mm_guard_cfg cfg = { .bytes = 3 * (size_t)MM_FRAME_SIZE,
 				    .hooks = &hooks,
-				    .kmalloc = made_as->flags & SCN_WALK };
+				    .kmalloc = made_as->flags & (SCN_WALK | SCN_GUARD_ALL) };
 
 	cfg.base = arena_alloc(cfg.bytes, (size_t)MM_FRAME_SIZE);
 	world_must(mm_guard_init(heap, &cfg) == MM_OK, "guarded objects");
@@ -236,7 +236,7 @@ void slab_check_filled(unsigned slot, const struct slot *s)
 /* Write beside an object, or mend that. */
 static void spoil(const struct slot *slot)
 {
-	((unsigned char *)(uintptr_t)slot->first)[OBJECT] ^= 1;
+	((unsigned char *)(uintptr_t)slot->first)[slot->count] ^= 1;
 }
 
 /* Free several objects, in slots side by side. If that fails all are there, but for what others freed. */
@@ -405,7 +405,9 @@ static void run(const struct op *op, struct record *r)
 	case OP_STALE:
 		r->first = slot->first;
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->count ? mm_kfree_deferred(deferred, p) : heaps_free(p);
+		r->st = op_is_nmi(op) ? mm_kfree_nmi(heap, p) :
+			op->count     ? mm_kfree_deferred(deferred, p) :
+					heaps_free(p);
 		break;
 	case OP_TAKE:
 		p = mm_mempool_take(pool);
@@ -475,8 +477,10 @@ static void run(const struct op *op, struct record *r)
 		break;
 	case OP_UNDO:
 		world_giving(r, slot);
-		object_undone(heap, (void *)(uintptr_t)slot->first, MM_E_CORRUPT);
-		r->st = MM_OK;
+		p = (void *)(uintptr_t)slot->first;
+		r->st = guard_pool(heap, p) ? MM_OK : heaps_free(p); /* which no slot was left for */
+		if (guard_pool(heap, p))
+			object_undone(heap, p, MM_E_CORRUPT);
 		break;
 	case OP_UNMAKE:
 	case OP_MAKE:
@@ -606,6 +610,7 @@ static unsigned count_robbed(const struct record *late)
 		const struct record *r = &ex->record[i];
 
 		n += r->op->kind == OP_FREE_ROBBED && r->first == late->first && r->st != MM_OK;
+		n += r->op->kind == OP_UNDO && r->first == late->first && late->start < r->end;
 		n += (r->op->kind == OP_BULK || r->op->kind == OP_RESIZE_RACE) &&
 		     r->st != MM_OK; /* it had some for a while */
 	}
