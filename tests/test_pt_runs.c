@@ -14,6 +14,7 @@
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_tree.h>
 #include "pt_oracle.h"
+#include "sim.h"
 
 #define RW (MM_PT_READ | MM_PT_WRITE)
 #define AD (MM_PT_ACCESSED | MM_PT_DIRTY)
@@ -639,6 +640,90 @@ static void large_pages_are_runs_of_small_ones(void **unused)
 	}
 }
 
+/* ---- readers without a lock ---- */
+
+#if MM_HOOKS && !MM_PT_WINDOW /* there are none with windows */
+static unsigned overtake_at;
+static void (*overtaker)(void);
+
+static void overtake(void)
+{
+	if (--overtake_at == 0) {
+		sim_step = NULL;
+		overtaker();
+	}
+}
+
+/* What others do meanwhile to the run that begins at `large`; the table stays, as another page is in it. */
+static void the_run_goes(void)
+{
+	assert_int_equal(w->unmap(&pt, large, run, 0, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void the_run_becomes_pages(void)
+{
+	assert_int_equal(mm_pt_split(&pt, large, run, MM_PT_NO_RUNS, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void the_run_moves(void)
+{
+	the_run_goes();
+	assert_int_equal(w->map(&pt, large, pa0 + large, run, MM_PT_READ, 0, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+/* Is what a question told one of what was, what is, and nothing? */
+static bool was_or_is(enum mm_status st, mm_paddr_t pa, uint32_t attr, bool moves)
+{
+	const uint32_t rights = RW | MM_PT_EXEC | MM_PT_USER | MM_PT_TYPE;
+
+	if (st == MM_E_NOENT)
+		return true;
+	if (st != MM_OK)
+		return false;
+	if (pa == pa0 + 3 * page)
+		return (attr & rights) == RW;
+	return moves && pa == pa0 + large + 3 * page && (attr & rights) == MM_PT_READ;
+}
+#endif
+
+/* Who asks of a run beside a writer is told what was or what is. */
+static void a_reader_of_a_run_that_is_overtaken_is_told_what_was_or_is(void **state)
+{
+#if MM_HOOKS && !MM_PT_WINDOW
+	void (*const writers[])(void) = { the_run_goes, the_run_becomes_pages, the_run_moves };
+
+	for (unsigned k = 0; k < 6; k++) {
+		bool over = false;
+		for (unsigned at = 1; !over; at++) {
+			struct mm_pt_run r = { .pa = 0 };
+			mm_paddr_t pa = 0;
+			start_on(state);
+			ora.pt = NULL; /* which does not know of two at a time */
+			assert_int_equal(w->map(&pt, large, pa0, run, RW, 0, &g), MM_OK);
+			assert_int_equal(w->map(&pt, large + 2 * run, pa0 + 5 * page, page, RW, 0, &g), MM_OK);
+			mm_pt_sync(&pt, &g);
+			overtaker = writers[k % 3];
+			overtake_at = at;
+			sim_step = overtake;
+			enum mm_status st = k < 3 ? w->query(&pt, large + 3 * page, &r) :
+						    w->translate(&pt, large + 3 * page, &pa);
+			over = sim_step;
+			sim_step = NULL;
+			assert_true(was_or_is(st, k < 3 ? r.pa : pa, k < 3 ? r.attr : (pa == pa0 + 3 * page ? RW : MM_PT_READ),
+					      k % 3 == 2));
+			assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+			assert_null(ora.wrong);
+		}
+	}
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 #define NWAYS (sizeof(ways) / sizeof(ways[0]))
 
 int main(void)
@@ -662,6 +747,7 @@ int main(void)
 		cmocka_unit_test(breaking_cannot_fail),
 		cmocka_unit_test(an_empty_member_gives_no_rights),
 		cmocka_unit_test(the_dump_hides_no_member),
+		cmocka_unit_test(a_reader_of_a_run_that_is_overtaken_is_told_what_was_or_is),
 	};
 	enum { NTESTS = sizeof(tests) / sizeof(tests[0]) };
 	static struct CMUnitTest all[NTESTS * NWAYS + 2] = { cmocka_unit_test(supersections_are_runs_of_sections),

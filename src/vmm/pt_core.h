@@ -677,7 +677,9 @@ size_t mm_pt_priv_run_map(const struct mm_pt *pt, void *table, mm_vaddr_t va, si
 /* What the run maps at @va, and from where to where. */
 void mm_pt_priv_run_tell(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at,
 			 struct mm_pt_run *run);
-enum mm_status mm_pt_priv_run_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run);
+/* The same of a member that was read from a table of @level. It may be none any more: that is what it was. */
+enum mm_status mm_pt_priv_run_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run, void *table,
+				    uint64_t entry, unsigned level);
 /* Empty it, and tell what it was as the only one of @leaves. Returns how many entries there were. */
 size_t mm_pt_priv_run_take(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at,
 			   struct mm_tlb_gather *g, struct mm_pt_leaves *leaves);

@@ -75,9 +75,10 @@ void mm_pt_priv_run_tell(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_
 	run->level = (uint8_t)at->level;
 }
 
-enum mm_status mm_pt_priv_run_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run)
+enum mm_status mm_pt_priv_run_query(const struct mm_pt *pt, mm_vaddr_t va, struct mm_pt_run *run, void *table,
+				    uint64_t entry, unsigned level)
 {
-	struct pt_at at = pt_seek(pt, pt->port, va);
+	const struct pt_at at = { table, entry, level };
 
 	mm_pt_priv_run_tell(pt, va, &at, run);
 	return MM_OK;
