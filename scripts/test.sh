@@ -103,7 +103,7 @@ plants='1:memmap 2:buddy 3:pt 4:fdt 5:slab 6:multiboot 7:uefi 8:acpi 9:limine 40
 test_plant() {
   setup build/gcc -Ddebug=false
   meson_build plants build/gcc
-  for plant in 120:pt 121:pt 121:pt_tree 122:pt_recursive; do
+  for plant in 120:pt 121:pt 121:pt_tree 122:pt_recursive 135:pt_recursive; do
     beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*} of windows" "" \
       env MM_PLANT="${plant%:*}" "build/gcc/tests/test_${plant#*:}_window" tests/data
   done

@@ -269,6 +269,37 @@ static void few_formats_have_one(void **state)
 	}
 }
 
+/* In two levels the table of level 1 that is remembered is the root: the entry is in it. */
+static void pages_beside_it_are_no_way_into_it(void **state)
+{
+	const mm_vaddr_t step = UINT64_C(1) << 22, top = 1023 * step;
+	struct mm_pt_run run;
+
+	(void)state;
+	for (unsigned before = 0; before < 2; before++) { /* is the root remembered? */
+		for (mm_vaddr_t at = 0; at <= top; at += at ? top - step : step) {
+			ora_reset(&ora);
+			ora_set_arch(&ora, ora_formats[MM_PT_IA32]);
+			assert_int_equal(mm_pt_init(&pt, mm_pt_format(MM_PT_IA32), &ora.env, NULL), MM_OK);
+			const mm_vaddr_t beside = at ? 0 : top;
+			if (before)
+				assert_int_equal(mm_pt_map(&pt, beside, 0x5000, K4, RX, 0, &g), MM_OK);
+			assert_int_equal(mm_pt_recurse(&pt, at, &g), MM_OK);
+			assert_int_equal(mm_pt_map(&pt, beside + 8 * K4, 0x5000, K4, RX, 0, &g), MM_OK);
+			const mm_vaddr_t table = mm_pt_recursive_va(&pt, 0, beside);
+			assert_int_equal(mm_pt_query(&pt, table, &run), MM_OK);
+			assert_int_equal(mm_pt_unmap(&pt, table, K4, 0, &g), MM_E_OWNER);
+			assert_int_equal(mm_pt_map(&pt, at + 7 * K4, 0x6000, K4, RX, 0, &g), MM_E_OWNER);
+			assert_int_equal(mm_pt_unmap(&pt, beside + 8 * K4, K4, 0, &g), MM_OK);
+			mm_pt_sync(&pt, &g);
+			assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+			assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+			assert_int_equal(ora.used, 0);
+			nothing_is_wrong();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,7 +308,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_changed_through_it),
 		cmocka_unit_test(the_tree_changes_through_it),
 	};
-	const struct CMUnitTest others[] = { cmocka_unit_test(few_formats_have_one) };
+	const struct CMUnitTest others[] = { cmocka_unit_test(few_formats_have_one),
+					     cmocka_unit_test(pages_beside_it_are_no_way_into_it) };
 	int failed = cmocka_run_group_tests_name("pt_recursive, formats", others, NULL, NULL);
 	return failed + run_for_all("pt_recursive", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -381,6 +381,18 @@ PT_INLINE bool pt_is_recursive(const struct mm_pt *pt, const struct mm_pt_port *
 #endif
 }
 
+/* Of a root at level 1: how many entries come before all that are not the tree's own, H3 and X1? */
+PT_INLINE size_t pt_own_entries(const struct mm_pt *pt, const struct mm_pt_port *port)
+{
+	size_t n = pt->shares == PT_SHARES_OTHERS ? pt->first_shared : pt_entries(port, 1);
+
+#if MM_PT_WINDOW
+	if (pt->recursive && pt->recursive - 1u < n && !MM_PLANTED(MM_PLANT_PT_NEAR_RECURSIVE))
+		n = pt->recursive - 1u;
+#endif
+	return n;
+}
+
 /* What is left of the attributes of a leaf at @va. */
 PT_INLINE uint32_t pt_rights(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, uint32_t attr)
 {

@@ -7,7 +7,8 @@
  *              rights, which are less on the way: the recursive one is made as a leaf of the kernel's that cannot be
  *              executed, and what comes last on the way does not give back what it takes.
  * Invariants   X1 the entry is not the tree's: nobody walks through it to give tables back, and nothing is mapped or
- *                 unmapped below it.
+ *                 unmapped below it. In two levels the table that is remembered (W6 of pt_walk.inc) is the root: no
+ *                 more of it than what is before the entry.
  * Concurrency  one writer for each tree, by the caller. */
 #include <mmlib/pt_recursive.h>
 #include "vmm/pt_core.h"
@@ -72,6 +73,7 @@ enum mm_status mm_pt_recurse(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gath
 		return pt_stop(g, va, top, MM_E_EXIST);
 	pt->recursive = (uint16_t)(i + 1); /* X1 */
 	pt->va_recursive = va;
+	pt_forget_near(pt); /* in two levels that is the root */
 	pt->attr_recursive = ~(uint32_t)(MM_PT_EXEC | MM_PT_USER) | port->attr(pt, entry, 0);
 	pt_link(slot, port->entry_lg2, entry);
 	pt_note_made(pt, g, va, va, port->transition(pt, old, entry, top));
