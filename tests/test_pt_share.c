@@ -409,6 +409,30 @@ static void a_table_that_was_kept_has_a_witness(void **state)
 	}
 }
 
+/* What a cursor of a space goes through may leave the kernel's tree between two calls, tables and all. */
+static void a_cursor_of_a_space_finds_what_the_kernel_left(void **state)
+{
+	struct mm_pt_run run;
+	struct mm_pt_cur cur;
+
+	begin_to_share(state);
+	const uint64_t at = shared() + M2;
+	assert_int_equal(map(at, PA0, 2 * K4, RW, MM_PT_MAX_LEVEL(0)), MM_OK);
+	sync();
+	assert_int_equal(mm_pt_cur_init(&cur, &space[0], V(at), 2 * M2), MM_OK);
+	assert_true(w->next(&cur, &run));
+	assert_true(run.va == V(at) && run.last == V(at) + K4 - 1 && run.pa == PA0);
+	assert_int_equal(unmap(at, M2, MM_PT_DISCARD), MM_OK);
+	sync();
+	assert_int_equal(map(at + 5 * M2, PA0 + M2, M2, RW, MM_PT_MAX_LEVEL(0)), MM_OK); /* such a table is used again */
+	sync();
+	assert_true(w->next(&cur, &run));
+	assert_true(run.va == V(at) + K4 && run.last == V(at) + 2 * M2 - 1);
+	assert_int_equal(run.attr, 0);
+	assert_false(w->next(&cur, &run));
+	end_to_share();
+}
+
 static void a_second_root_follows(void **state)
 {
 	uint64_t seed = 2, most = 0;
@@ -460,6 +484,7 @@ int main(void)
 		cmocka_unit_test(what_is_anothers_is_only_asked),
 		cmocka_unit_test(what_was_there_before_is_flushed),
 		cmocka_unit_test(a_table_that_was_kept_has_a_witness),
+		cmocka_unit_test(a_cursor_of_a_space_finds_what_the_kernel_left),
 		cmocka_unit_test(a_second_root_follows),
 	};
 	return run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));
