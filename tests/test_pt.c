@@ -660,9 +660,26 @@ static void what_a_table_says_of_itself_stays_true(void **state)
 	finish();
 }
 
+/* Where nothing is mapped, the first entry is told, however far the look went. */
+static void a_range_without_pages_is_told_by_its_first_entry(void **state)
+{
+	start(state);
+	map_ok(M2 + 5 * K4, PA0, K4, RW, 0);
+	for (unsigned k = 0; k < 2; k++) {
+		assert_int_equal(k ? unmap(0, M2 + 5 * K4, 0) : protect(0, M2 + 5 * K4, MM_PT_READ, 0), MM_E_NOENT);
+		assert_int_equal(stopped(), 0);
+		assert_int_equal(g.stop_level, 1);
+		assert_int_equal(k ? unmap(M2 + 3 * K4, 2 * K4, 0) : protect(M2 + 3 * K4, 2 * K4, MM_PT_READ, 0), MM_E_NOENT);
+		assert_int_equal(stopped(), M2 + 3 * K4);
+		assert_int_equal(g.stop_level, 0);
+	}
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_range_without_pages_is_told_by_its_first_entry),
 		cmocka_unit_test(a_table_goes_with_its_last_page),
 		cmocka_unit_test(what_a_table_says_of_itself_stays_true),
 		cmocka_unit_test(map_takes_the_largest_leaves_that_fit),

@@ -2,6 +2,7 @@
 /* Page tables: lists of frames, leaves by the batch, addresses alone, and leaves that look different in
  * one group of entries, for every format and both instances of the walker. */
 #include <mmlib/pt_formats.h>
+#include <mmlib/pt_tree.h>
 #include "pt_fixture.h"
 
 #define LIST 1100u /* pages in three tables */
@@ -362,6 +363,89 @@ static void a_reader_that_is_overtaken_is_told_what_was_or_is(void **state)
 #endif
 }
 
+#if MM_HOOKS && !MM_PT_WINDOW
+static void they_become_one(void)
+{
+	assert_int_equal(mm_pt_collapse(&pt, V(G1), M2, 0, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void they_become_many(void)
+{
+	assert_int_equal(mm_pt_split(&pt, V(G1), M2, MM_PT_MAX_LEVEL(0), &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void they_become_one_and_many(void)
+{
+	they_become_one();
+	they_become_many();
+}
+
+static void they_become_many_and_one(void)
+{
+	they_become_many();
+	they_become_one();
+}
+
+/* The frames after it, so that a page is told that is the sum of an old one and a new one. */
+static void others_come_in_their_place(void)
+{
+	assert_int_equal(unmap(G1, M2, MM_PT_DISCARD), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(map(G1, PA0 + M2, M2, MM_PT_READ, 0), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+
+static void others_come_in_its_place(void)
+{
+	assert_int_equal(unmap(G1, M2, 0), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(map(G1, PA0 + M2, M2, MM_PT_READ, MM_PT_MAX_LEVEL(0)), MM_OK);
+	mm_pt_sync(&pt, &g);
+}
+#endif
+
+/* The same where sizes change meanwhile. */
+static void a_reader_that_is_overtaken_by_another_size_is_told_what_was_or_is(void **state)
+{
+#if MM_HOOKS && !MM_PT_WINDOW
+	static const struct {
+		void (*writer)(void);
+		bool small, moves;
+	} ways[] = { { they_become_one, true, false },	       { they_become_one_and_many, true, false },
+		     { they_become_many, false, false },       { they_become_many_and_one, false, false },
+		     { others_come_in_their_place, true, true }, { others_come_in_its_place, false, true } };
+
+	for (unsigned k = 0; k < 12; k++) {
+		unsigned at = 1;
+		for (bool over = false; !over; at++) {
+			mm_paddr_t found;
+			start(state);
+			struct mm_pt_env env = ora.env;
+			env.free_table = free_later;
+			pt.env = &env;
+			ora.pt = NULL; /* which does not know of two at a time */
+			overtaker = ways[k % 6].writer;
+			assert_int_equal(map(G1, PA0, M2, RW, ways[k % 6].small ? MM_PT_MAX_LEVEL(0) : 0), MM_OK);
+			mm_pt_sync(&pt, &g);
+			over = question(k / 6, at, &found);
+			assert_true(found == PA0 + K4 || (found == 0 && w->f->arch->must_break) ||
+				    (ways[k % 6].moves && (found == PA0 + M2 + K4 || found == 0)));
+			readers_are_gone();
+			assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+			pt.env = &ora.env;
+			assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+			assert_int_equal(ora.used, 0);
+			assert_null(ora.wrong);
+		}
+	}
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 #if !MM_PT_WINDOW
 /* Tables that lie so high that a shortcut has no room for where they are. */
 static mm_paddr_t lift;
@@ -673,6 +757,7 @@ int main(void)
 		cmocka_unit_test(translate_goes_everywhere),
 		cmocka_unit_test(translate_while_tables_go_back),
 		cmocka_unit_test(a_reader_that_is_overtaken_is_told_what_was_or_is),
+		cmocka_unit_test(a_reader_that_is_overtaken_by_another_size_is_told_what_was_or_is),
 		cmocka_unit_test(batches_tell_what_single_steps_tell),
 		cmocka_unit_test(batches_want_room),
 		cmocka_unit_test(batches_unmap_with_what_hardware_set),
