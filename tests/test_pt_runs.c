@@ -494,6 +494,43 @@ static void an_empty_member_gives_no_rights(void **state)
 	finish();
 }
 
+/* A member that is none, or says something else, gives no rights to the others, whatever is done with the run; and
+ * who asks what was used leaves it as it is. */
+static void a_damaged_member_gives_no_rights_to_others(void **state)
+{
+	const uint32_t rights = RW | MM_PT_EXEC | MM_PT_USER | MM_PT_GLOBAL;
+
+	for (unsigned k = 0; k < 6; k++) {
+		mm_paddr_t pa;
+		uint32_t attr = 0;
+		struct mm_pt_leaves leaves = { .pa = &pa, .attr = &attr, .room = 1 };
+		struct mm_pt_run found;
+		struct mm_pt_cur cur;
+		start_on(state);
+		map_ok(run, pa0, run, MM_PT_READ, 0);
+		ora.pt = NULL; /* which takes what is damaged for mapped, or not */
+		uint64_t *e = entry_at(2 * run - page), damage = pt.port->empty(&pt, 0);
+		if (k & 1)
+			damage = pt.port->run(&pt, pt.port->leaf(&pt, (mm_paddr_t)(pa0 + run - page), 0, RW | MM_PT_EXEC), 0);
+		*e = damage;
+		assert_int_equal(mm_pt_cur_init(&cur, &pt, run, run), MM_OK);
+		if (k < 2) {
+			assert_int_equal(mm_pt_age(&pt, &cur, AD, &g, &leaves), MM_OK);
+			assert_true(k || *e == damage);
+		} else if (k < 4) {
+			assert_int_equal(w->unmap_leaves(&pt, &cur, &g, &leaves), MM_OK);
+		} else {
+			assert_int_equal(mm_pt_split(&pt, run, run, MM_PT_NO_RUNS, &g), MM_OK);
+			assert_int_equal(w->query(&pt, run, &found), MM_OK);
+			attr = found.attr;
+		}
+		assert_int_equal(attr & rights, MM_PT_READ);
+		mm_pt_sync(&pt, &g);
+		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+		assert_int_equal(ora.used, 0);
+	}
+}
+
 /* A member that somebody made writable and executable is told, with where it is. */
 static void the_dump_hides_no_member(void **state)
 {
@@ -746,6 +783,7 @@ int main(void)
 		cmocka_unit_test(damage_is_found),
 		cmocka_unit_test(breaking_cannot_fail),
 		cmocka_unit_test(an_empty_member_gives_no_rights),
+		cmocka_unit_test(a_damaged_member_gives_no_rights_to_others),
 		cmocka_unit_test(the_dump_hides_no_member),
 		cmocka_unit_test(a_reader_of_a_run_that_is_overtaken_is_told_what_was_or_is),
 	};

@@ -12,6 +12,8 @@
  *              R2 accessed and dirty may be set in any member, so those of a run are those of all members, or-ed.
  *                 Only clearing them leaves members in place, each by a compare-and-swap.
  *              R3 breaking a run takes no memory: it cannot fail.
+ *              R4 rights are those of the member at hand. Of a damaged run others may be empty, whose attributes mean
+ *                 nothing, or have more.
  * Concurrency  one writer for each tree, by the caller. Hardware sets accessed and dirty bits at any time. */
 #include <mmlib/pt.h>
 #include "hook.h"
@@ -48,8 +50,7 @@ mm_paddr_t mm_pt_priv_run_pa(const struct mm_pt *pt, uint64_t entry, size_t i, u
 	return run_base(pt, entry, level) + (mm_paddr_t)mm_shl64(i, port->level[level].shift);
 }
 
-/* Attributes of the run, with what hardware has set up to now. Rights are those of the member at hand: an NMI may
- * find others empty, and the attributes of an empty entry mean nothing. */
+/* Attributes of the run, with what hardware has set up to now. R4: an NMI may find others empty. */
 static uint32_t run_attr(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
 {
 	const struct mm_pt_port *port = pt->port;
@@ -121,21 +122,22 @@ static void run_make(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *
 	}
 }
 
-/* Make all entries of a run empty. Returns what they said, with what hardware set up to that moment. */
+/* Make all entries of a run, or leaves that may be one, empty. Returns what the member at hand said, with what hardware
+ * set in any of them up to that moment. */
 static uint32_t run_empty(const struct mm_pt *pt, mm_vaddr_t va, const struct pt_at *at)
 {
 	const struct mm_pt_port *port = pt->port;
 	const uint64_t empty = port->empty(pt, at->level);
 	size_t n = pt_run_entries(port, at->level) - MM_PLANTED(MM_PLANT_RUN_MEMBER);
-	uint32_t attr = 0;
+	uint32_t attr = port->attr(pt, at->entry, at->level) & ~RUN_SEEN; /* R4 */
 
 	for (size_t k = 0; k < n; k++) {
 		void *slot = run_slot(pt, at, va, k);
 		uint64_t old = pt_load(slot, port->entry_lg2);
 		while (!pt_change(slot, port->entry_lg2, &old, empty))
 			;
-		if (k == 0 || !MM_PLANTED(MM_PLANT_RUN_DIRTY))
-			attr |= port->attr(pt, old, at->level); /* R2 */
+		if (pt_maps(port, port->classify(pt, old, at->level)) && (k == 0 || !MM_PLANTED(MM_PLANT_RUN_DIRTY)))
+			attr |= port->attr(pt, old, at->level) & RUN_SEEN; /* R2 */
 	}
 	return attr;
 }
@@ -298,6 +300,8 @@ static unsigned run_age_member(const struct mm_pt *pt, mm_vaddr_t va, const stru
 	uint32_t found;
 
 	do {
+		if (port->classify(pt, old, at->level) != MM_PT_RUN)
+			return MM_PT_AFTER_NONE; /* damaged */
 		found = port->attr(pt, old, at->level);
 		now = old;
 		if (found & what)
@@ -314,12 +318,12 @@ uint32_t mm_pt_priv_run_age(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_
 {
 	const size_t n = pt_run_entries(pt->port, at->level);
 	unsigned after = 0;
-	uint32_t attr = 0;
+	uint32_t attr = pt->port->attr(pt, at->entry, at->level) & ~RUN_SEEN; /* R4 */
 
 	for (size_t k = 0; k < n; k++) {
 		uint32_t found = 0;
 		after |= run_age_member(pt, va, at, k, what, &found);
-		attr |= k == 0 || !MM_PLANTED(MM_PLANT_RUN_DIRTY) ? found : found & ~RUN_SEEN;
+		attr |= k == 0 || !MM_PLANTED(MM_PLANT_RUN_DIRTY) ? found & RUN_SEEN : 0;
 	}
 	run_note(pt, g, va, at->level, PT_AFTER(PT_SITE_RUN_AGE, after));
 	g->pages += attr & what ? n * pt_pages(pt->port, at->level) : 0;
