@@ -8,7 +8,7 @@
 #include <mmlib/reserve.h>
 #include <mmlib/site.h>
 #include "hook.h"
-#include "slab/slab.h"
+#include "slab/guard.h"
 
 #if NMI_POSSIBLE
 static void what_is_freed_so_comes_home(void **state)
@@ -257,6 +257,41 @@ static void memory_of_a_reserve_goes_to_its_cache(void **state)
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 }
 
+/* Or it goes back to the reserve, where it is at once; what that has no room for goes to the cache. */
+static void a_reserve_gets_its_object_back(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
+	struct mm_mempool pool, none = { 0 };
+	void *places[2], *p, *q, *more;
+
+	assert_int_equal(mm_mempool_init(&pool, cache, places, 2, 0), MM_OK);
+	assert_non_null(more = mm_cache_alloc(cache, 0));
+	assert_non_null(p = mm_mempool_take(&pool));
+	assert_non_null(q = mm_mempool_take(&pool));
+	memset(p, 7, 64);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_OK);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_mempool_free(&pool, p), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_kfree_nmi(&heap, p), MM_E_DOUBLE_FREE);
+	assert_null(heap.returned);
+	assert_int_equal(mm_heap_verify(&heap), MM_OK);
+	assert_ptr_equal(mm_mempool_take(&pool), p);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_OK);
+	assert_int_equal(mm_mempool_free_nmi(&pool, more), MM_OK);
+	assert_int_equal(mm_mempool_free_nmi(&pool, q), MM_OK); /* both places have one */
+	assert_int_equal(stats(cache).used, 2);
+	assert_int_equal(mm_mempool_free_nmi(&pool, q), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_mempool_free_nmi(NULL, p), MM_E_INVAL);
+	assert_int_equal(mm_mempool_free_nmi(&none, p), MM_E_STATE);
+	assert_int_equal(mm_mempool_free_nmi(&pool, NULL), MM_OK);
+	assert_non_null(p = mm_kmalloc(&heap, 64, 0));
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_int_equal(mm_mempool_destroy(&pool), MM_OK);
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 static void nobody_holds_what_is_freed_so(void **state)
 {
 	(void)state;
@@ -368,6 +403,33 @@ static void tell(void *ctx, const struct mm_guard_report *report)
 	told++;
 }
 
+/* If nobody wrote beside it; else it goes home, and who brings it there tells. */
+static void a_guarded_one_waits_in_a_reserve(struct mm_cache *cache)
+{
+	struct mm_mempool pool;
+	unsigned char *p;
+	void *place;
+
+	assert_int_equal(mm_mempool_init(&pool, cache, &place, 1, 0), MM_OK);
+	assert_non_null(p = mm_mempool_take(&pool));
+	assert_true((uintptr_t)p - heap.guard->base < heap.guard->bytes);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_OK);
+	assert_ptr_equal(place, p);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_E_DOUBLE_FREE);
+	assert_ptr_equal(mm_mempool_take(&pool), p);
+	told = 0;
+	p[-1] ^= 1;
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_OK);
+	assert_null(place);
+	assert_int_equal(told, 0);
+	assert_int_equal(stats(cache).used, 0);
+	assert_int_equal(told, 1);
+	assert_non_null(p = mm_cache_alloc(cache, 0));
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_OK);
+	assert_int_equal(mm_mempool_destroy(&pool), MM_OK);
+	told = 0;
+}
+
 static void guarded_objects_come_home_too(void **state)
 {
 	(void)state;
@@ -396,6 +458,7 @@ static void guarded_objects_come_home_too(void **state)
 	assert_int_equal(s.used, 0);
 	assert_int_equal(mm_cache_free_nmi(cache, p), MM_E_DOUBLE_FREE);
 
+	a_guarded_one_waits_in_a_reserve(cache);
 	assert_non_null(p = mm_cache_alloc(cache, 0));
 	assert_int_equal(mm_kfree_nmi(&heap, p), MM_OK);
 	p[-1] ^= 1; /* beside it: who brings it home tells */
@@ -570,7 +633,8 @@ static void this_build_has_none(void **state)
 	(void)state;
 	struct mm_heap none = { 0 };
 	struct mm_cache *cache = make_cache(64, 0);
-	void *p = mm_cache_alloc(cache, 0);
+	struct mm_mempool pool;
+	void *p = mm_cache_alloc(cache, 0), *place;
 
 	assert_int_equal(mm_kfree_nmi(&heap, NULL), MM_OK);
 	assert_int_equal(mm_kfree_nmi(NULL, p), MM_E_INVAL);
@@ -579,6 +643,10 @@ static void this_build_has_none(void **state)
 	assert_int_equal(mm_cache_free_nmi(cache, NULL), MM_OK);
 	assert_int_equal(mm_cache_free_nmi(NULL, p), MM_E_INVAL);
 	assert_int_equal(mm_cache_free_nmi(cache, p), MM_E_NOTSUP);
+	assert_int_equal(mm_mempool_init(&pool, cache, &place, 1, 0), MM_OK);
+	assert_int_equal(mm_mempool_free_nmi(&pool, NULL), MM_OK);
+	assert_int_equal(mm_mempool_free_nmi(&pool, p), MM_E_NOTSUP);
+	assert_int_equal(mm_mempool_destroy(&pool), MM_OK);
 	assert_int_equal(mm_cache_free(cache, p), MM_OK); /* it stayed allocated */
 	assert_int_equal(mm_cache_destroy(cache), MM_OK);
 	assert_int_equal(mm_cache_free_nmi(cache, p), MM_E_STATE);
@@ -597,6 +665,7 @@ int main(void)
 		HEAP_TEST(it_is_freed_once),
 		HEAP_TEST(many_of_many_slabs_come_home),
 		HEAP_TEST(memory_of_a_reserve_goes_to_its_cache),
+		HEAP_TEST(a_reserve_gets_its_object_back),
 		HEAP_TEST(nobody_holds_what_is_freed_so),
 		HEAP_TEST(of_heaps_that_are_one_it_finds_its_own),
 		HEAP_TEST(slabs_of_any_form_go),

@@ -9,14 +9,15 @@
  * and then; and all that gives memory back or counts it. That is done in the context of who does it.
  *
  * Threads and interrupts may free so, too; mm_kfree() is faster. To allocate in an NMI: mm_mempool_take() and
- * mm_prefill_alloc() of mmlib/reserve.h. What comes from a mempool goes to its cache if it is freed here, not to the
- * pool. Of several heaps that are one (mmlib/site.h): mm_heap_set_of() tells which.
+ * mm_prefill_alloc() of mmlib/reserve.h. What comes from a mempool goes to its cache, not to the pool, by all but
+ * mm_mempool_free_nmi(). Of several heaps that are one (mmlib/site.h): mm_heap_set_of() tells which.
  *
  * Needs MM_CHECKS 1 or more, and MM_ATOMICS: without either, all answer #MM_E_NOTSUP. A kernel that does not call them
  * is linked without them; the usual allocation and free are the same in all kernels. */
 #ifndef MMLIB_NMI_H
 #define MMLIB_NMI_H
 #include <mmlib/kmalloc.h>
+#include <mmlib/reserve.h>
 MM_BEGIN_DECLS
 
 /** Free memory, at any instruction.
@@ -43,5 +44,14 @@ MM_NODISCARD enum mm_status mm_kfree_nmi(struct mm_heap *heap, void *p) MM_TAGGE
  *  @retval MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_kfree_nmi()
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_cache_free_nmi(struct mm_cache *cache, void *p) MM_TAGGED(mm_cache_free_nmi);
+
+/** Free an object, at any instruction: to the reserve if that is not full, where it is at once; else to the cache, as
+ *  mm_cache_free_nmi().
+ *  @param pool pool @param p an object of its cache, from wherever; NULL does nothing
+ *  @retval MM_OK done @retval MM_E_INVAL NULL pool @retval MM_E_STATE not set up
+ *  @retval MM_E_NOTSUP not in this build: see above
+ *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_cache_free_nmi()
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(n)\, and O(bytes) with #MM_HARDEN_ZERO} */
+MM_NODISCARD enum mm_status mm_mempool_free_nmi(struct mm_mempool *pool, void *p) MM_TAGGED(mm_mempool_free_nmi);
 MM_END_DECLS
 #endif

@@ -80,6 +80,7 @@ MM_NODISCARD void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags);
 MM_NODISCARD void *mm_mempool_take(struct mm_mempool *pool);
 
 /** Free an object: to the reserve if that is not full, else to the cache.
+ *  In an NMI: mm_mempool_free_nmi().
  *  @param pool pool @param p an object of its cache, from wherever; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL pool @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_cache_free()

@@ -346,6 +346,11 @@ static enum mm_status guard_look(struct mm_guard *g, const void *p)
 	return stain ? MM_E_CORRUPT : MM_OK;
 }
 
+static bool guard_is_whole(const struct mm_guard *g, const void *p)
+{
+	return !guard_beside(g, guard_at(g, (uintptr_t)p));
+}
+
 static void guard_state(struct mm_slab *slab, uint8_t state)
 {
 	mm_atomic_store_relaxed(&slab->states[0], state);
@@ -565,6 +570,7 @@ static const struct guard_ops guard_ops = {
 	.retire = guard_retire,
 	.claim = guard_claim,
 	.look = guard_look,
+	.is_whole = guard_is_whole,
 	.keep = guard_keep,
 	.next = guard_walk,
 	.is_sound = guard_is_sound,

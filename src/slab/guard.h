@@ -32,8 +32,10 @@ struct guard_ops {
 	/* The same for who allocated it just now and was told MM_E_CORRUPT: what is beside it is another's. False:
 	 * somebody freed it meanwhile. */
 	bool (*claim)(struct mm_guard *g, const void *p);
-	/* Is all that is beside an object as it was? */
+	/* Is all that is beside an object as it was? If not, the host is told. */
 	enum mm_status (*look)(struct mm_guard *g, const void *p);
+	/* The same, and nobody is told. */
+	bool (*is_whole)(const struct mm_guard *g, const void *p);
 	/* An idle object is free. */
 	void (*keep)(struct mm_guard *g, void *p);
 	/* The next slot, *i or later, with an object of a cache, or, with NULL, of any, that is not yet free. */

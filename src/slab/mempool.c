@@ -6,6 +6,7 @@
  * Invariants   P1 what is in a place waits (parked.h): it belongs to who takes it out.
  *              P2 a free fills an empty place before it gives the cache anything: as many objects are in
  *                 reserve or used as the reserve had at first.
+ *              NMIs leave objects here, too (nmi.c).
  * Concurrency  any CPU, interrupts; taking one, NMIs too. */
 #include <mmlib/reserve.h>
 #include "owner.h"
@@ -87,18 +88,6 @@ void *mm_mempool_alloc(struct mm_mempool *pool, uint32_t flags)
 	return p;
 }
 
-/* Leave an object, which waits, in an empty place. */
-static bool mempool_put(struct mm_mempool *pool, void *p)
-{
-	for (uint32_t i = 0; i < pool->n; i++) {
-		void *none = NULL;
-
-		if (!mm_atomic_load_relaxed(&pool->places[i]) && mm_atomic_cas(&pool->places[i], &none, p))
-			return true;
-	}
-	return false;
-}
-
 enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p)
 {
 	uint8_t *state = NULL;
@@ -115,10 +104,7 @@ enum mm_status mm_mempool_free(struct mm_mempool *pool, void *p)
 		st = object_retire(pool->cache, p, state, OWNER_CALLER);
 	if (st != MM_OK)
 		return object_refused(pool->cache, p, st);
-	object_clear(pool->cache, p);
-	if (!MM_PLANTED(MM_PLANT_MEMPOOL) && object_room(pool->cache, p) == cache_room(pool->cache) &&
-	    mempool_put(pool, p)) /* P2 */
-		return MM_OK;
-	parked_free(pool->cache, p);
+	if (!mempool_leave(pool, p))
+		parked_free(pool->cache, p);
 	return MM_OK;
 }

@@ -11,6 +11,7 @@
  *
  *              They are called through a pointer that the first NMI leaves in the heap: who never frees so is linked
  *              without this file.
+ *              What an NMI leaves in a reserve (mempool.c) waits there instead, idle, and is not returned.
  * Invariants   I1 an object that is returning, or returned, is not home, so its slab stays. To be returned is the last
  *                 that happens to it in the NMI: from then on its slab may go, and the NMI does not touch it.
  *              I2 who takes a slab off the list clears its link, then looks at states; an NMI changes a state, then looks at
@@ -25,8 +26,8 @@
  *              nodes home is where they belong. No slab is given back here: who brings objects home is often about to want some.
  * Concurrency  any CPU, any context; lists are taken by exchange, so there is no ABA. */
 #include <mmlib/nmi.h>
-#include "guard.h"
 #include "owner.h"
+#include "parked.h"
 
 #if NMI_POSSIBLE
 #define NMI_LOT 16u /* objects that are brought home at a time */
@@ -163,8 +164,26 @@ static void nmi_return(struct mm_slab *slab, uint8_t *state)
 		mm_atomic_store_release(state, (uint8_t)MM_OBJECT_RETURNED); /* I1 */
 }
 
-/* Free an object of a slab. */
-static enum mm_status nmi_free(struct mm_slab *slab, const void *p, uintptr_t caller)
+/* An object that was claimed waits in a reserve, if there is one that has room. One that somebody wrote beside goes home:
+ * who brings it there tells. */
+static bool nmi_leave(struct mm_mempool *pool, struct mm_guard *g, void *p, uint8_t *state)
+{
+	bool left;
+
+	if (!pool || (g && !g->ops->is_whole(g, p)))
+		return false;
+	if (!MM_PLANTED(MM_PLANT_NMI_WAIT))
+		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE); /* P1 of mempool.c */
+	left = mempool_leave(pool, p);
+	if (!left)
+		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_RETURNING);
+	else if (MM_PLANTED(MM_PLANT_NMI_WAIT))
+		mm_atomic_store_relaxed(state, (uint8_t)MM_OBJECT_IDLE);
+	return left;
+}
+
+/* Free an object of a slab, to a reserve if one is given. */
+static enum mm_status nmi_free(struct mm_slab *slab, void *p, struct mm_mempool *pool, uintptr_t caller)
 {
 	struct mm_guard *g = guard_pool(slab->heap, p);
 	bool leave = false;
@@ -177,9 +196,20 @@ static enum mm_status nmi_free(struct mm_slab *slab, const void *p, uintptr_t ca
 		return st;
 	if (g)
 		st = nmi_guarded(g, slab, p, state, caller, &leave);
-	if (!leave)
+	if (!leave && (st != MM_OK || !nmi_leave(pool, g, p, state)))
 		nmi_return(slab, state);
 	return st;
+}
+
+/* Free an object of a cache. */
+static enum mm_status nmi_free_of(struct mm_cache *cache, void *p, struct mm_mempool *pool, uintptr_t caller)
+{
+	struct mm_slab *slab;
+	enum mm_status st = slab_find(cache->heap, p, &slab);
+
+	if (st == MM_OK)
+		st = slab_cache(slab) == cache ? nmi_free(slab, p, pool, caller) : MM_E_OWNER;
+	return object_refused(cache, p, st);
 }
 
 /* Why p, which is in no slab, cannot be freed here. */
@@ -205,7 +235,7 @@ enum mm_status mm_kfree_nmi(struct mm_heap *heap, void *p)
 	struct mm_slab *slab;
 	enum mm_status st = slab_find(heap, p, &slab);
 
-	return object_refused(heap, p, st == MM_OK ? nmi_free(slab, p, OWNER_CALLER) : nmi_refuse(heap, p));
+	return object_refused(heap, p, st == MM_OK ? nmi_free(slab, p, NULL, OWNER_CALLER) : nmi_refuse(heap, p));
 #else
 	return MM_E_NOTSUP;
 #endif
@@ -220,12 +250,22 @@ enum mm_status mm_cache_free_nmi(struct mm_cache *cache, void *p)
 	if (!p)
 		return MM_OK;
 #if NMI_POSSIBLE
-	struct mm_slab *slab;
-	enum mm_status st = slab_find(cache->heap, p, &slab);
+	return nmi_free_of(cache, p, NULL, OWNER_CALLER);
+#else
+	return MM_E_NOTSUP;
+#endif
+}
 
-	if (st == MM_OK)
-		st = slab_cache(slab) == cache ? nmi_free(slab, p, OWNER_CALLER) : MM_E_OWNER;
-	return object_refused(cache, p, st);
+enum mm_status mm_mempool_free_nmi(struct mm_mempool *pool, void *p)
+{
+	if (!pool)
+		return MM_E_INVAL;
+	if (!pool->cache)
+		return MM_E_STATE;
+	if (!p)
+		return MM_OK;
+#if NMI_POSSIBLE
+	return nmi_free_of(pool->cache, p, pool, OWNER_CALLER);
 #else
 	return MM_E_NOTSUP;
 #endif

@@ -4,6 +4,7 @@
  * too: they have a state for themselves. */
 #ifndef MM_SRC_SLAB_PARKED_H
 #define MM_SRC_SLAB_PARKED_H
+#include <mmlib/reserve.h>
 #include "guard.h"
 
 /* State of an object of a cache; or why it is none. With MM_CHECKS 0 there is none to look at. */
@@ -101,6 +102,22 @@ static inline void parked_free(struct mm_cache *cache, void *p)
 		st = MM_OK;
 	}
 	MM_CHECK(cache->heap->pmm->port, st == MM_OK);
+}
+
+/* Leave an object that waits, as free ones are, in an empty place of a reserve (P2 of mempool.c). False: there is none,
+ * or it is a guarded one with less room than others. */
+static inline bool mempool_leave(struct mm_mempool *pool, void *p)
+{
+	object_clear(pool->cache, p);
+	if (MM_PLANTED(MM_PLANT_MEMPOOL) || object_room(pool->cache, p) != cache_room(pool->cache))
+		return false;
+	for (uint32_t i = 0; i < pool->n; i++) {
+		void *none = NULL;
+
+		if (!mm_atomic_load_relaxed(&pool->places[i]) && mm_atomic_cas(&pool->places[i], &none, p))
+			return true;
+	}
+	return false;
 }
 
 /* Allocate an object that is mmlib's own. Errors as mm_cache_alloc_st(). */

@@ -34,7 +34,7 @@
 #define EX_RECORDS 24
 #define EX_FRAMES  512
 #define EX_AREA    16 /* first frame of the CMA area */
-#define STALE_BY_NMI 2 /* count of OP_STALE; 1: deferred */
+#define BY_NMI     2  /* count of OP_STALE, OP_LEAVE and OP_LEAVE_RACE */
 
 enum op_kind {
 	OP_NONE,
@@ -62,7 +62,7 @@ enum op_kind {
 	OP_NMI_RACE, /* the same, as OP_FREE_RACE */
 	OP_KMALLOC,
 	OP_KFREE,
-	OP_STALE, /* free once more what a slot had: that may be another's object by now; deferred, or by an NMI */
+	OP_STALE, /* free once more what a slot had: that may be another's object by now; count 1: deferred */
 	OP_TAKE,  /* an object of the reserve */
 	OP_LEAVE, /* free one: to the reserve, if that has room */
 	OP_LEAVE_RACE, /* as OP_FREE_RACE */

@@ -20,7 +20,7 @@
 #define ROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s) }
 #define KROBBED(s) { .kind = OP_FREE_ROBBED, .slot = (s), .count = 1 }
 #define STALE(s) { .kind = OP_STALE, .slot = (s) }
-#define STALE_NMI(s) { .kind = OP_STALE, .slot = (s), .count = STALE_BY_NMI }
+#define STALE_NMI(s) { .kind = OP_STALE, .slot = (s), .count = BY_NMI }
 #define STALE_DEFER(s) { .kind = OP_STALE, .slot = (s), .count = 1 }
 /* n frames: anywhere, or from frame p on. */
 #define RUN(s, n) { .kind = OP_ALLOC, .slot = (s), .count = (n) }
@@ -29,6 +29,8 @@
 #define TAKE_ON(c, s) { .kind = OP_TAKE, .slot = (s), .cpu = (c) }
 #define LEAVE(s) { .kind = OP_LEAVE, .slot = (s) }
 #define LEAVE_RACE(s) { .kind = OP_LEAVE_RACE, .slot = (s) }
+#define NMI_LEAVE(s) { .kind = OP_LEAVE, .slot = (s), .count = BY_NMI }
+#define NMI_LEAVE_RACE(s) { .kind = OP_LEAVE_RACE, .slot = (s), .count = BY_NMI }
 #define DEFER(s) { .kind = OP_DEFER, .slot = (s) }
 #define POLL { .kind = OP_POLL }
 #define DEFER_ON(c, s) { .kind = OP_DEFER, .slot = (s), .cpu = (c) }

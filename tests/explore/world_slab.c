@@ -297,6 +297,11 @@ static void run_handle(const struct op *op, struct record *r)
 	}
 }
 
+static enum mm_status leave(const struct op *op, void *p)
+{
+	return op_is_nmi(op) ? mm_mempool_free_nmi(pool, p) : mm_mempool_free(pool, p);
+}
+
 /* A reserve comes and goes. */
 static void run_pool(const struct op *op, struct record *r)
 {
@@ -388,7 +393,7 @@ static void run(const struct op *op, struct record *r)
 			check_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->kind == OP_LEAVE_RACE	      ? mm_mempool_free(pool, p) :
+		r->st = op->kind == OP_LEAVE_RACE	      ? leave(op, p) :
 			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
 			op_is_nmi(op)			      ? mm_kfree_nmi(heap, p) :
 			op->kind == OP_KFREE || op->count ? heaps_free(p) :
@@ -418,7 +423,7 @@ static void run(const struct op *op, struct record *r)
 		check_filled(slot, 0x40 + op->slot);
 		world_giving(r, slot);
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op->kind == OP_LEAVE ? mm_mempool_free(pool, p) : mm_kfree_deferred(deferred, p);
+		r->st = op->kind == OP_LEAVE ? leave(op, p) : mm_kfree_deferred(deferred, p);
 		if (r->st != MM_OK)
 			ex_violate("free of slot %u fails with status %d", op->slot, (int)r->st);
 		break;
