@@ -246,6 +246,60 @@ static void the_tree_changes_through_it(void **state)
 	end();
 }
 
+/* The same with the other formats that have one. */
+static void trees_of_other_formats_change_through_it(void **state)
+{
+	static const enum mm_pt_format formats[] = { MM_PT_IA32, MM_PT_X86_64_LA57 };
+	uint64_t seed = 78;
+
+	(void)state;
+	if (!ora.mem)
+		ora_init(&ora, 0x80000000, ROOM);
+	for (unsigned f = 0; f < 2; f++) {
+		const struct mm_pt_port *port = mm_pt_format(formats[f]);
+		const uint64_t top = UINT64_C(1) << port->level[port->nlevels - 1u].shift;
+		const uint64_t large = UINT64_C(1) << port->level[1].shift;
+		const struct mm_pt_cfg cfg = { .allow_wx = true };
+		unsigned changes = 0;
+		ora_reset(&ora);
+		ora_set_arch(&ora, ora_formats[formats[f]]);
+		env = ora.env;
+		env.window = through_the_entry;
+		shown = 0;
+		assert_int_equal(mm_pt_init(&pt, port, &env, &cfg), MM_OK);
+		assert_int_equal(mm_pt_recurse(&pt, 100 * top, &g), MM_OK);
+		mm_pt_sync(&pt, &g);
+		for (unsigned i = 0; i < 3000; i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			const mm_vaddr_t page = ((seed >> 33) % 3 + 99) * top + (f ? (seed >> 40) % 3 * large : 0) +
+						(seed >> 50) % 8 * K4;
+			const unsigned what = (seed >> 56) % 8;
+			const uint64_t length = what < 7 && seed >> 60 & 1 ? large + 3 * K4 : K4;
+			const bool in_it = page + length > 100 * top && page < 101 * top;
+			enum mm_status st = MM_OK;
+			if (what < 3)
+				st = mm_pt_map(&pt, page, (mm_paddr_t)(page % large), length, RW | RX, 0, &g);
+			else if (what < 6)
+				st = mm_pt_unmap(&pt, page, length, what == 5 ? MM_PT_DISCARD : 0, &g);
+			else if (what == 6)
+				st = mm_pt_protect(&pt, page, length, RX, 0, &g);
+			else
+				st = mm_pt_collapse(&pt, page & ~(large - 1), large, 0, &g);
+			if (in_it)
+				assert_int_equal(st, MM_E_OWNER);
+			changes += st == MM_OK;
+			if (i % 7 == 0)
+				mm_pt_sync(&pt, &g);
+			if (i % 50 == 0)
+				assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+			nothing_is_wrong();
+		}
+		assert_true(changes > 500);
+		assert_true(shown > 5000);
+		end();
+	}
+}
+
 /* Of the formats that are selected by number. */
 static void few_formats_have_one(void **state)
 {
@@ -309,6 +363,7 @@ int main(void)
 		cmocka_unit_test(the_tree_changes_through_it),
 	};
 	const struct CMUnitTest others[] = { cmocka_unit_test(few_formats_have_one),
+					     cmocka_unit_test(trees_of_other_formats_change_through_it),
 					     cmocka_unit_test(pages_beside_it_are_no_way_into_it) };
 	int failed = cmocka_run_group_tests_name("pt_recursive, formats", others, NULL, NULL);
 	return failed + run_for_all("pt_recursive", tests, sizeof(tests) / sizeof(tests[0]));

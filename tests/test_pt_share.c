@@ -4,6 +4,7 @@
 #include <mmlib/pt_share.h>
 #include <mmlib/pt_tree.h>
 #include "pt_fixture.h"
+#include <mmlib/pt_formats.h>
 
 #define SPACES 2u
 #define KEPT   2u /* entries of the root */
@@ -474,6 +475,61 @@ static void a_second_root_follows(void **state)
 	nothing_is_wrong();
 }
 
+/* With each format: what is before, in and after the entries that are another tree's, by calls for one page. In two levels
+ * all of it is below the same table of level 1, the root. */
+static void pages_beside_what_is_shared_are_no_way_into_it(void **state)
+{
+	(void)state;
+	if (!ora.mem)
+		ora_init(&ora, 0x80000000, ROOM);
+	for (unsigned f = 0; f < MM_PT_FORMATS; f++) {
+		const struct mm_pt_port *port = mm_pt_format((enum mm_pt_format)f);
+		const unsigned top = port->nlevels - 1u;
+		const uint64_t bytes = UINT64_C(1) << port->level[top].shift, page = UINT64_C(1) << port->level[0].shift;
+		const mm_vaddr_t base = port->extension == MM_PT_VA_ONES ? -(UINT64_C(1) << port->va_bits) : 0;
+		struct mm_pt_cfg cfg = { .leaf_levels = 1 };
+		mm_paddr_t pa;
+
+		ora_reset(&ora);
+		ora_set_arch(&ora, ora_formats[f]);
+		if (ora.arch->follows || (port->va_bits == port->level[top].shift + 1))
+			continue;
+		for (unsigned k = 0; k < 4; k++) { /* shared or followed; at the start, or amid */
+			const mm_vaddr_t at = base + (k & 1) * bytes, beside = k & 1 ? base : base + bytes;
+			assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
+			assert_int_equal(mm_pt_init(&space[0], port, &ora.env, &cfg), MM_OK);
+			const uint32_t attr = port->check(&pt, MM_PT_READ) == MM_OK ? MM_PT_READ : RX;
+			assert_int_equal(mm_pt_map(&space[0], beside + 3 * page, 0, page, attr, 0, &g), MM_OK); /* is remembered */
+			if (k < 2)
+				assert_int_equal(mm_pt_keep(&pt, at, bytes, &g), MM_OK);
+			assert_int_equal(k < 2 ? mm_pt_share(&space[0], &pt, &g) : mm_pt_mirror(&space[0], &pt, at, bytes, &g),
+					 MM_OK);
+			for (unsigned i = 0; i < 8; i++) {
+				assert_int_equal(mm_pt_map(&pt, at + i * page, (mm_paddr_t)(i * page), page, attr, 0, &g), MM_OK);
+				assert_int_equal(mm_pt_map(&space[0], beside + (8 + i) * page, 0, page, attr, 0, &g), MM_OK);
+				assert_int_equal(mm_pt_map(&space[0], at + 9 * page, 0, page, attr, 0, &g), MM_E_OWNER);
+				assert_int_equal(mm_pt_unmap(&space[0], at + i * page, page, 0, &g), MM_E_OWNER);
+				assert_int_equal(mm_pt_translate(&space[0], at + i * page + 1, &pa), MM_OK);
+				assert_true(pa == i * page + 1);
+				mm_pt_sync(&pt, &g);
+			}
+			for (unsigned i = 0; i < 8; i++) {
+				assert_int_equal(mm_pt_unmap(&pt, at + i * page, page, 0, &g), MM_OK);
+				assert_int_equal(mm_pt_unmap(&space[0], beside + (8 + i) * page, page, 0, &g), MM_OK);
+				assert_int_equal(mm_pt_unmap(&space[0], at + i * page, page, 0, &g), MM_E_OWNER);
+				mm_pt_sync(&pt, &g);
+			}
+			assert_int_equal(mm_pt_translate(&space[0], at, &pa), MM_E_NOENT);
+			assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+			assert_int_equal(mm_pt_verify(&space[0], NULL), MM_OK);
+			assert_int_equal(mm_pt_destroy(k < 2 ? &space[0] : &pt), MM_OK);
+			assert_int_equal(mm_pt_destroy(k < 2 ? &pt : &space[0]), MM_OK);
+			assert_int_equal(ora.used, 0);
+			nothing_is_wrong();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,5 +543,7 @@ int main(void)
 		cmocka_unit_test(a_cursor_of_a_space_finds_what_the_kernel_left),
 		cmocka_unit_test(a_second_root_follows),
 	};
-	return run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));
+	const struct CMUnitTest others[] = { cmocka_unit_test(pages_beside_what_is_shared_are_no_way_into_it) };
+	int failed = cmocka_run_group_tests_name("pt_share, formats", others, NULL, NULL);
+	return failed + run_for_all("pt_share", tests, sizeof(tests) / sizeof(tests[0]));
 }

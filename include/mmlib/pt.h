@@ -101,7 +101,8 @@ struct mm_pt_env {
 	 *  recursive entry in its root, it is also where that entry shows the table of this level around @p va, and
 	 *  nothing needs to be mapped if @p pt is the active tree. What CPUs keep of that address is theirs: it may be of
 	 *  a table that was there before. In the others are tables that are not in the tree yet, not any more, or in
-	 *  another. No window needs to be seen by other CPUs.
+	 *  another. No window needs to be seen by other CPUs. Operations of which one begins while another has not ended,
+	 *  on other trees or other CPUs, have windows of their own each; so no callback calls the walker with the same ones.
 	 *  Questions use windows as all operations do: with them there are no readers without a lock, and an interrupt
 	 *  that asks has windows of its own, or finds interrupts off. Must not call the walker for the same tree.
 	 *  @p pt is a copy in mm_pt_init(). [same context as the operation] */
@@ -261,7 +262,8 @@ MM_NODISCARD enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port
 MM_NODISCARD enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, const struct mm_pt_env *env)
 					MM_TAGGED(mm_pt_moved);
 
-/** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched.
+/** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched. What gathers hold is
+ *  synced before, and pools are given back: afterwards nobody knows whose those tables are.
  *  @param pt tree; all-zero afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(tables)} */
