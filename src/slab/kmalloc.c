@@ -408,12 +408,14 @@ size_t mm_ksize(struct mm_heap *heap, const void *p)
 	return size;
 }
 
-/* Does memory of `now` bytes serve for `size`, without wasting more than half of what could be saved? */
+/* Does memory of `now` bytes serve for `size`, without wasting more than half of what could be saved? What is behind it
+ * may be why a request needed a block of pages of twice the size. */
 static bool kmalloc_fits(size_t now, size_t size)
 {
+	size_t half = (MM_PLANTED(MM_PLANT_FITS) || now <= MM_OBJECT_MAX ? now : now - MM_OBJECT_REDZONE) / 2;
 	bool least = now <= 64 || (now + MM_OBJECT_REDZONE == (size_t)MM_FRAME_SIZE && size > MM_OBJECT_MAX);
 
-	return size <= now && (size > now / 2 || least);
+	return size <= now && (size > half || least);
 }
 
 enum mm_status mm_kfree_sized(struct mm_heap *heap, void *p, size_t size, size_t align)
