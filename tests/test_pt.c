@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables: what map, unmap, protect and cursors promise, for every format, with the instance
  * folded to it and with the one that selects it at run time. */
+#include <mmlib/pt_tree.h>
 #include "pt_fixture.h"
 
 /* ---- map ---- */
@@ -660,6 +661,41 @@ static void what_a_table_says_of_itself_stays_true(void **state)
 	finish();
 }
 
+/* What is refused for its arguments has changed no page and got no further than its first byte, whatever an operation
+ * before it said. */
+static void what_is_refused_says_so_in_the_gather(void **state)
+{
+	static mm_paddr_t list[1] = { PA0 };
+
+	start(state);
+	map_ok(G1, PA0, 7 * K4, RW, 0);
+	for (unsigned k = 0; k < 14; k++) {
+		const uint64_t va = k == 5 ? K4 + 1 : K4;
+		enum mm_status st = MM_OK;
+		g.pages = 77;
+		g.stop_va = 99;
+		switch (k) {
+		case 0: st = map(va, PA0, K4, RW | MM_PT_EXEC, MM_PT_PARTIAL); break;
+		case 1: st = map(va, PA0 + 1, K4, RW, MM_PT_PARTIAL); break;
+		case 2: st = map(va, PA0, 0, RW, MM_PT_PARTIAL); break;
+		case 3: st = map(va, PA0, K4, RW, 1u << 31); break;
+		case 4: st = map(va, ~(K4 - 1), K4, RW, MM_PT_PARTIAL); break;
+		case 5: st = map(va, PA0, K4, RW, MM_PT_PARTIAL); break;
+		case 6: st = w->map_list(&pt, V(va), list, 1, RW | MM_PT_EXEC, MM_PT_PARTIAL, &g); break;
+		case 7: st = w->map_list(&pt, V(va), list, 0, RW, 0, &g); break;
+		case 8: st = unmap(va, 0, 0); break;
+		case 9: st = unmap(va, K4, 1u << 31); break;
+		case 10: st = protect(va, K4, RW | MM_PT_EXEC, 0); break;
+		case 11: st = protect(va, K4 + 1, RW, 0); break;
+		case 12: st = mm_pt_split(&pt, V(va), K4, 1, &g); break;
+		default: st = mm_pt_collapse(&pt, V(va), 0, 0, &g); break;
+		}
+		if (st == MM_OK || st == MM_E_NOENT || g.pages || stopped() != va)
+			fail_msg("%u: %d, %llu pages, %llx", k, (int)st, (unsigned long long)g.pages, (unsigned long long)g.stop_va);
+	}
+	finish();
+}
+
 /* Where nothing is mapped, the first entry is told, however far the look went. */
 static void a_range_without_pages_is_told_by_its_first_entry(void **state)
 {
@@ -679,6 +715,7 @@ static void a_range_without_pages_is_told_by_its_first_entry(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_refused_says_so_in_the_gather),
 		cmocka_unit_test(a_range_without_pages_is_told_by_its_first_entry),
 		cmocka_unit_test(a_table_goes_with_its_last_page),
 		cmocka_unit_test(what_a_table_says_of_itself_stays_true),

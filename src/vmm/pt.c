@@ -413,6 +413,14 @@ enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_
 
 /* ---- slow paths of the operations ---- */
 
+enum mm_status mm_pt_priv_refuse(struct mm_tlb_gather *g, mm_vaddr_t va, enum mm_status st)
+{
+	if (!g)
+		return st;
+	g->pages = 0;
+	return pt_stop(g, va, 0, st);
+}
+
 /* H2: an entry that leads to a table became @entry. */
 static void pt_mirror(const struct mm_pt *pt, unsigned level, size_t i, uint64_t entry)
 {

@@ -717,6 +717,9 @@ uint32_t mm_pt_priv_run_age(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_
 
 /* Slow paths, in pt.c. */
 
+/* Arguments are wrong, of an operation that begins at @va: nothing was done. @g: or NULL. */
+enum mm_status mm_pt_priv_refuse(struct mm_tlb_gather *g, mm_vaddr_t va, enum mm_status st);
+
 /* A table for @level: from the pool, else from the env. */
 enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level,
 				    mm_paddr_t *pa);

@@ -298,7 +298,7 @@ enum mm_status mm_pt_split(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uin
 		return MM_E_INVAL;
 	enum mm_status st = shape_range(pt, va, length, flags, &span);
 	if (st != MM_OK)
-		return st;
+		return mm_pt_priv_refuse(g, va, st);
 	g->pages = 0;
 	shape_count_split(pt, span, &need);
 	for (unsigned l = 0; g->pool && l < pt->port->nlevels; l++)
@@ -470,7 +470,7 @@ enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, 
 		return MM_E_INVAL;
 	enum mm_status st = shape_range(pt, va, length, flags, &span);
 	if (st != MM_OK)
-		return st;
+		return mm_pt_priv_refuse(g, va, st);
 	g->pages = 0;
 	for (unsigned l = 1; l <= span.flags && (pt->cfg.leaf_levels >> l & 1); l++)
 		shape_collapse_level(pt, g, span, l);
