@@ -199,8 +199,8 @@ struct mm_tlb_gather {
 	mm_vaddr_t miss_start; /**< @private of `misses`: the first byte... */
 	mm_vaddr_t miss_last;  /**< @private ...and the last */
 	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
-	mm_vaddr_t stop_va; /**< where the last operation that failed stopped; where it was to begin if its
-	                         arguments were refused, and then `pages` is 0 */
+	mm_vaddr_t stop_va; /**< where the last operation that failed stopped. Map, unmap, protect, split and collapse
+	                         whose arguments are refused: where it was to begin, and `pages` is 0 */
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */
 };
 
