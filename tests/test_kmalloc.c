@@ -263,6 +263,10 @@ static void a_shrink_never_fails(void **state)
 	memset(big, 0x11, 8000);
 	assert_int_equal(mm_krealloc_st(&heap, big, 200, 0, &out), MM_OK);
 	assert_ptr_equal(out, big);
+	assert_true(mm_ksize(&heap, out) >= 8000);
+#if MM_CHECKS >= 1
+	assert_int_equal(mm_kfree_sized(&heap, out, 200, 0), MM_E_ORDER); /* it is as large as it was */
+#endif
 	assert_int_equal(mm_kfree(&heap, out), MM_OK);
 	while (list) {
 		void **next = *list;

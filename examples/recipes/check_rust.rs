@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! What Rust allocates comes from mmlib, is aligned, and comes back.
 mod mmlib;
+use std::alloc::{alloc, dealloc, Layout};
 use std::collections::BTreeMap;
 
 #[global_allocator]
@@ -45,9 +46,52 @@ fn use_all() {
     expect(huge.try_reserve_exact(1 << 30).is_err(), "without memory, try_reserve fails");
 }
 
+/// Blocks that are linked, each with its size.
+type Block = *mut (usize, usize);
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 16).unwrap()
+}
+
+fn use_up() -> Block {
+    let mut list: Block = std::ptr::null_mut();
+    for size in [1 << 20, 4096, 256, 16] {
+        loop {
+            let block = unsafe { alloc(layout(size)) } as Block;
+            if block.is_null() {
+                break;
+            }
+            unsafe { *block = (list as usize, size) };
+            list = block;
+        }
+    }
+    list
+}
+
+fn give_back(mut list: Block) {
+    while !list.is_null() {
+        let (next, size) = unsafe { *list };
+        unsafe { dealloc(list as *mut u8, layout(size)) };
+        list = next as Block;
+    }
+}
+
+/// What is to shrink stays where it is if there is nowhere to go.
+fn shrink_without_memory() {
+    let mut big: Vec<u8> = Vec::with_capacity(5000);
+    big.push(7);
+    let all = use_up();
+    big.shrink_to_fit();
+    let kept = big[0];
+    drop(big);
+    give_back(all);
+    expect(kept == 7, "without memory, what shrinks stays, and is freed");
+}
+
 fn main() {
     expect(true, "it runs"); // standard output has its buffer
     let before = used();
     use_all();
+    shrink_without_memory();
     expect(used() == before, "all of it came back");
 }

@@ -72,7 +72,7 @@ void *kernel_realloc(void *p, size_t old, size_t size, size_t align)
 		return mm_krealloc(heap(), p, size, 0);
 	to = kernel_alloc(size, align, false);
 	if (!to)
-		return NULL;
+		return size <= old ? p : NULL;
 	memcpy(to, p, old < size ? old : size);
 	kernel_free(p, old, align);
 	return to;
@@ -80,7 +80,12 @@ void *kernel_realloc(void *p, size_t old, size_t size, size_t align)
 
 void kernel_free(void *p, size_t size, size_t align)
 {
-	if (mm_kfree_sized(heap(), p, size, align) != MM_OK)
+	enum mm_status st = mm_kfree_sized(heap(), p, size, align);
+
+	/* What was to shrink while there was no memory to move to stayed, as large as it was. */
+	if (st == MM_E_ORDER && size <= mm_ksize(heap(), p))
+		st = mm_kfree(heap(), p);
+	if (st != MM_OK)
 		kernel_panic("a free was refused");
 }
 

@@ -52,7 +52,8 @@ MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t s
 						  uint32_t flags, void **out);
 
 /** Change the size of memory; it may move, and then has the alignment of mm_kmalloc(). The contents up
- *  to the smaller size are kept. Making memory smaller does not fail. As mm_kfree() takes objects of caches, so
+ *  to the smaller size are kept. Making memory smaller does not fail: if there is none to move to, it stays as large
+ *  as it was, which mm_kfree_sized() does not know. As mm_kfree() takes objects of caches, so
  *  does this: one that moves is freed to its cache and is memory of mm_kmalloc() from then on.
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap, or NULL to allocate
  *  @param size bytes @param flags as mm_kmalloc_st(): memory that need not move stays on its node. With
@@ -103,7 +104,9 @@ MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm
  *  @param heap heap @param p memory of mm_kmalloc() or one of its kind; NULL does nothing
  *  @param size bytes, as asked for last @param align bytes, as asked of mm_kmalloc_aligned_st(), else 0
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap, size 0, or an alignment that is no power of two
- *  @retval MM_E_ORDER memory at @p p does not come from a request for so much
+ *  @retval MM_E_ORDER memory at @p p does not come from a request for so much: what stayed when it was made smaller
+ *  (mm_krealloc_st()) neither, if less than half of it is used now; mm_ksize() tells how much there is, and mm_kfree()
+ *  frees it
  *  @retval MM_E_STATE, MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN, MM_E_DOUBLE_FREE, MM_E_CORRUPT as mm_kfree()
  *  With MM_CHECKS 0 the size is believed.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
