@@ -92,7 +92,10 @@ static struct second {
 	struct mm_pt pt; /* no port: there is none */
 	struct mm_pt_env env;
 	struct mm_tlb_gather g;
-	bool kept; /* something is, for the second or before it comes */
+	bool kept;     /* something is, ora.kept, for the second or before it comes... */
+	bool shares;   /* ...and it has that */
+	bool follows;  /* it has what the first has in... */
+	struct ora_span followed;
 } second;          /* a root that shares with the first: pt_second.h */
 static mm_paddr_t frames[LIST];
 static uint32_t attrs[LIST];

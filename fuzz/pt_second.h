@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Of the fuzz target of page tables: a second root, which has what the first keeps in some entries of its root, or
- * follows it there. What it maps is told by a walk from it: in there, what the list says, and elsewhere nothing; what
+ * follows it in some, or both. What it maps is told by a walk from it: in there, what the list says, and elsewhere nothing; what
  * would change it through the second is refused. Included once append() and model_part() are known. */
 #include <mmlib/pt_share.h>
 
@@ -19,13 +19,25 @@ static struct ora_run second_walk(uint64_t va)
 	return run;
 }
 
-/* Is what the second maps of [va, last], as far as it is shared, what it should? */
-static void second_compare(uint64_t va, uint64_t last)
+static bool second_meets(const struct ora_span *span, uint64_t va, uint64_t last)
 {
-	if (!second.pt.port || last < ora.kept.va || va > ora.kept.last)
+	return last >= span->va && va <= span->last;
+}
+
+/* Has the second some of [va, last]? */
+static bool second_has(uint64_t va, uint64_t last)
+{
+	return second.pt.port && ((second.shares && second_meets(&ora.kept, va, last)) ||
+				  (second.follows && second_meets(&second.followed, va, last)));
+}
+
+/* Is what the second maps of [va, last], as far as that lies in what it has, what it should? */
+static void second_compare_part(const struct ora_span *span, uint64_t va, uint64_t last)
+{
+	if (!second_meets(span, va, last))
 		return;
-	va = va > ora.kept.va ? va : ora.kept.va;
-	last = last < ora.kept.last ? last : ora.kept.last;
+	va = va > span->va ? va : span->va;
+	last = last < span->last ? last : span->last;
 	set_clear(&before);
 	for (uint64_t at = va;;) {
 		struct ora_run run = second_walk(at);
@@ -38,6 +50,14 @@ static void second_compare(uint64_t va, uint64_t last)
 	}
 	model_part(va, last);
 	MUST(set_equal(&before, &part));
+}
+
+static void second_compare(uint64_t va, uint64_t last)
+{
+	if (second.pt.port && second.shares)
+		second_compare_part(&ora.kept, va, last);
+	if (second.pt.port && second.follows)
+		second_compare_part(&second.followed, va, last);
 }
 
 static void second_compare_all(void)
@@ -64,7 +84,9 @@ static enum mm_status second_status(uint64_t va, uint64_t length, bool mirror)
 		st = MM_E_ALIGN;
 	if (st != MM_OK)
 		return st;
-	if (ora.keeps)
+	if ((mirror ? second.follows : second.kept) ||
+	    (second.kept && second_meets(&ora.kept, va, va + (length - 1))) ||
+	    (second.follows && second_meets(&second.followed, va, va + (length - 1))))
 		return MM_E_BUSY;
 	if (mirror)
 		return f.leaf_levels >> f.arch->top & 1 ? MM_E_NOTSUP : MM_OK;
@@ -74,12 +96,6 @@ static enum mm_status second_status(uint64_t va, uint64_t length, bool mirror)
 			return MM_E_EXIST;
 	}
 	return MM_OK;
-}
-
-static void second_note(uint64_t va, uint64_t length)
-{
-	ora.keeps = true;
-	ora.kept = (struct ora_span){ va, va + (length - 1) };
 }
 
 static void op_keep(const struct op *op)
@@ -93,21 +109,23 @@ static void op_keep(const struct op *op)
 		return;
 	}
 	MUST(expect == MM_OK);
-	second_note(va, length);
-	second.kept = true;
+	second.kept = ora.keeps = true;
+	ora.kept = (struct ora_span){ va, va + (length - 1) };
 }
 
 static void second_undo(void)
 {
 	MUST(mm_pt_destroy(&second.pt) == MM_OK);
+	second.shares = second.follows = false;
 	ora.apart = 0;
 }
 
 /* No more; the second goes before. A follower stays for as long as the first. */
 static void op_unkeep(void)
 {
-	if (second.pt.port && second.kept) {
-		second_undo();
+	if (second.pt.port && second.shares) {
+		if (!second.follows)
+			second_undo();
 		return;
 	}
 	const enum mm_status expect = second.kept ? MM_OK : MM_E_STATE, st = mm_pt_unkeep(&f.pt, &f.g);
@@ -121,8 +139,6 @@ static void op_unkeep(void)
 
 static bool second_init(void)
 {
-	if (second.pt.port)
-		return false;
 	second.env = ora.env;
 	second.env.flush = second_flush;
 	if (mm_pt_init(&second.pt, f.pt.port, &second.env, &f.cfg) != MM_OK)
@@ -131,29 +147,32 @@ static bool second_init(void)
 	return true;
 }
 
-/* A second root: of one that keeps something, or a follower. */
+/* A second root: of one that keeps something, or a follower. Or one that is so already is the other, too. */
 static void op_second(const struct op *op)
 {
-	const bool mirror = op->flags & 8;
+	const bool mirror = op->flags & 8, first = !second.pt.port;
 	uint64_t va, length;
 
-	if (!second_init())
+	if (first && !second_init())
 		return;
 	second_range(op, &va, &length);
 	enum mm_status expect = f.arch->follows ? MM_E_NOTSUP
 				: mirror	? second_status(va, length, true)
-				: second.kept	? MM_OK
-						: MM_E_STATE;
+				: !second.kept	? MM_E_STATE
+				: second.shares ? MM_E_BUSY
+						: MM_OK;
 	enum mm_status st = mirror ? mm_pt_mirror(&second.pt, &f.pt, va, length, &second.g)
 				   : mm_pt_share(&second.pt, &f.pt, &second.g);
 	MUST(st == expect);
 	if (st != MM_OK) {
-		second_undo();
+		if (first)
+			second_undo();
 		f.refused = true;
 		return;
 	}
 	if (mirror)
-		second_note(va, length);
+		second.followed = (struct ora_span){ va, va + (length - 1) };
+	*(mirror ? &second.follows : &second.shares) = true;
 	mm_pt_sync(&second.pt, &second.g);
 	second_compare_all();
 }
@@ -167,7 +186,7 @@ static void op_through(const struct op *op)
 	if (!second.pt.port || range_status(va, PAGE))
 		return;
 	f.refused = true;
-	if (va < ora.kept.va || last > ora.kept.last) {
+	if (!second_has(va, last)) {
 		MUST(!second_walk(va).attr && mm_pt_translate(&second.pt, va, &pa) == MM_E_NOENT);
 		return;
 	}
@@ -183,9 +202,11 @@ static unsigned second_next(const struct op *op)
 
 	if (op->flags & 0x40)
 		return any;
-	if (!ora.keeps)
+	if (!second.kept && !second.follows)
 		return any & 1;
-	return any == 0 ? 3 : second.pt.port ? 2 : 1;
+	if (any == 0)
+		return second.kept ? 3 : 0;
+	return any == 1 || !second.pt.port ? 1 : 2;
 }
 
 static void op_share(const struct op *op)
@@ -209,7 +230,7 @@ static void op_share(const struct op *op)
 /* The end of both, in the order that is asked for. */
 static void second_end(void)
 {
-	const bool follows = second.pt.port && !second.kept;
+	const bool follows = second.follows;
 
 	if (second.pt.port && !follows)
 		second_undo();

@@ -109,7 +109,7 @@ test_plant() {
   done
   beside check_fails "control: test_pmm_poison notices planted bug 27" "" \
     env MM_PLANT=27 build/gcc/tests/test_pmm_poison_word8 tests/data
-  for plant in $plants 68:slab_harden 80:slab_harden 81:slab_harden 82:slab_guard 112:slab_guarded 83:slab_site 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 47:pmm_withdraw 34:pmm_cpu 20:pt 21:pt 22:pt 24:pt 67:pt 145:pt_errors 110:pt_lists 137:pt_keys 138:pt_keys 44:pt 126:pt 139:pt_flush 140:pt_flush 141:pt_flush 147:pt_share 148:pt_share 136:pt_share 70:pt_tree 71:pt_tree 65:pt_refill 66:pt_refill 72:pt_runs 73:pt_runs 74:pt_runs 30:pmm_zones 60:pmm_inline 50:slab_bulk 51:slab_reserve 52:slab_deferred 113:slab_nmi 114:slab_nmi 54:slab_owner 55:kmalloc 144:kmalloc 56:percpu 57:slab_nodes 132:slab_failures 133:slab_failures 100:slab_disturbed 61:slab_owner 117:slab_stats 118:slab_stats 62:slab_nodes 101:slab_owner 101:slab_deferred 41:region 42:region; do
+  for plant in $plants 68:slab_harden 80:slab_harden 81:slab_harden 82:slab_guard 112:slab_guarded 83:slab_site 19:pmm_contig 25:pmm_bulk 28:pmm_withdraw 47:pmm_withdraw 34:pmm_cpu 20:pt 21:pt 22:pt 24:pt 67:pt 145:pt_errors 110:pt_lists 137:pt_keys 138:pt_keys 44:pt 126:pt 139:pt_flush 140:pt_flush 141:pt_flush 147:pt_share 148:pt_share 136:pt_share 146:pt_share 70:pt_tree 71:pt_tree 65:pt_refill 66:pt_refill 72:pt_runs 73:pt_runs 74:pt_runs 30:pmm_zones 60:pmm_inline 50:slab_bulk 51:slab_reserve 52:slab_deferred 113:slab_nmi 114:slab_nmi 54:slab_owner 55:kmalloc 144:kmalloc 56:percpu 57:slab_nodes 132:slab_failures 133:slab_failures 100:slab_disturbed 61:slab_owner 117:slab_stats 118:slab_stats 62:slab_nodes 101:slab_owner 101:slab_deferred 41:region 42:region; do
     beside check_fails "control: test_${plant#*:} notices planted bug ${plant%:*}" "" \
       env MM_PLANT="${plant%:*}" "build/gcc/tests/test_${plant#*:}_debug" tests/data
   done
@@ -123,7 +123,7 @@ test_fuzz() {
   for t in $targets; do
     beside check "fuzz $t, 2 s" scripts/fuzz.sh --seed 1 "$t" 2
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 20:pt 22:pt 72:pt 75:pt 79:pt 110:pt 138:pt 147:pt 148:pt; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 20:pt 22:pt 72:pt 75:pt 79:pt 110:pt 138:pt 147:pt 148:pt 146:pt; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done

@@ -131,6 +131,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_RECURSIVE 122 /* walker: the recursive entry is taken for one that leads to a table of the tree's own */
 #define MM_PLANT_PT_NEAR_RECURSIVE 135 /* walker: in two levels, the recursive entry is near as others are */
 #define MM_PLANT_PT_CURSOR  136 /* walker: a cursor of a space keeps a table of the kernel's tree */
+#define MM_PLANT_PT_SHARED  146 /* walker: of two ranges of a root only the first is known to be shared */
 #define MM_PLANT_PT_WALKER  145 /* walker: a table that another walker has remembered is near, too */
 #define MM_PLANT_PT_KEEP    148 /* walker: tables that are to stay go when they are empty */
 #define MM_PLANT_PT_MIRROR  147 /* walker: a root that follows another does not follow */

@@ -106,7 +106,7 @@ static inline unsigned owner_of(unsigned asid, unsigned page)
 {
 	if (page < window_pages)
 		return how.second && asid == SECOND ? MIRRORED : asid;
-	return how.second && !machine.upper && (asid == SECOND || asid == MIRRORED) ? asid : KERNEL;
+	return how.second && !machine.upper && asid == SECOND ? asid : KERNEL;
 }
 
 static inline struct ora_run look_up(unsigned asid, unsigned page, uint64_t *table)
@@ -234,7 +234,8 @@ static inline void drop_line(struct line *line, const struct mm_tlb_gather *g, u
 	line->n = g->flush ? left : line->n;
 	if (ends_miss(line, g, va))
 		line->missed = MISSED_NOT;
-	keep_miss(line);
+	if (space[asid].pt.port) /* no CPU has looked for what is not there yet */
+		keep_miss(line);
 }
 
 /* Of a window's pages, those that a flush is about: [*first, *end). What is ordered, or latched, may be anywhere. */

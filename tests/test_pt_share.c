@@ -182,6 +182,7 @@ static void what_cannot_be_kept_is_refused(void **state)
 	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, &g), MM_OK);
 	assert_int_equal(mm_pt_keep(&pt, V(at), bytes, &g), MM_E_BUSY);
 	assert_int_equal(mm_pt_mirror(&space[0], &pt, V(at), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_keep(&pt, V(at + bytes), bytes, &g), MM_E_BUSY); /* one range */
 	assert_int_equal(w->map(&space[0], V(at), PA0, K4, RW, 0, &g), MM_OK);
 	mm_pt_sync(&space[0], &g);
 	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_E_EXIST);
@@ -530,6 +531,118 @@ static void pages_beside_what_is_shared_are_no_way_into_it(void **state)
 	}
 }
 
+/* Which tables a kernel has for page-table isolation. */
+static struct mm_pt entry;
+
+/* Offsets of what is each one's, in entries of the root. */
+#define USER 0u
+#define ENTRY (shared() + KEPT * entry_bytes())
+
+/* A kernel's tree, one of what all second roots have, a space, and its second root. */
+static void begin_to_isolate(void **state)
+{
+	begin(state);
+	assert_int_equal(mm_pt_keep(&pt, V(shared()), KEPT * entry_bytes(), &g), MM_OK);
+	assert_int_equal(mm_pt_init(&entry, w->f->port(), &ora.env, &small_leaves), MM_OK);
+	assert_int_equal(mm_pt_keep(&entry, V(ENTRY), entry_bytes(), &g), MM_OK);
+	for (unsigned i = 0; i < SPACES; i++)
+		assert_int_equal(mm_pt_init(&space[i], w->f->port(), &ora.env, &small_leaves), MM_OK);
+	assert_int_equal(mm_pt_share(&space[0], &pt, &g), MM_OK);
+	assert_int_equal(mm_pt_mirror(&space[1], &space[0], V(USER), 2 * entry_bytes(), &g), MM_OK);
+	assert_int_equal(mm_pt_share(&space[1], &entry, &g), MM_OK);
+	sync();
+}
+
+static void end_to_isolate(void)
+{
+	assert_int_equal(mm_pt_destroy(&space[0]), MM_OK);
+	assert_int_equal(mm_pt_destroy(&space[1]), MM_OK);
+	assert_int_equal(mm_pt_destroy(&entry), MM_OK);
+	end();
+}
+
+static void change(struct mm_pt *tree, uint64_t off, uint32_t what)
+{
+	enum mm_status st = what % 3 ? w->map(tree, V(off), PA0 + off % M2, K4, RW, 0, &g) : w->unmap(tree, V(off), K4, 0, &g);
+
+	assert_true(st == MM_OK || st == MM_E_NOENT || st == MM_E_EXIST);
+}
+
+/* A page of @n entries of the root from @from on. */
+static uint64_t some_page_of(uint64_t *seed, uint64_t from, unsigned n)
+{
+	return from + draw(seed) % n * entry_bytes() + draw(seed) % 3 * M2 + draw(seed) % 4 * K4;
+}
+
+static void page_tables_are_isolated(void **state)
+{
+	uint64_t seed = 3;
+
+	begin_to_isolate(state);
+	for (unsigned i = 0; i < 600; i++) {
+		change(&pt, some_page_of(&seed, shared(), KEPT), draw(&seed));
+		change(&space[0], some_page_of(&seed, USER, 2), draw(&seed));
+		change(&entry, some_page_of(&seed, ENTRY, 1), draw(&seed));
+		if (i % 8 == 0)
+			sync();
+		if (i % 50 == 49) { /* nothing is left of it */
+			(void)w->unmap(&space[0], V(USER), 2 * entry_bytes(), i % 100 == 99 ? MM_PT_DISCARD : 0, &g);
+			sync();
+		}
+		for (unsigned k = 0; k < 4; k++) {
+			sees_the_same(&pt, &space[0], some_page_of(&seed, shared(), KEPT));
+			sees_the_same(&space[0], &space[1], some_page_of(&seed, USER, 2));
+			sees_the_same(&entry, &space[1], some_page_of(&seed, ENTRY, 1));
+			sees_nothing(&space[1], some_page_of(&seed, shared(), KEPT));
+			sees_nothing(&space[0], some_page_of(&seed, ENTRY, 1));
+			sees_nothing(&pt, some_page_of(&seed, USER, 2));
+		}
+	}
+	sync();
+	is_sound(&space[1], 1); /* nothing of it is its own */
+	end_to_isolate();
+}
+
+static void a_third_range_is_refused(void **state)
+{
+	begin_to_isolate(state);
+	const uint64_t bytes = entry_bytes(), beside = ENTRY + bytes;
+	const size_t used = ora.used;
+	struct mm_pt other;
+
+	assert_int_equal(mm_pt_init(&other, w->f->port(), &ora.env, &small_leaves), MM_OK);
+	for (unsigned i = 0; i < SPACES; i++) {
+		assert_int_equal(mm_pt_keep(&space[i], V(beside), bytes, &g), MM_E_BUSY);
+		assert_int_equal(mm_pt_share(&space[i], &entry, &g), MM_E_BUSY);
+		assert_int_equal(mm_pt_mirror(&space[i], &other, V(beside), bytes, &g), MM_E_BUSY);
+		assert_int_equal(mm_pt_mirror(&other, &space[i], V(beside), bytes, &g), MM_E_BUSY);
+		assert_int_equal(w->map(&space[i], V(beside), PA0, K4, RW, 0, &g), MM_OK); /* it is its own */
+		assert_int_equal(w->unmap(&space[i], V(beside), K4, 0, &g), MM_OK);
+	}
+	/* two of one kind, and some entries in both */
+	assert_int_equal(mm_pt_keep(&pt, V(beside), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_mirror(&other, &pt, V(shared()), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_mirror(&other, &pt, V(shared() + bytes), 2 * bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_mirror(&other, &pt, V(shared() - bytes), 2 * bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_mirror(&other, &pt, V(beside), bytes, &g), MM_OK); /* beside what it keeps */
+	assert_int_equal(mm_pt_keep(&other, V(beside), bytes, &g), MM_E_BUSY);
+	assert_int_equal(mm_pt_keep(&other, V(USER), bytes, &g), MM_OK);
+	sync();
+	assert_int_equal(w->map(&pt, V(beside + K4), PA0, K4, RW, 0, &g), MM_OK);
+	sees(&other, beside + K4, PA0);
+	assert_int_equal(mm_pt_unkeep(&other, &g), MM_OK); /* there is room again */
+	assert_int_equal(w->map(&other, V(beside), PA0, K4, RW, 0, &g), MM_E_OWNER);
+	assert_int_equal(mm_pt_share(&other, &entry, &g), MM_OK);
+	assert_int_equal(w->unmap(&pt, V(beside + K4), K4, 0, &g), MM_OK);
+	sync();
+	assert_int_equal(ora.used, used + 1);
+	struct mm_pt *const all[] = { &space[0], &space[1], &pt, &other, &entry }; /* who is followed goes first */
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_int_equal(mm_pt_destroy(all[i]), MM_OK);
+	assert_int_equal(ora.used, 0);
+	nothing_is_wrong();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +655,8 @@ int main(void)
 		cmocka_unit_test(a_table_that_was_kept_has_a_witness),
 		cmocka_unit_test(a_cursor_of_a_space_finds_what_the_kernel_left),
 		cmocka_unit_test(a_second_root_follows),
+		cmocka_unit_test(page_tables_are_isolated),
+		cmocka_unit_test(a_third_range_is_refused),
 	};
 	const struct CMUnitTest others[] = { cmocka_unit_test(pages_beside_what_is_shared_are_no_way_into_it) };
 	int failed = cmocka_run_group_tests_name("pt_share, formats", others, NULL, NULL);

@@ -151,11 +151,14 @@ struct mm_pt {
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
 	uint64_t near_pages[6];        /**< @private and is so many smallest pages, for who remembered it; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
-	uint8_t shares;                /**< @private of what the root's entries from `first_shared` on are */
-	uint16_t first_shared;         /**< @private see mmlib/pt_share.h */
-	uint16_t nshared;              /**< @private */
-	mm_vaddr_t va_shared;          /**< @private what the first is for begins here */
-	mm_paddr_t follower;           /**< @private root in which these entries are kept alike */
+	uint8_t shares;                /**< @private all of what `shared` are */
+	struct mm_pt_shared {
+		uint8_t how;           /**< @private see mmlib/pt_share.h; 0: nothing */
+		uint16_t first;        /**< @private entries of the root, from this one on... */
+		uint16_t n;            /**< @private ...so many */
+		mm_vaddr_t va;         /**< @private what the first is for begins here */
+	} shared[2];                   /**< @private ranges */
+	mm_paddr_t follower;           /**< @private root in which entries are kept alike */
 #if MM_PT_WINDOW
 	mm_vaddr_t va_recursive; /**< @private what the recursive entry is for begins here... */
 	uint32_t attr_recursive; /**< @private ...and no more rights than these are there */

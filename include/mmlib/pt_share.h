@@ -12,10 +12,20 @@
  *      st = mm_pt_share(&space, &kernel, &g);                      // for each space
  *
  * Two roots of one space, of which user mode sees less: the user's half of the first is the second's too, and changes
- * with it (mm_pt_mirror()); in the kernel's half the second has what its host maps there, its trampoline for example.
+ * with it (mm_pt_mirror()); in the kernel's half the second has what its host maps there, its trampoline for example,
+ * or shares that with all its like. So page tables are isolated: a space has the kernel's half and is followed; its
+ * second root, with which its threads run in user mode, has the user's half, and what a tree of the kernel's keeps for
+ * all of these.
  *
- * A tree has one such range at most, of whole entries of its root. In what is another tree's a tree is only asked:
- * what would change it is refused with #MM_E_OWNER. A flush of what is shared must reach the CPUs that use any of the
+ *      st = mm_pt_keep(&entry, ENTRY_BASE, ENTRY_BYTES, &g);       // once; the kernel maps it in its own half, too
+ *      …
+ *      st = mm_pt_share(&space, &kernel, &g);                      // for each space
+ *      st = mm_pt_mirror(&user, &space, 0, USER_BYTES, &g);
+ *      st = mm_pt_share(&user, &entry, &g);
+ *
+ * A tree has two such ranges at most, of whole entries of its root, none of which is in both: one that it keeps at
+ * most, one in which it is followed, and else what is another's. In what is another tree's a tree is only asked: what
+ * would change it is refused with #MM_E_OWNER. A flush of what is shared must reach the CPUs that use any of the
  * roots, whatever their ASIDs: which those are, the host knows, in `env->flush` of the tree whose it is. Concurrency is
  * as in mmlib/pt.h: one writer at a time for what is shared. */
 #ifndef MMLIB_PT_SHARE_H
@@ -30,7 +40,8 @@ MM_BEGIN_DECLS
  *  @param[in,out] g gather; takes tables from `g->pool` first, if it is set
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map() @retval MM_E_ALIGN not whole entries of the root
  *  @retval MM_E_RANGE no such addresses @retval MM_E_STATE not set up
- *  @retval MM_E_BUSY the tree keeps or shares a range already @retval MM_E_EXIST a leaf is there: `g->stop_va`
+ *  @retval MM_E_BUSY the tree keeps a range already, has two, or has some of this one in another
+ *  @retval MM_E_EXIST a leaf is there: `g->stop_va`
  *  @retval MM_E_NOTSUP the format has one level only, or more than 65,535 entries are in the range
  *  @retval MM_E_OWNER the recursive entry is there: mmlib/pt_recursive.h
  *  @return or what `alloc_table` returned; nothing changed
@@ -46,11 +57,13 @@ MM_NODISCARD enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t
  *  tables directly below the root)} */
 MM_NODISCARD enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g) MM_TAGGED(mm_pt_unkeep);
 
-/** Let a tree have what another keeps. Nothing may be mapped there in it. @p from is to be destroyed after it.
+/** Let a tree have what another keeps. Nothing may be mapped there in it. Once @p from is destroyed @p to may only be
+ *  destroyed, too.
  *  @param to tree, of the same format and with the same properties @param from tree of mm_pt_keep()
  *  @param[in,out] g gather, for @p to
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or they differ in format or properties
- *  @retval MM_E_STATE one is not set up, or @p from keeps nothing @retval MM_E_BUSY @p to keeps or shares something
+ *  @retval MM_E_STATE one is not set up, or @p from keeps nothing
+ *  @retval MM_E_BUSY @p to has two ranges already, or one that some of this is in
  *  @retval MM_E_EXIST something is mapped there: `g->stop_va`; nothing changed
  *  @retval MM_E_NOTSUP LoongArch64, where an empty entry leads to its tree's root: the kernel's half has a root of its own
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, may call env->flush and env->free_table; cost: O(entries of the
@@ -62,7 +75,8 @@ MM_NODISCARD enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *fr
  *  before its flush. A tree is followed by one at most. @p from is to be destroyed before @p to.
  *  @param to tree, of the same format and with the same properties @param from tree
  *  @param va,length whole entries of the root, in bytes @param[in,out] g gather, for @p to
- *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_BUSY, MM_E_EXIST as mm_pt_share()
+ *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_EXIST as mm_pt_share()
+ *  @retval MM_E_BUSY one of them has two ranges already, or one that some of this is in, or @p from is followed
  *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_OWNER as mm_pt_keep()
  *  @retval MM_E_NOTSUP as mm_pt_keep() and mm_pt_share(), or the tree may have leaves in its root:
  *          mm_pt_cfg::leaf_levels

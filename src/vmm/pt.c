@@ -219,7 +219,7 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 /* Is this entry of the root none of the tree's: another tree's (H3), or the recursive one (X1)? */
 static bool pt_is_not_own(const struct mm_pt *pt, size_t i)
 {
-	return (pt->shares == PT_SHARES_OTHERS && pt_shared(pt, i)) || pt_recurses(pt, i);
+	return pt_shares(pt, PT_SHARES_OTHERS, i, i) || pt_recurses(pt, i);
 }
 
 /* Forget what is not the tree's. */
@@ -239,7 +239,7 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 		return MM_E_INVAL;
 	if (!pt->port)
 		return MM_E_STATE;
-	if (PT_WINDOW || pt->shares == PT_SHARES_OTHERS)
+	if (PT_WINDOW || (pt->shares & PT_SHARES_OTHERS))
 		pt_disown(pt);
 	pt_free_tree(pt, pt->root, pt->port->nlevels - 1u);
 	*pt = (struct mm_pt){ 0 };
@@ -346,8 +346,9 @@ static enum mm_status pt_damaged(const struct mm_pt *pt, const struct pt_frame *
 static bool pt_table_ok(const struct mm_pt *pt, const struct pt_frame *at, unsigned level)
 {
 	const unsigned top = pt->port->nlevels - 1u;
+	const size_t i = at[top].next - 1;
 
-	if (level == top || (level + 1 == top && pt->shares == PT_SHARES_OWN && pt_shared(pt, at[top].next - 1)))
+	if (level == top || (level + 1 == top && pt_shares(pt, PT_SHARES_OWN, i, i)))
 		return true; /* H1 */
 	return at[level].used && (level > 0 || pt_witness_is_true(pt->port, at[0].table)); /* T1, T5 */
 }
@@ -426,7 +427,7 @@ static void pt_mirror(const struct mm_pt *pt, unsigned level, size_t i, uint64_t
 {
 	const struct mm_pt_port *port = pt->port;
 
-	if (level == port->nlevels - 1u && pt->shares == PT_SHARES_MIRROR && pt_shared(pt, i) &&
+	if (level == port->nlevels - 1u && pt_shares(pt, PT_SHARES_MIRROR, i, i) &&
 	    !MM_PLANTED(MM_PLANT_PT_MIRROR))
 		pt_link(pt_slot(port, pt_virt_aside(pt, pt->follower, level), i), port->entry_lg2, entry);
 }

@@ -336,22 +336,32 @@ PT_INLINE uint64_t pt_no_shortcut(const struct mm_pt_port *port)
 /* ---- what roots share: pt_share.c ---- */
 
 enum pt_shares {
-	PT_SHARES_NONE,
-	PT_SHARES_OWN,   /* H1: the tables below these entries of the root stay */
-	PT_SHARES_MIRROR, /* H2: these entries are those of another root, too */
-	PT_SHARES_OTHERS, /* H3: these entries are another tree's */
+	PT_SHARES_OWN = 1,    /* H1: the tables below these entries of the root stay */
+	PT_SHARES_MIRROR = 2, /* H2: these entries are those of another root, too */
+	PT_SHARES_OTHERS = 4, /* H3: these entries are another tree's */
+	PT_SHARES_ANY = 7,
 };
 
-/* Is this entry of the root one that is shared? */
-PT_INLINE bool pt_shared(const struct mm_pt *pt, size_t i)
+#define PT_SHARED (sizeof(((struct mm_pt *)0)->shared) / sizeof(struct mm_pt_shared))
+
+/* Are entries [first, last] of the root, or some of them, shared in one of these ways? */
+PT_INLINE bool pt_shares(const struct mm_pt *pt, unsigned how, size_t first, size_t last)
 {
-	return i - pt->first_shared < pt->nshared;
+	if (!(pt->shares & how))
+		return false;
+	for (unsigned k = 0; k < (MM_PLANTED(MM_PLANT_PT_SHARED) ? 1 : PT_SHARED); k++)
+		if ((pt->shared[k].how & how) && last >= pt->shared[k].first &&
+		    first < (size_t)pt->shared[k].first + pt->shared[k].n)
+			return true;
+	return false;
 }
 
 /* Does the table below the root around @va stay, even if it is empty? */
 PT_INLINE bool pt_stays(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
 {
-	return pt->shares == PT_SHARES_OWN && pt_shared(pt, pt_index(port, va, port->nlevels - 1u));
+	const size_t i = pt_index(port, va, port->nlevels - 1u);
+
+	return pt_shares(pt, PT_SHARES_OWN, i, i);
 }
 
 /* Is this entry of the root the recursive one? X1 of pt_recursive.c */
@@ -384,8 +394,11 @@ PT_INLINE bool pt_is_recursive(const struct mm_pt *pt, const struct mm_pt_port *
 /* Of a root at level 1: how many entries come before all that are not the tree's own, H3 and X1? */
 PT_INLINE size_t pt_own_entries(const struct mm_pt *pt, const struct mm_pt_port *port)
 {
-	size_t n = pt->shares == PT_SHARES_OTHERS ? pt->first_shared : pt_entries(port, 1);
+	size_t n = pt_entries(port, 1);
 
+	for (unsigned k = 0; k < PT_SHARED; k++)
+		if (pt->shared[k].how == PT_SHARES_OTHERS && pt->shared[k].first < n)
+			n = pt->shared[k].first;
 #if MM_PT_WINDOW
 	if (pt->recursive && pt->recursive - 1u < n && !MM_PLANTED(MM_PLANT_PT_NEAR_RECURSIVE))
 		n = pt->recursive - 1u;
@@ -413,8 +426,7 @@ PT_INLINE bool pt_is_others(const struct mm_pt *pt, const struct mm_pt_port *por
 
 	if (pt_is_recursive(pt, port, va, last))
 		return true;
-	return pt->shares == PT_SHARES_OTHERS && pt_index(port, last, top) >= pt->first_shared &&
-	       pt_index(port, va, top) < (size_t)pt->first_shared + pt->nshared;
+	return pt_shares(pt, PT_SHARES_OTHERS, pt_index(port, va, top), pt_index(port, last, top));
 }
 
 /* No table is near: W6. */

@@ -8,9 +8,10 @@
  * Invariants   H1 below an entry that is kept is a table until the tree goes; T1 of pt.c does not hold for it.
  *              H2 an entry that is followed is the same in both roots, but between two stores, at the end of which both
  *                 are what they should be before the flush.
- *              H3 through a tree whose entries are another's nothing below them changes: it remembers no table there
- *                 (W6 of pt_walk.inc), of a root in two levels no more than what is before them, and its end leaves
- *                 them alone.
+ *              H3 through a tree some of whose entries are another's nothing below them changes: it remembers no table
+ *                 there (W6 of pt_walk.inc), of a root in two levels no more than what is before them, and its end
+ *                 leaves them alone.
+ *              H4 no entry is in two ranges of a tree.
  * Concurrency  one writer for what is shared, by the caller. */
 #include <mmlib/pt_share.h>
 #include "vmm/pt_core.h"
@@ -64,12 +65,41 @@ static enum mm_pt_kind share_kind(const struct mm_pt *pt, const struct share_ran
 	return pt->port->classify(pt, at.entry, at.level);
 }
 
-static void share_note(struct mm_pt *pt, const struct share_range *range, enum pt_shares shares)
+/* Which range of a tree is shared so? 0: which is free? The last, if none is. */
+static unsigned share_find(const struct mm_pt *pt, unsigned how)
 {
-	pt->first_shared = (uint16_t)range->first;
-	pt->nshared = (uint16_t)range->n;
-	pt->va_shared = range->va;
-	pt->shares = (uint8_t)shares;
+	unsigned k = 0;
+
+	while (k + 1 < PT_SHARED && pt->shared[k].how != how)
+		k++;
+	return k;
+}
+
+/* May a tree have one more range, shared so? It keeps one, is followed in one, and no entry is in two. */
+static enum mm_status share_room(const struct mm_pt *pt, const struct share_range *range, enum pt_shares how)
+{
+	const bool again = how != PT_SHARES_OTHERS && (pt->shares & (unsigned)how);
+
+	return again || pt->shared[share_find(pt, 0)].how ||
+			       pt_shares(pt, PT_SHARES_ANY, range->first, range->first + range->n - 1)
+		       ? MM_E_BUSY
+		       : MM_OK;
+}
+
+static void share_note(struct mm_pt *pt, const struct share_range *range, enum pt_shares how)
+{
+	pt->shared[share_find(pt, 0)] = (struct mm_pt_shared){
+		.how = (uint8_t)how, .first = (uint16_t)range->first, .n = (uint16_t)range->n, .va = range->va
+	};
+	pt->shares |= (uint8_t)how;
+}
+
+/* What a tree keeps. */
+static struct share_range share_kept(const struct mm_pt *pt)
+{
+	const struct mm_pt_shared *s = &pt->shared[share_find(pt, PT_SHARES_OWN)];
+
+	return (struct share_range){ .first = s->first, .n = s->n, .va = s->va };
 }
 
 /* Set aside a table for each entry that has none. All or none. */
@@ -111,9 +141,8 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 	if (!pt->port)
 		return MM_E_STATE;
 	enum mm_status st = share_range(pt, va, length, &range);
-	if (st == MM_OK && pt->shares)
-		st = MM_E_BUSY;
-	if (st != MM_OK || (st = share_tables(pt, &range, g, &own)) != MM_OK)
+	if (st != MM_OK || (st = share_room(pt, &range, PT_SHARES_OWN)) != MM_OK ||
+	    (st = share_tables(pt, &range, g, &own)) != MM_OK)
 		return st;
 	share_settle(pt, g);
 	for (size_t i = 0; i < range.n; i++) {
@@ -151,10 +180,11 @@ enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	if (!pt || !g)
 		return MM_E_INVAL;
-	if (!pt->port || pt->shares != PT_SHARES_OWN)
+	if (!pt->port || !(pt->shares & PT_SHARES_OWN))
 		return MM_E_STATE;
-	const struct share_range range = { .first = pt->first_shared, .n = pt->nshared, .va = pt->va_shared };
-	pt->shares = PT_SHARES_NONE;
+	const struct share_range range = share_kept(pt);
+	pt->shared[share_find(pt, PT_SHARES_OWN)].how = 0;
+	pt->shares &= (uint8_t)~(unsigned)PT_SHARES_OWN;
 	for (size_t i = 0; i < range.n; i++) {
 		struct pt_at at = share_entry(pt, &range, i);
 		mm_vaddr_t va = share_va(pt, &range, i);
@@ -187,9 +217,7 @@ static enum mm_status share_ready(const struct mm_pt *to, const struct mm_pt *fr
 		return MM_E_STATE;
 	if (to == from || !share_alike(to, from))
 		return MM_E_INVAL;
-	if (!share_empties(to, from))
-		return MM_E_NOTSUP;
-	return to->shares ? MM_E_BUSY : MM_OK;
+	return share_empties(to, from) ? MM_OK : MM_E_NOTSUP;
 }
 
 /* Copy them, if there are none yet. */
@@ -221,10 +249,11 @@ enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *from, struct mm
 
 	if (st != MM_OK)
 		return st;
-	if (from->shares != PT_SHARES_OWN)
+	if (!(from->shares & PT_SHARES_OWN))
 		return MM_E_STATE;
-	struct share_range range = { .first = from->first_shared, .n = from->nshared, .va = from->va_shared };
-	return share_copy(to, from, &range, g);
+	const struct share_range range = share_kept(from);
+	st = share_room(to, &range, PT_SHARES_OTHERS);
+	return st == MM_OK ? share_copy(to, from, &range, g) : st;
 }
 
 enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va, uint64_t length,
@@ -234,10 +263,10 @@ enum mm_status mm_pt_mirror(struct mm_pt *to, struct mm_pt *from, mm_vaddr_t va,
 	enum mm_status st = share_ready(to, from, g);
 
 	if (st != MM_OK || (st = share_range(from, va, length, &range)) != MM_OK ||
-	    (st = share_range(to, va, length, &range)) != MM_OK)
+	    (st = share_range(to, va, length, &range)) != MM_OK ||
+	    (st = share_room(to, &range, PT_SHARES_OTHERS)) != MM_OK ||
+	    (st = share_room(from, &range, PT_SHARES_MIRROR)) != MM_OK)
 		return st;
-	if (from->shares)
-		return MM_E_BUSY;
 	if (to->cfg.leaf_levels >> share_top(to) & 1)
 		return MM_E_NOTSUP;
 	if ((st = share_copy(to, from, &range, g)) != MM_OK)
