@@ -126,6 +126,14 @@ struct mm_pt_cfg {
 	uint64_t set_bits;   /**< bits set in every entry, leaf or table (memory encryption) */
 };
 
+/** Entries of a root that are not only its tree's: mmlib/pt_share.h. */
+struct mm_pt_shared {
+	uint8_t how;    /**< @private 0: it is nothing */
+	uint16_t first; /**< @private entries of the root, from this one on... */
+	uint16_t n;     /**< @private ...so many */
+	mm_vaddr_t va;  /**< @private what the first is for begins here */
+};
+
 /** A tree of page tables. Set up with mm_pt_init(). Roots may share tables below them, as those of address spaces
  *  share a kernel's half: mmlib/pt_share.h. */
 struct mm_pt {
@@ -152,12 +160,7 @@ struct mm_pt {
 	uint64_t near_pages[6];        /**< @private and is so many smallest pages, for who remembered it; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
 	uint8_t shares;                /**< @private all of what `shared` are */
-	struct mm_pt_shared {
-		uint8_t how;           /**< @private see mmlib/pt_share.h; 0: nothing */
-		uint16_t first;        /**< @private entries of the root, from this one on... */
-		uint16_t n;            /**< @private ...so many */
-		mm_vaddr_t va;         /**< @private what the first is for begins here */
-	} shared[2];                   /**< @private ranges */
+	struct mm_pt_shared shared[2]; /**< @private */
 	mm_paddr_t follower;           /**< @private root in which entries are kept alike */
 #if MM_PT_WINDOW
 	mm_vaddr_t va_recursive; /**< @private what the recursive entry is for begins here... */
