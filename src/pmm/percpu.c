@@ -12,10 +12,17 @@
  * Concurrency  the lock guards the bits; who has allocated writes what is his. */
 #include <mmlib/percpu.h>
 #include "pmm.h"
+#include "../atomic.h"
 #include "../checked.h"
 #include "../lock.h"
 
 #define WORD_BITS (8u * (uint32_t)sizeof(uintptr_t))
+
+/* So many grains are used; who has no lock may look. The lock is held. */
+static void percpu_count(struct mm_percpu *pc, uint32_t n)
+{
+	mm_atomic_store_relaxed(&pc->nused, n);
+}
 
 static bool bit_get(const uintptr_t *bits, uint32_t i)
 {
@@ -170,7 +177,7 @@ enum mm_status mm_percpu_alloc(struct mm_percpu *pc, size_t size, size_t align, 
 		bit_flip(pc->used, first + i);
 	if (found) {
 		bit_flip(pc->starts, first);
-		pc->nused += n;
+		percpu_count(pc, pc->nused + n);
 	}
 	mm_unlock(pc->pmm->port, &pc->lock, irq);
 	if (!found)
@@ -197,7 +204,7 @@ static enum mm_status percpu_look(const struct mm_percpu *pc, uint32_t offset)
 
 enum mm_status mm_percpu_free(struct mm_percpu *pc, uint32_t offset)
 {
-	uint32_t i = offset / MM_PERCPU_GRAIN;
+	uint32_t i = offset / MM_PERCPU_GRAIN, first = i;
 	enum mm_status st;
 	uintptr_t irq;
 
@@ -211,9 +218,9 @@ enum mm_status mm_percpu_free(struct mm_percpu *pc, uint32_t offset)
 		bit_flip(pc->starts, i);
 		do {
 			bit_flip(pc->used, i++);
-			pc->nused--;
 		} while (i < pc->grains && bit_get(pc->used, i) &&
 			 (MM_PLANTED(MM_PLANT_PERCPU) || !bit_get(pc->starts, i)));
+		percpu_count(pc, pc->nused - (i - first));
 	}
 	mm_unlock(pc->pmm->port, &pc->lock, irq);
 	return st;
@@ -221,5 +228,5 @@ enum mm_status mm_percpu_free(struct mm_percpu *pc, uint32_t offset)
 
 size_t mm_percpu_used(const struct mm_percpu *pc)
 {
-	return pc ? (size_t)pc->nused * MM_PERCPU_GRAIN : 0;
+	return pc ? (size_t)mm_atomic_load_relaxed(&pc->nused) * MM_PERCPU_GRAIN : 0;
 }
