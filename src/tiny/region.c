@@ -23,6 +23,12 @@
  *              nothing to do it changes nothing: what has no next writes to block 0; who is not free has no
  *              grains, and a block of none is alone in the list of class 0, where none ever is; bits are
  *              set that are set, and cleared that are clear.
+ *              And all is read before something is written: a CPU that reads ahead of a store whose place it
+ *              does not know yet begins anew where the two are the same; some do so where only the last 12
+ *              bits of their addresses are. So what a store would change of what was read is changed there,
+ *              too: the first of a list, a word of `some`, links of a block beside one that leaves. Of what
+ *              is written, blocks come last. Links are read before it is known whether a block is free, and
+ *              are nothing if it is not. REGION_SMALL does one after the other.
  * Invariants   R1 sizes of blocks add up to `grains`; none is below LEAST.
  *              R2 a block is allocated, its bit in `out` set and FREE clear, or free, and the reverse.
  *              R3 no two neighbours are free; PREV_FREE tells of the one before, and only then its
@@ -34,29 +40,136 @@
  * Concurrency  none: the caller keeps others away. */
 #include "region.h"
 
-/* Frees are in a hurry: what they look at stays in registers. Who compiles for size has one copy of it. */
+/* For CPUs that do one thing after the other, and who compiles for size (or tests): little text, one copy of
+ * each function. */
+#ifndef REGION_SMALL
 #ifdef __OPTIMIZE_SIZE__
+#define REGION_SMALL 1
+#else
+#define REGION_SMALL 0
+#endif
+#endif
+#if REGION_SMALL
 #define REGION_FAST static
 #else
 #define REGION_FAST static inline __attribute__((__always_inline__))
 #endif
 
+/* What of the books is read once: a store to a block might change it, for all that compilers know. */
+#define REGION_BOOKS(r) { .origin = (r)->origin, .some = (r)->some, .words = (r)->words }
+
 /* An allocated block: grains of what is free right before it, its own, of what is free right behind it. */
 struct region_place {
 	struct mm_region *r;
+	region_word *block;
 	uint32_t i, before, size, after;
 };
 
-/* What a branch would choose, without one: compilers know of the mask only that it is a number. */
-static inline uintptr_t region_choose(bool which, uintptr_t yes, uintptr_t no)
+/* A free block that leaves the list of its class: which one, and those beside it there. */
+struct region_links {
+	uint32_t i, size, class, prev, next;
+};
+
+/* A word of `some` as it will be. */
+struct region_bits {
+	uint32_t word, some;
+};
+
+/* What a branch would choose, without one: of the two, which are both there, compilers know nothing. */
+static inline uint32_t region_choose(bool which, uint32_t yes, uint32_t no)
 {
-	uintptr_t mask = 0 - (uintptr_t)which;
+	__asm__("" : "+r"(yes));
+	__asm__("" : "+r"(no));
+	return which ? yes : no;
+}
+
+static inline region_word *region_choose_word(bool which, region_word *yes, region_word *no)
+{
+	__asm__("" : "+r"(yes));
+	__asm__("" : "+r"(no));
+	return which ? yes : no;
+}
+
+/* For several choices of one kind, which would become one branch. */
+static inline uint32_t region_mask(bool which)
+{
+	uint32_t mask = 0 - (uint32_t)which;
 
 	__asm__("" : "+r"(mask));
+	return mask;
+}
+
+static inline uint32_t region_mix(uint32_t mask, uint32_t yes, uint32_t no)
+{
 	return no ^ ((yes ^ no) & mask);
 }
 
 /* Lists */
+
+/* The word of a class. */
+static inline struct region_bits region_read(const struct mm_region *books, uint32_t class)
+{
+	return (struct region_bits){ class / 32, books->some[class / 32] };
+}
+
+/* What was read of a word, after the other was written. */
+static inline struct region_bits region_after(struct region_bits bits, struct region_bits other)
+{
+	bits.some = region_choose(bits.word == other.word, other.some, bits.some);
+	return bits;
+}
+
+/* The word of a block's class, after the block has left the list. */
+static inline struct region_bits region_without(struct region_bits bits, const struct region_links *l)
+{
+	bits.some &= ~((uint32_t)!(l->prev | l->next) << l->class % 32);
+	return bits;
+}
+
+/* A word is what it will be: R5. Returns what `words` are then. */
+static inline uint32_t region_set(const struct mm_region *books, struct region_bits bits,
+				  uint32_t words)
+{
+	books->some[bits.word] = bits.some;
+	return words & ~((uint32_t)!bits.some << bits.word);
+}
+
+/* The same when the list of this class has a block; or is as it was, if `has` is 0. */
+static inline uint32_t region_set_has(const struct mm_region *books, struct region_bits bits,
+				      uint32_t words, uint32_t class, uint32_t has)
+{
+	books->some[bits.word] = bits.some | has << class % 32;
+	return words | has << bits.word;
+}
+
+/* Block i, of this size, that begins at `block`. If it has no size, that may be all that can be read, and it
+ * is alone in the list of class 0, where none ever is. */
+static inline struct region_links region_links(const region_word *block, uint32_t i, uint32_t size)
+{
+	uint32_t mask = region_choose(size, UINT32_MAX, 0);
+
+	return (struct region_links){ .i = i,
+				      .size = size,
+				      .class = region_class(size),
+				      .prev = block[REGION_PREV] & mask,
+				      .next = block[REGION_NEXT] & mask };
+}
+
+/* A block leaves its list: R4. */
+static inline void region_leave(struct mm_region *r, const struct mm_region *books,
+				const struct region_links *l)
+{
+	*region_choose_word(l->prev, &region_block(books, l->prev)[REGION_NEXT], &r->list[l->class]) =
+		l->next;
+	region_block(books, l->next)[REGION_PREV] = l->prev;
+}
+
+/* The same, with all: R4, R5. */
+static void region_unlink(struct mm_region *r, const struct region_links *l)
+{
+	r->words = region_set(r, region_without(region_read(r, l->class), l), r->words);
+	region_leave(r, r, l);
+}
 
 /* Block i becomes a free one of this size, the block before it is allocated: R3, R4, R5. */
 static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
@@ -64,50 +177,14 @@ static void region_link(struct mm_region *r, uint32_t i, uint32_t size)
 	uint32_t class = region_class(size), head = r->list[class];
 	region_word *block = region_block(r, i), *after = region_block(r, i + size);
 
+	r->words = region_set_has(r, region_read(r, class), r->words, class, 1);
+	r->list[class] = i;
 	block[-1] = size << 2 | REGION_FREE;
 	block[REGION_PREV] = 0;
 	block[REGION_NEXT] = head;
 	after[-2] = size;
 	after[-1] |= REGION_PREV_FREE;
 	region_block(r, head)[REGION_PREV] = i;
-	r->list[class] = i;
-	r->some[class / 32] |= (uint32_t)1 << class % 32;
-	r->words |= (uint32_t)1 << class / 32;
-}
-
-/* A block has left the list of this class, which is empty now, or not: R5. */
-static inline void region_left(struct mm_region *r, uint32_t class, bool empty)
-{
-	uint32_t word = class / 32, some = r->some[word] & ~((uint32_t)empty << class % 32);
-
-	r->some[word] = some;
-	r->words &= ~((uint32_t)!some << word);
-}
-
-/* The first block of the list of this class leaves it: R4. Returns which one that was. */
-static uint32_t region_pop(struct mm_region *r, uint32_t class)
-{
-	uint32_t i = r->list[class], next = region_block(r, i)[REGION_NEXT];
-
-	r->list[class] = next;
-	region_block(r, next)[REGION_PREV] = 0;
-	region_left(r, class, !next);
-	return i;
-}
-
-/* A free block of this size leaves its list: R4. One of no size is in none, and nothing changes. */
-static void region_unlink(struct mm_region *r, uint32_t i, uint32_t size)
-{
-	static const region_word alone[2];
-	const region_word *block = (const region_word *)region_choose(
-		size, (uintptr_t)region_block(r, i), (uintptr_t)alone);
-	uint32_t next = block[REGION_NEXT], prev = block[REGION_PREV], class = region_class(size);
-	region_word *from = (region_word *)region_choose(
-		prev, (uintptr_t)&region_block(r, prev)[REGION_NEXT], (uintptr_t)&r->list[class]);
-
-	*from = next;
-	region_block(r, next)[REGION_PREV] = prev;
-	region_left(r, class, !(next | prev));
 }
 
 /* The lowest class above this one whose list has a block; 0 if none has. */
@@ -120,23 +197,38 @@ static inline uint32_t region_above(const struct mm_region *r, uint32_t class)
 	if (!words)
 		return 0;
 	lowest = mm_lowest_bit32(words);
-	bits = (uint32_t)region_choose(lowest == word, bits, r->some[lowest]);
+	bits = region_choose(lowest == word, bits, r->some[lowest]);
 	return lowest * 32 + mm_lowest_bit32(bits);
 }
 
-/* The class of a list whose first block has at least this size; 0 if none is found. */
-static uint32_t region_find(const struct mm_region *r, uint32_t size)
+/* The first block of a list that has at least this size; block 0 if none is found. Of both that it may be is
+ * read all at once. */
+REGION_FAST struct region_links region_find(const struct mm_region *r, uint32_t size)
 {
-	uint32_t class, first;
+	uint32_t class, above, own, other, head, mask;
 	bool enough;
 
 	if (size > r->grains)
-		return 0;
+		return (struct region_links){ .i = 0 };
 	class = region_class(size);
-	first = r->list[class];
-	enough = region_size(region_block(r, first)) >= size || MM_PLANTED(MM_PLANT_REGION_FIT);
-	enough &= first != 0;
-	return (uint32_t)region_choose(enough, class, region_above(r, class));
+	above = region_above(r, class);
+	own = r->list[class];
+	other = r->list[above];
+	head = region_block(r, own)[-1];
+	enough = head >> 2 >= size || MM_PLANTED(MM_PLANT_REGION_FIT);
+	enough &= own != 0;
+	if (REGION_SMALL) {
+		own = r->list[region_choose(enough, class, above)];
+		return region_links(region_block(r, own), own, region_size(region_block(r, own)));
+	}
+	mask = region_mask(enough);
+	return (struct region_links){
+		.i = region_mix(mask, own, other),
+		.size = region_mix(mask, head, region_block(r, other)[-1]) >> 2,
+		.class = region_mix(mask, class, above),
+		.next = region_mix(mask, region_block(r, own)[REGION_NEXT],
+				   region_block(r, other)[REGION_NEXT]),
+	};
 }
 
 /* Blocks */
@@ -153,41 +245,73 @@ static void region_count(struct mm_region_heap *heap, size_t grains)
 		heap->peak = heap->used;
 }
 
-/* Block i is in no list and has `have` grains: it keeps the first `size` of them and these flags; what
- * is left is free, if it is enough for a block. Returns what it keeps. */
-static inline uint32_t region_cut(struct mm_region *r, uint32_t i, uint32_t have, uint32_t size,
-				  uint32_t flags)
+/* Block i has `had` grains, or `have` with the free block that leaves its list for it. It keeps the first
+ * `size` of those and these flags; what is left is free, if it is enough for a block: R1 to R6. Nothing is
+ * written into what it keeps. */
+REGION_FAST void region_cut(struct mm_region_heap *heap, struct mm_region *r, uint32_t i,
+			    uint32_t had, uint32_t have, uint32_t size, uint32_t flags,
+			    const struct region_links *left)
 {
-	if (have - size < REGION_LEAST) {
-		size = have;
-		region_block(r, i + size)[-1] &= ~REGION_PREV_FREE;
-	} else {
-		region_link(r, i + size, have - size);
+	const struct mm_region books = REGION_BOOKS(r);
+	region_word nowhere[4], *after = region_block(&books, i + have), *block;
+	uint32_t keep = region_choose(have - size < REGION_LEAST, have, size), rest = have - keep;
+	uint32_t has = rest != 0, class = region_class(rest), head = r->list[class], rest_i;
+	uint32_t after_head = after[-1] & ~REGION_PREV_FREE, words;
+	struct region_bits gone, bits;
+
+	region_count(heap, (size_t)keep - had);
+	if (REGION_SMALL) {
+		region_unlink(r, left);
+		if (rest)
+			region_link(r, i + keep, rest);
+		else
+			after[-1] = after_head;
+		region_block(r, i)[-1] = keep << 2 | flags;
+		return;
 	}
-	region_block(r, i)[-1] = size << 2 | flags;
-	return size;
+	gone = region_without(region_read(&books, left->class), left);
+	bits = region_after(region_read(&books, class), gone);
+	words = region_set(&books, gone, books.words);
+	r->words = region_set_has(&books, bits, words, class, has);
+	head = region_choose(head == left->i, left->next, head);
+	rest_i = (i + keep) & (0 - has);
+	region_leave(r, &books, left);
+	r->list[class] = rest_i;
+	block = region_choose_word(has, region_block(&books, i + keep), nowhere + 2);
+	block[-1] = rest << 2 | REGION_FREE;
+	block[REGION_PREV] = 0;
+	block[REGION_NEXT] = head;
+	region_step(block, rest)[-2] = rest;
+	after[-1] = after_head | has << 1;
+	region_block(&books, head)[REGION_PREV] = rest_i;
+	region_block(&books, i)[-1] = keep << 2 | flags;
 }
 
-/* Allocate `size` grains of block i, which is in no list and has `have`. */
-static inline void *region_take(struct mm_region_heap *heap, struct mm_region *r, uint32_t i,
-				uint32_t have, uint32_t size, uint32_t flags)
+/* The same for those who are not in such a hurry. */
+static __attribute__((__noinline__)) void
+region_cut_apart(struct mm_region_heap *heap, struct mm_region *r, uint32_t i, uint32_t had,
+		 uint32_t have, uint32_t size, uint32_t flags, const struct region_links *left)
+{
+	region_cut(heap, r, i, had, have, size, flags, left);
+}
+
+/* Block i is about to be allocated. */
+static inline void region_take(struct mm_region_heap *heap, struct mm_region *r, uint32_t i)
 {
 	region_flip(r, i);
-	region_count(heap, region_cut(r, i, have, size, flags));
 	heap->blocks++;
-	return region_block(r, i);
 }
 
 static void *region_alloc_any(struct mm_region_heap *heap, uint32_t size)
 {
 	for (struct mm_region *r = heap->first; r; r = r->next) {
-		uint32_t class = region_find(r, size), i;
+		struct region_links found = region_find(r, size);
 
-		if (!class)
+		if (!found.i)
 			continue;
-		i = region_pop(r, class);
-		return region_take(heap, r, i, region_size(region_block(r, i)), size,
-				   0); /* what is before it is allocated: R3 */
+		region_take(heap, r, found.i);
+		region_cut(heap, r, found.i, 0, found.size, size, 0, &found); /* R3: no flags */
+		return region_block(r, found.i);
 	}
 	return NULL;
 }
@@ -205,32 +329,80 @@ static void *region_alloc_aligned(struct mm_region_heap *heap, uint32_t size, ui
 	uint32_t worst = REGION_LEAST == 1 ? align - 1 : align + REGION_LEAST - 1;
 
 	for (struct mm_region *r = heap->first; r; r = r->next) {
-		uint32_t class = region_find(r, size + worst), i, have, gap;
+		struct region_links left = region_find(r, size + worst);
+		uint32_t i = left.i, have = left.size, gap, flags = 0;
 
-		if (!class)
+		if (!i)
 			continue;
-		i = region_pop(r, class);
-		have = region_size(region_block(r, i));
 		gap = region_gap(region_block(r, i), align);
-		if (gap && !MM_PLANTED(MM_PLANT_REGION_GAP))
-			region_link(r, i, gap);
-		return region_take(heap, r, i + gap, have - gap, size, gap ? REGION_PREV_FREE : 0);
+		if (gap) {
+			region_unlink(r, &left);
+			left = (struct region_links){ .i = 0 };
+			flags = REGION_PREV_FREE;
+			if (!MM_PLANTED(MM_PLANT_REGION_GAP))
+				region_link(r, i, gap);
+		}
+		region_take(heap, r, i + gap);
+		region_cut_apart(heap, r, i + gap, 0, have - gap, size, flags, &left);
+		return region_block(r, i + gap);
 	}
 	return NULL;
 }
 
-/* Free an allocated block: it joins what is free around it. */
+/* What is behind an allocated block: perhaps a caller's memory, of which links are read, too. But behind the
+ * last block is nothing that can be read. */
+static inline struct region_links region_behind(const struct region_place *at)
+{
+	uint32_t end = at->i + at->size;
+	region_word *block = region_choose_word(end > at->r->grains, at->block,
+						region_step(at->block, at->size));
+
+	return region_links(block, end, at->after);
+}
+
+/* Free an allocated block: it joins what is free around it. First what is behind leaves its list, then what
+ * is before, then all is the first of its own. */
 static inline void region_give(struct mm_region_heap *heap, const struct region_place *at)
 {
 	struct mm_region *r = at->r;
+	const struct mm_region books = REGION_BOOKS(r);
 	uint32_t before = MM_PLANTED(MM_PLANT_REGION_MERGE) ? 0 : at->before;
+	uint32_t size = before + at->size + at->after, class = region_class(size);
+	uint32_t head = r->list[class], words;
+	region_word *block = region_step(at->block, 0 - (uintptr_t)before);
+	region_word *after = region_step(block, size);
+	struct region_links b = region_links(block, at->i - before, before), a = region_behind(at);
+	struct region_bits without_a, without_b, bits;
 
 	region_flip(r, at->i);
 	heap->used -= at->size * REGION_GRAIN;
 	heap->blocks--;
-	region_unlink(r, at->i + at->size, at->after);
-	region_unlink(r, at->i - before, before);
-	region_link(r, at->i - before, before + at->size + at->after);
+	if (REGION_SMALL) {
+		region_unlink(r, &a);
+		b = region_links(block, b.i, before);
+		region_unlink(r, &b);
+		region_link(r, b.i, size);
+		return;
+	}
+	b.prev = region_choose(b.prev == a.i, a.prev, b.prev);
+	b.next = region_choose(b.next == a.i, a.next, b.next);
+	head = region_choose(head == a.i, a.next, head);
+	head = region_choose(head == b.i, b.next, head);
+	without_a = region_without(region_read(&books, a.class), &a);
+	without_b = region_without(region_after(region_read(&books, b.class), without_a), &b);
+	bits = region_after(region_after(region_read(&books, class), without_a), without_b);
+	words = region_set(&books, without_a, books.words);
+	words = region_set(&books, without_b, words);
+	r->words = region_set_has(&books, bits, words, class, 1);
+	after[-2] = size;
+	after[-1] |= REGION_PREV_FREE;
+	region_leave(r, &books, &a);
+	region_leave(r, &books, &b);
+	r->list[class] = b.i;
+	block[-1] = size << 2 | REGION_FREE;
+	block[REGION_PREV] = 0;
+	block[REGION_NEXT] = head;
+	region_block(&books, head)[REGION_PREV] = b.i;
 }
 
 /* Arguments */
@@ -247,17 +419,17 @@ static uint32_t region_grains(size_t size)
 	return size < REGION_LEAST ? REGION_LEAST : (uint32_t)size;
 }
 
-/* Why no allocated block begins where p points into grain i: it is inside of one, or in free memory. */
-static enum mm_status region_why(const struct mm_region *r, uint32_t i)
+/* No allocated block begins where p points into grain i: is it inside of one, or in free memory? */
+static bool region_inside(const struct mm_region *r, uint32_t i)
 {
 	uint32_t at = i / 32, bits = r->out[at] & (uint32_t)0xffffffffu >> (31 - i % 32), start;
 
 	while (!bits && at)
 		bits = r->out[--at];
 	if (!bits)
-		return MM_E_DOUBLE_FREE;
+		return false;
 	start = at * 32 + mm_highest_bit32(bits);
-	return i - start < region_size(region_block(r, start)) ? MM_E_ALIGN : MM_E_DOUBLE_FREE;
+	return i - start < region_size(region_block(r, start));
 }
 
 /* Can it be so? What is told to be free is, begins and ends with its size, and the rest is allocated. */
@@ -281,14 +453,14 @@ REGION_FAST bool region_fits(const struct region_place *at, uint32_t prev_free, 
 REGION_FAST bool region_around(struct region_place *at)
 {
 	const struct mm_region *r = at->r;
-	const region_word *block = region_block(r, at->i);
+	const region_word *block = at->block;
 	uint32_t next, prev_free = block[-1] >> 1 & 1;
 
 	at->size = region_size(block);
 	if (MM_CHECKS > 0 && (block[-1] & REGION_FREE ||
 			      at->size - REGION_LEAST > r->grains + 1 - REGION_LEAST - at->i))
 		return false;
-	next = region_block(r, at->i + at->size)[-1];
+	next = region_step(block, at->size)[-1];
 	at->before = block[-2] & (0 - prev_free);
 	at->after = next >> 2 & (0 - (next & REGION_FREE));
 	return MM_CHECKS == 0 || region_fits(at, prev_free, next);
@@ -304,9 +476,11 @@ REGION_FAST enum mm_status region_check(const struct mm_region_heap *heap, const
 	if (!r)
 		return heap->first ? MM_E_FOREIGN : MM_E_STATE;
 	at = (uintptr_t)p - r->origin;
-	*out = (struct region_place){ .r = r, .i = (uint32_t)(at / REGION_GRAIN) };
+	*out = (struct region_place){ .r = r,
+				      .block = (region_word *)(uintptr_t)p,
+				      .i = (uint32_t)(at / REGION_GRAIN) };
 	if (MM_CHECKS > 0 && (at % REGION_GRAIN || !region_is_out(r, out->i)))
-		return region_why(r, out->i);
+		return region_inside(r, out->i) ? MM_E_ALIGN : MM_E_DOUBLE_FREE;
 	return region_around(out) ? MM_OK : MM_E_CORRUPT;
 }
 
@@ -370,13 +544,13 @@ enum mm_status mm_region_free(struct mm_region_heap *heap, void *p)
 static bool region_resize(struct mm_region_heap *heap, const struct region_place *at, uint32_t size)
 {
 	uint32_t have = at->size + at->after;
+	struct region_links after;
 
 	if (size > have)
 		return false;
-	region_unlink(at->r, at->i + at->size, at->after);
-	size = region_cut(at->r, at->i, have, size,
-			  region_block(at->r, at->i)[-1] & REGION_PREV_FREE);
-	region_count(heap, (size_t)size - at->size);
+	after = region_behind(at);
+	region_cut_apart(heap, at->r, at->i, at->size, have, size,
+			 at->block[-1] & REGION_PREV_FREE, &after);
 	return true;
 }
 

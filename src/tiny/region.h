@@ -48,6 +48,12 @@ static inline region_word *region_block(const struct mm_region *r, uint32_t i)
 	return (region_word *)(r->origin + (uintptr_t)i * REGION_GRAIN);
 }
 
+/* The block that begins so many grains behind this one. */
+static inline region_word *region_step(const region_word *block, uintptr_t grains)
+{
+	return (region_word *)((uintptr_t)block + grains * REGION_GRAIN);
+}
+
 static inline uint32_t region_size(const region_word *block)
 {
 	return block[-1] >> 2;
