@@ -191,7 +191,8 @@ struct mm_heap_stats {
 	size_t guarded_bytes; /**< bytes of these, without what is beside them */
 	size_t large;         /**< blocks of pages for more than #MM_KMALLOC_MAX_CLASS bytes that are allocated, or
 	                           wait for readers. Of a #mm_heap_set some heap counts each, not always the one that
-	                           allocated it: their sum is right */
+	                           allocated it: their sum is right. If CPUs free some at a time, one heap may count
+	                           less than none: that wraps round, and the sum is still right */
 	size_t large_bytes;   /**< bytes of these */
 	size_t cached;        /**< objects that are free, in magazines of CPUs and of depots */
 	size_t cached_bytes;  /**< bytes of these */
