@@ -2,9 +2,9 @@
 /* One script asks for everything that the heap needs memory for, on two nodes. Of all requests that mmlib makes
  * for it the k-th fails, for each k, once and from then on while one call lasts. What fails changes nothing, and
  * succeeds when it is asked again; and at last each place in src/slab that may fail did (src/hook.h). */
+#include "epoch_box.h"
 #include "node_box.h"
 #include "hook.h"
-#include <mmlib/deferred.h>
 #include <mmlib/percpu.h>
 #include <mmlib/site.h>
 #include "slab/slab.h"
@@ -152,18 +152,6 @@ static enum mm_status one_of_a_heap_of_those(void)
 	return st;
 }
 
-static uint64_t now(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static bool passed(void *ctx, uint64_t time)
-{
-	(void)ctx;
-	return time == 1;
-}
-
 static enum mm_status one_to_free_later(void)
 {
 	return mm_kmalloc_st(&heap, 64, 0, &late[nlate]);
@@ -291,7 +279,6 @@ static void called(const char *name, enum mm_status (*what)(void))
 #define call(what) called(#what, what)
 static void whole_script(void)
 {
-	static const struct mm_epoch_hooks hooks = { .now = now, .passed = passed };
 
 	call(a_variable_for_each_cpu);
 	call(set_up_first);
@@ -308,7 +295,7 @@ static void whole_script(void)
 	call(a_reserve);
 	call(heaps_as_one);
 	call(one_of_a_heap_of_those);
-	assert_int_equal(mm_deferred_init(&deferred, &heap, &hooks), MM_OK);
+	assert_int_equal(mm_deferred_init(&deferred, &heap, &epoch_hooks), MM_OK);
 	while (nlate < LATE && !MM_PLANTED(MM_PLANT_UNTRIED)) {
 		call(one_to_free_later);
 		call(free_it_later);

@@ -3,9 +3,9 @@
  * was in an object is gone, and what comes next is not what was freed last. Without it, free objects are not
  * touched. */
 #include "slab_box.h"
+#include "epoch_box.h"
 #include "stopped.h"
 #include "hook.h"
-#include <mmlib/deferred.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include "slab/slab.h"
@@ -109,27 +109,14 @@ static void an_object_with_a_damaged_end_does_not_move(void **state)
 	assert_int_equal(mm_kfree(&heap, p), MM_OK);
 }
 
-static uint64_t now(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static bool passed(void *ctx, uint64_t time)
-{
-	(void)ctx;
-	return time == 1;
-}
-
 static void a_damaged_end_is_told_to_who_frees_later(void **state)
 {
-	static const struct mm_epoch_hooks hooks = { .now = now, .passed = passed };
 	static const size_t sizes[] = { 100, 9000, 30000 };
 	struct mm_deferred d;
 	size_t refused = 1;
 
 	(void)state;
-	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+	assert_int_equal(mm_deferred_init(&d, &heap, &epoch_hooks), MM_OK);
 	for (unsigned s = 0; s < 3; s++) {
 		unsigned char *p = mm_kmalloc(&heap, sizes[s], 0), was;
 		size_t n = mm_ksize(&heap, p);
