@@ -52,11 +52,8 @@ static void allocator_start(void)
 /* After everything is freed it must all be there, else the figures are of a broken allocator. */
 static void allocator_end(void)
 {
-	uint32_t it = 0;
-
-	for (struct mm_cache *c; (c = mm_cache_next(&work_heap, &it));)
-		if (mm_cache_verify(c) != MM_OK)
-			bench_die("a cache is damaged");
+	if (mm_heap_verify(&work_heap) != MM_OK)
+		bench_die("the heap is damaged");
 	if (mm_heap_destroy(&work_heap) != MM_OK || mm_pmm_verify(&machine_pmm) != MM_OK)
 		bench_die("the heap did not give everything back");
 }

@@ -220,15 +220,9 @@ static struct tally tally_sum(void)
 /* Is every cache whole, and are all its objects free? */
 static bool caches_unused(void)
 {
-	struct mm_cache_stats s;
-	struct mm_cache *c;
-	uint32_t it = 0;
-	bool ok = true;
+	struct mm_heap_stats s;
 
-	while ((c = mm_cache_next(&kernel.heap, &it)))
-		ok = ok && mm_cache_verify(c) == MM_OK && mm_cache_stats(c, &s) == MM_OK &&
-		     s.used == 0;
-	return ok;
+	return mm_heap_verify(&kernel.heap) == MM_OK && mm_heap_stats(&kernel.heap, &s) == MM_OK && s.used == 0;
 }
 
 static void check_misuse_of_heap(void)

@@ -157,15 +157,9 @@ static void job(void)
 /* Is every cache whole, and are all its objects free? */
 static bool caches_unused(void)
 {
-	struct mm_cache_stats s;
-	struct mm_cache *c;
-	uint32_t it = 0;
-	bool ok = true;
+	struct mm_heap_stats s;
 
-	while ((c = mm_cache_next(&linux_heap, &it)))
-		ok = ok && mm_cache_verify(c) == MM_OK && mm_cache_stats(c, &s) == MM_OK &&
-		     s.used == 0;
-	return ok;
+	return mm_heap_verify(&linux_heap) == MM_OK && mm_heap_stats(&linux_heap, &s) == MM_OK && s.used == 0;
 }
 
 static void check_misuse(void)
@@ -212,15 +206,11 @@ static void job_once(void)
 /* For what comes next: CPUs go, and the module with them, while they have things at hand. */
 static void check_at_hand(void)
 {
-	struct mm_cache_stats s;
-	struct mm_cache *c;
-	uint32_t it = 0;
-	size_t cached = 0;
+	struct mm_heap_stats s;
 
 	cpus_run(job_once);
-	while ((c = mm_cache_next(&linux_heap, &it)))
-		cached += mm_cache_stats(c, &s) == MM_OK ? s.cached : 0;
-	tap_check(atomic_read(&failed) == 0 && cached >= num_online_cpus(),
+	tap_check(atomic_read(&failed) == 0 && mm_heap_stats(&linux_heap, &s) == MM_OK &&
+			  s.cached >= num_online_cpus(),
 		  "each CPU has frames and objects at hand");
 }
 

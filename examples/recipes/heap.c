@@ -97,12 +97,7 @@ void kernel_free_unsized(void *p)
 
 size_t kernel_used(void)
 {
-	size_t sum = 0;
-	uint32_t it = 0;
-	struct mm_cache_stats s;
+	struct mm_heap_stats s;
 
-	for (struct mm_cache *c; (c = mm_cache_next(heap(), &it)) != NULL;)
-		if (mm_cache_stats(c, &s) == MM_OK)
-			sum += s.used * s.size;
-	return sum;
+	return mm_heap_stats(heap(), &s) == MM_OK ? s.used_bytes : 0;
 }

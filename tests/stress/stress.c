@@ -215,9 +215,8 @@ static void stop(uint64_t first)
 	for (uint32_t i = CPUS; i-- > 0;)
 		if (mm_heap_cpu_offline(&heap, i) != MM_OK)
 			wrong("CPU not offline");
-	for (unsigned i = 0; i < CACHES; i++)
-		if (mm_cache_verify(caches[i]) != MM_OK)
-			wrong("a cache is damaged");
+	if (mm_heap_verify(&heap) != MM_OK)
+		wrong("the heap is damaged");
 	if (mm_heap_destroy(&heap) != MM_OK)
 		wrong("something is not back");
 	for (uint32_t i = 0; i < CPUS; i++)
