@@ -111,10 +111,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_A64_DSB     139 /* AArch64: a flush does not wait until it has ended everywhere */
 #define MM_PLANT_A64_RANGE   141 /* AArch64: the odd page of a range is not flushed */
 #define MM_PLANT_RV64_INVAL  140 /* RISC-V: walks are not ordered behind what Svinval forgets */
-#define MM_PLANT_X86_KEY_FLUSH 137 /* x86-64: another protection key is not flushed */
-#define MM_PLANT_X86_KEY_TELL  138 /* x86-64: the protection key of a large page is not told */
-#define MM_PLANT_X86_GLOBAL  142 /* x86-64: a page that becomes global, or is so no more, is not flushed */
-#define MM_PLANT_MASK_GLOBAL 143 /* formats that are data: the same */
+#define MM_PLANT_MASK_KEY_FLUSH 137 /* formats that are data: another protection key is not flushed */
+#define MM_PLANT_MASK_KEY_TELL  138 /* formats that are data: the protection key of a large page is not told */
+#define MM_PLANT_MASK_GLOBAL 143 /* formats that are data: a page that becomes global, or is so no more, is not flushed */
 #define MM_PLANT_MASK_TABLES 22 /* formats that are data: a split is flushed by address, as if for leaves only */
 #define MM_PLANT_MASK_FLUSH  75 /* formats that are data: what becomes empty is not flushed */
 #define MM_PLANT_MASK_RIGHTS 76 /* formats that are data: a loss of rights is not flushed */

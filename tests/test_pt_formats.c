@@ -464,12 +464,6 @@ static const char *seen_with(unsigned k, unsigned plant)
 	return wrong;
 }
 
-static bool is_data(unsigned k)
-{
-	return k != MM_PT_X86_64_LA57 &&
-	       k != MM_PT_SV57; /* those are code, and have mutants of their own */
-}
-
 /* One flush, barrier or break left out, in each format: the TLB model notices, and nothing without. */
 static void each_omission_is_noticed(void **state)
 {
@@ -481,7 +475,7 @@ static void each_omission_is_noticed(void **state)
 		if (wrong)
 			fail_msg("%s: %s", ora_formats[k]->name, wrong);
 		for (unsigned plant = MM_PLANT_MASK_FLUSH;
-		     is_data(k) && plant <= MM_PLANT_MASK_BREAK; plant++) {
+		     plant <= MM_PLANT_MASK_BREAK; plant++) {
 			bool other = ora_formats[k]->can(another_type(MM_PT_READ | MM_PT_EXEC),
 							 ora_formats[k]->features);
 			if ((plant == MM_PLANT_MASK_SYNC && !ora_formats[k]->must_order &&

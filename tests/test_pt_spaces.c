@@ -426,7 +426,7 @@ static const struct how shared = { .second = false }, two_roots = { .second = tr
 static void what_formats_forget_is_noticed(void **state)
 {
 	(void)state;
-	is_noticed("x86-64", &shared, false, MM_PLANT_X86_GLOBAL);
+	is_noticed("x86-64", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("Sv39", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("Sv57", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("AArch64 low", &shared, true, MM_PLANT_A64_NG);

@@ -13,60 +13,46 @@
 #ifndef MM_SRC_PORTS_IA32_H
 #define MM_SRC_PORTS_IA32_H
 #include "ports/mask_any.h"
+#include "ports/x86_64.h"
 
-#define IA32_RULES                                                                                 \
-	MASK_IF(MM_PT_WRITE, 2), MASK_IF(MM_PT_USER, 4), MASK_IF(MM_PT_GLOBAL, 0x100),             \
-		MASK_IF(MM_PT_ACCESSED, 0x20), MASK_SETS(MASK_WD, MASK_WD, 0x40),                  \
-		MASK_TELLS(MM_PT_DIRTY, 0x40, 0x40), MASK_SETS(MASK_WD, MM_PT_DIRTY, 0x200),       \
-		MASK_TELLS(MM_PT_DIRTY, 0x200, 0x200)
-#define IA32_TYPES                                                                                 \
-	.type = { { 0, 8, 0x80, 0x10, 0x18 }, { 0, 8, 0x1000, 0x10, 0x18 } },                      \
-	.type_mask = { 0x98, 0x1018 }, .spare = 0x1000, .ignored = 0x60, .seen = 0x240,            \
-	.valid = 1, .apart = true, .exact = { 0x104, 0x104 }
-#define IA32_XD (UINT64_C(1) << 63)
+#define IA32_ENTRY  X86_ENTRY, .ignored = X86_AD, .seen = 0x240, .exact = { 0x104, 0x104 }
+#define IA32_RULES  X86_RULES(0x200)
+#define IA32_FORMAT                                                                                \
+	.va_bits = 32, .extension = MM_PT_VA_ZERO, .hw_volatile = X86_AD, .hw_final = X86_AD,      \
+	.empty_ignore = X86_AD, MASK_CALLS
 
 static const struct mm_mask_rule ia32_rules[MASK_RULES] = { IA32_RULES };
 static const struct mm_mask ia32_mask = {
+	IA32_ENTRY,
 	.table = { 0, 0x27 },
 	.table_mask = { 0, 0x81 },
-	.leaf = { 1, 0x81 },
 	.addr = 0xfffff000,
-	.rules = { ia32_rules, ia32_rules },
-	IA32_TYPES,
+	.rules = { ia32_rules },
 	.must = MM_PT_READ | MM_PT_EXEC,
-	.lost = { 0x42, 0x42 },
 };
 static const struct mm_mask_port ia32_port = {
 	.port = {
-		.name = "ia32", .nlevels = 2, .entry_lg2 = 2, .va_bits = 32, .pa_bits = 32,
-		.extension = MM_PT_VA_ZERO, .hw_volatile = 0x60, .hw_final = 0x60, .empty_ignore = 0x60,
-		.addr_mask = 0xfffff000, .level = { { 12, 10, true }, { 22, 10, true } },
-		MASK_CALLS,
+		.name = "ia32", .nlevels = 2, .entry_lg2 = 2, .pa_bits = 32, .addr_mask = 0xfffff000,
+		.level = { { 12, 10, true }, { 22, 10, true } }, IA32_FORMAT,
 	},
 	.mask = &ia32_mask,
 };
 
-static const struct mm_mask_rule pae_rules[MASK_RULES] = { IA32_RULES,
-							   MASK_UNLESS(MM_PT_EXEC, IA32_XD) };
+static const struct mm_mask_rule pae_rules[MASK_RULES] = { IA32_RULES, MASK_UNLESS(MM_PT_EXEC, X86_XD) };
 static const struct mm_mask pae_mask = {
+	IA32_ENTRY,
 	.table = { 0, 0x27, 1 },
 	.table_mask = { 0, 0x81, UINT64_C(0xfff00000000001c7) },
-	.leaf = { 1, 0x81 },
-	.addr = UINT64_C(0x000ffffffffff000),
-	.rules = { pae_rules, pae_rules },
-	IA32_TYPES,
+	.addr = X86_ADDR,
+	.rules = { pae_rules },
 	.must = MM_PT_READ,
-	.lost = { 0x42, 0x42 },
-	.gone = { IA32_XD, IA32_XD },
+	.gone = { X86_XD, X86_XD },
 	.after_make_top = MM_PT_AFTER_MISSES | MM_PT_AFTER_TABLES,
 };
 static const struct mm_mask_port pae_port = {
 	.port = {
-		.name = "ia32 PAE", .nlevels = 3, .entry_lg2 = 3, .va_bits = 32, .pa_bits = 52,
-		.extension = MM_PT_VA_ZERO, .hw_volatile = 0x60, .hw_final = 0x60, .empty_ignore = 0x60,
-		.addr_mask = UINT64_C(0x000ffffffffff000),
-		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 2, false } },
-		MASK_CALLS,
+		.name = "ia32 PAE", .nlevels = 3, .entry_lg2 = 3, .pa_bits = 52, .addr_mask = X86_ADDR,
+		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 2, false } }, IA32_FORMAT,
 	},
 	.mask = &pae_mask,
 };

@@ -89,9 +89,10 @@ struct mm_mask {
 	uint64_t high;             /* field of the highest bits, and how far they are... */
 	uint8_t shift, high_shift; /* ...shifted right */
 	struct mm_mask_same same[2];
-	const struct mm_mask_rule *rules[2]; /* or NULL */
+	const struct mm_mask_rule *rules[2]; /* or NULL; the second: as the first */
 	uint64_t type[2][5]; /* WB WT WC UC DEVICE, or MASK_NO_TYPE */
 	uint64_t type_mask[2];
+	uint64_t type_again[2];    /* bits of it that say nothing beside others of it */
 	uint32_t must, never;      /* attributes that all leaves have; that none has */
 	uint32_t told;             /* attributes that are not in entries */
 	uint32_t type_feature;     /* of mm_pt_cfg::features: there are types but WB; 0: always */
@@ -154,10 +155,10 @@ MASK_FN uint64_t mask_table_addr(const struct mm_mask *m)
 	return m->table_addr ? m->table_addr : m->addr;
 }
 
-/* Is that field the same in all entries, and nothing else ever in it? */
+/* Is that field the same in all entries, but for what is spare in large leaves? */
 MASK_FN bool mask_one_field(const struct mm_mask *m)
 {
-	return !m->spare && !m->high && !m->table_addr;
+	return !m->high && !m->table_addr;
 }
 
 MASK_FN mm_paddr_t mask_below(const struct mm_mask *m, const struct mm_pt *pt, uint64_t raw)
@@ -182,6 +183,11 @@ MASK_FN unsigned mask_big(const struct mm_mask *m, unsigned level)
 	return m->apart && level > 0;
 }
 
+MASK_FN const struct mm_mask_rule *mask_rules(const struct mm_mask *m, unsigned level)
+{
+	return mask_big(m, level) && m->rules[1] ? m->rules[1] : m->rules[0];
+}
+
 /* What an empty entry is: a constant, if it is the same at all levels. */
 MASK_FN uint64_t mask_nothing(const struct mm_mask *m, unsigned level)
 {
@@ -199,6 +205,15 @@ MASK_FN bool mask_is_table(const struct mm_mask *m, const struct mm_pt_port *por
 		return (raw & port->table_mask) == port->table_bits;
 	/* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
 	return !((mask_order(m, raw) ^ m->table[level]) & m->table_mask[level]);
+}
+
+/* The same, with no reserved bit. */
+MASK_FN bool mask_is_good_table(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
+				uint64_t raw, unsigned level)
+{
+	if (port->table_mask)
+		return level > 0 && (raw & (port->table_mask | pt->reserved)) == port->table_bits;
+	return mask_is_table(m, port, raw, level) && !(raw & pt->reserved);
 }
 
 /* Is it a struct mm_mask_member? */
@@ -232,28 +247,43 @@ static __attribute__((__noinline__)) uint64_t mask_move_back(const struct mm_mas
 	return leaf;
 }
 
+/* A type that is not write-back, which is most frequent. */
+static __attribute__((__noinline__)) uint32_t mask_type(const struct mm_mask *m, uint64_t bits, unsigned big)
+{
+	uint32_t attr = 0;
+
+	if (bits & ~m->type_again[big])
+		bits &= ~m->type_again[big];
+	for (uint32_t t = 1; t < 5; t++)
+		attr |= bits == m->type[big][t] ? t << 8 : 0u;
+	return attr;
+}
+
+/* Bits that say the protection key: where there is one, it is the first of `same`. */
+MASK_FN uint64_t mask_keys(const struct mm_mask *m)
+{
+	return mm_shl64(m->same[0].attr & MM_PT_KEYS, m->same[0].left);
+}
+
 MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level)
 {
-	const struct mm_mask_rule *rule = m->rules[mask_big(m, level)];
+	const struct mm_mask_rule *rule = mask_rules(m, level);
 	uint64_t entry = mask_order(m, raw);
 	uint32_t attr = m->told | m->must;
 
 #pragma GCC unroll 2
 	for (unsigned i = 0; i < 2; i++)
 		attr |= (uint32_t)mm_shr64(entry, m->same[i].left) & m->same[i].attr;
+	if (level && MM_PLANTED(MM_PLANT_MASK_KEY_TELL))
+		attr &= ~(uint32_t)MM_PT_KEYS;
 	if (rule) {
 #pragma GCC unroll 16
 		for (unsigned i = 0; i < MASK_RULES; i++)
 			attr |= (entry & rule[i].mask) == rule[i].bits ? rule[i].attr : 0u;
 	}
-	uint64_t bits = entry & m->type_mask[mask_big(m, level)];
-	const uint64_t *type = m->type[mask_big(m, level)];
-	if (bits == type[0])
-		return attr; /* write-back: most frequent */
-#pragma GCC unroll 5
-	for (uint32_t t = 1; t < 5; t++)
-		attr |= bits == type[t] ? t << 8 : 0u;
-	return attr;
+	unsigned big = mask_big(m, level);
+	uint64_t bits = entry & m->type_mask[big];
+	return bits == m->type[big][0] ? attr : attr | mask_type(m, bits, big);
 }
 
 MASK_FN bool mask_combines(const struct mm_mask *m, const struct mm_pt *pt, uint32_t attr)
@@ -263,17 +293,28 @@ MASK_FN bool mask_combines(const struct mm_mask *m, const struct mm_pt *pt, uint
 	       !(m->type_feature && (attr & MM_PT_TYPE) && !(pt->cfg.features & m->type_feature));
 }
 
+/* Types that none has, in the order of enum mm_pt_attr: a constant, if the format is. */
+MASK_FN unsigned mask_no_types(const struct mm_mask *m)
+{
+	unsigned none = 0;
+
+#pragma GCC unroll 5
+	for (unsigned t = 0; t < 5; t++)
+		none |= m->type[0][t] == MASK_NO_TYPE ? 1u << t : 0u;
+	return none;
+}
+
 MASK_FN enum mm_status mask_check(const struct mm_mask *m, const struct mm_pt *pt, uint32_t attr)
 {
 	unsigned type = (attr & MM_PT_TYPE) >> 8;
 
-	return mask_combines(m, pt, attr) && m->type[0][type] != MASK_NO_TYPE ? MM_OK : MM_E_NOTSUP;
+	return mask_combines(m, pt, attr) && !(mask_no_types(m) >> type & 1) ? MM_OK : MM_E_NOTSUP;
 }
 
 MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
 			   unsigned level, uint32_t attr)
 {
-	const struct mm_mask_rule *rule = m->rules[mask_big(m, level)];
+	const struct mm_mask_rule *rule = mask_rules(m, level);
 	uint64_t entry = m->leaf[level] | mask_field(m, pa, m->addr);
 
 	if (!(attr & MM_PT_TRACK))
@@ -355,7 +396,7 @@ MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *por
 
 	if (m->follows && level > 0)
 		return false;
-	if (mask_is_table(m, port, raw, level) && !(raw & pt->reserved))
+	if (mask_is_good_table(m, port, pt, raw, level))
 		*kind = MM_PT_TABLE;
 	else if (level == 0 && port->leaf_mask && (raw & (port->leaf_mask | pt->reserved)) == port->leaf_bits)
 		*kind = MM_PT_LEAF;
@@ -375,7 +416,7 @@ MASK_FN enum mm_pt_kind mask_odd(const struct mm_mask *m, const struct mm_pt_por
 	/* a call keeps frames small where CPUs have 32 bits */
 	if (m->follows && level > 0 && raw == port->empty(pt, level))
 		return MM_PT_EMPTY;
-	if (m->follows && mask_is_table(m, port, raw, level) && !(raw & pt->reserved))
+	if (m->follows && mask_is_good_table(m, port, pt, raw, level))
 		return MM_PT_TABLE;
 	bool run = mask_is_run(m, entry, level) && (pt->runs >> level & 1);
 	if (run && !mask_run_leaf(m, entry, level, &raw))
@@ -390,8 +431,10 @@ MASK_FN enum mm_pt_kind mask_odd(const struct mm_mask *m, const struct mm_pt_por
 MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *port,
 			   const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
-	if (mask_one_field(m))
-		return mask_below(m, pt, raw);
+	if (mask_one_field(m)) {
+		bool spare = level && m->spare && !mask_is_table(m, port, raw, level);
+		return mask_below(m, pt, spare ? raw & ~mask_order(m, m->spare) : raw);
+	}
 	if (mask_is_table(m, port, raw, level))
 		return mask_below(m, pt, raw);
 	return mask_leaf_pa(m, port, pt, raw, level);
@@ -418,12 +461,17 @@ MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t no
 	uint64_t addr = big ? m->addr & ~m->spare : m->addr;
 	uint64_t any = addr | m->high | m->run | m->type_mask[big] | m->exact[big];
 
+	if (MM_PLANTED(MM_PLANT_MASK_KEY_FLUSH))
+		any &= ~mask_keys(m);
 	if (MM_PLANTED(MM_PLANT_MASK_GLOBAL))
 		any &= ~m->exact[big];
-	if ((old ^ now) & any && !MM_PLANTED(MM_PLANT_MASK_OTHER))
+	uint64_t other = MM_PLANTED(MM_PLANT_MASK_OTHER) ? 0 : (old ^ now) & any;
+	uint64_t less = (old & ~now & m->lost[big]) | (~old & now & m->gone[big]);
+	if (MM_PLANTED(MM_PLANT_MASK_RIGHTS))
+		less = 0;
+	if (other && m->breaks)
 		return MM_PT_AFTER_FLUSH | mask_break(m);
-	if (((old & ~now & m->lost[big]) | (~old & now & m->gone[big])) &&
-	    !MM_PLANTED(MM_PLANT_MASK_RIGHTS))
+	if (other | less)
 		return MM_PT_AFTER_FLUSH;
 	if (MM_PLANTED(MM_PLANT_MASK_OTHER) || MM_PLANTED(MM_PLANT_MASK_RIGHTS))
 		return MM_PT_AFTER_NONE;
@@ -476,9 +524,12 @@ MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level
 	MASK_FN enum mm_pt_kind id##_classify(const struct mm_pt *pt, uint64_t e, unsigned level)  \
 	{                                                                                          \
 		enum mm_pt_kind kind;                                                              \
-		return mask_is_plain(&id##_mask, &id##_port, pt, e, level, &kind) ?                \
-			       kind :                                                              \
-			       id##_odd(pt, e, level);                                             \
+		if (mask_is_plain(&id##_mask, &id##_port, pt, e, level, &kind))                    \
+			return kind;                                                               \
+		kind = id##_odd(pt, e, level);                                                     \
+		if (!id##_mask.follows && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))            \
+			__builtin_unreachable(); /* who looks for tables need not call it */       \
+		return kind;                                                                       \
 	}                                                                                          \
 	MASK_FN enum mm_status id##_check(const struct mm_pt *pt, uint32_t attr)                    \
 	{                                                                                          \

@@ -15,7 +15,7 @@
 #include "ports/x86_64.h"
 
 static const struct mm_pt_port *const formats[] = {
-	[MM_PT_X86_64_LA57] = &mm_port_x86_64_la57,
+	[MM_PT_X86_64_LA57] = &x86_64_port,
 	[MM_PT_SV57] = &rv64_port,
 	[MM_PT_AARCH64_16K] = &a64_16k_port.port,
 	[MM_PT_AARCH64_16K_HIGH] = &a64_16k_high_port.port,
