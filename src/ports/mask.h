@@ -105,6 +105,11 @@ struct mm_mask {
 	const struct mm_mask_member *member; /* of a run at level 0, where there are such */
 };
 
+/* What becomes valid, and a right that is gained, are ordered before they are used. */
+#define MASK_SYNCS                                                                                 \
+	.after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC,                        \
+	.after_gain = MM_PT_AFTER_SYNC
+
 /* On CPUs without such an instruction this must not become a call. */
 MASK_FN uint64_t mask_swap(uint64_t v)
 {

@@ -34,8 +34,7 @@
 #define RV_ENTRY                                                                                   \
 	.valid = 1, .write_needs_read = true, .table = { 0, 1, 1, 1, 1 }, .shift = 2,              \
 	.lost = { 0x8e } /* read, write, execution, dirty */, .exact = { 0x30 } /* user, global */, \
-	.after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC,                        \
-	.after_gain = MM_PT_AFTER_SYNC
+	MASK_SYNCS
 #define RV_RIGHTS (MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC)
 #define RV_SEEN   (MM_PT_ACCESSED | MM_PT_DIRTY)
 #define RV64_ENTRY                                                                                 \

@@ -14,34 +14,19 @@ static const struct mm_mask_rule template_rules[MASK_RULES] = {
 	MASK_IF(MM_PT_GLOBAL, 0x20), MASK_IF(MM_PT_ACCESSED, 0x40), MASK_IF(MM_PT_DIRTY, 0x80),
 };
 static const struct mm_mask template_mask = {
-	.valid = 1,
-	.table = { 0, 3, 3 },
-	.table_mask = { 0, 3, 3 },
-	.leaf = { 1, 1, 1 },
-	.addr = TEMPLATE_ADDR,
-	.rules = { template_rules },
-	.type = { { 0, MASK_NO_TYPE, 0x100, MASK_NO_TYPE, 0x200 } },
-	.type_mask = { 0x300 },
-	.must = MM_PT_READ,
+	.valid = 1, .table = { 0, 3, 3 }, .table_mask = { 0, 3, 3 }, .leaf = { 1, 1, 1 }, /* by level */
+	.addr = TEMPLATE_ADDR, .rules = { template_rules }, .must = MM_PT_READ,
+	.type = { { 0, MASK_NO_TYPE, 0x100, MASK_NO_TYPE, 0x200 } }, .type_mask = { 0x300 },
 	.exact = { 0x30 }, /* user, global */
 	.lost = { 0x84 },  /* write, dirty */
 	.gone = { 8 },     /* execution */
-	.after_make = MM_PT_AFTER_SYNC,
-	.after_make_top = MM_PT_AFTER_SYNC,
-	.after_gain = MM_PT_AFTER_SYNC,
+	MASK_SYNCS,
 };
 MM_MASK_PORT(template)
 static const struct mm_pt_port template_port = {
-	.name = "template",
-	.nlevels = 3,
-	.entry_lg2 = 3,
-	.va_bits = 39,
-	.pa_bits = 52,
-	.extension = MM_PT_VA_SIGN,
-	.hw_volatile = 0xc0,
-	.hw_final = 0xc0,
-	.addr_mask = TEMPLATE_ADDR,
-	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true } },
-	MM_MASK_CALLS(template),
+	.name = "template", .nlevels = 3, .entry_lg2 = 3, .va_bits = 39, .pa_bits = 52,
+	.extension = MM_PT_VA_SIGN, .addr_mask = TEMPLATE_ADDR,
+	.hw_volatile = 0xc0, .hw_final = 0xc0, /* accessed, dirty */
+	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true } }, MM_MASK_CALLS(template),
 };
 #endif
