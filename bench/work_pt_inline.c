@@ -15,7 +15,7 @@ MM_PT_DECLARE(inline_pt_x86_64);
 #undef MM_PT_NAME
 
 MM_PT_DECLARE(inline_pt_aarch64);
-#define MM_PT_PORT (&mm_port_aarch64)
+#define MM_PT_PORT (&a64_port)
 #define MM_PT_NAME inline_pt_aarch64
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
@@ -56,5 +56,5 @@ MM_PT_DECLARE(inline_pt_riscv64);
 		return sum;                                                                        \
 	}
 LOOPS(x86_64, mm_port_x86_64)
-LOOPS(aarch64, mm_port_aarch64)
+LOOPS(aarch64, a64_port)
 LOOPS(riscv64, mm_port_sv39)

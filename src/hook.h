@@ -106,8 +106,6 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_SECTION     32 /* buddy: a section is filled by who does not own it */
 #define MM_PLANT_PRESSURE    31 /* zones: two CPUs tell of the same change */
 /* Page-table formats: */
-#define MM_PLANT_A64_SPLIT   20 /* AArch64: a block becomes a table without break-before-make */
-#define MM_PLANT_A64_NG      21 /* AArch64: a change of nG is taken for a change of rights */
 #define MM_PLANT_A64_DSB     139 /* AArch64: a flush does not wait until it has ended everywhere */
 #define MM_PLANT_A64_RANGE   141 /* AArch64: the odd page of a range is not flushed */
 #define MM_PLANT_RV64_INVAL  140 /* RISC-V: walks are not ordered behind what Svinval forgets */

@@ -429,7 +429,7 @@ static void what_formats_forget_is_noticed(void **state)
 	is_noticed("x86-64", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("Sv39", &shared, false, MM_PLANT_MASK_GLOBAL);
 	is_noticed("Sv57", &shared, false, MM_PLANT_MASK_GLOBAL);
-	is_noticed("AArch64 low", &shared, true, MM_PLANT_A64_NG);
+	is_noticed("AArch64 low", &shared, true, MM_PLANT_MASK_GLOBAL);
 	is_noticed("ia32", &shared, false, MM_PLANT_MASK_OTHER);
 	is_noticed("ARMv7 short", &shared, false, MM_PLANT_MASK_OTHER);
 	is_noticed("ARMv7 LPAE", &shared, false, MM_PLANT_MASK_OTHER);

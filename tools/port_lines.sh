@@ -6,8 +6,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 for f in src/ports/*.h; do
-  formats=$(grep -cE '^(static const struct mm_(pt|mask)_port [a-z0-9_]+( __attribute__.*)? =|A64S1_PORTS\(|LOONG_PORT\()' "$f" || true)
-  grep -qE 'A64S1_PORTS\([a-z]' "$f" && formats=$((formats + $(grep -cE '^A64S1_PORTS\(' "$f"))) # a low and a high half
+  formats=$(grep -cE '^(static const struct mm_(pt|mask)_port [a-z0-9_]+( __attribute__.*)? =|A64_HALVES\(|A64S2_PORT\(|LOONG_PORT\()' "$f" || true)
+  formats=$((formats + $(grep -cE '^A64_HALVES\(' "$f" || true))) # a low and a high half
   [ "$formats" -gt 0 ] || formats='what they share, 0'
   awk -v name="${f#src/ports/}" -v formats="$formats" '
     { gsub(/\/\*([^*]|\*[^\/])*\*\//, "") }

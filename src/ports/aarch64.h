@@ -1,242 +1,95 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table format: AArch64 VMSAv8-64, stage 1 of EL1&0, 4 KiB granule, 48 bits.
+/* Page-table formats: AArch64 VMSAv8-64, what all of them share, and stage 1 of EL1&0 with the granule of 4 KiB and 48
+ * bits. The others are in aarch64_more.h.
  *
  * Theory of operation
- * Problem      say what the Arm Architecture Reference Manual (chapter D8, "The AArch64 Virtual
- *              Memory System Architecture") says, as pure functions.
  * Structure    bit   1:0 = x0 invalid, 11 table, or page at level 0, 01 block
  *                    4:2 index into MAIR   6 AP[1] EL0   7 AP[2] read-only   9:8 shareability
  *                    10 AF   11 nG   47:12 address   51 DBM   52 Contiguous (D8.7)   53 PXN   54 UXN   58:55 software
  *              Levels count from the leaf table here: level 0 is what the manual calls level 3.
  *              One format for each half of the address space, each a tree of its own (TTBR0, TTBR1).
- * Where        DDI 0487, chapter D8, numbers as in issue J.a: D8.2 "Translation process"; D8.3 "Translation table
- *              descriptor formats"; D8.4 "Memory access control" (A3); D8.5 "Hardware updates to the translation
- *              tables" (A2); D8.6 "Memory region attributes"; "Translation Lookaside Buffers" (A4); "Using
- *              break-before-make when updating translation table entries" (A5)
- * Invariants   A1 leaf() and attr() are inverse to each other for all that check() lets pass.
+ * Where        DDI 0487, chapter D8 "The AArch64 Virtual Memory System Architecture", numbers as in issue J.a: D8.2
+ *              "Translation process"; D8.3 "Translation table descriptor formats"; D8.4 "Memory access control" (A3);
+ *              D8.5 "Hardware updates to the translation tables" (A2); D8.6 "Memory region attributes"; "Translation
+ *              Lookaside Buffers" (A4); "Using break-before-make when updating translation table entries" (A5)
+ * Invariants   A1 what a leaf is made of it tells: M1 of mask.h.
  *              A2 writable <=> DBM; dirty <=> DBM and AP[2] clear, or the software bit 55 in a page that
  *                 is not writable. With hardware that keeps dirty (FEAT_HAFDBS) this is its own format,
  *                 without it DBM is ignored and a clean page faults on a write.
  *              A3 a page that EL0 may use is never executable at EL1, nor one of EL1 at EL0.
- *              A4 an entry that is not valid is in no TLB, nor one with AF clear: becoming valid needs
- *                 ordered stores and nothing else.
+ *              A4 an entry that is not valid is in no TLB, nor one with AF clear: becoming valid, and AF that
+ *                 becomes set, need ordered stores and nothing else.
  *              A5 from valid to valid, other address, type, size or nG: break before make. Rights alone:
- *                 a flush. */
+ *                 a flush. Hardware that keeps dirty clears AP[2] by itself. */
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
 #include <mmlib/pt_aarch64.h>
-#include <mmlib/pt_port.h>
-#include "bits.h"
-#include "hook.h"
+#include "ports/mask.h"
 
-#define A64_FN static inline __attribute__((__always_inline__))
+/* What Arm's formats share, ARMv7's too. Writable: `soft`; dirty: read-only bit, which leaf[] has, clear; dirty of
+ * what is not writable: `soft_d`. */
+#define ARM_BIT(n) (UINT64_C(1) << (n))
+#define ARM_DIRTY(ro, soft, soft_d)                                                                \
+	MASK_IF(MM_PT_WRITE, soft), MASK_SETS(MASK_WD, MASK_WD, ro), MASK_TELLS(MM_PT_DIRTY, ro, 0), \
+		MASK_SETS(MASK_WD, MM_PT_DIRTY, soft_d), MASK_TELLS(MM_PT_DIRTY, soft_d, soft_d)
+#define ARM_UX (MM_PT_USER | MM_PT_EXEC)
+#define ARM_ENTRY                                                                                 \
+	.breaks = true, .must = MM_PT_READ, .after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC
 
-#define A64_VALID  (UINT64_C(1) << 0)
-#define A64_TABLE  (UINT64_C(1) << 1) /* a table, or a page at level 0 */
-#define A64_TYPE   2u                 /* of three bits */
-#define A64_EL0    (UINT64_C(1) << 6)
-#define A64_RO     (UINT64_C(1) << 7)
-#define A64_SH     (UINT64_C(3) << 8) /* inner shareable */
-#define A64_AF     (UINT64_C(1) << 10)
-#define A64_NG     (UINT64_C(1) << 11)
-#define A64_DBM    (UINT64_C(1) << 51)
-#define A64_CONTIG (UINT64_C(1) << 52)
-#define A64_PXN    (UINT64_C(1) << 53)
-#define A64_UXN    (UINT64_C(1) << 54)
-#define A64_SOFT_D (UINT64_C(1) << 55)
-#define A64_ADDR   UINT64_C(0x0000fffffffff000)
-#define A64_RES0   UINT64_C(0x0007000000000000) /* bits 50:48 */
-#define A64_WITNESS 16u                        /* of nine bits: all but bit 0 of what is not valid is... */
-#define A64_IGNORED (UINT64_C(511) << A64_WITNESS) /* ...software's, and these are alone in their half-word */
-#define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN)
+#define A64_EL0    ARM_BIT(6)
+#define A64_RO     ARM_BIT(7)
+#define A64_SH     UINT64_C(0x300) /* inner shareable */
+#define A64_AF     ARM_BIT(10)
+#define A64_NG     ARM_BIT(11)
+#define A64_DBM    ARM_BIT(51)
+#define A64_CONTIG ARM_BIT(52)
+#define A64_PXN    ARM_BIT(53)
+#define A64_UXN    ARM_BIT(54)
+#define A64_SOFT_D ARM_BIT(55)
+#define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN) /* of stage 2, too */
+/* Of the bits from 12 to 50 those that have no address are 0, in all that is valid. */
+#define A64_RES0(addr) (UINT64_C(0x0007fffffffff000) & ~(addr))
 
-#define A64_IS_TABLE (A64_VALID | A64_TABLE)
+/* All formats: what an entry is, with what leaves have at first; what the walker asks for, with all bits of an
+ * address. */
+#define A64_ENTRY(leaf_has)                                                                        \
+	ARM_ENTRY, .valid = 1, .table = { 0, 3, 3, 3, 3 },                                         \
+		   .leaf = { 3 | (leaf_has), 1 | (leaf_has), 1 | (leaf_has), 1 | (leaf_has) },     \
+		   .lost = { A64_RIGHTS | A64_AF }, .gone = { A64_RIGHTS }, .soft = A64_SOFT_D,    \
+		   .after_gain = MM_PT_AFTER_SYNC, .run = A64_CONTIG
+#define A64_FORMAT(addr)                                                                           \
+	.entry_lg2 = 3, .hw_volatile = A64_AF | A64_RO, .addr_mask = (addr),                       \
+	.table_mask = 3 | A64_RES0(addr), .table_bits = 3
 
-/* Address bits of a leaf at a level. */
-A64_FN uint64_t a64_leaf_addr(unsigned level)
-{
-	return A64_ADDR & ~(mm_shl64(1, 12 + 9 * level) - 1);
-}
-
-A64_FN uint64_t a64_empty(const struct mm_pt *pt, unsigned level)
-{
-	(void)pt;
-	(void)level;
-	return 0;
-}
-
-A64_FN bool a64_is_table(uint64_t entry, unsigned level)
-{
-	return level && (entry & A64_IS_TABLE) == A64_IS_TABLE;
-}
-
-/* An entry with the Contiguous bit: a member of a run, or bits that nobody set. */
-A64_FN enum mm_pt_kind a64_classify_run(const struct mm_pt *pt, uint64_t entry, unsigned level)
-{
-	uint64_t type = level ? A64_VALID : A64_IS_TABLE;
-
-	return !(pt->runs >> level & 1) || (entry & A64_IS_TABLE) != type ||
-			       (entry &
-				(pt->reserved | A64_RES0 | (A64_ADDR & ~a64_leaf_addr(level))))
-		       ? MM_PT_BAD
-		       : MM_PT_RUN;
-}
-
-A64_FN uint64_t a64_run(const struct mm_pt *pt, uint64_t leaf, unsigned level)
-{
-	(void)pt;
-	(void)level;
-	return leaf | A64_CONTIG;
-}
-
-A64_FN enum mm_pt_kind a64_classify(const struct mm_pt *pt, uint64_t entry, unsigned level)
-{
-	/* a table, or a page: most frequent first */
-	if ((entry & (A64_IS_TABLE | A64_RES0 | A64_CONTIG | pt->reserved)) == A64_IS_TABLE)
-		return level ? MM_PT_TABLE : MM_PT_LEAF;
-	if (!(entry & ~A64_IGNORED))
-		return MM_PT_EMPTY;
-	if (entry & A64_CONTIG)
-		return a64_classify_run(pt, entry, level);
-	if (level == 0 || (entry & A64_IS_TABLE) != A64_VALID || entry & (pt->reserved | A64_RES0))
-		return MM_PT_BAD;
-	return !(pt->cfg.leaf_levels >> level & 1) || (entry & A64_ADDR & ~a64_leaf_addr(level)) ?
-		       MM_PT_BAD :
-		       MM_PT_LEAF;
-}
-
-A64_FN enum mm_status a64_check(const struct mm_pt *pt, uint32_t attr)
-{
-	(void)pt;
-	return attr & MM_PT_READ ? MM_OK : MM_E_NOTSUP;
-}
-
-A64_FN uint64_t a64_frame(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
-{
-	(void)pt;
-	(void)level;
-	return pa;
-}
-
-/* Who may execute: A3. */
-A64_FN uint64_t a64_no_exec(uint32_t attr)
-{
-	if (!(attr & MM_PT_EXEC))
-		return A64_PXN | A64_UXN;
-	return attr & MM_PT_USER ? A64_PXN : A64_UXN;
-}
-
-/* What says writable and dirty: A2. */
-A64_FN uint64_t a64_write(uint32_t attr)
-{
-	if (attr & MM_PT_WRITE)
-		return attr & MM_PT_DIRTY ? A64_DBM : A64_DBM | A64_RO;
-	return attr & MM_PT_DIRTY ? A64_RO | A64_SOFT_D : A64_RO;
-}
-
-A64_FN uint64_t a64_leaf(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, uint32_t attr)
-{
-	uint64_t entry = A64_VALID | A64_SH | pt->cfg.set_bits;
-
-	if (!(attr & MM_PT_TRACK))
-		attr |= MM_PT_ACCESSED | MM_PT_DIRTY;
-	entry |= level ? 0 : A64_TABLE;
-	entry |= (uint64_t)((attr & MM_PT_TYPE) >> 8) << A64_TYPE;
-	entry |= attr & MM_PT_USER ? A64_EL0 : 0;
-	entry |= attr & MM_PT_GLOBAL ? 0 : A64_NG;
-	entry |= attr & MM_PT_ACCESSED ? A64_AF : 0;
-	return entry | a64_write(attr) | a64_no_exec(attr) | pa;
-}
-
-A64_FN uint32_t a64_attr(const struct mm_pt *pt, uint64_t entry, unsigned level)
-{
-	uint32_t attr = MM_PT_READ | (uint32_t)(entry >> A64_TYPE & 7) << 8;
-	bool write = entry & A64_DBM || !(entry & A64_RO);
-
-	(void)pt;
-	(void)level;
-	attr |= write ? MM_PT_WRITE : 0u;
-	attr |= entry & A64_EL0 ? MM_PT_USER : 0u;
-	attr |= entry & A64_NG ? 0u : MM_PT_GLOBAL;
-	attr |= entry & (entry & A64_EL0 ? A64_UXN : A64_PXN) ? 0u : MM_PT_EXEC;
-	attr |= entry & A64_AF ? MM_PT_ACCESSED : 0u;
-	attr |= !(entry & A64_RO) || (!write && (entry & A64_SOFT_D)) ? MM_PT_DIRTY : 0u;
-	return attr;
-}
-
-/* No rights are taken away here, so the leaf's own hold. */
-A64_FN uint64_t a64_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
-{
-	(void)level;
-	return A64_VALID | A64_TABLE | pt->cfg.set_bits | pa;
-}
-
-A64_FN mm_paddr_t a64_below(const struct mm_pt *pt, uint64_t entry)
-{
-	return (mm_paddr_t)(entry & pt->address);
-}
-
-A64_FN mm_paddr_t a64_pa(const struct mm_pt *pt, uint64_t entry, unsigned level)
-{
-	if (level && !a64_is_table(entry, level))
-		entry &= a64_leaf_addr(level);
-	return (mm_paddr_t)(entry & pt->address);
-}
-
-/* From leaf to leaf of the same size. Hardware that keeps dirty clears AP[2] by itself; when the walker
- * does the same, an old entry costs a CPU one fault at most. AF that becomes set is no change for a TLB
- * (A4). */
-A64_FN unsigned a64_between_leaves(uint64_t old, uint64_t now)
-{
-	uint64_t kept = A64_RIGHTS | A64_AF | A64_SOFT_D;
-
-	if (MM_PLANTED(MM_PLANT_A64_NG))
-		kept |= A64_NG;
-	if ((old ^ now) & ~kept)
-		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_BBM; /* A5 */
-	if ((old ^ now) & A64_RIGHTS || old & ~now & A64_AF)
-		return MM_PT_AFTER_FLUSH;
-	return (old ^ now) & A64_AF ? MM_PT_AFTER_SYNC : MM_PT_AFTER_NONE;
-}
-
-A64_FN unsigned a64_transition(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level)
-{
-	(void)pt;
-	if (!(old & A64_VALID))
-		return now & A64_VALID ? MM_PT_AFTER_SYNC : MM_PT_AFTER_NONE; /* A4 */
-	bool was_table = a64_is_table(old, level), is_table = a64_is_table(now, level);
-	unsigned tables = was_table || is_table ? MM_PT_AFTER_TABLES : MM_PT_AFTER_NONE;
-	if (!(now & A64_VALID))
-		return MM_PT_AFTER_FLUSH | tables;
-	if (tables && MM_PLANTED(MM_PLANT_A64_SPLIT))
-		return MM_PT_AFTER_FLUSH | tables;
-	if (tables)
-		return old == now ? MM_PT_AFTER_NONE : MM_PT_AFTER_FLUSH | tables | MM_PT_AFTER_BBM;
-	return a64_between_leaves(old, now);
-}
-
-/* What both halves of the address space share. */
-#define A64_FORMAT                                                                                 \
-	.nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 48,                                \
-	.hw_volatile = A64_AF | A64_RO, .hw_final = A64_AF, .table_mask = A64_IS_TABLE | A64_RES0, \
-	.table_bits = A64_IS_TABLE, .addr_mask = A64_ADDR, .address_plain = 1,                     \
-	.leaf_mask = A64_IS_TABLE | A64_RES0 | A64_CONTIG, .leaf_bits = A64_IS_TABLE,              \
-	.empty_ignore = A64_IGNORED, .witness = A64_WITNESS,                                       \
-	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
-	.run_lg2 = { 4, 4, 4 }, .run_feature = MM_PT_AARCH64_CONTIG, .run = a64_run,               \
-	.empty = a64_empty, .classify = a64_classify, .check = a64_check, .leaf = a64_leaf,        \
-	.frame = a64_frame, .attr = a64_attr, .table = a64_table, .below = a64_below,              \
-	.pa = a64_pa, .transition = a64_transition
-
-static const struct mm_pt_port mm_port_aarch64 = {
-	.name = "AArch64 4K low",
-	.extension = MM_PT_VA_ZERO,
-	A64_FORMAT,
+/* Stage 1. Who may execute is told by AP[1]: A3. */
+static const struct mm_mask_rule a64_rules[MASK_RULES] = {
+	ARM_DIRTY(A64_RO, A64_DBM, A64_SOFT_D),
+	MASK_IF(MM_PT_USER, A64_EL0),
+	MASK_LACKS(MM_PT_GLOBAL, A64_NG),
+	MASK_IF(MM_PT_ACCESSED, A64_AF),
+	MASK_SETS(ARM_UX, ARM_UX, A64_UXN),
+	MASK_TELLS(MM_PT_EXEC, A64_EL0 | A64_UXN, A64_EL0),
+	{ ARM_UX, MM_PT_EXEC, A64_PXN, A64_EL0 | A64_PXN, 0 },
 };
+#define A64_STAGE_1(sh)                                                                            \
+	A64_ENTRY((sh) | A64_RO | A64_NG | A64_PXN | A64_UXN), .rules = { a64_rules }, .type_left = 2, \
+		.type_mask = { 0x1c }, .exact = { A64_NG }
 
-static const struct mm_pt_port mm_port_aarch64_high = {
-	.name = "AArch64 4K high",
-	.extension = MM_PT_VA_ONES,
-	A64_FORMAT,
+#define A64_4K      UINT64_C(0x0000fffffffff000)
+#define A64_WITNESS (UINT64_C(511) << 16) /* all but bit 0 of what is not valid is software's */
+static const struct mm_mask a64_mask = { A64_STAGE_1(A64_SH), .addr = A64_4K, .ignored = A64_WITNESS };
+MM_MASK_PORT(a64)
+
+#define A64_4K_FORMAT                                                                              \
+	.nlevels = 4, .va_bits = 48, .pa_bits = 48, .address_plain = 1, .hw_final = A64_AF,        \
+	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
+	.empty_ignore = A64_WITNESS, .witness = 16, A64_FORMAT(A64_4K),                            \
+	.leaf_mask = 3 | A64_RES0(A64_4K) | A64_CONTIG, .leaf_bits = 3, MM_MASK_CALLS(a64),        \
+	MM_MASK_RUNS(a64, MM_PT_AARCH64_CONTIG, 4, 4, 4)
+static const struct mm_pt_port a64_port = {
+	.name = "AArch64 4K low", .extension = MM_PT_VA_ZERO, A64_4K_FORMAT
+};
+static const struct mm_pt_port a64_high_port = {
+	.name = "AArch64 4K high", .extension = MM_PT_VA_ONES, A64_4K_FORMAT
 };
 #endif

@@ -30,7 +30,7 @@
 #endif
 
 struct mm_mask_rule {
-	uint32_t among, attr;     /* set if, of these attributes, it has just those */
+	uint32_t among, attr;     /* set, or clear again if leaf[] has it, if, of these attributes, it has just those */
 	uint64_t set, mask, bits; /* told if, of these bits, just those are set */
 };
 
@@ -40,7 +40,7 @@ struct mm_mask_same {
 	uint8_t left;
 };
 
-/* An attribute is a bit; the lack of one is; encodes only; decodes only. */
+/* An attribute is a bit; the lack of one is; the lack of one that leaf[] has; encodes only; decodes only. */
 #define MASK_IF(a, b)                                                                              \
 	{                                                                                          \
 		(a), (a), (b), (b), (b)                                                            \
@@ -49,6 +49,10 @@ struct mm_mask_same {
 	{ (a), 0, (b), 0, 1 },                                                                     \
 	{                                                                                          \
 		0, (a), 0, (b), 0                                                                  \
+	}
+#define MASK_LACKS(a, b)                                                                           \
+	{                                                                                          \
+		(a), (a), (b), (b), 0                                                              \
 	}
 #define MASK_SETS(among, a, b)                                                                     \
 	{                                                                                          \
@@ -93,12 +97,14 @@ struct mm_mask {
 	uint64_t type[2][5]; /* WB WT WC UC DEVICE, or MASK_NO_TYPE */
 	uint64_t type_mask[2];
 	uint64_t type_again[2];    /* bits of it that say nothing beside others of it */
+	uint8_t type_left;         /* they are numbers in that order, so many bits further left; 0: type[] says */
 	uint32_t must, never;      /* attributes that all leaves have; that none has */
 	uint32_t told;             /* attributes that are not in entries */
 	uint32_t type_feature;     /* of mm_pt_cfg::features: there are types but WB; 0: always */
 	uint64_t seen;             /* say dirty: hardware may set one where leaf() sets another */
 	uint64_t exact[2];         /* what a change of needs a flush, beside addresses */
 	uint64_t lost[2], gone[2]; /* rights that are bits set; that are bits clear */
+	uint64_t soft;             /* what hardware does not look at: a change wants nothing */
 	uint8_t after_make, after_make_top, after_gain; /* of enum mm_pt_after */
 	uint64_t run;                   /* a member of a contiguous run; 0: there are none */
 	uint64_t run_field, run_length; /* if it says there how long that is, in place of address bits */
@@ -288,6 +294,8 @@ MASK_FN uint32_t mask_attr(const struct mm_mask *m, uint64_t raw, unsigned level
 	}
 	unsigned big = mask_big(m, level);
 	uint64_t bits = entry & m->type_mask[big];
+	if (m->type_left)
+		return attr | (uint32_t)mm_shr64(bits, m->type_left) << 8;
 	return bits == m->type[big][0] ? attr : attr | mask_type(m, bits, big);
 }
 
@@ -316,6 +324,11 @@ MASK_FN enum mm_status mask_check(const struct mm_mask *m, const struct mm_pt *p
 	return mask_combines(m, pt, attr) && !(mask_no_types(m) >> type & 1) ? MM_OK : MM_E_NOTSUP;
 }
 
+MASK_FN uint64_t mask_type_bits(const struct mm_mask *m, unsigned level, uint32_t type)
+{
+	return m->type_left ? mm_shr64(mm_shl64(type, m->type_left), 8) : m->type[mask_big(m, level)][type >> 8];
+}
+
 MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
 			   unsigned level, uint32_t attr)
 {
@@ -330,9 +343,9 @@ MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_p
 	if (rule) {
 #pragma GCC unroll 16
 		for (unsigned i = 0; i < MASK_RULES; i++)
-			entry |= (attr & rule[i].among) == rule[i].attr ? rule[i].set : 0;
+			entry ^= (attr & rule[i].among) == rule[i].attr ? rule[i].set : 0;
 	}
-	entry |= m->type[mask_big(m, level)][(attr & MM_PT_TYPE) >> 8];
+	entry |= mask_type_bits(m, level, attr & MM_PT_TYPE);
 	return mask_order(m, entry) | pt->cfg.set_bits;
 }
 
@@ -372,7 +385,7 @@ MASK_FN bool mask_is_leaf(const struct mm_mask *m, const struct mm_pt_port *port
 	mm_paddr_t pa = mask_leaf_pa(m, port, pt, raw, level);
 
 	return port->level[level].leaf && (pt->cfg.leaf_levels >> level & 1) && (attr & rights) &&
-	       mask_combines(m, pt, attr) && !(raw & pt->reserved) &&
+	       (attr & MM_PT_TYPE) <= MM_PT_DEVICE && mask_combines(m, pt, attr) && !(raw & pt->reserved) &&
 	       !((raw ^ mask_leaf(m, pt, pa, level, attr | MM_PT_TRACK)) & ~mask_order(m, m->seen));
 }
 
@@ -480,7 +493,7 @@ MASK_FN unsigned mask_between(const struct mm_mask *m, uint64_t old, uint64_t no
 		return MM_PT_AFTER_FLUSH;
 	if (MM_PLANTED(MM_PLANT_MASK_OTHER) || MM_PLANTED(MM_PLANT_MASK_RIGHTS))
 		return MM_PT_AFTER_NONE;
-	return old == now ? (unsigned)MM_PT_AFTER_NONE : m->after_gain;
+	return !((old ^ now) & ~m->soft) ? (unsigned)MM_PT_AFTER_NONE : m->after_gain;
 }
 
 MASK_FN unsigned mask_transition(const struct mm_mask *m, const struct mm_pt_port *port,

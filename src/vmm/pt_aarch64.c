@@ -4,13 +4,13 @@
  *              the address space; the probe on AArch64 only. What flushes is tlb_aarch64.c. */
 #include <mmlib/pt_aarch64.h>
 #include "ports/aarch64.h"
-#define MM_PT_PORT (&mm_port_aarch64)
+#define MM_PT_PORT (&a64_port)
 #define MM_PT_NAME mm_pt_aarch64
 #define MM_PT_WALKER PT_WALKER_AARCH64
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME
-#define MM_PT_PORT (&mm_port_aarch64_high)
+#define MM_PT_PORT (&a64_high_port)
 #define MM_PT_NAME mm_pt_aarch64_high
 #define MM_PT_WALKER PT_WALKER_AARCH64_HIGH
 #include "vmm/pt_walk.inc"
@@ -19,12 +19,12 @@
 
 const struct mm_pt_port *mm_pt_aarch64_port(void)
 {
-	return &mm_port_aarch64;
+	return &a64_port;
 }
 
 const struct mm_pt_port *mm_pt_aarch64_high_port(void)
 {
-	return &mm_port_aarch64_high;
+	return &a64_high_port;
 }
 
 #if defined(__aarch64__)

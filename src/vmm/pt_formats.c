@@ -3,7 +3,8 @@
  * Structure    each is data in ports/; here they have numbers. Those of x86-64 and RISC-V are what the ports
  *              with instances of their own say, with a level more. */
 #include <mmlib/pt_formats.h>
-#include "ports/arm_more.h"
+#include "ports/aarch64_more.h"
+#include "ports/armv7.h"
 #include "ports/ept.h"
 #include "ports/ia32.h"
 #include "ports/loongarch64.h"
