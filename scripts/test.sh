@@ -138,8 +138,8 @@ BUGS
 28 pmm_withdraw a_refusal_names_the_frame
 47 pmm_withdraw a_bad_frame_may_be_on_its_way_to_a_hand
 34 pmm_cpu the_next_word_of_a_sector_is_free_for_others
-20 pt splits_at_both_edges
-21 pt attributes_round_trip
+79 pt splits_at_both_edges
+143 pt attributes_round_trip
 22 pt splits_at_both_edges
 24 pt a_full_gather_flushes_by_itself
 67 pt single_pages_find_what_others_did
