@@ -91,7 +91,8 @@ static void a_free_that_tells_the_size_is_checked(void **state)
 	(void)state;
 	for (size_t s = 1; s < 60000; s = s * 5 / 4 + 1) {
 		void *p = mm_kmalloc(&heap, s, 0);
-		size_t behind = s > MM_KMALLOC_MAX_CLASS && MM_HARDEN & MM_HARDEN_CANARY ? sizeof(void *) : 0;
+		const bool canary = MM_HARDEN & MM_HARDEN_CANARY;
+		size_t behind = s > MM_KMALLOC_MAX_CLASS && canary ? sizeof(void *) : 0;
 
 		assert_non_null(p);
 		(void)behind;
