@@ -185,6 +185,7 @@ BUGS
 101 slab_deferred what_is_mmlib_s_own_is_not_taken
 41 region every_size_and_alignment_fits_and_comes_back
 42 region a_block_of_the_same_class_is_taken_only_if_it_is_enough
+128 region what_is_allocated_beside_a_block_is_not_read
 BUGS
   while read -r number test says; do # these do not come to their end
     beside check_fails "control: test_$test notices planted bug $number" "$says" \

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The region heap: every call against the shadow heap of region_model.h, every error, damage of every
  * bit, every short sequence. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "region_model.h"
 #include "sim.h"
 
@@ -416,6 +419,60 @@ static void neighbours_join_in_every_order(void **state)
 	model_destroy(&m);
 }
 
+/* The block before this one: what is free there is allocated. */
+static unsigned char *before(struct mm_region_heap *heap, unsigned char *p)
+{
+	void *it = NULL;
+	size_t bytes;
+	bool used;
+
+	while (mm_region_next(heap, &it, &bytes, &used) && (unsigned char *)it + bytes + 4 != p)
+		;
+	assert_non_null(it);
+	if (!used)
+		assert_ptr_equal(mm_region_alloc(heap, bytes), it);
+	return it;
+}
+
+static void forbid(void *p, size_t bytes)
+{
+	assert_int_equal(mprotect(p, bytes, PROT_NONE), 0);
+}
+
+/* A page that is allocated may be a guard, or a device's: nobody but its owner may read it. Nor is there anything
+ * before a region and behind it. */
+static void what_is_allocated_beside_a_block_is_not_read(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *memory = mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mm_region_heap heap = { 0 };
+	void *kept = NULL, *p, *q;
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	forbid(memory, page);
+	forbid(memory + 7 * page, page);
+	assert_int_equal(mm_region_add(&heap, memory + page, 6 * page), MM_OK);
+	p = mm_region_alloc(&heap, 100);
+	assert_int_equal(mm_region_alloc_st(&heap, page, page, &kept), MM_OK);
+	q = before(&heap, kept);
+	assert_ptr_not_equal(p, q);
+	forbid(kept, page);
+	assert_int_equal(mm_region_realloc(&heap, q, 0, 1, &q), MM_OK);
+	assert_int_equal(mm_region_realloc(&heap, q, 0, 50, &q), MM_OK);
+	assert_int_equal(mm_region_free(&heap, q), MM_OK); /* joins what was cut from it */
+	q = before(&heap, kept);
+	assert_int_equal(mm_region_free(&heap, p), MM_OK); /* joins nothing */
+	assert_int_equal(mm_region_free(&heap, q), MM_OK); /* joins what is before */
+	q = before(&heap, memory + 7 * page);
+	assert_int_equal(mm_region_free(&heap, q), MM_OK); /* the last */
+	assert_int_equal(mprotect(kept, page, PROT_READ | PROT_WRITE), 0);
+	assert_int_equal(mm_region_free(&heap, kept), MM_OK);
+	assert_int_equal(mm_region_verify(&heap), MM_OK);
+	assert_int_equal(mm_region_remove(&heap, memory + page), MM_OK);
+	munmap(memory, 8 * page);
+}
+
 static void realloc_stays_where_it_can(void **state)
 {
 	struct model m;
@@ -659,6 +716,7 @@ int main(void)
 		cmocka_unit_test(the_most_that_is_told_can_be_had),
 		cmocka_unit_test(a_block_of_the_same_class_is_taken_only_if_it_is_enough),
 		cmocka_unit_test(neighbours_join_in_every_order),
+		cmocka_unit_test(what_is_allocated_beside_a_block_is_not_read),
 		cmocka_unit_test(realloc_stays_where_it_can),
 		cmocka_unit_test(regions_are_used_in_the_order_given),
 		cmocka_unit_test(random_calls_do_what_the_shadow_says),

@@ -27,8 +27,8 @@
  *              does not know yet begins anew where the two are the same; some do so where only the last 12
  *              bits of their addresses are. So what a store would change of what was read is changed there,
  *              too: the first of a list, a word of `some`, links of a block beside one that leaves. Of what
- *              is written, blocks come last. Links are read before it is known whether a block is free, and
- *              are nothing if it is not. REGION_SMALL does one after the other.
+ *              is written, blocks come last. For what is not free, links are read of the block that is given
+ *              up, and are nothing. REGION_SMALL does one after the other.
  * Invariants   R1 sizes of blocks add up to `grains`; none is below LEAST.
  *              R2 a block is allocated, its bit in `out` set and FREE clear, or free, and the reverse.
  *              R3 no two neighbours are free; PREV_FREE tells of the one before, and only then its
@@ -36,6 +36,8 @@
  *              R4 each free block is in the list of its class, and lists hold nothing else.
  *              R5 a bit of `some` is set if the list has a block, one of `words` if the word has a bit.
  *              R6 used and blocks of the heap count what is allocated in all regions.
+ *              R7 of a block that stays allocated its head is read and written, its last word, which lies beside
+ *                 the next head, is read, and no more, unless its own caller resizes it.
  *              By R3, when all is free again a region is one block, as at first.
  * Concurrency  none: the caller keeps others away. */
 #include "region.h"
@@ -349,15 +351,13 @@ static void *region_alloc_aligned(struct mm_region_heap *heap, uint32_t size, ui
 	return NULL;
 }
 
-/* What is behind an allocated block: perhaps a caller's memory, of which links are read, too. But behind the
- * last block is nothing that can be read. */
+/* What is behind an allocated block. Links are read of it only if it is free: else it may be a caller's, whose memory
+ * nobody else reads (a guard, a device's), or the end. R7 */
 static inline struct region_links region_behind(const struct region_place *at)
 {
-	uint32_t end = at->i + at->size;
-	region_word *block = region_choose_word(end > at->r->grains, at->block,
-						region_step(at->block, at->size));
+	uint32_t mask = region_mask(at->after || MM_PLANTED(MM_PLANT_REGION_READ));
 
-	return region_links(block, end, at->after);
+	return region_links(region_step(at->block, at->size & mask), at->i + at->size, at->after);
 }
 
 /* Free an allocated block: it joins what is free around it. First what is behind leaves its list, then what
