@@ -31,13 +31,15 @@ enum op {
 	UNMAP_PAGE_RANDOM,
 	MAP_2M,
 	MAP_LIST,
+	MAP_PAGE_INLINE,
+	UNMAP_PAGE_RANDOM_INLINE,
 	NOPS,
 };
 
 static const char *const op_names[NOPS] = {
 	"map",      "query_call",        "query_cursor", "query_random", "query_random_inline",
 	"protect",  "protect_live",      "unmap_visit",  "unmap_live",   "unmap_discard",
-	"map_page", "unmap_page_random", "map_2m", "map_list",
+	"map_page", "unmap_page_random", "map_2m", "map_list", "map_page_inline", "unmap_page_random_inline",
 };
 
 /* Sum of the addresses of all pages. */
@@ -121,6 +123,10 @@ INLINE bool do_work(const struct pt_ops *o, enum op op)
 		return map_big(o);
 	case MAP_LIST:
 		return o->map_list(VA, frames, PAGES);
+	case MAP_PAGE_INLINE:
+		return o->map_inline(PAGES, VA, PA);
+	case UNMAP_PAGE_RANDOM_INLINE:
+		return o->unmap_inline(order, PAGES, VA);
 	case NOPS:
 		break;
 	}
@@ -177,7 +183,7 @@ static double slice(const struct side *s, enum op op)
 	s->ops->begin();
 	if (op == PROTECT_LIVE || op == UNMAP_LIVE)
 		must(s->ops->map_live(VA, PA, LENGTH));
-	else if (op != MAP && op != MAP_PAGE && op != MAP_2M && op != MAP_LIST)
+	else if (op != MAP && op != MAP_PAGE && op != MAP_2M && op != MAP_LIST && op != MAP_PAGE_INLINE)
 		must(s->ops->map(VA, PA, LENGTH));
 	t = brief(op) ? bench_wall() : bench_now();
 	must(s->work(op));

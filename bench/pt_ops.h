@@ -84,6 +84,8 @@ struct pt_ops {
 	uint64_t (*query)(uint64_t va);
 	uint64_t (*sum)(uint64_t va, uint64_t length);
 	uint64_t (*random_inline)(const uint32_t *order, uint32_t n, uint64_t va);
+	bool (*map_inline)(uint32_t n, uint64_t va, uint64_t pa);
+	bool (*unmap_inline)(const uint32_t *order, uint32_t n, uint64_t va);
 	bool (*protect)(uint64_t va, uint64_t length);
 	bool (*protect_live)(uint64_t va, uint64_t length);
 	bool (*unmap)(uint64_t va, uint64_t length);
@@ -96,7 +98,8 @@ struct pt_ops {
 	static const struct pt_ops side##_##f = {                                                  \
 		side##_##f##_begin,    side##_##f##_map,          side##_##f##_map_page,           \
 		side##_##f##_map_list, side##_##f##_map_live,     side##_##f##_query,              \
-		side##_##f##_sum,      side##_##f##_random_inline, side##_##f##_protect,           \
+		side##_##f##_sum,      side##_##f##_random_inline, side##_##f##_map_inline,        \
+		side##_##f##_unmap_inline, side##_##f##_protect,                                   \
 		side##_##f##_protect_live, side##_##f##_unmap,    side##_##f##_unmap_live,         \
 		side##_##f##_discard,  side##_##f##_unmap_page,   side##_##f##_end,                \
 	}
@@ -106,7 +109,13 @@ struct pt_ops {
 	const struct mm_pt_port *inline_##f##_port(void);                                          \
 	uint64_t inline_##f##_walker(const struct mm_pt *pt, const uint32_t *order, uint32_t n,    \
 				     uint64_t va);                                                 \
-	uint64_t inline_##f##_hand(uint64_t *root, const uint32_t *order, uint32_t n, uint64_t va)
+	uint64_t inline_##f##_hand(uint64_t *root, const uint32_t *order, uint32_t n, uint64_t va); \
+	bool inline_##f##_walker_map(struct mm_pt *pt, struct mm_tlb_gather *g, uint32_t n,        \
+				     uint64_t va, uint64_t pa);                                    \
+	bool inline_##f##_walker_unmap(struct mm_pt *pt, struct mm_tlb_gather *g,                  \
+				       const uint32_t *order, uint32_t n, uint64_t va);            \
+	bool inline_##f##_hand_map(uint64_t *root, uint32_t n, uint64_t va, uint64_t pa);          \
+	bool inline_##f##_hand_unmap(uint64_t *root, const uint32_t *order, uint32_t n, uint64_t va)
 PT_INLINE_DECLARE(x86_64);
 PT_INLINE_DECLARE(aarch64);
 PT_INLINE_DECLARE(riscv64);
@@ -150,6 +159,14 @@ static uint64_t *root;
 						     uint64_t va)                                  \
 	{                                                                                          \
 		return inline_##f##_hand(root, order, n, va);                                      \
+	}                                                                                          \
+	static inline bool h_##f##_map_inline(uint32_t n, uint64_t va, uint64_t pa)                \
+	{                                                                                          \
+		return inline_##f##_hand_map(root, n, va, pa);                                     \
+	}                                                                                          \
+	static inline bool h_##f##_unmap_inline(const uint32_t *order, uint32_t n, uint64_t va)    \
+	{                                                                                          \
+		return inline_##f##_hand_unmap(root, order, n, va);                                \
 	}                                                                                          \
 	static inline bool h_##f##_protect(uint64_t va, uint64_t length)                           \
 	{                                                                                          \
@@ -285,6 +302,20 @@ static inline bool walker_end(void)
 		sum = inline_##f##_walker(&pt, order, n, va);                                      \
 		pt.port = mm_pt_##format##_port();                                                 \
 		return sum;                                                                        \
+	}                                                                                          \
+	static inline bool w_##f##_map_inline(uint32_t n, uint64_t va, uint64_t pa)                \
+	{                                                                                          \
+		pt.port = inline_##f##_port();                                                     \
+		bool ok = inline_##f##_walker_map(&pt, &gather, n, va, pa);                        \
+		pt.port = mm_pt_##format##_port();                                                 \
+		return ok;                                                                         \
+	}                                                                                          \
+	static inline bool w_##f##_unmap_inline(const uint32_t *order, uint32_t n, uint64_t va)    \
+	{                                                                                          \
+		pt.port = inline_##f##_port();                                                     \
+		bool ok = inline_##f##_walker_unmap(&pt, &gather, order, n, va);                   \
+		pt.port = mm_pt_##format##_port();                                                 \
+		return ok;                                                                         \
 	}                                                                                          \
 	static inline bool w_##f##_protect(uint64_t va, uint64_t length)                           \
 	{                                                                                          \
