@@ -419,6 +419,34 @@ static void neighbours_join_in_every_order(void **state)
 	model_destroy(&m);
 }
 
+/* Nothing is decided by what was in memory before: valgrind looks, wherever a region begins. */
+static void memory_may_hold_anything(void **state)
+{
+	uint64_t seed = 9;
+
+	(void)state;
+	for (unsigned skew = 0; skew < 64; skew++) {
+		unsigned char *memory = malloc(2048 + 64);
+		struct mm_region_heap heap = { 0 };
+		void *p[16] = { NULL };
+
+		assert_int_equal(mm_region_add(&heap, memory + skew, 2048), MM_OK);
+		for (unsigned i = 0; i < 200; i++) {
+			void **at = &p[next_random(&seed) % 16];
+			size_t size = next_random(&seed) % 150 + 1, align = next_random(&seed) % 4 ? 0 : 64;
+
+			if (!*at || next_random(&seed) % 2) { /* or refused */
+				(void)!mm_region_realloc(&heap, *at, align, size, at);
+			} else {
+				assert_int_equal(mm_region_free(&heap, *at), MM_OK);
+				*at = NULL;
+			}
+			assert_int_equal(mm_region_verify(&heap), MM_OK);
+		}
+		free(memory);
+	}
+}
+
 /* The block before this one: what is free there is allocated. */
 static unsigned char *before(struct mm_region_heap *heap, unsigned char *p)
 {
@@ -716,6 +744,7 @@ int main(void)
 		cmocka_unit_test(the_most_that_is_told_can_be_had),
 		cmocka_unit_test(a_block_of_the_same_class_is_taken_only_if_it_is_enough),
 		cmocka_unit_test(neighbours_join_in_every_order),
+		cmocka_unit_test(memory_may_hold_anything),
 		cmocka_unit_test(what_is_allocated_beside_a_block_is_not_read),
 		cmocka_unit_test(realloc_stays_where_it_can),
 		cmocka_unit_test(regions_are_used_in_the_order_given),

@@ -144,8 +144,8 @@ static inline uint32_t region_set_has(const struct mm_region *books, struct regi
 	return words | has << bits.word;
 }
 
-/* Block i, of this size, that begins at `block`. If it has no size, that may be all that can be read, and it
- * is alone in the list of class 0, where none ever is. */
+/* Block i, of this size, that begins at `block`. If it has no size, what is read there is nothing, and it is
+ * alone in the list of class 0, where none ever is. */
 static inline struct region_links region_links(const region_word *block, uint32_t i, uint32_t size)
 {
 	uint32_t mask = region_choose(size, UINT32_MAX, 0);
@@ -602,11 +602,10 @@ static size_t region_books(uint32_t grains, uint32_t *classes)
 	       4 * ((size_t)*classes + *classes / 32 + 1 + grains / 32 + 1);
 }
 
-/* Books of a region without blocks, then one block that is all of it: R1 to R5. */
-static void region_begin(struct mm_region *r, uint32_t classes, size_t books, uintptr_t first,
-			 uint32_t grains)
+/* Books of a region without blocks, and block 0, of which words are read; then one block that is all of it: R1 to R5. */
+static void region_begin(struct mm_region *r, uint32_t classes, uintptr_t first, uint32_t grains)
 {
-	__builtin_memset(r, 0, books);
+	__builtin_memset(r, 0, first - (uintptr_t)r);
 	r->classes = classes;
 	r->some = r->list + classes;
 	r->out = r->some + classes / 32 + 1;
@@ -648,7 +647,7 @@ enum mm_status mm_region_add(struct mm_region_heap *heap, void *memory, size_t b
 	if (first > bytes || (bytes - first) / REGION_GRAIN < REGION_LEAST)
 		return MM_E_NOSPC;
 	r = (struct mm_region *)(base + pad);
-	region_begin(r, classes, books, base + first, (uint32_t)((bytes - first) / REGION_GRAIN));
+	region_begin(r, classes, base + first, (uint32_t)((bytes - first) / REGION_GRAIN));
 	r->memory = memory;
 	r->last = base + (bytes - 1);
 	*at = r;

@@ -21,7 +21,8 @@
 #define REGION_FREE      1u
 #define REGION_PREV_FREE 2u
 
-/* Links of a free block. Who has none has 0, and block 0 has a word to write to: this one. */
+/* Links of a free block. Who has none has 0. Block 0 lies in the region, too, so that its words can be read, and
+ * REGION_PREV be written; they are nothing. */
 #define REGION_PREV 0
 #define REGION_NEXT 1
 
