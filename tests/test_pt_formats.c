@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_formats.h>
 #include <mmlib/pt_port.h>
 #include <mmlib/pt_tree.h>
@@ -20,14 +21,14 @@ static struct mm_pt pt;
 static const struct mm_pt_port *port;
 static const struct ora_arch *arch;
 
-static void start(unsigned k)
+static void start_as(const struct ora_arch *as, const struct mm_pt_port *format)
 {
 	struct mm_pt_cfg cfg = { 0 };
 
 	if (!ora.mem)
 		ora_init(&ora, 0x40000000, 256);
-	arch = ora_formats[k];
-	port = mm_pt_format((enum mm_pt_format)k);
+	arch = as;
+	port = format;
 	assert_non_null(port);
 	ora_reset(&ora);
 	ora_set_arch(&ora, arch);
@@ -36,6 +37,11 @@ static void start(unsigned k)
 	ora.pa_bits = port->pa_bits;
 	assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
 	ora.pt = &pt;
+}
+
+static void start(unsigned k)
+{
+	start_as(ora_formats[k], mm_pt_format((enum mm_pt_format)k));
 }
 
 static void stop(void)
@@ -367,6 +373,57 @@ static void entries_are_those_of_the_manuals(void **state)
 	}
 }
 
+/* Bits in which leaves of one type differ that are global both, or neither, at one address. */
+static uint64_t bits_of_rights(unsigned level)
+{
+	const uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC | MM_PT_USER | MM_PT_ACCESSED | MM_PT_DIRTY;
+	uint64_t bits = 0;
+
+	for (uint32_t attr = 0; attr <= rights; attr++)
+		if (!(attr & ~rights) && port->check(&pt, attr) == MM_OK)
+			bits |= port->leaf(&pt, 0, level, attr | MM_PT_TRACK) ^
+				port->leaf(&pt, 0, level, MM_PT_READ | MM_PT_TRACK);
+	return bits;
+}
+
+/* Bits that no leaf() changes, of what classify() says is a leaf all the same. Returns how many there are. */
+static unsigned others_are_broken(unsigned level)
+{
+	const uint64_t leaf = port->leaf(&pt, 0, level, MM_PT_READ), rights = bits_of_rights(level);
+	unsigned n = 0;
+
+	for (unsigned b = 0; b < 8u << port->entry_lg2; b++) {
+		uint64_t other = leaf ^ UINT64_C(1) << b;
+		if ((rights >> b & 1) || port->classify(&pt, other, level) != MM_PT_LEAF)
+			continue;
+		unsigned after = port->transition(&pt, leaf, other, level) & port->transition(&pt, other, leaf, level);
+		if ((after & MM_PT_AFTER_BBM) == 0 || (after & MM_PT_AFTER_FLUSH) == 0)
+			fail_msg("%s, level %u: another bit %u takes no break", arch->name, level, b);
+		n++;
+	}
+	return n;
+}
+
+/* Where rules are break-before-make: they are for all that is not a right, as shareability. */
+static void what_is_no_right_is_broken(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS + 2; k++) {
+		if (k < MM_PT_FORMATS)
+			start(k);
+		else if (k == MM_PT_FORMATS)
+			start_as(&ora_aarch64, mm_pt_aarch64_port());
+		else
+			start_as(&ora_aarch64_high, mm_pt_aarch64_high_port());
+		for (unsigned level = 0; arch->must_break && level < port->nlevels && port->level[level].leaf; level++)
+			n += others_are_broken(level);
+		stop();
+	}
+	assert_true(n > 500); /* addresses, types, nG */
+}
+
 #if MM_HOOKS
 /* ---- what TLBs may still hold ---- */
 
@@ -504,6 +561,7 @@ int main(void)
 		cmocka_unit_test(dirty_of_what_may_not_be_written_is_no_damage),
 		cmocka_unit_test(an_emulators_accessed_bit_is_no_damage),
 		cmocka_unit_test(entries_are_those_of_the_manuals),
+		cmocka_unit_test(what_is_no_right_is_broken),
 #if MM_HOOKS
 		cmocka_unit_test(each_omission_is_noticed),
 #endif

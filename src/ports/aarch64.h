@@ -19,8 +19,9 @@
  *              A3 a page that EL0 may use is never executable at EL1, nor one of EL1 at EL0.
  *              A4 an entry that is not valid is in no TLB, nor one with AF clear: becoming valid, and AF that
  *                 becomes set, need ordered stores and nothing else.
- *              A5 from valid to valid, other address, type, size or nG: break before make. Rights alone:
- *                 a flush. Hardware that keeps dirty clears AP[2] by itself. */
+ *              A5 from valid to valid, other address, type, size or nG: break before make. So is what no leaf()
+ *                 changes, as shareability: classify() does not look at it in pages. Rights alone: a flush.
+ *                 Hardware that keeps dirty clears AP[2] by itself. */
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
 #include <mmlib/pt_aarch64.h>
@@ -46,6 +47,7 @@
 #define A64_PXN    ARM_BIT(53)
 #define A64_UXN    ARM_BIT(54)
 #define A64_SOFT_D ARM_BIT(55)
+#define A64_OTHER  UINT64_C(0xff00000000000b20) /* 63:56, nG, shareability, NS: neither rights nor type nor address */
 #define A64_RIGHTS (A64_EL0 | A64_RO | A64_DBM | A64_PXN | A64_UXN) /* of stage 2, too */
 /* Of the bits from 12 to 50 those that have no address are 0, in all that is valid. */
 #define A64_RES0(addr) (UINT64_C(0x0007fffffffff000) & ~(addr))
@@ -56,7 +58,7 @@
 	ARM_ENTRY, .valid = 1, .table = { 0, 3, 3, 3, 3 },                                         \
 		   .leaf = { 3 | (leaf_has), 1 | (leaf_has), 1 | (leaf_has), 1 | (leaf_has) },     \
 		   .lost = { A64_RIGHTS | A64_AF }, .gone = { A64_RIGHTS }, .soft = A64_SOFT_D,    \
-		   .after_gain = MM_PT_AFTER_SYNC, .run = A64_CONTIG
+		   .exact = { A64_OTHER }, .after_gain = MM_PT_AFTER_SYNC, .run = A64_CONTIG
 #define A64_FORMAT(addr)                                                                           \
 	.entry_lg2 = 3, .hw_volatile = A64_AF | A64_RO, .addr_mask = (addr),                       \
 	.table_mask = 3 | A64_RES0(addr), .table_bits = 3
@@ -73,7 +75,7 @@ static const struct mm_mask_rule a64_rules[MASK_RULES] = {
 };
 #define A64_STAGE_1(sh)                                                                            \
 	A64_ENTRY((sh) | A64_RO | A64_NG | A64_PXN | A64_UXN), .rules = { a64_rules }, .type_left = 2, \
-		.type_mask = { 0x1c }, .exact = { A64_NG }
+		.type_mask = { 0x1c }
 
 #define A64_4K      UINT64_C(0x0000fffffffff000)
 #define A64_WITNESS (UINT64_C(511) << 16) /* all but bit 0 of what is not valid is software's */
