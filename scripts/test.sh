@@ -140,6 +140,7 @@ BUGS
 34 pmm_cpu the_next_word_of_a_sector_is_free_for_others
 79 pt splits_at_both_edges
 143 pt attributes_round_trip
+143 pt_formats what_is_no_right_is_broken
 22 pt splits_at_both_edges
 24 pt a_full_gather_flushes_by_itself
 67 pt single_pages_find_what_others_did
