@@ -95,7 +95,7 @@ static void shadow_add(struct shadow *s, unsigned char *p, size_t size, int cach
 	for (unsigned i = 0; i + 1 < s->n; i++)
 		MUST(p + size <= s->live[i].p || s->live[i].p + s->live[i].size <= p);
 	waits_apart(p, size);
-	*o = (struct object){ p, size, tag, (int8_t)cache, 0 };
+	*o = (struct object){ .p = p, .size = size, .tag = tag, .cache = (int8_t)cache };
 	owners_add(&heap, o, cache >= 0 ? s->cache[cache]->flags & MM_CACHE_OWNERS : heap.notes);
 	contents_fill(p, size, tag);
 	if (cache >= 0)
@@ -118,21 +118,42 @@ static size_t pick_size(unsigned a, unsigned b)
 	return a < 200 ? (a * 7 + b) % 1100 + 1 : (a - 199) * 700u + b;
 }
 
+/* By itself, with an alignment of its own, or as an array. */
+static enum mm_status kmalloc_any(unsigned b, size_t *size, size_t *align, void **p)
+{
+	const uint32_t flags = b & 1 ? MM_ALLOC_ZERO : 0;
+	const size_t n = (b >> 3) + 1;
+
+	switch (b >> 1 & 3) {
+	case 2:
+		*align = (size_t)1 << (b >> 3) % 14;
+		return mm_kmalloc_aligned_st(&heap, *size, *align, flags, p);
+	case 3:
+		*size = (*size / n + 1) * n;
+		return mm_kmalloc_array_st(&heap, n, *size / n, flags, p);
+	default:
+		return mm_kmalloc_st(&heap, *size, flags, p);
+	}
+}
+
 static void op_kmalloc(struct shadow *s, unsigned a, unsigned b)
 {
-	size_t size = pick_size(a, b);
+	size_t size = pick_size(a, b), align = 0;
 	void *p = NULL;
 	enum mm_status st;
 
 	if (s->n == LIVE)
 		return;
-	st = mm_kmalloc_st(&heap, size, b & 1 ? MM_ALLOC_ZERO : 0, &p);
+	st = kmalloc_any(b, &size, &align, &p);
 	MUST(st == MM_OK || (st == MM_E_NOMEM && !p));
 	if (st != MM_OK)
 		return;
-	MUST((uintptr_t)p % 16 == 0 && mm_ksize(&heap, p) >= size);
+	MUST((uintptr_t)p % 16 == 0 && (!align || (uintptr_t)p % align == 0) && mm_ksize(&heap, p) >= size);
 	MUST(!(b & 1) || contents_all(p, size, 0));
-	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b, size <= MM_KMALLOC_MAX_CLASS / 2);
+	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)b,
+		   size <= MM_KMALLOC_MAX_CLASS / 2 && align <= MM_KMALLOC_MAX_CLASS / 2);
+	s->live[s->n - 1].asked = size;
+	s->live[s->n - 1].align = align;
 }
 
 static void op_cache_alloc(struct shadow *s, unsigned a, unsigned b)
@@ -298,7 +319,7 @@ static void op_nmi(struct shadow *s, unsigned a, unsigned b)
 		nmi_start(&heap, &o, (a & 31) << (b & 7));
 }
 
-/* Of the right size, after a wrong one. */
+/* Of the size asked for, after a wrong one. */
 static void op_free_sized(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object o;
@@ -311,8 +332,9 @@ static void op_free_sized(struct shadow *s, unsigned a, unsigned b)
 	MUST(mm_kfree_sized(&heap, o.p, now + b % 100 + 1, 0) == MM_E_ORDER);
 	MUST(mm_kfree_sized(&heap, o.p, now, 3) == MM_E_INVAL && mm_kfree_sized(&heap, o.p, 0, 0) == MM_E_INVAL);
 	shadow_remove(s, a % s->n);
-	MUST(mm_kfree_sized(&heap, o.p, now, 0) == MM_OK);
-	MUST(mm_kfree_sized(&heap, o.p, now, 0) == MM_E_DOUBLE_FREE);
+	now = o.asked ? o.asked : now;
+	MUST(mm_kfree_sized(&heap, o.p, now, o.align) == MM_OK);
+	MUST(mm_kfree_sized(&heap, o.p, now, o.align) == MM_E_DOUBLE_FREE);
 }
 
 /* Later: an object of a cache is used as long as it waits. */
@@ -503,6 +525,7 @@ static void op_realloc(struct shadow *s, unsigned a, unsigned b)
 	s->n--;
 	s->live[a % (s->n + 1)] = s->live[s->n];
 	shadow_add(s, p, mm_ksize(&heap, p), -1, (uint8_t)(o.tag + 1), false);
+	s->live[s->n - 1].asked = p == o.p ? 0 : size; /* memory that is smaller now may have stayed as it was */
 }
 
 static void op_cache(struct shadow *s, unsigned a, unsigned b)

@@ -22,6 +22,8 @@ struct object {
 	uint8_t tag;
 	int8_t cache;    /* index, or -1: kmalloc */
 	uintptr_t owner; /* its number; 0: nobody is noted */
+	size_t asked;    /* what mm_kfree_sized() is told; 0: all that there is, and no alignment */
+	size_t align;
 };
 
 #define ENDS 64u /* bytes at each end of a large object that are looked at each time */

@@ -276,7 +276,8 @@ MM_NODISCARD enum mm_status mm_heap_drain(struct mm_heap *heap);
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depots\, if asked; cost: O(1)\, or the objects} */
 void mm_heap_cpu_idle(struct mm_heap *heap);
 
-/** Drain all CPUs and depots, and give empty slabs and unused magazines back to the page layer.
+/** Drain all CPUs and depots, and give empty slabs and unused magazines back to the page layer. The tables in which
+ *  slabs are found by their frames (mm_heap_stats's `shared_frames`) stay until mm_heap_destroy().
  *  @param heap heap @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained
  *  now @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
