@@ -207,7 +207,7 @@ test_fuzz() {
   for t in $targets; do
     beside check "fuzz $t, 2 s" scripts/fuzz.sh --seed 1 "$t" 2
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 72:pt 75:pt 79:pt 110:pt 138:pt 147:pt 148:pt 146:pt; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done
@@ -255,7 +255,7 @@ test_demo() {
 }
 test_conformance() {
   check "conformance: page tables of every MMU that QEMU has" scripts/conformance.sh
-  for mode in aarch64:16K aarch64:16K-52-bits riscv64:Sv48 x86_64:4-levels x86:PAE x86:2-levels arm:LPAE; do
+  for mode in aarch64:{4K,16K,64K} riscv64:{Sv39,Sv48,Sv57} x86_64:{4,5}-levels x86:PAE arm:{LPAE,short} mips64:4K; do
     check_fails "control: a missing flush of other CPUs fails conformance on $mode" \
       "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append noflush "$mode"
