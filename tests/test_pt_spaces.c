@@ -339,11 +339,8 @@ static const char *run(const struct how *kind, unsigned plant, unsigned rounds)
 	return wrong;
 }
 
-/* With 32 bits, where all takes three times as long, for what differs there. */
 static unsigned patience(unsigned rounds)
 {
-	if (sizeof(uintptr_t) < 8)
-		rounds /= 3;
 	return ora_size(&ora, 1) / PAGE > 1024 ? rounds / 8 : rounds; /* large tables take long to look at */
 }
 
