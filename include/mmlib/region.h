@@ -12,11 +12,10 @@
  *
  * The 4 bytes before each block belong to the heap, as do all bytes of free memory. Of a block that stays
  * allocated it reads no others but the last 4 (beside the next one's), so that a block may hold guard pages
- * or what a device writes to. A caller's mistake
- * with a pointer (freed twice, foreign, inside a block) is answered whatever the memory holds: which
- * blocks are out is told by a bitmap apart from them. Who writes past the end of a block destroys the
- * next one's size: mm_region_free() looks whether it fits to what is around, mm_region_verify() at
- * everything.
+ * or what a device writes to. A caller's mistake with a pointer (freed twice, foreign, inside a block) is
+ * answered whatever the memory holds: which blocks are out is told by a bitmap apart from them. Who writes
+ * past the end of a block destroys the next one's size: mm_region_free() looks whether it fits to what is
+ * around, mm_region_verify() at everything.
  *
  * No locks inside: the caller keeps others away, with interrupts off if handlers call too. The time of a
  * call is short and known. */

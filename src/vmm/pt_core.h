@@ -11,9 +11,9 @@
 #include "hook.h"
 #include "vmm/pt_entry.h"
 
-/* Walkers that are folded to one format, and whether that is done here: W6 of pt_walk.inc. */
+/* Walkers that are folded to one format, no two formats to one number: W6 of pt_walk.inc. */
 enum pt_walker {
-	PT_WALKER_ANY, /* asks the tree, or is not of mmlib's own formats */
+	PT_WALKER_ANY, /* all others: they ask of which format the tree is */
 	PT_WALKER_X86_64,
 	PT_WALKER_AARCH64,
 	PT_WALKER_AARCH64_HIGH,
