@@ -5,6 +5,7 @@
 #include <mmlib/deferred.h>
 #include <mmlib/owner.h>
 #include <mmlib/reserve.h>
+#include "epoch_box.h"
 #include "slab_box.h"
 #include "stopped.h"
 #include "slab/fast.h"
@@ -425,18 +426,6 @@ static void mistakes_are_answered(void **state)
 	assert_int_equal(mm_cache_destroy(plain), MM_OK);
 }
 
-static uint64_t no_time(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
-static bool it_passed(void *ctx, uint64_t time)
-{
-	(void)ctx;
-	return time == 0;
-}
-
 /* All blocks of a heap that notes owners have records. */
 static void nor_one_without_a_record(struct mm_heap *other)
 {
@@ -457,14 +446,13 @@ static void nor_one_without_a_record(struct mm_heap *other)
 /* A large block with a record is no other heap's, whatever is asked of that one; nothing changes. */
 static void another_heap_does_not_have_the_block(void **state)
 {
-	static const struct mm_epoch_hooks hooks = { .now = no_time, .passed = it_passed };
 	void *large = by_large(NULL), *moved = FILLED;
 	struct mm_deferred d;
 	static struct mm_heap other;
 
 	(void)state;
 	assert_int_equal(mm_heap_init(&other, &pmm, 1), MM_OK);
-	assert_int_equal(mm_deferred_init(&d, &other, &hooks), MM_OK);
+	assert_int_equal(mm_deferred_init(&d, &other, &epoch_hooks), MM_OK);
 	assert_int_equal(mm_kfree_deferred(&d, large), MM_E_OWNER);
 	assert_int_equal(mm_krealloc_st(&other, large, LARGE, 0, &moved), MM_E_OWNER);
 	assert_int_equal(mm_krealloc_st(&other, large, 4 * LARGE, 0, &moved), MM_E_OWNER);
@@ -483,13 +471,12 @@ static void another_heap_does_not_have_the_block(void **state)
 /* What waits for readers: objects are nobody's, a large block is still whose it was, and the batch is mmlib's. */
 static void what_waits_is_not_told_but_for_large_blocks(void **state)
 {
-	static const struct mm_epoch_hooks hooks = { .now = no_time, .passed = it_passed };
 	void *p = by_kmalloc(NULL), *large = by_large(NULL);
 	const uintptr_t whose = owner_of(large);
 	struct mm_deferred d;
 
 	(void)state;
-	assert_int_equal(mm_deferred_init(&d, &heap, &hooks), MM_OK);
+	assert_int_equal(mm_deferred_init(&d, &heap, &epoch_hooks), MM_OK);
 	assert_int_equal(mm_kfree_deferred(&d, p), MM_OK);
 	assert_int_equal(mm_kfree_deferred(&d, large), MM_OK);
 	assert_int_equal(mm_heap_leaks(&heap, list, ROOM, &n, &rest), MM_OK);
