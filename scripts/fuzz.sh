@@ -32,7 +32,7 @@ elif [ "${1-}" = --operations ]; then
   operations=$2
   shift 2
 fi
-list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && printf "%s\n" buddy64 slab1; }
+list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && printf "%s\n" buddy64 slab1 kmalloc1; }
 if [ "${1-}" = --list ]; then
   list
   exit 0

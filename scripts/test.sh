@@ -168,6 +168,7 @@ BUGS
 50 slab_bulk one_wrong_pointer_and_none_is_freed
 51 slab_reserve a_reserve_lasts_when_memory_does_not
 52 slab_deferred nothing_goes_before_readers_have_left
+156 kmalloc what_realloc_adds_is_zero_after_a_shrink_too
 144 kmalloc a_free_that_tells_a_size_beside_a_power_of_two_is_believed
 146 pt_share page_tables_are_isolated
 113 slab_nmi slabs_go_beside_it
@@ -207,7 +208,7 @@ test_fuzz() {
   for t in $targets; do
     beside check "fuzz $t, 2 s" scripts/fuzz.sh --seed 1 "$t" 2
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 156:kmalloc 156:kmalloc1 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done

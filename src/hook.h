@@ -162,6 +162,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_BULK_UNDO 98 /* heap: who cannot allocate many gives back what somebody freed meanwhile */
 #define MM_PLANT_HOLD      99 /* parked objects: who lets one wait does not see that somebody freed it meanwhile */
 #define MM_PLANT_MOVE      100 /* kmalloc: who moves memory does not see what who freed it did meanwhile */
+#define MM_PLANT_STAY      156 /* kmalloc: memory that becomes smaller where it is keeps what was beyond (no race) */
 #define MM_PLANT_COPY      108 /* kmalloc: memory that moves is freed before what is in it is copied */
 #define MM_PLANT_DROP      107 /* handles: the magazine is given back before the objects in it are */
 #define MM_PLANT_CROSS     109 /* heaps as one: what is freed goes to the first one (no race) */

@@ -440,7 +440,7 @@ static enum mm_status kmalloc_stay(struct mm_heap *heap, void *p, size_t now, si
 				   void **out)
 {
 	mm_san_open(p, now);
-	if (flags & MM_ALLOC_ZERO)
+	if (flags & MM_ALLOC_ZERO && !MM_PLANTED(MM_PLANT_STAY))
 		__builtin_memset((unsigned char *)p + size, 0, now - size);
 	kmalloc_resized(heap, p, now, size);
 	*out = p;
