@@ -25,12 +25,12 @@ use_machine() {
 
 # Layers of mmlib that the kernels need, each with the formats that its run.sh names: page tables are most of what
 # there is to compile.
-demo_layers=status,selftest,pvh,multiboot,fdt,acpi,heap,percpu,pt_tree,pt_any,pt_formats
+demo_layers=status,selftest,pvh,multiboot,fdt,acpi,heap,percpu,pt_tree,pt_any,pt_formats,pt_flush
 
 # build MACHINE CROSS: sets kernel. This machine's own compiler will do for this machine. One at a time: both
 # scripts may be at work.
 build() {
-  local dir=build/demo-$1 arguments=() lock
+  local dir=build/demo-$1 arguments=() lock layers=$demo_layers${demo_formats:+,$demo_formats}
   need_packages meson gcc
   if $2 || [ "$1" != "$(uname -m)" ]; then
     need_packages clang lld llvm
@@ -42,10 +42,13 @@ build() {
   flock "$lock"
   kernel=$dir/examples/kernel/demo-kernel.elf
   if [ ! -f "$dir/build.ninja" ]; then
-    meson setup "$dir" -Dexamples=true -Dtests=disabled -Dlayers="$demo_layers${demo_formats:+,$demo_formats}" \
+    meson setup "$dir" -Dexamples=true -Dtests=disabled -Dlayers="$layers" \
       "${arguments[@]}" >"build/log-build-$1" 2>&1 ||
       { cat "build/log-build-$1"; rm -rf "$dir"; return 1; }
+  elif [ "$layers" != "$(cat "$dir/layers" 2>/dev/null)" ]; then # it is from before
+    meson configure "$dir" -Dlayers="$layers"
   fi
+  echo "$layers" >"$dir/layers"
   ninja -C "$dir" demo >"build/log-build-$1" 2>&1 ||
     { cat "build/log-build-$1"; return 1; }
   exec {lock}>&-

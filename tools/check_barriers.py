@@ -39,6 +39,13 @@ MACHINES = {
         'objdump': 'objdump',
         'plants': [],
     },
+    'armv7': {
+        'compilers': ['arm-none-eabi-gcc -march=armv7-a -marm',
+                      'clang --target=armv7a-none-eabi -mthumb'],
+        'objdump': 'arm-none-eabi-objdump',
+        'returns': r'(bx(?P<cond>..)?|pop(?P<cond2>..)?(?:\.w)?) (lr$|\{.*pc\}$)',
+        'plants': [149],
+    },
 }
 # What the manuals want: for each function all sequences that a call may execute, no more and no less, and which
 # instructions the word "forget" stands for, which may be repeated.
@@ -47,6 +54,8 @@ MACHINES = {
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
 #             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+#   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
+#             DSB; TLBI; BPIALL; DSB; ISB
 A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
 SEQUENCES = {
     'mm_pt_aarch64_flush': (A64_ORDER, 'tlbi vaae1is, tlbi vaale1is, tlbi vmalle1is'),
@@ -61,13 +70,15 @@ SEQUENCES = {
         'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
     'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg, invpcid'),
+    'mm_pt_armv7_flush': (['dsb ishst; isb', 'dsb ishst; forget; bpiallis; dsb ish; isb'], 'tlbi allis, tlbi mvaais'),
+    'mm_pt_armv7_flush_local': (['dsb nshst; isb', 'dsb nshst; forget; bpiall; dsb nsh; isb'], 'tlbi all'),
 }
 FORGETS = ('tlbi ', 'sfence.vma', 'sinval.vma', 'invlpg', 'invpcid', 'cr3')
 LONGEST = 16
 
 
 def compile_for(machine, compiler, flags, out):
-    """An object of src/vmm/tlb_MACHINE.c, disassembled: functions, each a list of (address, name, operands)."""
+    """An object of src/vmm/tlb_MACHINE.c, disassembled: functions, each a list of (token, where control goes)."""
     command = compiler.split() + COMMON + flags + ['-c', f'src/vmm/tlb_{machine}.c', '-o', out]
     subprocess.run(command, cwd=TOP, check=True)
     text = subprocess.run([MACHINES[machine]['objdump'], '-d', '--no-show-raw-insn', out], cwd=TOP, check=True,
@@ -75,12 +86,13 @@ def compile_for(machine, compiler, flags, out):
     functions, here = {}, None
     for line in text.splitlines():
         begin = re.match(r'[0-9a-f]+ <(\w+?)(?:\.v\d[\w.]*)?>:$', line)
-        code = re.match(r' +([0-9a-f]+):\t(\S+)\s*([^#/]*)', line)
+        code = re.match(r' +([0-9a-f]+):\t(\S+)\s*([^#/@]*)', line)
         if begin:
             here = functions.setdefault(begin.group(1), [])
         elif code and here is not None:
             here.append((int(code.group(1), 16), code.group(2), code.group(3).strip()))
-    return functions
+    return {f: [(token_of(machine, name, operands), after(MACHINES[machine], code, i))
+                for i, (_, name, operands) in enumerate(code)] for f, code in functions.items()}
 
 
 def by_number(word):
@@ -92,13 +104,21 @@ def by_number(word):
     raise ValueError(f'{word:#x}: what is that?')
 
 
-def token_of(name, operands):
+ARMV7 = {'cr8, cr3, {0}': 'tlbi allis', 'cr8, cr3, {3}': 'tlbi mvaais', 'cr8, cr7, {0}': 'tlbi all',
+         'cr7, cr1, {6}': 'bpiallis', 'cr7, cr5, {6}': 'bpiall'}
+
+
+def token_of(machine, name, operands):
     """What the instruction is called in SEQUENCES; None: it neither orders nor forgets."""
     if name in ('.word', '.4byte'):
-        return by_number(int(operands, 16))
+        return by_number(int(operands, 16)) if machine.startswith('riscv') else None
+    if name.startswith('mcr'):
+        return ARMV7[operands.split(', ', 3)[3]] if name == 'mcr' else f'{name} {operands}'
     others = ('fence', 'invlpg', 'invpcid', 'lfence', 'mfence', 'sfence.w', 'sfence.i')
-    if name in ('dsb', 'dmb') or name.startswith(others):
-        return f'{name} {operands}' if name in ('dsb', 'dmb') else name
+    if name in ('dsb', 'dmb'):
+        return f'{name} ' + {'un': 'nsh', 'unst': 'nshst'}.get(operands, operands)
+    if name.startswith(others):
+        return name
     if name == 'isb':
         return name
     if name in ('tlbi', 'sys'):
@@ -115,23 +135,24 @@ def word_of(token):
     return 'sinval' if token.startswith('sinval') else 'forget' if token.startswith(FORGETS) else token
 
 
-def after(code, i):
-    """Where control goes from instruction i: indices; -1: it returns."""
+def after(how, code, i):
+    """Where control goes from instruction i: indices; -1: it returns. Or what is wrong with it, in words."""
     _, name, operands = code[i]
-    if name in ('ret', 'retq', 'jr', 'br') or name.startswith('ret'):
-        if name in ('jr', 'br'):
-            raise ValueError(f'{name} {operands}: goes where nobody can see')
-        return [-1]
-    if name in ('bl', 'call', 'callq', 'jal', 'jalr') or '*' in operands:
-        raise ValueError(f'{name} {operands}: a call')
+    returns = re.match(how.get('returns', '(ret)'), f'{name} {operands}')
+    if returns:
+        return [-1, i + 1] if any(returns.groupdict().values()) else [-1]
+    if name in ('jr', 'br', 'bx'):
+        return f'{name} {operands}: goes where nobody can see'
+    if name in ('bl', 'blx', 'call', 'callq', 'jal', 'jalr') or '*' in operands:
+        return f'{name} {operands}: a call'
     target = re.search(r'(?:^|,\s*)(?:0x)?([0-9a-f]+) <', operands)
     if not target:
         return [i + 1]
     places = {at: k for k, (at, _, _) in enumerate(code)}
     if int(target.group(1), 16) not in places:
-        raise ValueError(f'{name} {operands}: leaves the function')
+        return f'{name} {operands}: leaves the function'
     to = places[int(target.group(1), 16)]
-    return [to] if name in ('b', 'j', 'jmp', 'jmpq') else [i + 1, to]
+    return [to] if name in ('b', 'b.n', 'b.w', 'j', 'jmp', 'jmpq') else [i + 1, to]
 
 
 def sequences(code, tokens):
@@ -158,7 +179,9 @@ def sequences(code, tokens):
                 done += (token,)
             if len(done) > LONGEST:
                 raise ValueError('no end of ' + '; '.join(done))
-        todo += [(k, done, last) for k in after(code, i)]
+        if isinstance(code[i][1], str):
+            raise ValueError(code[i][1])
+        todo += [(k, done, last) for k in code[i][1]]
     return found, neighbours
 
 
@@ -205,7 +228,7 @@ def check(out, verbose):
         for function in (f for f in SEQUENCES if f'_{machine}_' in f):
             n += 1
             code = functions[function]
-            tokens = [token_of(name, operands) for _, name, operands in code]
+            tokens = [token for token, _ in code]
             said = differs(function, code, tokens)
             if verbose or said:
                 print(f'{function}, {compiler.split()[0]} {size}: {len(code)} instructions')
@@ -230,7 +253,7 @@ def control(out):
         functions = compile_for(machine, compiler, [size], out)
         for function in (f for f in SEQUENCES if f'_{machine}_' in f):
             code = functions[function]
-            tokens = [token_of(name, operands) for _, name, operands in code]
+            tokens = [token for token, _ in code]
             for what, mutant in mutants(code, tokens):
                 if differs(function, code, mutant):
                     noticed += 1
@@ -240,7 +263,7 @@ def control(out):
     for machine, compiler, size in builds():
         for plant in MACHINES[machine]['plants']:
             functions = compile_for(machine, compiler, [size, f'-DMM_PLANT={plant}'], out)
-            if any(differs(f, functions[f], [token_of(name, ops) for _, name, ops in functions[f]])
+            if any(differs(f, functions[f], [token for token, _ in functions[f]])
                    for f in SEQUENCES if f in functions):
                 noticed += 1
             else:

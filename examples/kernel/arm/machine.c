@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU's machine "virt" with 32 bits: PL011 serial port, GICv2, PSCI, and a device tree at the start of RAM.
  * Exceptions are in traps.c. */
+#include <mmlib/pt_flush.h>
 #include "../fdt.h"
 #include "../kernel.h"
 #include "../smp.h"
@@ -22,7 +23,7 @@ enum { PSCI_OK = 0, PSCI_IS_OFF = 1, PSCI_CPUS = 8 }; /* a GICv2 has no more tha
 /* Semihosting: the host's debugger, which is QEMU. */
 enum { SEMIHOST_EXIT_EXTENDED = 0x20, SEMIHOST_APPLICATION_EXIT = 0x20026 };
 
-enum { FLUSH_PAGES = 32, PSR_I = 0x80 };
+enum { PSR_I = 0x80 };
 
 extern const char secondary_start[];
 extern uint32_t machine_short; /* for boot.S */
@@ -103,26 +104,15 @@ void machine_pt_probe(struct mm_pt_cfg *cfg)
 								  MM_PT_ARMV7_LARGE };
 }
 
-/* TLBIMVAAIS takes an address, for every address space; TLBIALLIS is all. */
-static void flush_everywhere(const struct mm_tlb_gather *g)
-{
-	if ((g->last - g->start) >> g->min_shift >= FLUSH_PAGES) {
-		__asm__ volatile("mcr p15, 0, %0, c8, c3, 0" : : "r"(0) : "memory");
-		return;
-	}
-	for (mm_vaddr_t va = g->start; va <= g->last; va += (mm_vaddr_t)1 << g->min_shift)
-		__asm__ volatile("mcr p15, 0, %0, c8, c3, 3" : : "r"((uint32_t)va & ~UINT32_C(0xfff)) : "memory");
-}
-
 /* Hardware tells the other CPUs. With one CPU, "not the others" is "none". */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
-	__asm__ volatile("dsb ishst" : : : "memory");
-	if (all && g->flush)
-		flush_everywhere(g);
-	else if (!all && smp_online() > 1)
-		__asm__ volatile("mcr p15, 0, %0, c8, c7, 0" : : "r"(0) : "memory");
-	__asm__ volatile("dsb ish; isb" : : : "memory");
+	static const struct mm_tlb_gather whole = { .flush = true };
+
+	if (all)
+		mm_pt_armv7_flush(g);
+	else if (smp_online() > 1)
+		mm_pt_armv7_flush_local(&whole);
 }
 
 void gic_cpu_init(void)
