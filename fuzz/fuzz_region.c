@@ -3,12 +3,15 @@
  * tests/region_model.h. After each operation: its status is the expected one, what was refused has changed no
  * byte, contents stay (so no block overlaps another), nor is anything written beside regions, verify is content,
  * and the number of blocks is the model's. Each 8th time and at the end: the heap tells each block of the model,
- * in its region, and no other, and what it counts is so. At the end all is freed: the first state.
+ * in its region, and no other, and what it counts is so. Now and then no other block is found, although there are
+ * some: then only what stays where it is can change its size, and a shrink does. At the end all is freed: the first
+ * state.
  *
  * Input: byte 0 how many regions, then two bytes for the length and place of each; then 4 bytes an
  * operation: what, which block, and a size or an address, 2 bytes. */
 #include "../tests/region_model.h"
 #include "operations.h"
+#include "sim.h"
 #include <stdio.h>
 
 #define WHOLE 8u /* operations between two looks at every block that the heap tells */
@@ -53,6 +56,8 @@ static void run_op(struct model *m, const uint8_t *op)
 {
 	unsigned which = m->nblocks ? op[1] % m->nblocks : 0;
 
+	m->failing = op[0] & 0x80 && op[3] & 1;
+	sim_fail_at(m->failing, true);
 	switch (op[0] % 8) {
 	case 0:
 	case 1:
@@ -77,6 +82,7 @@ static void run_op(struct model *m, const uint8_t *op)
 	default:
 		must(model_free(m, pointer_of(m, op)));
 	}
+	sim_fail_at(0, false);
 	must(++done % WHOLE == 0 ? model_check(m) : model_check_books(m));
 	operations_count();
 }

@@ -32,7 +32,7 @@ elif [ "${1-}" = --operations ]; then
   operations=$2
   shift 2
 fi
-list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && printf "%s\n" buddy64 slab1 kmalloc1; }
+list() { for f in fuzz/fuzz_*.c; do basename "${f#fuzz/fuzz_}" .c; done && printf "%s\n" buddy64 slab1 kmalloc1 region_small; }
 if [ "${1-}" = --list ]; then
   list
   exit 0
@@ -68,7 +68,7 @@ corpus=("$work/corpus")
 [ "$sanitize" = true ] || [ -n "$seed" ] || [ ! -d "build/fuzz/work-$target/corpus" ] || corpus+=("build/fuzz/work-$target/corpus")
 [ -e "$work/corpus/zeros" ] || head -c 64 /dev/zero >"$work/corpus/zeros" # enough to reach the library
 options=(${seed:+-seed="$seed"})
-if grep -q operations_count "fuzz/fuzz_${target%%[0-9]*}.c"; then # lists of operations: long ones from the beginning
+if grep -q operations_count "fuzz/fuzz_${target%%[0-9_]*}.c"; then # lists of operations: long ones from the beginning
   options+=(-len_control=0 -entropic=0)
   python3 - "$work/corpus" "$seed" <<'END' # 4,096 bytes each, of the seed, if there is one
 import os, random, sys

@@ -147,6 +147,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_REGION_MERGE 40 /* region heap: a block does not join the free one before it */
 #define MM_PLANT_REGION_GAP   41 /* region heap: what is skipped for an alignment is lost */
 #define MM_PLANT_REGION_FIT   42 /* region heap: a block of the same class is taken for large enough */
+#define MM_PLANT_REGION_STAY 157 /* region heap: a block that could stay where it is moves */
 #define MM_PLANT_REGION_READ 128 /* region heap: links are read of what is behind a block, free or not */
 #define MM_PLANT_ASK       58 /* magazines: who answers a request forgets one that came meanwhile */
 #define MM_PLANT_GUARD_FREE 63 /* guarded objects: who frees one does not see that another did */

@@ -37,6 +37,7 @@ struct model {
 	struct model_area area[MODEL_REGIONS];
 	struct model_block block[MODEL_BLOCKS];
 	unsigned nareas, nblocks, serial;
+	bool failing; /* requests for another block find none */
 };
 
 /* All blocks as the heap tells them. */
@@ -292,7 +293,7 @@ static inline const char *model_check(const struct model *m)
 	return NULL;
 }
 
-/* Is this status right for a request? One of up to `most` bytes cannot be refused. */
+/* Is this status right for a request? One of up to `most` bytes cannot be refused, but if all are. */
 static inline const char *model_judge(const struct model *m, size_t align, size_t size,
 				      enum mm_status st)
 {
@@ -307,7 +308,7 @@ static inline const char *model_judge(const struct model *m, size_t align, size_
 		return "request: status";
 	if (mm_region_stats(&m->heap, &s) != MM_OK)
 		return "request: stats";
-	if (st == MM_E_NOMEM && size <= s.most && slack <= s.most - size)
+	if (st == MM_E_NOMEM && !m->failing && size <= s.most && slack <= s.most - size)
 		return "refused what there is";
 	return NULL;
 }
@@ -331,6 +332,8 @@ static inline const char *model_alloc(struct model *m, size_t align, size_t size
 	model_same(m, &was, false);
 	if (!size || (align & (align - 1)))
 		return "a bad request was granted";
+	if (m->failing)
+		return "a block where none was found";
 	if ((align && (uintptr_t)p & (align - 1)) || (uintptr_t)p % MM_REGION_ALIGN)
 		return "alignment";
 	*b = (struct model_block){ p, size, align, (unsigned char)(++m->serial * 31) };
@@ -363,6 +366,11 @@ static inline const char *model_free(struct model *m, void *p)
 	return NULL;
 }
 
+static inline bool model_aligned(const struct model_block *b, size_t align)
+{
+	return !align || ((uintptr_t)b->p & (align - 1)) == 0;
+}
+
 static inline const char *model_realloc(struct model *m, unsigned i, size_t align, size_t size)
 {
 	struct model_block *b = &m->block[i];
@@ -375,6 +383,8 @@ static inline const char *model_realloc(struct model *m, unsigned i, size_t alig
 	if (st != MM_OK) {
 		if (!model_same(m, &was, false) || p != &was)
 			return "a refused realloc changed something";
+		if (st == MM_E_NOMEM && size <= b->size && model_aligned(b, align))
+			return "a shrink was refused";
 		return model_judge(m, align, size, st);
 	}
 	model_same(m, &was, false);
@@ -382,6 +392,8 @@ static inline const char *model_realloc(struct model *m, unsigned i, size_t alig
 		return "a bad realloc was granted";
 	if (align && (uintptr_t)p & (align - 1))
 		return "realloc: alignment";
+	if (m->failing && p != b->p)
+		return "realloc: a block where none was found";
 	b->p = p;
 	if (!model_intact(b, b->size < size ? b->size : size))
 		return "realloc: contents";

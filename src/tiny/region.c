@@ -569,7 +569,7 @@ enum mm_status mm_region_realloc(struct mm_region_heap *heap, void *p, size_t al
 	st = region_check_apart(heap, p, &at);
 	if (st != MM_OK)
 		return st;
-	if (!(align && (uintptr_t)p & (align - 1)) &&
+	if (!(align && (uintptr_t)p & (align - 1)) && !MM_PLANTED(MM_PLANT_REGION_STAY) &&
 	    region_resize(heap, &at, region_grains(size))) {
 		*out = p;
 		return MM_OK;
