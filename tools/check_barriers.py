@@ -46,6 +46,11 @@ MACHINES = {
         'returns': r'(bx(?P<cond>..)?|pop(?P<cond2>..)?(?:\.w)?) (lr$|\{.*pc\}$)',
         'plants': [149],
     },
+    'ia32': {
+        'compilers': ['gcc -m32 -mgeneral-regs-only', 'clang --target=i386-none-elf -mgeneral-regs-only'],
+        'objdump': 'objdump',
+        'plants': [150],
+    },
 }
 # What the manuals want: for each function all sequences that a call may execute, no more and no less, and which
 # instructions the word "forget" stands for, which may be repeated.
@@ -54,6 +59,7 @@ MACHINES = {
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
 #             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+#   ia32      the same; with PAE CR3 for the root's entries, 4.4.1, "PDPTE Registers"
 #   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
 #             DSB; TLBI; BPIALL; DSB; ISB
 A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
@@ -70,10 +76,11 @@ SEQUENCES = {
         'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
     'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg, invpcid'),
+    'mm_pt_ia32_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
+    'mm_pt_ia32_pae_flush_local': (['', 'forget', 'forget; cr3', 'cr3', 'cr4; cr3; cr4'], 'invlpg'),
     'mm_pt_armv7_flush': (['dsb ishst; isb', 'dsb ishst; forget; bpiallis; dsb ish; isb'], 'tlbi allis, tlbi mvaais'),
     'mm_pt_armv7_flush_local': (['dsb nshst; isb', 'dsb nshst; forget; bpiall; dsb nsh; isb'], 'tlbi all'),
 }
-FORGETS = ('tlbi ', 'sfence.vma', 'sinval.vma', 'invlpg', 'invpcid', 'cr3')
 LONGEST = 16
 
 
@@ -130,9 +137,13 @@ def token_of(machine, name, operands):
     return f'cr{register.group(1)}' if register and name.startswith('mov') else None
 
 
-def word_of(token):
+def forgets_of(function):
+    return SEQUENCES[function][1].split(', ')
+
+
+def word_of(function, token):
     """What stands for it in a sequence: SINVAL.VMA is a word of its own, since it orders nothing."""
-    return 'sinval' if token.startswith('sinval') else 'forget' if token.startswith(FORGETS) else token
+    return 'sinval' if token.startswith('sinval') else 'forget' if token in forgets_of(function) else token
 
 
 def after(how, code, i):
@@ -155,7 +166,7 @@ def after(how, code, i):
     return [to] if name in ('b', 'b.n', 'b.w', 'j', 'jmp', 'jmpq') else [i + 1, to]
 
 
-def sequences(code, tokens):
+def sequences(function, code, tokens):
     """All sequences of the tokens (one for each instruction, or None) that a call may execute; and which two
     instructions may follow each other."""
     found, neighbours, seen = set(), set(), set()
@@ -174,7 +185,7 @@ def sequences(code, tokens):
             if last is not None:
                 neighbours.add((last, i))
             last = i
-            token = word_of(token)
+            token = word_of(function, token)
             if not (done and done[-1] == token and token in ('forget', 'sinval')):
                 done += (token,)
             if len(done) > LONGEST:
@@ -188,27 +199,28 @@ def sequences(code, tokens):
 def differs(function, code, tokens):
     """What is not as the manuals want it, in words; empty: all is."""
     try:
-        found, _ = sequences(code, tokens)
+        found, _ = sequences(function, code, tokens)
     except ValueError as error:
         return str(error)
     want = set(SEQUENCES[function][0])
-    kinds = ', '.join(sorted({t for t in tokens if t and t.startswith(FORGETS)}))
-    if kinds != SEQUENCES[function][1]:
-        return '  forgets by ' + kinds
+    never = [t for t in forgets_of(function) if t and t not in tokens]
+    if never:
+        return '  never does ' + ', '.join(never)
     return '\n'.join([f'  not wanted: {s or "nothing"}' for s in sorted(found - want)] +
                      [f'  no path has: {s or "nothing"}' for s in sorted(want - found)])
 
 
-def mutants(code, tokens):
+def mutants(function, code, tokens):
     """Each instruction left out, and each two that may follow each other swapped. One that is repeated is in the code
     twice where a compiler has peeled its loop: out with both."""
+    forgets = forgets_of(function)
     for i, token in enumerate(tokens):
-        if token and not token.startswith(FORGETS):
+        if token and token not in forgets:
             yield f'without {token}', tokens[:i] + [None] + tokens[i + 1:]
-    for token in sorted({t for t in tokens if t and t.startswith(FORGETS)}):
+    for token in sorted({t for t in tokens if t in forgets}):
         yield f'without {token}', [None if t == token else t for t in tokens]
-    for i, k in sorted(sequences(code, tokens)[1]):
-        if tokens[i] != tokens[k] and not (tokens[i].startswith(FORGETS) and tokens[k].startswith(FORGETS)):
+    for i, k in sorted(sequences(function, code, tokens)[1]):
+        if tokens[i] != tokens[k] and not (tokens[i] in forgets and tokens[k] in forgets):
             swapped = list(tokens)
             swapped[i], swapped[k] = tokens[k], tokens[i]
             yield f'{tokens[k]} before {tokens[i]}', swapped
@@ -254,7 +266,7 @@ def control(out):
         for function in (f for f in SEQUENCES if f'_{machine}_' in f):
             code = functions[function]
             tokens = [token for token, _ in code]
-            for what, mutant in mutants(code, tokens):
+            for what, mutant in mutants(function, code, tokens):
                 if differs(function, code, mutant):
                     noticed += 1
                 else:

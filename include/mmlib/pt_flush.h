@@ -27,5 +27,18 @@ void mm_pt_armv7_flush(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_armv7_flus
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 void mm_pt_armv7_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_armv7_flush_local);
+
+/** 32-bit x86, #MM_PT_IA32: make this CPU forget what a gather holds: INVLPG for each page, or all of the TLB when there
+ *  are more than 32, by CR4.PGE if that is set, so global pages too, else by CR3. Must not be preempted by what writes
+ *  CR4 or CR3.
+ *  @param g gather
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_ia32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_flush_local);
+
+/** The same for #MM_PT_IA32_PAE: if tables went, or all is forgotten, CR3 is written too, and the CPU reads the four
+ *  entries of the root again.
+ *  @param g gather
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_ia32_pae_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_pae_flush_local);
 MM_END_DECLS
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables of i386: PAE, or with the word 2-levels on the command line 32-bit paging, where all that can be
  * read can be executed. */
+#include <mmlib/pt_flush.h>
 #include "../kernel.h"
 #include "../smp.h"
-
-enum { FLUSH_PAGES = 32, CR4_PGE = 0x80 };
 
 const struct mm_pt_port *machine_pt_port(void)
 {
@@ -24,33 +23,18 @@ enum mm_status machine_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, ui
 	return mm_pt_map(pt, va, pa, bytes, attr | (machine_two_levels ? MM_PT_EXEC : 0u), flags, g);
 }
 
-/* With PAE it also makes the CPU read the four entries of the root again. */
-static void flush_all(void)
-{
-	uintptr_t cr4, cr3;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~(uintptr_t)CR4_PGE) : "memory");
-	__asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) : : "memory");
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
-}
-
 static void flush_here(void *gather)
 {
-	const struct mm_tlb_gather *g = gather;
-
-	if (g->tables || (g->last - g->start) >> g->min_shift >= FLUSH_PAGES) {
-		flush_all();
-		return;
-	}
-	for (mm_vaddr_t va = g->start; va <= g->last; va += (mm_vaddr_t)1 << g->min_shift)
-		__asm__ volatile("invlpg (%0)" : : "r"((uintptr_t)va) : "memory");
+	if (machine_two_levels)
+		mm_pt_ia32_flush_local(gather);
+	else
+		mm_pt_ia32_pae_flush_local(gather);
 }
 
 /* A CPU cannot reach into the TLB of another: it has to be asked. With one CPU, "not the others" is "none". */
 void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
-	if (!g->flush && !g->tables)
+	if (!g->flush)
 		return;
 	if (all || smp_online() > 1)
 		flush_here((void *)(uintptr_t)g);
