@@ -155,6 +155,7 @@ BUGS
 141 pt_flush each_short_range_too
 149 pt_flush_more on_armv7_all_of_it_is_forgotten_in_the_manuals_order
 150 pt_flush_more on_ia32_all_is_forgotten_that_has_to_be
+151 pt_flush_more on_mips_every_entry_goes_that_is_in_it_and_no_other
 147 pt_share a_second_root_follows
 148 pt_share what_is_kept_stays
 136 pt_share a_cursor_of_a_space_finds_what_the_kernel_left

@@ -27,6 +27,9 @@ static void write_down(unsigned op, uint64_t operand)
 static void execute_ia32(unsigned op, uint32_t *value);
 #define IA32_TLB_DO(op, value) execute_ia32(op, value)
 #include "ports/tlb_ia32.h"
+static void execute_mips(unsigned op, uint64_t *value);
+#define MIPS_TLB_DO(op, value) execute_mips(op, value)
+#include "ports/tlb_mips64.h"
 #include "sim.h"
 
 static struct mm_tlb_gather gather(uint64_t start, uint64_t bytes, unsigned min_shift, bool tables)
@@ -181,6 +184,121 @@ static void on_ia32_order_alone_wants_nothing(void **state)
 	assert_true(!ia32.pages && !ia32.all && !ia32.root);
 }
 
+/* A MIPS64 whose registers are seen by the TLB, and what the TLB says by DMFC0, after a barrier and not before. */
+enum { ENTRIES = 64, EHINV = 0x400 };
+static struct {
+	struct {
+		uint64_t hi, mask;
+	} tlb[ENTRIES];
+	uint64_t hi, mask, index;          /* as software sees them */
+	uint64_t tlb_hi, tlb_mask, tlb_index; /* as the TLB does */
+	bool read, written;                /* tlb_* are to go to software, or software's to the TLB */
+	bool changed;                      /* what is fetched may be by what was there before */
+} mips;
+
+static void mips_barrier(void)
+{
+	if (mips.read) {
+		mips.hi = mips.tlb_hi;
+		mips.mask = mips.tlb_mask;
+	}
+	if (mips.written) {
+		mips.tlb_hi = mips.hi;
+		mips.tlb_index = mips.index;
+	}
+	mips.read = mips.written = false;
+}
+
+static void execute_mips(unsigned op, uint64_t *value)
+{
+	switch (op) {
+	case MIPS_GET_HI:
+		*value = mips.hi;
+		break;
+	case MIPS_GET_MASK:
+		*value = mips.mask;
+		break;
+	case MIPS_SET_HI:
+		mips.hi = *value;
+		mips.written = mips.changed = true;
+		break;
+	case MIPS_SET_INDEX:
+		mips.index = *value;
+		mips.written = true;
+		break;
+	case MIPS_TLBR:
+		assert_true(mips.tlb_index < ENTRIES);
+		mips.tlb_hi = mips.tlb[mips.tlb_index].hi;
+		mips.tlb_mask = mips.tlb[mips.tlb_index].mask;
+		mips.read = true;
+		break;
+	case MIPS_TLBWI:
+		mips.tlb[mips.tlb_index].hi = mips.tlb_hi;
+		mips.changed = true;
+		break;
+	case MIPS_JR_HB:
+		mips.changed = false;
+		mips_barrier();
+		break;
+	default:
+		assert_int_equal(op, MIPS_EHB);
+		mips_barrier();
+	}
+}
+
+/* Pairs of 8 KiB to 512 MiB, of any address space, in two segments; every fourth is none. */
+static void fill_mips(uint64_t n)
+{
+	memset(&mips, 0, sizeof(mips));
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		n = n * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		mips.tlb[i].mask = (UINT64_C(0x2000) << 2 * (n >> 60)) - 0x2000;
+		mips.tlb[i].hi = ((n >> 13 & 0x1ffff) << 13 & ~mips.tlb[i].mask) | (n >> 40 & 0xff);
+		mips.tlb[i].hi |= n & (UINT64_C(1) << 30) ? UINT64_C(3) << 62 : 0;
+		if (i % 4 == 0)
+			mips.tlb[i].hi = EHINV;
+	}
+	mips.hi = UINT64_C(0xc000000012344077);
+	mips.index = mips.tlb_index = 63;
+}
+
+static void on_mips_every_entry_goes_that_is_in_it_and_no_other(void **state)
+{
+	unsigned gone = 0, stay = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 40 * RANGES; n++) {
+		const struct mm_tlb_gather g = range(n % RANGES, false);
+		uint64_t was[ENTRIES];
+
+		fill_mips(n);
+		for (unsigned i = 0; i < ENTRIES; i++)
+			was[i] = mips.tlb[i].hi;
+		mips64_tlb_flush(&g, ENTRIES);
+		assert_int_equal(mips.hi, 0x77); /* the ASID */
+		assert_true(mips.tlb_hi == 0x77 && !mips.changed);
+		for (unsigned i = 0; i < ENTRIES; i++) {
+			const uint64_t first = was[i] & UINT64_C(0xffffffffe000), last = first | mips.tlb[i].mask | 0x1fff;
+			const bool is_in = was[i] != EHINV && first <= g.last && last >= g.start;
+
+			assert_true(mips.tlb[i].hi == (is_in ? EHINV : was[i]));
+			gone += is_in;
+			stay += !is_in;
+		}
+	}
+	assert_true(gone > 1000 && stay > 1000);
+}
+
+static void on_mips_order_alone_wants_nothing(void **state)
+{
+	const struct mm_tlb_gather g = { .sync = true };
+
+	(void)state;
+	fill_mips(1);
+	mips64_tlb_flush(&g, ENTRIES);
+	assert_true(mips.hi == UINT64_C(0xc000000012344077) && mips.index == 63);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +307,8 @@ int main(void)
 		cmocka_unit_test(on_armv7_order_alone_wants_no_tlbi),
 		cmocka_unit_test(on_ia32_all_is_forgotten_that_has_to_be),
 		cmocka_unit_test(on_ia32_order_alone_wants_nothing),
+		cmocka_unit_test(on_mips_every_entry_goes_that_is_in_it_and_no_other),
+		cmocka_unit_test(on_mips_order_alone_wants_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,17 @@ MACHINES = {
         'objdump': 'objdump',
         'plants': [150],
     },
+    'mips64': {
+        'compilers': [f'clang --target=mips64-none-elf -march={cpu} -mabi=64 -mno-abicalls -msoft-float'
+                      for cpu in ('mips64r6', 'mips64r2')],
+        'link': True, # else jumps have no target
+        'objdump': 'llvm-objdump',
+        'returns': r'jr \$ra$',
+        'branches': r'(bal|bc|b|j|b(eq|ne|le|lt|ge|gt)\w*)$',
+        'slots': r'(bal|b|j|jr|jr\.hb|b(eq|ne|le|lt|ge|gt)z?)$',
+        'loops': True, # of several words
+        'plants': [151],
+    },
 }
 # What the manuals want: for each function all sequences that a call may execute, no more and no less, and which
 # instructions the word "forget" stands for, which may be repeated.
@@ -62,6 +73,9 @@ MACHINES = {
 #   ia32      the same; with PAE CR3 for the root's entries, 4.4.1, "PDPTE Registers"
 #   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
 #             DSB; TLBI; BPIALL; DSB; ISB
+#   MIPS64    Architecture For Programmers, volume III, "CP0 Hazards": EHB from DMTC0 to TLBR and TLBWI, and from TLBR to
+#             DMFC0; an instruction hazard barrier at the end. For each entry:
+MIPS_LOOK, MIPS_DROP = 'set index; ehb; tlbr; ehb; get hi; get mask; ', 'set hi; ehb; tlbwi; '
 A64_ORDER = ['dsb ishst; isb', 'dsb ishst; forget; dsb ish; isb']
 SEQUENCES = {
     'mm_pt_aarch64_flush': (A64_ORDER, 'tlbi vaae1is, tlbi vaale1is, tlbi vmalle1is'),
@@ -78,28 +92,48 @@ SEQUENCES = {
     'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg, invpcid'),
     'mm_pt_ia32_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_ia32_pae_flush_local': (['', 'forget', 'forget; cr3', 'cr3', 'cr4; cr3; cr4'], 'invlpg'),
+    'mm_pt_mips64_flush_local': (
+        [''] + ['get hi; ' + some + 'set hi; jr.hb' for some in (
+            '', MIPS_LOOK, MIPS_LOOK + MIPS_DROP, MIPS_LOOK + MIPS_DROP + MIPS_LOOK)], ''),
     'mm_pt_armv7_flush': (['dsb ishst; isb', 'dsb ishst; forget; bpiallis; dsb ish; isb'], 'tlbi allis, tlbi mvaais'),
     'mm_pt_armv7_flush_local': (['dsb nshst; isb', 'dsb nshst; forget; bpiall; dsb nsh; isb'], 'tlbi all'),
 }
-LONGEST = 16
+LONGEST = 40
 
 
 def compile_for(machine, compiler, flags, out):
     """An object of src/vmm/tlb_MACHINE.c, disassembled: functions, each a list of (token, where control goes)."""
+    how = MACHINES[machine]
     command = compiler.split() + COMMON + flags + ['-c', f'src/vmm/tlb_{machine}.c', '-o', out]
     subprocess.run(command, cwd=TOP, check=True)
-    text = subprocess.run([MACHINES[machine]['objdump'], '-d', '--no-show-raw-insn', out], cwd=TOP, check=True,
+    if 'link' in how:
+        subprocess.run(['ld.lld', '--entry=0', '-o', out + '.linked', out], cwd=TOP, check=True)
+        out += '.linked'
+    text = subprocess.run([how['objdump'], '-d', '--no-show-raw-insn', out], cwd=TOP, check=True,
                           capture_output=True, text=True).stdout
     functions, here = {}, None
     for line in text.splitlines():
         begin = re.match(r'[0-9a-f]+ <(\w+?)(?:\.v\d[\w.]*)?>:$', line)
-        code = re.match(r' +([0-9a-f]+):\t(\S+)\s*([^#/@]*)', line)
+        code = re.match(r' +([0-9a-f]+):\s+(\S+)\s*([^#/@]*)', line)
         if begin:
             here = functions.setdefault(begin.group(1), [])
         elif code and here is not None:
             here.append((int(code.group(1), 16), code.group(2), code.group(3).strip()))
-    return {f: [(token_of(machine, name, operands), after(MACHINES[machine], code, i))
-                for i, (_, name, operands) in enumerate(code)] for f, code in functions.items()}
+    for code in functions.values():
+        in_order(how, code)
+    return {f: [(token_of(machine, name, operands), after(how, code, i)) for i, (_, name, operands) in enumerate(code)]
+            for f, code in functions.items()}
+
+
+def in_order(how, code):
+    """What stands in the delay slot of a branch is executed before control goes: let it stand there."""
+    i = 0
+    while i < len(code) - 1:
+        (at, name, operands), (_, slot, with_it) = code[i:i + 2]
+        if re.match(how.get('slots', '-'), name):
+            code[i:i + 2] = (at, slot, with_it), (code[i + 1][0], name, operands)
+            i += 1
+        i += 1
 
 
 def by_number(word):
@@ -114,6 +148,8 @@ def by_number(word):
 ARMV7 = {'cr8, cr3, {0}': 'tlbi allis', 'cr8, cr3, {3}': 'tlbi mvaais', 'cr8, cr7, {0}': 'tlbi all',
          'cr7, cr1, {6}': 'bpiallis', 'cr7, cr5, {6}': 'bpiall'}
 
+MIPS = {'dmfc0 $10': 'get hi', 'dmfc0 $5': 'get mask', 'dmtc0 $10': 'set hi', 'dmtc0 $0': 'set index'}
+
 
 def token_of(machine, name, operands):
     """What the instruction is called in SEQUENCES; None: it neither orders nor forgets."""
@@ -126,8 +162,10 @@ def token_of(machine, name, operands):
         return f'{name} ' + {'un': 'nsh', 'unst': 'nshst'}.get(operands, operands)
     if name.startswith(others):
         return name
-    if name == 'isb':
+    if name in ('isb', 'ehb', 'tlbr', 'tlbwi', 'jr.hb'):
         return name
+    if name in ('dmfc0', 'dmtc0'):
+        return MIPS[f'{name} ' + operands.split(', ')[1]]
     if name in ('tlbi', 'sys'):
         return 'tlbi ' + operands.split(',')[0]
     if name == 'sfence.vma':
@@ -156,20 +194,33 @@ def after(how, code, i):
         return f'{name} {operands}: goes where nobody can see'
     if name in ('bl', 'blx', 'call', 'callq', 'jal', 'jalr') or '*' in operands:
         return f'{name} {operands}: a call'
+    if not re.match(how.get('branches', ''), name):
+        return [i + 1]
     target = re.search(r'(?:^|,\s*)(?:0x)?([0-9a-f]+) <', operands)
+    if 'branches' in how: # llvm-objdump tells all distances so
+        target = re.search(r'()\+0x([0-9a-f]+)>', operands)
     if not target:
         return [i + 1]
     places = {at: k for k, (at, _, _) in enumerate(code)}
-    if int(target.group(1), 16) not in places:
+    to = int(target.groups()[-1], 16) + (code[0][0] if 'branches' in how else 0)
+    if to not in places:
         return f'{name} {operands}: leaves the function'
-    to = places[int(target.group(1), 16)]
-    return [to] if name in ('b', 'b.n', 'b.w', 'j', 'jmp', 'jmpq') else [i + 1, to]
+    return [places[to]] if name in ('b', 'b.n', 'b.w', 'bal', 'bc', 'j', 'jmp', 'jmpq') else [i + 1, places[to]]
+
+
+def once(done):
+    """What ends with two or more words that were there just before has them once: a round of a loop, and the next."""
+    for n in range(2, len(done) // 2 + 1):
+        if done[-n:] == done[-2 * n:-n]:
+            return done[:-n]
+    return done
 
 
 def sequences(function, code, tokens):
     """All sequences of the tokens (one for each instruction, or None) that a call may execute; and which two
     instructions may follow each other."""
     found, neighbours, seen = set(), set(), set()
+    loops = any(f'_{machine}_' in function and 'loops' in how for machine, how in MACHINES.items())
     todo = [(0, (), None)]
     while todo:
         state = todo.pop()
@@ -188,6 +239,7 @@ def sequences(function, code, tokens):
             token = word_of(function, token)
             if not (done and done[-1] == token and token in ('forget', 'sinval')):
                 done += (token,)
+            done = once(done) if loops else done
             if len(done) > LONGEST:
                 raise ValueError('no end of ' + '; '.join(done))
         if isinstance(code[i][1], str):

@@ -3,18 +3,18 @@
  *
  * Theory of operation
  * Structure    a miss, and a hit that the entry forbids, come here by traps.c, interrupts off; the handler of
- *              docs/porting.md. A flush goes by index and not by probes: so it finds entries of every address
+ *              docs/porting.md. A flush is mmlib/pt_flush.h's: by index, so it finds entries of every address
  *              space, and global pages whose pair was not, which are there once for each space that used them.
  * Invariants   B1 nothing on the way needs the TLB: code, stacks and tables are in kseg0 and xkphys.
  *              B2 no two entries for one address: what is there is replaced.
  * Two trees    one for xuseg, another for xkseg; an address says which. This kernel maps nothing in xkseg. */
+#include <mmlib/pt_flush.h>
 #include <mmlib/pt_refill.h>
 #include "../kernel.h"
 #include "cpu.h"
 
-/* EntryHi; EHINV says that an entry is none (Config4.IE: there is such a bit). */
+/* EntryHi. */
 #define HI_ASID  UINT64_C(0xff)
-#define HI_EHINV UINT64_C(0x400)
 #define HI_VA    UINT64_C(0x0000ffffffffe000)
 #define SEGMENT  UINT64_C(0xc000000000000000)
 #define PAIR     UINT64_C(0x1fff) /* bytes of the smallest pair, less one */
@@ -56,35 +56,23 @@ bool tlb_exception(uint64_t bad, uint32_t access, bool is_refill)
 	return true;
 }
 
-/* The registers become entry @i. Returns its first byte, *@last its last one. False: it is none. */
-static bool read_entry(uint32_t i, uint64_t *va, uint64_t *last)
+/* The registers become entry @i, which is one. Returns its first byte, *@last its last one. */
+static uint64_t read_entry(uint32_t i, uint64_t *last)
 {
 	cp0_set_index(i);
 	__asm__ volatile("tlbr; ehb" : : : "memory");
 	const uint64_t hi = cp0_entry_hi(), mask = cp0_page_mask() | PAIR;
 
-	*va = hi & HI_VA & ~mask;
-	*last = *va | mask;
-	return !(hi & HI_EHINV);
-}
-
-static void drop_entry(void)
-{
-	cp0_set_entry_hi(HI_EHINV);
-	__asm__ volatile("tlbwi; ehb" : : : "memory");
+	*last = (hi & HI_VA) | mask;
+	return hi & HI_VA & ~mask;
 }
 
 /* Trees have the addresses inside a segment: that of both goes. */
 void tlb_flush(const struct mm_tlb_gather *g)
 {
 	const bool on = machine_irq_save();
-	const uint64_t hi = cp0_entry_hi();
-	uint64_t va, last;
 
-	for (uint32_t i = 0; i < ENTRIES && g->flush; i++)
-		if (read_entry(i, &va, &last) && va <= g->last && last >= g->start)
-			drop_entry();
-	cp0_set_entry_hi(hi & HI_ASID);
+	mm_pt_mips64_flush_local(g, ENTRIES);
 	machine_irq_restore(on);
 }
 
@@ -103,8 +91,10 @@ uint64_t tlb_look(uint64_t va)
 
 	cp0_set_entry_hi((va & ~PAIR) | hi);
 	const int32_t there = tlb_probe();
-	if (there >= 0 && read_entry((uint32_t)there, &first, &last))
+	if (there >= 0) {
+		first = read_entry((uint32_t)there, &last);
 		lo = va - first > (last - first) / 2 ? cp0_entry_lo1() : cp0_entry_lo0();
+	}
 	cp0_set_entry_hi(hi);
 	machine_irq_restore(on);
 	return lo;
