@@ -237,6 +237,8 @@ test_docs() {
   check_fails "control: a misspelt file without a licence is noticed" "planted.c:1: .* ==> " tools/check_text.sh --plant
   check "what guides name is there" tools/check_names.sh
   check_fails "control: a guide that names what is not there is noticed" "there is no mm_nowhere" tools/check_names.sh --plant
+  check "mistakes with objects: each error that is documented has a test of its own, and the table of them is right" tools/check_rows.py
+  check_fails "control: a mistake that no test makes is noticed" "no row shows MM_E_ALIGN" tools/check_rows.py --plant
   check "the table of tiers in README is what the compiler gives" tools/tiers.sh --check
   check_fails "control: sizes that are not so are noticed" "README says .* KiB, it is" tools/tiers.sh --check --plant
   check "documentation: no warning, contexts of all functions, no dead link" tools/check_docs.sh
