@@ -51,12 +51,6 @@ static void add(unsigned char *p, size_t size, unsigned i, unsigned tag)
 	contents_fill(p, size, (uint8_t)tag);
 }
 
-/* Is it a block of pages, be it one that was made smaller? */
-static bool is_large(const struct object *o)
-{
-	return mm_ksize(mm_heap_set_of(&set, o->p), o->p) > MM_KMALLOC_MAX_CLASS;
-}
-
 static void op_alloc(unsigned a, unsigned b)
 {
 	size_t size = pick_size(a, b);
@@ -99,30 +93,26 @@ static void op_wrong_free(unsigned a, unsigned b)
 	o = live[a % n];
 	if (o.size > 1)
 		MUST(mm_kfree_set(&set, o.p + b % (o.size - 1) + 1) == MM_E_ALIGN);
-	if (is_large(&o))
-		return;
 	MUST(mm_kfree(&beside, o.p) == MM_E_OWNER);
 	MUST(h == heap_of_place[o.place] || mm_kfree(h, o.p) == MM_E_OWNER);
 }
 
-/* A block of pages that becomes an object is of who made it so; an object stays whose it was. */
+/* It stays whose it was. */
 static void op_resize(unsigned a, unsigned b)
 {
 	size_t size = pick_size(b, a);
 	struct object o;
 	void *p = NULL;
-	bool large;
 
 	if (!n)
 		return;
 	o = live[a % n];
-	large = is_large(&o);
 	if (mm_krealloc_site_st(&set, o.p, size, 0, place(b % PLACES), &p) != MM_OK)
 		return;
 	MUST(contents_intact(p, o.size < size ? o.size : size, o.tag));
 	live[a % n] = live[n - 1];
 	n--;
-	add(p, size, large ? b % PLACES : o.place, a + b);
+	add(p, size, o.place, a + b);
 }
 
 static void op_give_back(unsigned a, unsigned b)
@@ -158,8 +148,6 @@ static void check_apart(void)
 		size_t last = (size_t)(live[i].p + live[i].size - 1 - sim.host) >> MM_FRAME_SHIFT;
 
 		MUST(contents_intact(live[i].p, live[i].size, live[i].tag));
-		if (is_large(&live[i]))
-			continue;
 		MUST(mm_heap_set_of(&set, live[i].p) == h && mm_ksize(h, live[i].p) >= live[i].size);
 		for (; first <= last; first++) {
 			MUST(!whose[first] || whose[first] == h);

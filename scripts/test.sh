@@ -185,6 +185,7 @@ BUGS
 100 slab_disturbed memory_does_not_move_to_where_it_was
 61 slab_owner the_report_is_what_is_held
 118 slab_stats large_blocks_are_counted_by_their_pages
+152 slab_rows kfree_large_of_another_heap
 62 slab_nodes after_settling_all_is_home
 101 slab_owner what_is_mmlib_s_own_is_not_taken
 101 slab_deferred what_is_mmlib_s_own_is_not_taken

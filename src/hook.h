@@ -161,8 +161,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_WALK      61 /* owners: of the last object of a slab, a walk tells its neighbour's */
 #define MM_PLANT_SORT      62 /* nodes: the last object that a CPU has is not looked at, and stays */
 #define MM_PLANT_REFUSE    94 /* heap: who frees a large block does not see that another did */
-#define MM_PLANT_CLAIM     95 /* heap: of those who free a large block that is cleared, two go on */
-#define MM_PLANT_RECORD    96 /* owners: who frees a large block does not see that its record is gone */
+#define MM_PLANT_RECORD    96 /* heap: who frees a large block does not see that its mark, or record, is gone */
 #define MM_PLANT_BULK_UNDO 98 /* heap: who cannot allocate many gives back what somebody freed meanwhile */
 #define MM_PLANT_HOLD      99 /* parked objects: who lets one wait does not see that somebody freed it meanwhile */
 #define MM_PLANT_MOVE      100 /* kmalloc: who moves memory does not see what who freed it did meanwhile */
@@ -173,11 +172,10 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_TORN      102 /* owners: a walk tells what two guarded objects were, of one slot, as one */
 #define MM_PLANT_LIST      104 /* owners: a walk looks at large blocks without the lock */
 #define MM_PLANT_MAKING    106 /* owners: a large block can be freed before it has its record */
-#define MM_PLANT_TAKEN     103 /* owners: a large block whose record is taken looks as one that has none */
 #define MM_PLANT_LATE      111 /* heap: who frees a large block late does not see that it is another heap's by now */
 #define MM_PLANT_VERIFY    117 /* heap: who checks all does not look at what CPUs have at hand */
+#define MM_PLANT_WHOSE     152 /* heap: a free of another heap's large block is believed */
 #define MM_PLANT_COUNT     118 /* heap: large blocks that go are counted as if they were of another order */
-#define MM_PLANT_WAIT      119 /* heap: who defers the free of a large block late does not see the same */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_FITS      144 /* heap: a block of pages is thought too large for what is just too much for half of it */

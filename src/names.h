@@ -56,7 +56,6 @@
 #define isolate_end          mm_priv_isolate_end
 #define isolate_frames       mm_priv_isolate_frames
 #define kfree_from           mm_priv_kfree_from
-#define kmalloc_claim_large  mm_priv_kmalloc_claim_large
 #define kmalloc_class_size   mm_priv_kmalloc_class_size
 #define kmalloc_is_large     mm_priv_kmalloc_is_large
 #define kmalloc_large_at     mm_priv_kmalloc_large_at
@@ -65,6 +64,11 @@
 #define kmalloc_resize       mm_priv_kmalloc_resize
 #define kmalloc_size         mm_priv_kmalloc_size
 #define kmalloc_slow         mm_priv_kmalloc_slow
+#define large_alloc          mm_priv_large_alloc
+#define large_due            mm_priv_large_due
+#define large_free           mm_priv_large_free
+#define large_take           mm_priv_large_take
+#define large_wait           mm_priv_large_wait
 #define magazine_alloc       mm_priv_magazine_alloc
 #define magazine_answer      mm_priv_magazine_answer
 #define magazine_at_hand     mm_priv_magazine_at_hand

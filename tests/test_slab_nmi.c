@@ -149,13 +149,14 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	unsigned char *object = mm_cache_alloc(a, 0), *was = mm_kmalloc(&heap, 100, 0);
 	unsigned char *was_large = mm_kmalloc(&heap, LARGE, 0);
 	struct mm_heap other = { 0 };
-	void *theirs;
+	void *theirs, *theirs_large;
 	mm_paddr_t page;
 	int outside;
 
 	assert_int_equal(mm_kfree_nmi(&other, &outside), MM_E_STATE);
 	assert_int_equal(mm_heap_init(&other, &pmm, NCPUS), MM_OK);
 	assert_non_null(theirs = mm_kmalloc(&other, 100, 0));
+	assert_non_null(theirs_large = mm_kmalloc(&other, LARGE, 0));
 	assert_int_equal(mm_page_alloc(&pmm, 1, 0, &page), MM_OK);
 	assert_int_equal(mm_kfree(&heap, was), MM_OK);
 	assert_int_equal(mm_kfree(&heap, was_large), MM_OK);
@@ -175,6 +176,7 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_kfree_nmi(&heap, sim_to_virt(&sim, page)), MM_E_OWNER);
 	assert_int_equal(mm_kfree_nmi(&heap, pmm.ranges), MM_E_OWNER);
 	assert_int_equal(mm_kfree_nmi(&heap, theirs), MM_E_OWNER);
+	assert_int_equal(mm_kfree_nmi(&heap, theirs_large), MM_E_OWNER);
 	assert_int_equal(mm_cache_free_nmi(a, NULL), MM_OK);
 	assert_int_equal(mm_cache_free_nmi(NULL, object), MM_E_INVAL);
 	assert_int_equal(mm_cache_free_nmi(gone, object), MM_E_STATE);
@@ -191,6 +193,7 @@ static void every_wrong_free_is_answered_and_changes_nothing(void **state)
 	assert_int_equal(mm_cache_free(a, object), MM_OK);
 	assert_int_equal(mm_page_free(&pmm, page, 1), MM_OK);
 	assert_int_equal(mm_kfree(&other, theirs), MM_OK);
+	assert_int_equal(mm_kfree(&other, theirs_large), MM_OK);
 	assert_int_equal(mm_heap_destroy(&other), MM_OK);
 }
 

@@ -18,7 +18,8 @@ static struct {
 	struct mm_cache *theirs;             /* of the other heap */
 	unsigned char *small, *large, *huge; /* kmalloc: of a class; pages; more pages */
 	unsigned char *object, *neighbour;   /* of a */
-	unsigned char *alien;                /* the other heap's */
+	unsigned char *alien, *alien_large;  /* the other heap's */
+	unsigned char *written;              /* large, and written over its end */
 	unsigned char *was, *was_large, *was_object, *was_long_ago, *was_slab; /* freed */
 	unsigned char *page, *table, *meta, *free;
 	struct mm_cache *watched;
@@ -111,6 +112,11 @@ static int statically;
 	ROW(free_large_to_a_cache, OWNER, mm_cache_free(u.a, u.large))                                     \
 	ROW(free_of_another_heap, OWNER, mm_cache_free(u.a, u.alien))                                      \
 	ROW(kfree_of_another_heap, OWNER, mm_kfree(H, u.alien))                                            \
+	ROW(kfree_large_of_another_heap, OWNER, mm_kfree(H, u.alien_large))                                \
+	ROW(kfree_large_by_another_heap, OWNER, mm_kfree(&u.other, u.large))                               \
+	ROW(kfree_sized_large_of_another_heap, OWNER, mm_kfree_sized(H, u.alien_large, LARGE, 0))          \
+	ROW(realloc_large_of_another_heap, OWNER, mm_krealloc_st(H, u.alien_large, 50, 0, &u.out))         \
+	ROW(kfree_inside_large_of_another_heap, ALIGN, mm_kfree(H, u.alien_large + FRAME))                 \
 	ROW(kfree_page, OWNER, mm_kfree(H, u.page))                                                        \
 	ROW(kfree_tail_of_pages, OWNER, mm_kfree(H, u.page + FRAME))                                       \
 	ROW(kfree_table, OWNER, mm_kfree(H, u.table))                                                      \
@@ -352,7 +358,17 @@ static int statically;
 	ROW(leaks_before_init, STATE, mm_heap_leaks(&u.none, u.leaks, 1, &u.n, &u.leak))                   \
 	ROW(cache_leaks_without_result, INVAL, mm_cache_leaks(u.telling, u.leaks, 1, NULL, &u.leak))       \
 	ROW(cache_leaks_of_a_destroyed_cache, STATE, mm_cache_leaks(u.gone, u.leaks, 1, &u.n, &u.leak))    \
-	ROW(cache_leaks_where_none_is_noted, NOTSUP, mm_cache_leaks(u.a, u.leaks, 1, &u.n, &u.leak))
+	ROW(cache_leaks_where_none_is_noted, NOTSUP, mm_cache_leaks(u.a, u.leaks, 1, &u.n, &u.leak))       \
+	ROWS_WRITTEN(ROW)
+
+#if MM_HARDEN & MM_HARDEN_CANARY
+#define ROWS_WRITTEN(ROW)                                                                                  \
+	ROW(kfree_large_written_over_its_end, CORRUPT, mm_kfree(H, u.written))                             \
+	ROW(kfree_sized_large_written_over_its_end, CORRUPT, mm_kfree_sized(H, u.written, LARGE, 0))       \
+	ROW(realloc_large_written_over_its_end, CORRUPT, mm_krealloc_st(H, u.written, 100, 0, &u.out))
+#else
+#define ROWS_WRITTEN(ROW)
+#endif
 
 static mm_paddr_t frame_of(const void *p)
 {
@@ -462,9 +478,13 @@ static void set_up(void)
 	assert_int_equal(mm_cache_destroy(u.gone), MM_OK);
 	assert_int_equal(mm_heap_init(&u.other, &pmm, NCPUS), MM_OK);
 	u.alien = filled(mm_kmalloc(&u.other, 100, 0), 100);
+	u.alien_large = filled(mm_kmalloc(&u.other, LARGE, 0), LARGE);
 	u.small = filled(mm_kmalloc(&heap, 100, 0), 100);
 	u.large = filled(mm_kmalloc(&heap, LARGE, 0), LARGE);
 	u.huge = filled(mm_kmalloc(&heap, 20 * FRAME, 0), 20 * FRAME);
+	u.written = filled(mm_kmalloc(&heap, LARGE, 0), LARGE);
+	if (MM_HARDEN & MM_HARDEN_CANARY)
+		u.written[mm_ksize(&heap, u.written)] ^= 1;
 	assert_non_null(mm_cache_alloc(u.a, 0)); /* so that there is something before the next one */
 	u.object = filled(mm_cache_alloc(u.a, 0), 48);
 	u.neighbour = filled(mm_cache_alloc(u.a, 0), 48);
@@ -490,7 +510,9 @@ static void contents_are_whole(void)
 {
 	check(u.small, 100, 5);
 	check(u.alien, 100, 5);
+	check(u.alien_large, LARGE, 5);
 	check(u.large, LARGE, 5);
+	check(u.written, LARGE, 5);
 	check(u.huge, 20 * FRAME, 5);
 	check(u.object, 48, 5);
 	check(u.guarded, 40, 5);

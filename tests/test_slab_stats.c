@@ -163,8 +163,35 @@ static void large_blocks_are_counted_by_their_pages(void **state)
 	assert_int_equal(s.large + s.large_bytes, 0);
 }
 
-/* Without owners nobody knows whose a large block is: who frees it counts it as his, and both are wrong until as many
- * went the other way. With them, of either heap, the free is refused. */
+#if MM_CHECKS >= 1
+/* Another heap's free of it is refused, and changes nothing of either, whoever notes owners. */
+static void a_large_block_is_of_the_heap_that_allocated_it(void **state)
+{
+	(void)state;
+	static struct mm_heap other;
+	struct mm_heap_stats s;
+	void *ours, *theirs;
+
+	assert_int_equal(mm_heap_init(&other, &pmm, NCPUS), MM_OK);
+	for (unsigned notes = 0; notes < 2; notes++) {
+		assert_int_equal(notes ? mm_heap_note_owners(&other) : MM_OK, MM_OK);
+		assert_non_null(ours = mm_kmalloc(&heap, LARGE, 0));
+		assert_non_null(theirs = mm_kmalloc(&other, LARGE, 0));
+		assert_int_equal(mm_kfree(&other, ours), MM_E_OWNER);
+		assert_int_equal(mm_kfree(&heap, theirs), MM_E_OWNER);
+		assert_int_equal(mm_heap_stats(&other, &s), MM_OK);
+		assert_int_equal(s.large, 1);
+		assert_int_equal(heap_stats().large, 1);
+		assert_int_equal(mm_heap_destroy(&heap), MM_E_BUSY);
+		assert_int_equal(mm_heap_destroy(&other), MM_E_BUSY);
+		assert_int_equal(mm_kfree(&heap, ours), MM_OK);
+		assert_int_equal(mm_kfree(&other, theirs), MM_OK);
+	}
+	assert_int_equal(mm_heap_destroy(&other), MM_OK);
+}
+#else
+/* Nobody knows whose a large block is: who frees it counts it as his, and both are wrong until as many went the other
+ * way. */
 static void a_large_block_is_counted_by_the_heap_that_frees_it(void **state)
 {
 	(void)state;
@@ -181,17 +208,9 @@ static void a_large_block_is_counted_by_the_heap_that_frees_it(void **state)
 	assert_int_equal(mm_kfree(&heap, theirs), MM_OK);
 	assert_int_equal(mm_heap_stats(&other, &s), MM_OK);
 	assert_int_equal(s.large + heap_stats().large, 0);
-	if (MM_CHECKS >= 1) {
-		assert_int_equal(mm_heap_note_owners(&other), MM_OK);
-		assert_non_null(ours = mm_kmalloc(&heap, LARGE, 0));
-		assert_non_null(theirs = mm_kmalloc(&other, LARGE, 0));
-		assert_int_equal(mm_kfree(&other, ours), MM_E_OWNER);
-		assert_int_equal(mm_kfree(&heap, theirs), MM_E_OWNER);
-		assert_int_equal(mm_kfree(&heap, ours), MM_OK);
-		assert_int_equal(mm_kfree(&other, theirs), MM_OK);
-	}
 	assert_int_equal(mm_heap_destroy(&other), MM_OK);
 }
+#endif
 
 static uint64_t epoch_now(void *ctx)
 {
@@ -409,7 +428,11 @@ int main(void)
 		HEAP_TEST(objects_are_counted_where_they_are),
 		HEAP_TEST(what_is_in_quarantine_is_counted),
 		HEAP_TEST(large_blocks_are_counted_by_their_pages),
+#if MM_CHECKS >= 1
+		HEAP_TEST(a_large_block_is_of_the_heap_that_allocated_it),
+#else
 		HEAP_TEST(a_large_block_is_counted_by_the_heap_that_frees_it),
+#endif
 		HEAP_TEST(what_waits_for_readers_is_counted),
 #if GUARD_POSSIBLE
 		HEAP_TEST(guarded_objects_have_the_bytes_that_were_asked_for),

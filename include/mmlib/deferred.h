@@ -33,7 +33,7 @@ struct mm_deferred {
 	struct mm_deferred_batch *first;    /**< @private those that wait, the oldest first */
 	struct mm_deferred_batch **end;     /**< @private where the next one is linked */
 	size_t waiting;                     /**< @private pointers in all of them */
-	size_t refused;                     /**< @private large blocks that were freed meanwhile */
+	size_t refused;                     /**< @private objects and large blocks that could not be freed */
 };
 
 /** Set up.
@@ -51,9 +51,10 @@ MM_NODISCARD enum mm_status mm_deferred_init(struct mm_deferred *d, struct mm_he
  *  @retval MM_OK it waits
  *  @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN, MM_E_ALIGN as mm_kfree()
- *  @retval MM_E_OWNER as mm_kfree(), or a block above #MM_KMALLOC_MAX_CLASS that waits already
+ *  @retval MM_E_OWNER as mm_kfree()
  *  @retval MM_E_CORRUPT as mm_kfree()
- *  @retval MM_E_DOUBLE_FREE it is free, or waits already (with MM_CHECKS 0, that it waits is not seen here)
+ *  @retval MM_E_DOUBLE_FREE it is free, or waits already. With MM_CHECKS 0 that it waits is not seen here, and a block
+ *          above #MM_KMALLOC_MAX_CLASS that waits is pages, so #MM_E_OWNER
  *  @retval MM_E_NOMEM, MM_E_AGAIN there is no room to note it; nothing changed: wait for the readers, then call
  *          mm_kfree()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: that of @p d; cost: O(1)} */
@@ -73,7 +74,8 @@ MM_NODISCARD size_t mm_deferred_waiting(const struct mm_deferred *d);
 
 /** Take down.
  *  @param d that nobody else is using; all-zero afterwards
- *  @param[out] refused NULL, or how many large blocks were freed by somebody else, as pages, while they waited, or were damaged
+ *  @param[out] refused NULL, or how many objects and large blocks were damaged while they waited, and stay allocated; with
+ *  MM_CHECKS 0, how many large blocks were freed by somebody else, as pages
  *  @retval MM_OK done @retval MM_E_BUSY something waits @retval MM_E_INVAL NULL
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, no-sleep; locks: slab depot; cost: O(1)} */

@@ -85,18 +85,14 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
  *  @retval MM_E_FOREIGN outside the memory that mmlib manages, or reserved in it
- *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap, or mmlib's own. While
- *          another CPU frees a block of more than #MM_KMALLOC_MAX_CLASS bytes that is hardened, or whose owner is
- *          noted, it is pages
+ *  @retval MM_E_OWNER not an object: pages, a page table, metadata, or of another heap, or mmlib's own
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
  *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY), or beside it (mmlib/guard.h); it
  *          stays allocated
- *  Blocks of more than #MM_KMALLOC_MAX_CLASS bytes are told apart by heap only if theirs, or @p heap, notes owners
- *  (mm_heap_note_owners()). Else any heap of their #mm_pmm frees them with #MM_OK, and the block is one less of @p heap,
- *  not of its own: mm_heap_stats() of both is wrong then, and neither mm_heap_destroy() nor mm_heap_note_owners() is
- *  done of either (#MM_E_BUSY) until as many went the other way. For heaps that are to free each other's memory:
- *  mmlib/site.h.
- *  Racing frees and MM_CHECKS 0: as mm_cache_free().
+ *  Racing frees and MM_CHECKS 0: as mm_cache_free(); of racing frees of a block of more than #MM_KMALLOC_MAX_CLASS bytes
+ *  one is believed at all levels but 0. There, any heap of its #mm_pmm frees such a block, and it is one less of @p heap, not
+ *  of its own: mm_heap_stats() of both is wrong then, and mm_heap_destroy() is done of neither (#MM_E_BUSY) until as
+ *  many went the other way. For heaps that are to free each other's memory: mmlib/site.h.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);
 

@@ -23,8 +23,7 @@ MM_BEGIN_DECLS
 /** Free memory, at any instruction.
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
- *  @retval MM_E_NOTSUP a block of more than #MM_KMALLOC_MAX_CLASS bytes, be it another heap's that notes no owners:
- *          it stays allocated, and who is no NMI frees it by mm_kfree(). A list of those would have to go through
+ *  @retval MM_E_NOTSUP a block of more than #MM_KMALLOC_MAX_CLASS bytes: it stays allocated, and who is no NMI frees it by mm_kfree(). A list of those would have to go through
  *          their own memory, where whoever still writes to one leads mmlib astray: no state of mmlib's lies in memory
  *          that callers had, and other places for it, an NMI cannot get. Or not in this build: see above
  *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN as mm_kfree()

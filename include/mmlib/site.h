@@ -85,7 +85,8 @@ MM_NODISCARD struct mm_heap *mm_heap_set_site(const struct mm_heap_set *set, uin
  *  @param set set @param p memory of any heap of the set
  *  @return the heap whose memory it is; of an address that none has memory at, the first: its answer is right. NULL:
  *  @p set is NULL or not set up
- *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)\, or O(heaps) of guarded objects and large blocks} */
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)\, or O(heaps) of guarded objects\,
+ *  and with MM_CHECKS 0 of large blocks} */
 MM_NODISCARD struct mm_heap *mm_heap_set_of(const struct mm_heap_set *set, const void *p);
 
 /** Allocate memory for a place, and say why not.
@@ -112,7 +113,7 @@ MM_NODISCARD void *mm_kmalloc_site(struct mm_heap_set *set, size_t size, uint32_
 MM_NODISCARD void *mm_kmalloc_here(struct mm_heap_set *set, size_t size, uint32_t flags);
 
 /** Change the size of memory; errors, contents and alignment as mm_krealloc_st(). It stays with the heap it is of,
- *  as it is what it was; @p site is asked if there is none yet, or if a block of pages becomes an object.
+ *  as it is what it was; @p site is asked if there is none yet, or, with MM_CHECKS 0, if it is a block of pages.
  *  @param set set @param p memory of any heap of the set, or NULL to allocate
  *  @param size bytes @param flags as mm_krealloc_st() @param site as mm_heap_set_site()
  *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
@@ -126,11 +127,10 @@ MM_NODISCARD enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p
  *  @param set set @param p memory of mm_kmalloc_site() and its kind, or of any cache of the set's heaps; NULL does
  *  nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL set @retval MM_E_STATE not set up
- *  @retval MM_E_OWNER also: of another set's heap, or of one of no set; of large blocks only if that heap or all of
- *  the set's note owners
+ *  @retval MM_E_OWNER also: of another set's heap, or of one of no set
  *  @return or as mm_kfree()
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)\, or O(heaps) of guarded
- *  objects and large blocks} */
+ *  objects} */
 MM_NODISCARD enum mm_status mm_kfree_set(struct mm_heap_set *set, void *p);
 MM_END_DECLS
 #endif

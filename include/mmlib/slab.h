@@ -172,6 +172,9 @@ struct mm_heap {
 	uint32_t window_skip;     /**< @private frames that the first table of the window has before it */
 	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
 	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
+#if MM_CHECKS >= 1
+	void *mark[sizeof(void *) == 8 ? 11 : 13]; /**< @private what tables lead to for its large blocks */
+#endif
 	uintptr_t nlarge[MM_LARGE_ORDERS]; /**< @private large blocks of each order that are allocated, atomic
 	                                        counters */
 #if MM_ATOMICS
@@ -190,9 +193,9 @@ struct mm_heap_stats {
 	size_t guarded;       /**< of `used`, those in pages of their own (mmlib/guard.h), large ones too */
 	size_t guarded_bytes; /**< bytes of these, without what is beside them */
 	size_t large;         /**< blocks of pages for more than #MM_KMALLOC_MAX_CLASS bytes that are allocated, or
-	                           wait for readers. Of a #mm_heap_set some heap counts each, not always the one that
-	                           allocated it: their sum is right. If CPUs free some at a time, one heap may count
-	                           less than none: that wraps round, and the sum is still right */
+	                           wait for readers. With MM_CHECKS 0 some heap of a #mm_heap_set counts each, not always
+	                           the one that allocated it: their sum is right. If CPUs free some at a time then, one
+	                           heap may count less than none: that wraps round, and the sum is still right */
 	size_t large_bytes;   /**< bytes of these */
 	size_t cached;        /**< objects that are free, in magazines of CPUs and of depots */
 	size_t cached_bytes;  /**< bytes of these */
@@ -231,8 +234,8 @@ MM_NODISCARD enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pm
  *  @param heap heap that nobody else is using, nor another heap on the same #mm_pmm; all-zero
  *  afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
- *  @retval MM_E_BUSY objects or large blocks are allocated, or a #mm_prefill was not returned; or large blocks
- *          were freed through another heap: mm_kfree()
+ *  @retval MM_E_BUSY objects or large blocks are allocated, or a #mm_prefill was not returned; or, with
+ *          MM_CHECKS 0, large blocks were freed through another heap: mm_kfree()
  *  @retval MM_E_AGAIN other CPUs have objects at hand, and the port has no `run_on` or it hit them in
  *          the middle of a call; or mm_guard_hooks::protect cannot now
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;

@@ -19,10 +19,6 @@
  *                 enough order at each aligned-down frame; only errors and reports need to.
  *              B3 at quiescence: byte 00 and no tail <=> free in the buddy, or at hand on a CPU.
  *              B4 a slab writes its byte to each of its frames, and so does metadata.
- *              B5 a block that is about to be a large kmalloc's, or to be free, may hold 00, and be in no
- *                 buddy: while it gets its record (O2 of owner.c), or somebody who frees it has it for
- *                 himself (kmalloc_claim_large()). No other free is believed then; others see a frame
- *                 that is on its way from or to the buddy.
  * Order        free: check the byte, write 00, then publish the frame in the buddy. Allocate: take
  *              the frame from the buddy, then write the head.
  * Concurrency  relaxed loads and stores; with MM_CHECKS >= 2 the free is a compare-and-swap of the byte,
@@ -95,12 +91,6 @@ static inline unsigned frame_load(const struct mm_range *r, mm_pfn_t pfn)
 	if (!buddy_filled(&r->buddy, pfn))
 		return FRAME_FREE; /* Q1 of section.h */
 	return mm_atomic_load_relaxed(frame_byte(r, pfn));
-}
-
-/* The same, with what was written before the byte was. */
-static inline unsigned frame_load_acquire(const struct mm_range *r, mm_pfn_t pfn)
-{
-	return buddy_filled(&r->buddy, pfn) ? mm_atomic_load_acquire(frame_byte(r, pfn)) : (unsigned)FRAME_FREE;
 }
 
 static inline void frame_store(const struct mm_range *r, mm_pfn_t pfn, unsigned byte)

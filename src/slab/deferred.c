@@ -6,8 +6,9 @@
  *              the host and waits in a queue. A poll frees the batches whose time has passed.
  * Invariants   D1 the time of a batch was asked for after its last pointer was put in.
  *              D2 an object that waits is idle (parked.h) until it is in a magazine: neither a free nor a
- *                 second deferred one believes it. A large block looks like pages meanwhile; its pointer is marked
- *                 (BATCH_LARGE), and what is none when it is due is somebody else's, who freed it as pages.
+ *                 second deferred one believes it. A large block is nobody's meanwhile (large.c); its pointer is marked
+ *                 (BATCH_LARGE). With MM_CHECKS 0 it looks like pages, and what is none when it is due is somebody
+ *                 else's, who freed it as pages.
  *              D3 a batch is in `filling`, in the queue, or belongs to one poll or to who closes it.
  * Concurrency  any CPU, interrupts; the lock guards lists and counts, hooks and the heap are called
  *              without it. */

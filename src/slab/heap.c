@@ -10,6 +10,7 @@
  *              E2 destroy drains, then checks that everything is home, then gives pages back.
  * Concurrency  as each function says; other CPUs' magazines are never touched while they run. */
 #include "guard.h"
+#include "owner.h"
 #include "../checked.h"
 
 void heap_free_page(struct mm_heap *heap, void *page)
@@ -148,6 +149,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 #if MM_NODES_MAX > 1
 	heap->parts = heap_parts(heap->cpus, ncpus);
 #endif
+	heap_init_mark(heap);
 	heap_init_cpus(heap);
 	heap_init_window(heap);
 	mm_san_pool(heap);

@@ -47,24 +47,6 @@ static void kmalloc_show_large(const struct mm_heap *heap, void *p, size_t size,
 		mm_san_open(p, size);
 }
 
-/* Pages for a large block, which has a record if the heap notes owners. */
-static enum mm_status kmalloc_pages(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller,
-				    void **out)
-{
-	enum mm_status st;
-	mm_paddr_t pa;
-
-#if MM_CHECKS >= 1
-	if (heap->notes)
-		return heap->owners->large(heap, order, flags, caller, out);
-#endif
-	(void)caller;
-	st = mm_hook_fail() ? MM_E_NOMEM : pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
-	if (st == MM_OK)
-		*out = mm_port_to_virt(heap->pmm->port, pa);
-	return st;
-}
-
 /* A block of pages. */
 static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t flags, uintptr_t caller, void **out)
 {
@@ -83,7 +65,7 @@ static enum mm_status kmalloc_large(struct mm_heap *heap, size_t size, uint32_t 
 		order++;
 	if (order > heap->pmm->max_order)
 		return MM_E_NOMEM;
-	st = kmalloc_pages(heap, order, flags, caller, &p);
+	st = large_alloc(heap, order, flags, caller, &p);
 	if (st != MM_OK)
 		return st;
 	mm_atomic_add(&heap->nlarge[order], (uintptr_t)1);
@@ -171,7 +153,7 @@ static bool kmalloc_find_large(const struct mm_heap *heap, const void *p, mm_pfn
 			       unsigned *order)
 {
 	const struct mm_range *r = pmm_find_virt(heap->pmm, p, pfn);
-	unsigned byte = r ? frame_load_acquire(r, *pfn) : FRAME_FREE; /* with its record, if it has one */
+	unsigned byte = r ? frame_load(r, *pfn) : FRAME_FREE;
 
 	*order = frame_order(byte);
 	return byte >= FRAME_LARGE && byte < FRAME_SLAB;
@@ -201,71 +183,6 @@ static enum mm_status kmalloc_refuse(const struct mm_heap *heap, const void *p, 
 	return st == MM_OK ? MM_E_DOUBLE_FREE : st;
 }
 
-/* What a large block is while somebody frees it: where of racing frees one wins, it looks free, so that the others are
- * told what they are; else it is pages, of which a second free may yet be seen. */
-static inline unsigned kmalloc_claimed(unsigned order)
-{
-	return MM_CHECKS >= 2 ? FRAME_FREE : FRAME_HEAD + order;
-}
-
-/* Has somebody who was late taken the byte of another heap's block, which has a record? (O2) */
-static inline bool kmalloc_is_late(const struct mm_heap *heap, mm_pfn_t pfn)
-{
-	return !heap->notes && owner_record(heap, pfn) && !MM_PLANTED(MM_PLANT_LATE);
-}
-
-/* Before a large block is written to, or its record leaves, it becomes what only who is here frees: of racing frees one
- * goes on. Tells the byte it has then. */
-enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
-{
-	uint8_t *place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
-	unsigned claimed = kmalloc_claimed(order);
-	enum mm_status st;
-
-	if (MM_PLANTED(MM_PLANT_CLAIM) && mm_atomic_load_relaxed(place) == *byte)
-		mm_atomic_store_relaxed(place, (uint8_t)claimed);
-	else if (!frame_swap(place, *byte, claimed))
-		return MM_E_DOUBLE_FREE;
-	st = kmalloc_is_late(heap, pfn) ? MM_E_DOUBLE_FREE :
-					  harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
-	if (st != MM_OK) {
-		mm_atomic_store_release(place, (uint8_t)*byte);
-		return st;
-	}
-	*byte = claimed;
-	return MM_OK;
-}
-
-/* The same, if that is needed, and its record goes. A block with a record is of a heap that notes owners. */
-static enum mm_status kmalloc_end_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order,
-					unsigned *byte)
-{
-#if MM_CHECKS >= 1
-	if (heap->notes)
-		return heap->owners->large_end(heap, p, pfn, order, byte);
-	if (owner_record(heap, pfn))
-		return MM_E_OWNER;
-#endif
-	return MM_OBJECT_WATCHED || MM_CHECKS >= 2 ? kmalloc_claim_large(heap, p, pfn, order, byte) : MM_OK;
-}
-
-static enum mm_status kmalloc_free_large(struct mm_heap *heap, void *p, mm_pfn_t pfn,
-					 unsigned order)
-{
-	unsigned byte = FRAME_LARGE + order;
-	enum mm_status st;
-
-	if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
-		return MM_E_ALIGN;
-	st = kmalloc_end_large(heap, p, pfn, order, &byte);
-	if (st != MM_OK)
-		return st;
-	if (pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, byte) != MM_OK)
-		return MM_E_DOUBLE_FREE; /* it was a block of this order: another CPU was faster */
-	mm_atomic_add(&heap->nlarge[MM_PLANTED(MM_PLANT_COUNT) ? 0 : order], (uintptr_t)0 - 1);
-	return MM_OK;
-}
-
 static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t caller)
 {
 	struct mm_slab *slab;
@@ -288,7 +205,7 @@ static enum mm_status kfree_checked(struct mm_heap *heap, void *p, uintptr_t cal
 		return st;
 	}
 	if (kmalloc_find_large(heap, p, &pfn, &order))
-		return kmalloc_free_large(heap, p, pfn, order);
+		return (uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1) ? MM_E_ALIGN : large_free(heap, p, pfn, order);
 	return kmalloc_refuse(heap, p, st);
 }
 
@@ -329,7 +246,7 @@ enum mm_status kmalloc_size(struct mm_heap *heap, const void *p, size_t *size)
 		*size = ((size_t)MM_FRAME_SIZE << order) - MM_OBJECT_REDZONE;
 		if ((uintptr_t)p & ((uintptr_t)MM_FRAME_SIZE - 1))
 			return MM_E_ALIGN;
-		return owner_large_is_of(heap, pfn);
+		return large_whose_at(heap, pfn);
 	}
 	return kmalloc_refuse(heap, p, st);
 }
@@ -350,36 +267,23 @@ enum mm_status kmalloc_large_at(struct mm_heap *heap, const void *p)
 	return st == MM_OK ? harden_look_large(heap, p, size + MM_OBJECT_REDZONE) : st;
 }
 
-/* While it waits it has the byte of pages of its order, so who frees it in these is believed: pages have no owner. It may
- * have been freed when it was looked at, and be another heap's: that is asked once more (O2). */
+/* It may have been freed when it was looked at. */
 enum mm_status kmalloc_large_wait(struct mm_heap *heap, const void *p)
 {
 	mm_pfn_t pfn;
 	unsigned order;
-	uint8_t *place;
 	enum mm_status st = kmalloc_large_at(heap, p);
 
 	if (st != MM_OK)
 		return st;
-	if (!kmalloc_find_large(heap, p, &pfn, &order))
-		return MM_E_DOUBLE_FREE;
-	place = frame_byte(pmm_find(heap->pmm, pfn), pfn);
-	if (!frame_swap(place, FRAME_LARGE + order, FRAME_HEAD + order))
-		return MM_E_DOUBLE_FREE;
-	st = MM_PLANTED(MM_PLANT_WAIT) ? MM_OK : owner_large_is_of(heap, pfn);
-	if (st != MM_OK)
-		mm_atomic_store_release(place, (uint8_t)(FRAME_LARGE + order));
-	return st;
+	return kmalloc_find_large(heap, p, &pfn, &order) ? large_wait(heap, p, pfn, order) : MM_E_DOUBLE_FREE;
 }
 
 bool kmalloc_large_due(struct mm_heap *heap, const void *p)
 {
 	mm_pfn_t pfn;
-	const struct mm_range *r = pmm_find_virt(heap->pmm, p, &pfn);
-	unsigned byte = r ? frame_load(r, pfn) : FRAME_FREE;
 
-	return byte >= FRAME_HEAD && byte < FRAME_MOVABLE &&
-	       frame_swap(frame_byte(r, pfn), byte, FRAME_LARGE + frame_order(byte));
+	return pmm_find_virt(heap->pmm, p, &pfn) && large_due(heap, p, pfn);
 }
 
 /* The memory checker is told of memory of `now` bytes: so many of them are used. */

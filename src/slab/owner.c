@@ -4,8 +4,8 @@
  * Structure    an array of owners behind the bits in each slab's descriptor, written by who allocates. That is
  *              in slow paths: a cache that notes owners has no magazine to pop from (`direct`), so all its
  *              allocations go there, and the fast paths know nothing of it. Frees do not touch it.
- *              A large block has a record, which the table from frames to slabs leads to. It looks like a slab
- *              of no heap and no cache, so that fast paths, which look for slabs only, refuse what is there.
+ *              A large block has a record, which the table from frames to slabs leads to, where those of other
+ *              heaps have a mark (large.c).
  *
  *                frame --table--> slab descriptor: | head | states | bits | owners |
  *                frame --table--> record:          | head of nobody | heap | owner | bytes |
@@ -13,15 +13,8 @@
  *              Other files call through a table in the heap (owner.h), which is there from when somebody asks for
  *              owners, and only in slow paths: who never does is linked without this file.
  * Invariants   O1 owners[i] is of object i if its state is used, or says that it is mmlib's own.
- *              O2 the record of a large block is in the table of its first frame, and in heap->large, from
- *                 before the block is a caller's until after he cannot free it any more. Who frees it takes it first,
- *                 and leaves a sign in the table (slab_taken()): else the block would look, as long as it has its frame's
- *                 byte, as one of a heap that notes no owners, which any such heap may free. So it does not have that
- *                 byte before it has its record: until then it looks free, and a free of it is refused. One that is
- *                 so late that it looked at the byte of a block before, through a heap that notes no owners, and takes
- *                 this one's for it, asks for a record once more when it has claimed the byte, and gives that back
- *                 (MM_CHECKS >= 2: below, bytes are not claimed). So does a deferred free, at all levels. Who frees the
- *                 block meanwhile is told MM_E_DOUBLE_FREE, or, if that is deferred, MM_E_OWNER, too, and keeps it.
+ *              O2 the record of a large block is in heap->large from before it is in the table until it was taken out of
+ *                 that by who frees the block. It stays there while the block waits for readers (large.c).
  *              O3 pages of descriptors come to the front of cache->meta and go all at once, which is counted
  *                 (meta_gone). So a walk, which goes from front to end, knows under the lock whether the page
  *                 where it stands is there; what was allocated when it began lies at or behind it.
@@ -81,92 +74,61 @@ static enum mm_status owner_large_new(struct mm_heap *heap, size_t bytes, uint32
 	return MM_OK;
 }
 
-/* It is of the block at p, which is one now. */
-static enum mm_status owner_large_add(struct mm_slab *record, void *p, mm_pfn_t pfn, unsigned order, uint32_t flags)
+/* It is of the block at p, which can be freed from now on. */
+static void owner_large_add(struct mm_slab *record, void *p, struct mm_slab **entry)
 {
 	struct mm_heap *heap = owner_large(record)->heap;
-	struct mm_range *r = pmm_find(heap->pmm, pfn);
-	enum mm_status st = MM_E_NOMEM;
-	struct mm_slab **entry = slab_make_entry(heap, r, pfn, flags, &st);
 	uintptr_t irq;
 
-	if (!entry)
-		return st;
 	record->base = p;
-	mm_atomic_store_release(entry, record); /* O2 */
+	if (MM_PLANTED(MM_PLANT_MAKING))
+		mm_atomic_store_release(entry, record);
 	irq = mm_lock(heap->pmm->port, &heap->lock);
 	slab_hook(&heap->large, record);
 	mm_unlock(heap->pmm->port, &heap->lock, irq);
-	mm_atomic_store_release(frame_byte(r, pfn), (uint8_t)(FRAME_LARGE + order));
-	return MM_OK;
+	if (!MM_PLANTED(MM_PLANT_MAKING))
+		mm_atomic_store_release(entry, record); /* O2 */
 }
 
 static enum mm_status owner_large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t owner,
 					void **out)
 {
-	unsigned byte = MM_PLANTED(MM_PLANT_MAKING) ? FRAME_LARGE + order : FRAME_FREE;
-	struct mm_slab *record;
-	mm_paddr_t pa;
+	struct mm_slab *record, **entry;
 	enum mm_status st = owner_large_new(heap, (size_t)MM_FRAME_SIZE << order, flags, owner, &record);
 
 	if (st != MM_OK)
 		return st;
-	st = mm_hook_fail() ? MM_E_NOMEM : pmm_alloc_as(heap->pmm, order, flags, byte, &pa);
-	if (st == MM_OK) {
-		*out = mm_port_to_virt(heap->pmm->port, pa);
-		st = owner_large_add(record, *out, mm_pa_to_pfn(pa), order, flags);
-		if (st != MM_OK) {
-			enum mm_status undone = pmm_free_as(heap->pmm, pa, order, byte);
-
-			MM_CHECK(heap->pmm->port, undone == MM_OK);
-		}
-	}
-	if (st != MM_OK)
+	st = large_take(heap, order, flags, out, &entry);
+	if (st == MM_OK)
+		owner_large_add(record, *out, entry);
+	else
 		own_free(owner_large_cache(heap), record);
 	return st;
 }
 
-/* Take the record of a large block; NULL: the block is not there yet, or not any more. Of all who free it, however
- * late, one gets it (O2). */
-static struct mm_slab *owner_large_claim(const struct mm_heap *heap, struct mm_slab **place)
+/* The block of a record, which is in no table any more, is freed. */
+static void owner_large_end(struct mm_heap *heap, struct mm_slab *record)
 {
-	struct mm_slab *record = mm_atomic_load_acquire(place), *was = record;
+	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock);
 
-	if (record == slab_none() || record == slab_taken() || owner_large(record)->heap != heap)
-		return NULL;
-	if (MM_PLANTED(MM_PLANT_RECORD))
-		mm_atomic_store_release(place, slab_taken());
-	else if (!mm_atomic_cas(place, &was,
-				MM_PLANTED(MM_PLANT_TAKEN) ? slab_none() : slab_taken()))
-		return NULL;
+	slab_unhook(&heap->large, record);
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	own_free(owner_large_cache(heap), record); /* which may want a page: not one of the block's */
+}
+
+static struct mm_slab *owner_large_record(struct mm_heap *heap, const void *p)
+{
+	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock);
+	struct mm_slab *record = heap->large;
+
+	while (record && record->base != p)
+		record = record->next;
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	MM_CHECK(heap->pmm->port, record != NULL); /* O2 */
 	return record;
 }
 
-static enum mm_status owner_large_end(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte)
-{
-	const struct mm_range *r = pmm_find(heap->pmm, pfn);
-	struct mm_slab *record, **entry;
-	enum mm_status st = owner_large_is_of(heap, pfn); /* if it is not, that is what the caller is told */
-	uintptr_t irq;
-
-	if (st != MM_OK)
-		return st;
-	entry = slab_entry(r, pfn); /* it had a record, and tables stay */
-	record = owner_large_claim(heap, entry);
-	if (!record)
-		return MM_E_DOUBLE_FREE;
-	st = kmalloc_claim_large(heap, p, pfn, order, byte);
-	mm_atomic_store_release(entry, st == MM_OK ? slab_none() : record);
-	if (st != MM_OK)
-		return st; /* it stays */
-	irq = mm_lock(heap->pmm->port, &heap->lock);
-	slab_unhook(&heap->large, record);
-	mm_unlock(heap->pmm->port, &heap->lock, irq);
-	own_free(owner_large_cache(heap), record); /* which may want a page: not one of these */
-	return MM_OK;
-}
-
-const struct mm_owner_calls owner_calls = { owner_note_object, owner_large_alloc, owner_large_end };
+const struct mm_owner_calls owner_calls = { owner_note_object, owner_large_alloc, owner_large_end, owner_large_record };
 
 /* Where the owner of memory at p is, or why there is none. */
 static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t **place)
@@ -194,10 +156,13 @@ static enum mm_status owner_place(struct mm_heap *heap, const void *p, uintptr_t
 	st = kmalloc_large_at(heap, p);
 	if (st != MM_OK)
 		return st;
+	if (!heap->notes)
+		return MM_E_NOTSUP;
 	r = pmm_find_virt(heap->pmm, p, &pfn);
 	slab = slab_of(r, pfn);
-	if (!slab || slab == slab_taken())
-		return slab ? MM_E_DOUBLE_FREE : MM_E_NOTSUP;
+	st = large_whose(heap, slab); /* it may have been freed meanwhile */
+	if (st != MM_OK)
+		return st;
 	*place = &owner_large(slab)->owner;
 	return MM_OK;
 }

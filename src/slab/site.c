@@ -11,9 +11,9 @@
  * Invariants   A1 all heaps of a set have one page layer, so one window (heap.c): the tables of the first lead to
  *                 the slabs of all.
  *              A2 a place has one heap as long as the set lives: n and seed are not changed.
- *              A3 large blocks have no heap but one that notes owners. Another heap than the one that counted a
- *                 block may take it back: the sum of all counts is right, it takes from one that counts some of
- *                 that order, and canaries have one secret.
+ *              A3 the tables tell which heap a large block is of (large.c). With MM_CHECKS 0 they do not: another heap than
+ *                 the one that counted it may take it back, one that counts some of that order, so that a heap counts
+ *                 none when all are free.
  * Concurrency  that of the heaps: a set is not written between its making and its end. */
 #include <mmlib/site.h>
 #include "guard.h"
@@ -53,45 +53,21 @@ static inline struct mm_heap *site_of_set(const struct mm_heap_set *set, struct 
 	return (uintptr_t)heap - (uintptr_t)set->heaps < set->n * sizeof(*heap) ? heap : NULL;
 }
 
-/* The first heap whose large blocks have no records, or NULL. */
-static struct mm_heap *site_plain(const struct mm_heap_set *set)
-{
-	for (uint32_t i = 0; i < set->n; i++)
-		if (!set->heaps[i].notes)
-			return &set->heaps[i];
-	return NULL;
-}
-
-/* The heap that takes a large block back that has no record, or NULL: the first that counts some of this order, so that a heap counts
- * none when all are free (A3); if none does, the first. */
-static struct mm_heap *site_for_large(const struct mm_heap_set *set, unsigned order)
-{
-	for (uint32_t i = 0; i < set->n; i++)
-		if (!set->heaps[i].notes && mm_atomic_load_relaxed(&set->heaps[i].nlarge[order]))
-			return &set->heaps[i];
-	return site_plain(set);
-}
-
-/* Memory checkers are told by which heap: blocks of pages that have no record are of one heap then (A3). */
-static inline struct mm_heap *site_told(const struct mm_heap_set *set, struct mm_heap *heap, size_t size)
-{
-	return MM_SANITIZER && size > MM_OBJECT_MAX && !heap->notes ? site_plain(set) : heap;
-}
-
-/* Of a block of pages: the heap that its record names, or, without one, a heap that has no records (A3). */
+/* The heap of a block of pages, or NULL (A3). */
 static struct mm_heap *site_of_large(const struct mm_heap_set *set, mm_pfn_t pfn, unsigned order)
 {
 #if MM_CHECKS >= 1
-	struct mm_slab *record = owner_record(set->heaps, pfn);
+	struct mm_slab *mark = owner_record(set->heaps, pfn);
 
-	if (record == slab_taken())
-		return NULL; /* somebody frees it */
-	if (record)
-		return site_of_set(set, owner_large(record)->heap);
+	(void)order;
+	return mark && mark != slab_taken() ? site_of_set(set, owner_large(mark)->heap) : NULL;
 #else
 	(void)pfn;
+	for (uint32_t i = 0; i < set->n; i++)
+		if (mm_atomic_load_relaxed(&set->heaps[i].nlarge[order]))
+			return &set->heaps[i];
+	return set->heaps;
 #endif
-	return site_for_large(set, order);
 }
 
 /* Where the window ends, of guarded objects and blocks of pages. NULL: no heap of the set has memory there. */
@@ -140,7 +116,7 @@ static PMM_SLOW enum mm_status site_slow(struct mm_heap_set *set, size_t size, u
 {
 	if (!set || !set->heaps)
 		return set ? MM_E_STATE : MM_E_INVAL;
-	return kmalloc_slow(site_told(set, site_serves(set, site), size), size, flags, caller, out);
+	return kmalloc_slow(site_serves(set, site), size, flags, caller, out);
 }
 
 enum mm_status mm_kmalloc_site_st(struct mm_heap_set *set, size_t size, uint32_t flags, uintptr_t site, void **out)
@@ -181,9 +157,9 @@ enum mm_status mm_krealloc_site_st(struct mm_heap_set *set, void *p, size_t size
 	if (!set || !set->heaps || !p)
 		return site_slow(set, size, flags, site, OWNER_CALLER, out);
 	heap = to = mm_heap_set_of(set, p);
-	if (heap->pmm && kmalloc_is_large(heap, p))
+	if (MM_CHECKS == 0 && heap->pmm && kmalloc_is_large(heap, p)) /* A3 */
 		to = site_serves(set, site);
-	return kmalloc_resize(heap, p, size, flags, site_told(set, to, size), OWNER_CALLER, out);
+	return kmalloc_resize(heap, p, size, flags, to, OWNER_CALLER, out);
 }
 
 /* Free an object of any heap; false: nothing has changed. */
@@ -240,8 +216,6 @@ enum mm_status mm_heap_set_init(struct mm_heap_set *set, struct mm_heap *heaps, 
 		site_undo(heaps, i - 1);
 		return st;
 	}
-	while (--i > 0)
-		heaps[i].secret = heaps[0].secret; /* A3 */
 	*set = (struct mm_heap_set){ heaps, n, { (uint32_t)seed, (uint32_t)(seed >> 32) } };
 	return MM_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the heap share.
  *
- *   kmalloc.c    sizes to classes, large blocks, free by address
+ *   kmalloc.c    sizes to classes, free by address
+ *   large.c      large blocks: whose they are, and that they are freed once
  *   cache.c      create, destroy
  *   stats.c      counts of caches and heaps
  *   verify.c     are all invariants kept?
@@ -294,7 +295,7 @@ static inline struct mm_slab *slab_none(void)
 #if MM_CHECKS >= 1
 extern const struct mm_slab heap_taken;
 
-/* What a table tells instead of the record of a large block (owner.c) while somebody frees that. */
+/* What a table tells of a large block (large.c) while somebody frees it, and while it waits. */
 static inline struct mm_slab *slab_taken(void)
 {
 	return (struct mm_slab *)(uintptr_t)&heap_taken;
@@ -328,7 +329,7 @@ static inline struct mm_slab **slab_entry(const struct mm_range *r, mm_pfn_t pfn
 	return place ? mm_object_entry(place, frame) : NULL;
 }
 
-/* Slab of a frame, or record of a large block, or slab_taken(); NULL: none of these. */
+/* Slab of a frame, or mark or record of a large block, or slab_taken(); NULL: none of these. */
 static inline struct mm_slab *slab_of(const struct mm_range *r, mm_pfn_t pfn)
 {
 	struct mm_slab **entry = slab_entry(r, pfn);
@@ -618,8 +619,15 @@ enum mm_status kmalloc_slow(struct mm_heap *heap, size_t size, uint32_t flags, u
 enum mm_status kfree_from(struct mm_heap *heap, void *p, uintptr_t caller);
 enum mm_status kmalloc_resize(struct mm_heap *heap, void *p, size_t size, uint32_t flags, struct mm_heap *other,
 			      uintptr_t caller, void **out);
-/* Of all who free a large block, whose frame has this byte, one goes on: it has another byte then. */
-enum mm_status kmalloc_claim_large(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order, unsigned *byte);
+
+/* large.c */
+/* A large block; or why not, as mm_page_alloc(). */
+enum mm_status large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller, void **out);
+/* Free the one that starts at p, in this frame, whose byte told this order; or why not. */
+enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order);
+/* The same in two steps: it waits from now on, and is one again. False: it is not what it was. */
+enum mm_status large_wait(struct mm_heap *heap, const void *p, mm_pfn_t pfn, unsigned order);
+bool large_due(struct mm_heap *heap, const void *p, mm_pfn_t pfn);
 
 /* heap.c */
 /* Make a class of kmalloc; flags of its cache. */

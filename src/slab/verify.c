@@ -264,9 +264,9 @@ static unsigned verify_record(const struct mm_heap *heap, struct mm_slab *record
 	const struct mm_range *r = pmm_find_virt(heap->pmm, record->base, &pfn);
 	unsigned byte = r ? frame_load(r, pfn) : FRAME_FREE;
 	size_t bytes = (size_t)MM_FRAME_SIZE << frame_order(byte);
-	bool is_large = (byte >= FRAME_LARGE && byte < FRAME_SLAB) || (byte >= FRAME_HEAD && byte < FRAME_MOVABLE);
+	struct mm_slab *told = r ? slab_of(r, pfn) : NULL;
 
-	if (!is_large || slab_of(r, pfn) != record || record->heap || record->cache || large->heap != heap ||
+	if (byte < FRAME_LARGE || byte >= FRAME_SLAB || (told != record && told != slab_taken()) || record->heap || record->cache || large->heap != heap ||
 	    large->bytes != bytes || !harden_is_sound_large(heap, record->base, bytes))
 		return MM_LARGE_ORDERS;
 	return frame_order(byte);

@@ -409,7 +409,7 @@ static void makes_no_mistake_with_zeros(void)
 	give(p);
 }
 
-/* Blocks of pages may be taken back by another heap of the set than gave them. */
+/* Blocks of pages go back to the heap of the set that gave them. */
 static void makes_no_mistake_with_places(void)
 {
 	static struct mm_heap heaps[4];

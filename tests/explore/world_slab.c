@@ -351,13 +351,10 @@ static bool is_race(const struct op *op)
 	       op->kind == OP_UNBULK_RACE || op->kind == OP_RESIZE_RACE;
 }
 
-/* May a free be refused so? A large block may be another's while its record goes; what is freed while it
- * moves may be pages, too, of what it moves to. */
+/* May a free be refused so? What is freed while it moves may be pages, too, of what it moves to. */
 static bool is_refusal(const struct op *op, enum mm_status st)
 {
-	bool pages = op->kind == OP_RESIZE_RACE || (op->count && heap[nheaps - 1].notes);
-
-	return is_race(op) && (st == MM_E_DOUBLE_FREE || (st == MM_E_OWNER && pages));
+	return is_race(op) && (st == MM_E_DOUBLE_FREE || (st == MM_E_OWNER && op->kind == OP_RESIZE_RACE));
 }
 
 static void run(const struct op *op, struct record *r)
