@@ -622,7 +622,8 @@ enum mm_status kmalloc_resize(struct mm_heap *heap, void *p, size_t size, uint32
 
 /* large.c */
 /* A large block; or why not, as mm_page_alloc(). */
-enum mm_status large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller, void **out);
+enum mm_status large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller, void **out)
+	MM_TAGGED(mm_priv_large_alloc);
 /* Free the one that starts at p, in this frame, whose byte told this order; or why not. */
 enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order);
 /* The same in two steps: it waits from now on, and is one again. False: it is not what it was. */
