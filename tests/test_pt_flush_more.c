@@ -11,18 +11,19 @@
 /* What was executed. */
 static struct {
 	unsigned op;
-	uint64_t operand;
+	uint64_t operand, space;
 } done[64];
 static unsigned ndone;
 
-static void write_down(unsigned op, uint64_t operand)
+static void write_down(unsigned op, uint64_t operand, uint64_t space)
 {
 	assert_true(ndone < sizeof(done) / sizeof(*done)); /* it is bounded */
 	done[ndone].op = op;
-	done[ndone++].operand = operand;
+	done[ndone].operand = operand;
+	done[ndone++].space = space;
 }
 
-#define ARMV7_TLB_DO(op, operand) write_down(op, operand)
+#define ARMV7_TLB_DO(op, operand) write_down(op, operand, 0)
 #include "ports/tlb_armv7.h"
 static void execute_ia32(unsigned op, uint32_t *value);
 #define IA32_TLB_DO(op, value) execute_ia32(op, value)
@@ -30,6 +31,12 @@ static void execute_ia32(unsigned op, uint32_t *value);
 static void execute_mips(unsigned op, uint64_t *value);
 #define MIPS_TLB_DO(op, value) execute_mips(op, value)
 #include "ports/tlb_mips64.h"
+#define PPC_TLB_DO(op, rb, rs) write_down(op, rb, rs)
+#include "ports/tlb_ppc64.h"
+#define S390X_TLB_DO(op, asce) write_down(op, asce, 0)
+#include "ports/tlb_s390x.h"
+#define LOONG_TLB_DO(op, asid, va) write_down(op, va, asid)
+#include "ports/tlb_loongarch64.h"
 #include "sim.h"
 
 static struct mm_tlb_gather gather(uint64_t start, uint64_t bytes, unsigned min_shift, bool tables)
@@ -299,6 +306,110 @@ static void on_mips_order_alone_wants_nothing(void **state)
 	assert_true(mips.hi == UINT64_C(0xc000000012344077) && mips.index == 63);
 }
 
+/* Were the first of what was executed, and the last, these? Ends of @order are -1. */
+static void look_around(const int *first, const int *last)
+{
+	unsigned n = 0;
+
+	for (; first[n] >= 0; n++)
+		assert_int_equal(done[n].op, first[n]);
+	for (n = 0; last[n] >= 0;)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(done[ndone - n + i].op, last[i]);
+}
+
+/* Power ISA 3.0B, book III, 5.9.3.3: RB and RS, bits from the high end. */
+static void on_ppc64_all_of_the_process_is_forgotten_or_pages_of_one_size(void **state)
+{
+	static const int first[] = { PPC_PTESYNC, -1 }, last[] = { PPC_EIEIO, PPC_TLBSYNC, PPC_PTESYNC, PPC_ISYNC, -1 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * RANGES; i++) {
+		const struct mm_tlb_gather g = range(i / 2, i & 1);
+		uint64_t reached = g.start;
+
+		if (g.min_shift == 20) /* there is no such size */
+			continue;
+		ndone = 0;
+		ppc64_tlb_flush(&g, 77, 3);
+		look_around(first, last);
+		for (unsigned k = 1; k < ndone - 4; k++) {
+			const uint64_t rb = done[k].operand, is = rb >> 10 & 3, ap = rb >> 5 & 7;
+
+			assert_true(done[k].space == (UINT64_C(77) << 32 | 3));
+			assert_int_equal(done[k].op, g.tables ? PPC_TLBIE_TABLES : PPC_TLBIE);
+			assert_int_equal(is, g.tables || ranges[i / 2].pages > 32);
+			if (is == 1) {
+				assert_int_equal(ndone, 6);
+				reached = g.last + 1;
+				continue;
+			}
+			assert_int_equal(g.min_shift, ap == 0 ? 12 : ap == 1 ? 21 : 30);
+			assert_true((rb & ~UINT64_C(0xfff)) == reached && (rb & 0xf1f) == 0);
+			reached += UINT64_C(1) << g.min_shift;
+		}
+		assert_true(reached == g.last + 1);
+	}
+}
+
+static void on_loongarch_all_pieces_are_forgotten_or_everything(void **state)
+{
+	static const int first[] = { LOONG_DBAR, -1 }, last[] = { LOONG_DBAR, LOONG_IBAR, -1 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * RANGES; i++) {
+		const struct mm_tlb_gather g = range(i / 3, false);
+		const unsigned step = i % 3 == 0 ? 0 : i % 3 == 1 ? 14 : 25, shift = step && step < g.min_shift ? step : g.min_shift;
+		uint64_t reached = g.start;
+
+		ndone = 0;
+		loong_tlb_flush(&g, 9, step);
+		look_around(first, last);
+		if ((g.last - g.start) >> shift >= 32) {
+			assert_int_equal(ndone, 4);
+			assert_int_equal(done[1].op, LOONG_INVTLB_ALL);
+			continue;
+		}
+		for (unsigned k = 1; k < ndone - 2; k++, reached += UINT64_C(1) << shift) {
+			assert_int_equal(done[k].op, LOONG_INVTLB_VA);
+			assert_int_equal(done[k].space, 9);
+			assert_true(done[k].operand == reached);
+		}
+		assert_true(reached == g.last + 1);
+	}
+}
+
+static void on_s390x_all_of_the_tree_is_forgotten(void **state)
+{
+	const struct mm_tlb_gather g = range(1, false);
+
+	(void)state;
+	ndone = 0;
+	s390x_tlb_flush(&g, UINT64_C(0x123456007));
+	assert_int_equal(ndone, 1);
+	assert_true(done[0].op == S390X_IDTE && done[0].operand == UINT64_C(0x123456007));
+}
+
+static void order_alone_is_barriers_alone(void **state)
+{
+	static const int ppc64[] = { PPC_PTESYNC, PPC_ISYNC, -1 }, loong[] = { LOONG_DBAR, LOONG_IBAR, -1 };
+	const struct mm_tlb_gather g = { .sync = true };
+
+	(void)state;
+	ndone = 0;
+	ppc64_tlb_flush(&g, 1, 0);
+	assert_int_equal(ndone, 2);
+	look_around(ppc64, ppc64);
+	ndone = 0;
+	loong_tlb_flush(&g, 1, 0);
+	assert_int_equal(ndone, 2);
+	look_around(loong, loong);
+	ndone = 0;
+	s390x_tlb_flush(&g, 1);
+	assert_int_equal(ndone, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +420,10 @@ int main(void)
 		cmocka_unit_test(on_ia32_order_alone_wants_nothing),
 		cmocka_unit_test(on_mips_every_entry_goes_that_is_in_it_and_no_other),
 		cmocka_unit_test(on_mips_order_alone_wants_nothing),
+		cmocka_unit_test(on_ppc64_all_of_the_process_is_forgotten_or_pages_of_one_size),
+		cmocka_unit_test(on_loongarch_all_pieces_are_forgotten_or_everything),
+		cmocka_unit_test(on_s390x_all_of_the_tree_is_forgotten),
+		cmocka_unit_test(order_alone_is_barriers_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,9 @@ void mm_pt_armv7_flush(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_armv7_flus
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 void mm_pt_armv7_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_armv7_flush_local);
 
-/** 32-bit x86, #MM_PT_IA32: make this CPU forget what a gather holds: INVLPG for each page, or all of the TLB when there
- *  are more than 32, by CR4.PGE if that is set, so global pages too, else by CR3. Must not be preempted by what writes
- *  CR4 or CR3.
+/** 32-bit x86, #MM_PT_IA32: make this CPU forget what a gather holds: INVLPG for each page, or all of the TLB when
+ *  there are more than 32, by CR4.PGE if that is set, so global pages too, else by CR3. Must not be preempted by what
+ *  writes CR4 or CR3.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_ia32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_flush_local);
@@ -48,5 +48,37 @@ void mm_pt_ia32_pae_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_i
  *  @param g gather @param entries how many the TLB has: Config1.MMUSize + 1, or what Config4 says
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(entries)} */
 void mm_pt_mips64_flush_local(const struct mm_tlb_gather *g, unsigned entries) MM_TAGGED(mm_pt_mips64_flush_local);
+
+/** RV32, #MM_PT_SV32: make this hart forget what a gather holds: SFENCE.VMA for each page, or of everything when there
+ *  are more than 32, when tables went, and for `g->sync`: a hart may keep that nothing was there. As
+ *  mm_pt_riscv64_flush_local().
+ *  @param g gather
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_riscv32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_riscv32_flush_local);
+
+/** PPC64, #MM_PT_PPC64: make every thread forget what a gather holds, under one process number: PTESYNC, TLBIE for each
+ *  page, or for the process when there are more than 32 or tables went, EIEIO, TLBSYNC, PTESYNC, ISYNC. With `g->sync`
+ *  alone: PTESYNC, ISYNC. For CPUs whose errata want no second TLBIE (some of POWER9 do), and of all kernels one
+ *  at a time where a machine wants TLBIE to be so.
+ *  @param g gather, of a tree that is used under no other number
+ *  @param pid process number of the tree: PIDR; 0 for a kernel's own @param lpid partition: LPIDR; 0 in a hypervisor
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_ppc64_flush(const struct mm_tlb_gather *g, uint32_t pid, uint32_t lpid) MM_TAGGED(mm_pt_ppc64_flush);
+
+/** s390x, #MM_PT_S390X and #MM_PT_S390X_R2: make every CPU forget all of a tree, by IDTE, which clears by ASCE. The
+ *  tree is attached nowhere, as it has to be while it changes, and this is before it is attached again.
+ *  @param g gather @param asce what trees are attached by, in a control register: the same as CPUs had it
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+void mm_pt_s390x_flush(const struct mm_tlb_gather *g, uint64_t asce) MM_TAGGED(mm_pt_s390x_flush);
+
+/** LoongArch64, its formats and others, with a hardware walker or without: make this CPU forget what a gather holds:
+ *  DBAR 0, INVTLB 6 for each step, or INVTLB 0, of everything, when there are more than 32, DBAR 0, IBAR 0. With
+ *  `g->sync` alone: DBAR 0, IBAR 0.
+ *  @param g gather, of a tree that is used under one ASID, or whose pages are all global
+ *  @param asid number of its address space, or any
+ *  @param step log2 of bytes: mm_pt_refill_step() where software fills the TLB; 0 where hardware walks
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_loongarch64_flush_local(const struct mm_tlb_gather *g, uint32_t asid, unsigned step)
+	MM_TAGGED(mm_pt_loongarch64_flush_local);
 MM_END_DECLS
 #endif

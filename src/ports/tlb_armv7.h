@@ -6,7 +6,8 @@
  * Invariants   F1 a flush leaves nothing that the gather names in any CPU of the inner shareable domain (DDI 0406C,
  *                 B3.10.1, "TLB maintenance operations and the memory order model" and the example of a change of an
  *                 entry there): stores are ordered before it (DSB ISHST); TLBI; branch predictors forget, too (F3);
- *                 all of it has ended everywhere (DSB ISH) before this CPU goes on with what it fetches and walks (ISB).
+ *                 all of it has ended everywhere (DSB ISH) before this CPU goes on with what it fetches and walks
+ *                 (ISB).
  *              F2 an operation by address (TLBIMVAAIS) is for every ASID, and for what is cached of tables on the
  *                 way there: there is no form for the last level in ARMv7.
  *              F3 what a branch predictor keeps may be by virtual address, and nothing keeps it right when another

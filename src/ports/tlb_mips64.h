@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What makes the TLB of a MIPS64 CPU, which software fills, forget: instructions, and in which order. How it is made and
- * tried: tlb_aarch64.h.
+/* What makes the TLB of a MIPS64 CPU, which software fills, forget: instructions, and in which order. How it is made
+ * and tried: tlb_aarch64.h.
  *
  * Theory of operation
  * Structure    entry by entry, each is read and, if it has a byte of what the gather holds, made one that is none. By

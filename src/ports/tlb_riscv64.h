@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What makes the TLB of an RV64 hart forget: instructions, and in which order. How it is made and tried:
- * tlb_aarch64.h.
+/* What makes the TLB of an RV64 hart forget, or of an RV32 one: instructions, and in which order. How it is made and
+ * tried: tlb_aarch64.h.
  *
  * Theory of operation
  * Invariants   F1 a local flush leaves nothing that the gather names in this hart (privileged architecture,
@@ -16,6 +16,11 @@
 #include "hook.h"
 
 #define RV64_TLB_FN static inline __attribute__((__always_inline__))
+#if defined(__riscv) && __riscv_xlen == 32
+#define RV64_WORD uint32_t /* shifts of 64 bits are calls there */
+#else
+#define RV64_WORD mm_vaddr_t
+#endif
 
 enum rv64_tlb_op {
 	RV64_SFENCE_ALL,
@@ -58,7 +63,7 @@ RV64_TLB_FN void rv64_tlb_do(enum rv64_tlb_op op, mm_vaddr_t va, uint64_t asid)
 /* F2 */
 RV64_TLB_FN bool rv64_tlb_wants_all(const struct mm_tlb_gather *g)
 {
-	return g->sync || g->tables || (g->last - g->start) >> g->min_shift >= RV64_FLUSH_PAGES;
+	return g->sync || g->tables || (RV64_WORD)(g->last - g->start) >> g->min_shift >= RV64_FLUSH_PAGES;
 }
 
 RV64_TLB_FN void rv64_tlb_page(const struct mm_pt_riscv64_tlb *tlb, bool svinval, mm_vaddr_t va)
@@ -75,11 +80,11 @@ RV64_TLB_FN void rv64_tlb_page(const struct mm_pt_riscv64_tlb *tlb, bool svinval
 
 RV64_TLB_FN void rv64_tlb_pages(const struct mm_pt_riscv64_tlb *tlb, bool svinval, const struct mm_tlb_gather *g)
 {
-	const mm_vaddr_t step = (mm_vaddr_t)1 << g->min_shift;
+	const RV64_WORD step = (RV64_WORD)1 << g->min_shift, last = (RV64_WORD)g->last;
 
-	for (mm_vaddr_t va = g->start;; va += step) {
+	for (RV64_WORD va = (RV64_WORD)g->start;; va += step) {
 		rv64_tlb_page(tlb, svinval, va);
-		if (g->last - va < step)
+		if (last - va < step)
 			break;
 	}
 }
@@ -107,5 +112,6 @@ RV64_TLB_FN void rv64_tlb_flush(const struct mm_pt_riscv64_tlb *how, const struc
 		RV64_TLB_DO(RV64_SFENCE_INVAL_IR, 0, 0);
 }
 #undef RV64_TLB_FN
+#undef RV64_WORD
 #undef RV64_FLUSH_PAGES
 #endif
