@@ -107,7 +107,7 @@ static int statically;
 	ROW(defer_twice, DOUBLE_FREE, mm_kfree_deferred(&u.d, u.waiting))                                  \
 	ROW(defer_freed, DOUBLE_FREE, mm_kfree_deferred(&u.d, u.was))                                      \
 	ROW(defer_freed_large, DOUBLE_FREE, mm_kfree_deferred(&u.d, u.was_large))                          \
-	ROW(defer_large_twice, OWNER, mm_kfree_deferred(&u.d, u.waiting_large))                            \
+	ROW(defer_large_twice, DOUBLE_FREE, mm_kfree_deferred(&u.d, u.waiting_large))                      \
 	ROW(defer_static, FOREIGN, mm_kfree_deferred(&u.d, &statically))                                   \
 	ROW(defer_middle, ALIGN, mm_kfree_deferred(&u.d, u.small + 8))                                     \
 	ROW(defer_large_tail, ALIGN, mm_kfree_deferred(&u.d, u.large + FRAME))                             \
@@ -118,7 +118,7 @@ static int statically;
 	ROW(defer_without_d, INVAL, mm_kfree_deferred(NULL, u.small))                                      \
 	ROW(defer_before_init, STATE, mm_kfree_deferred(&u.no_d, u.small))                                 \
 	ROW(kfree_what_waits, DOUBLE_FREE, mm_kfree(H, u.waiting))                                         \
-	ROW(kfree_large_that_waits, OWNER, mm_kfree(H, u.waiting_large))                                   \
+	ROW(kfree_large_that_waits, DOUBLE_FREE, mm_kfree(H, u.waiting_large))                             \
 	ROW(realloc_what_waits, DOUBLE_FREE, mm_krealloc_st(H, u.waiting, 50, 0, &u.out))                  \
 	ROW(kfree_batch, OWNER, mm_kfree(H, u.d.filling))                                                  \
 	ROW(defer_init_without_d, INVAL, mm_deferred_init(NULL, H, &epoch))                                \
