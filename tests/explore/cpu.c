@@ -175,8 +175,9 @@ static void serve(struct cpu *c)
 
 bool op_is_nmi(const struct op *op)
 {
-	return op->kind == OP_NMI_FREE || op->kind == OP_NMI_RACE || 
-	       ((op->kind == OP_STALE || op->kind == OP_LEAVE || op->kind == OP_LEAVE_RACE) && op->count == BY_NMI);
+	return op->kind == OP_NMI_FREE || op->kind == OP_NMI_RACE ||
+	       (op->count == BY_NMI && (op->kind == OP_STALE || op->kind == OP_LEAVE || op->kind == OP_LEAVE_RACE ||
+					op->kind == OP_HANDED));
 }
 
 /* What interrupts this CPU comes, and ends. */

@@ -34,7 +34,7 @@
 #define EX_RECORDS 24
 #define EX_FRAMES  512
 #define EX_AREA    16 /* first frame of the CMA area */
-#define BY_NMI     2  /* count of OP_STALE, OP_LEAVE and OP_LEAVE_RACE */
+#define BY_NMI     2  /* count of OP_STALE, OP_LEAVE, OP_LEAVE_RACE and OP_HANDED */
 
 enum op_kind {
 	OP_NONE,

@@ -69,6 +69,7 @@
 /* n objects wait in handle h; one of them; the others go back. A reserve of n. */
 #define PREFILL(h, n) { .kind = OP_PREFILL, .order = (h), .count = (n) }
 #define HANDED(h, s) { .kind = OP_HANDED, .order = (h), .slot = (s) }
+#define NMI_HANDED(h, s) { .kind = OP_HANDED, .order = (h), .slot = (s), .count = BY_NMI }
 #define HAND_BACK(h) { .kind = OP_HAND_BACK, .order = (h) }
 #define POOL(n) { .kind = OP_POOL, .count = (n) }
 /* Memory of a slot gets n bytes; the same while somebody frees it: then it is slot t. */

@@ -2,6 +2,7 @@
 /* What is asked of a heap, not of a cache: one heap, or several that are used as one; memory whose size changes; walks of
  * who holds what. */
 #include "world_slab.h"
+#include <mmlib/nmi.h>
 #include <mmlib/owner.h>
 #include <mmlib/site.h>
 #include "world_pmm.h"
@@ -50,6 +51,11 @@ struct mm_heap *heaps_make(const struct scenario *s, unsigned *n)
 enum mm_status heaps_free(void *p)
 {
 	return set ? mm_kfree_set(set, p) : mm_kfree(heap, p);
+}
+
+enum mm_status heaps_free_nmi(void *p)
+{
+	return mm_kfree_nmi(set ? mm_heap_set_of(set, p) : heap, p);
 }
 
 bool heaps_is_used(void *p)

@@ -392,7 +392,7 @@ static void run(const struct op *op, struct record *r)
 		p = (void *)(uintptr_t)slot->first;
 		r->st = op->kind == OP_LEAVE_RACE	      ? leave(op, p) :
 			op->kind == OP_DEFER_RACE	      ? mm_kfree_deferred(deferred, p) :
-			op_is_nmi(op)			      ? mm_kfree_nmi(heap, p) :
+			op_is_nmi(op)			      ? heaps_free_nmi(p) :
 			op->kind == OP_KFREE || op->count ? heaps_free(p) :
 							    mm_cache_free(cache, p);
 		if (r->st != MM_OK && !is_refusal(op, r->st))
@@ -407,7 +407,7 @@ static void run(const struct op *op, struct record *r)
 	case OP_STALE:
 		r->first = slot->first;
 		p = (void *)(uintptr_t)slot->first;
-		r->st = op_is_nmi(op) ? mm_kfree_nmi(heap, p) :
+		r->st = op_is_nmi(op) ? heaps_free_nmi(p) :
 			op->count     ? mm_kfree_deferred(deferred, p) :
 					heaps_free(p);
 		break;
@@ -466,7 +466,8 @@ static void run(const struct op *op, struct record *r)
 		r->st = mm_heap_drain(heap);
 		break;
 	case OP_IDLE:
-		mm_heap_cpu_idle(heap);
+		for (unsigned i = 0; i < nheaps; i++)
+			mm_heap_cpu_idle(&heap[i]);
 		break;
 	case OP_CHECK:
 		r->st = mm_guard_check(heap, &report);

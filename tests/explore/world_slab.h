@@ -20,6 +20,8 @@ struct mm_heap *heaps_make(const struct scenario *s, unsigned *n);
 bool heaps_run(const struct op *op, struct record *r);
 /* Free memory of the heap, or of the set. */
 enum mm_status heaps_free(void *p);
+/* The same in an NMI. */
+enum mm_status heaps_free_nmi(void *p);
 /* Can it be freed? */
 bool heaps_is_used(void *p);
 /* Allocated memory is somebody's, if there are walks. */
