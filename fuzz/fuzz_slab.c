@@ -477,6 +477,19 @@ static void op_give_back(struct shadow *s, unsigned a, unsigned b)
 	MUST(frames <= RAM_FRAMES);
 }
 
+/* An NMI is to leave an object of this cache in a reserve. */
+static void reserve_nmi(struct shadow *s, struct mm_mempool *pool, unsigned c, unsigned steps)
+{
+	struct object o;
+
+	for (unsigned i = 0; i < s->n && !nmi.object.p; i++)
+		if (s->live[i].cache == (int)c) {
+			o = s->live[i];
+			shadow_remove(s, i);
+			nmi_start_leave(pool, &o, steps);
+		}
+}
+
 /* Objects that wait come out when they are wanted, and whole; what is left goes back. */
 static void op_reserve(struct shadow *s, unsigned a, unsigned b)
 {
@@ -495,12 +508,16 @@ static void op_reserve(struct shadow *s, unsigned a, unsigned b)
 				shadow_add(s, p, s->object_size[c], (int)c, (uint8_t)b,
 					   !(s->cache[c]->flags & MM_CACHE_KEEP) && !s->cache[c]->hooks);
 		}
+	if (a & 32)
+		reserve_nmi(s, &pool, c, b >> 2);
 	for (unsigned i = 0; i < a % 7; i++) {
 		void *p = b & 1 ? mm_mempool_take(&pool) : mm_mempool_alloc(&pool, 0);
 
-		MUST(!p || mm_mempool_free(&pool, p) == MM_OK);
+		MUST(!p || (b & 2 ? mm_mempool_free_nmi(&pool, p) : mm_mempool_free(&pool, p)) == MM_OK);
 		MUST(!p || mm_mempool_free(&pool, p) == MM_E_DOUBLE_FREE);
 	}
+	if (nmi.pool == &pool)
+		nmi_end();
 	MUST(mm_mempool_destroy(&pool) == MM_OK);
 	mm_prefill_return(&h);
 }

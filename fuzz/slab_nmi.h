@@ -9,6 +9,7 @@ static struct nmi {
 	struct mm_heap *heap;
 	struct object object; /* p NULL: none */
 	unsigned left;        /* steps until it comes */
+	struct mm_mempool *pool; /* NULL, or it goes back to this reserve */
 } nmi;
 
 /* What an NMI cannot free is a large block, and stays. */
@@ -21,6 +22,13 @@ static bool nmi_free(struct mm_heap *heap, struct mm_cache *cache, const struct 
 	return st == MM_OK;
 }
 
+/* To a reserve, or to its cache if that has no room. */
+static void nmi_leave(struct mm_mempool *pool, const struct object *o)
+{
+	MUST(mm_mempool_free_nmi(pool, o->p) == MM_OK);
+	MUST(mm_mempool_free_nmi(pool, o->p) == MM_E_DOUBLE_FREE);
+}
+
 static void nmi_step(void)
 {
 	struct object o = nmi.object;
@@ -28,8 +36,10 @@ static void nmi_step(void)
 	if (!o.p || --nmi.left)
 		return;
 	nmi.object.p = NULL; /* it has steps of its own */
-	MUST(object_intact(&o, 0, false));
-	if (!nmi_free(nmi.heap, NULL, &o))
+	MUST(object_intact(&o, nmi.pool != NULL, false)); /* a constructed one's first byte is its type's */
+	if (nmi.pool)
+		nmi_leave(nmi.pool, &o);
+	else if (!nmi_free(nmi.heap, NULL, &o))
 		nmi.object = o;
 	nmi.left = 0;
 }
@@ -37,8 +47,15 @@ static void nmi_step(void)
 /* It is to come after so many steps. */
 static void nmi_start(struct mm_heap *heap, const struct object *o, unsigned steps)
 {
-	nmi = (struct nmi){ heap, *o, steps + 1 };
+	nmi = (struct nmi){ heap, *o, steps + 1, NULL };
 	sim_step = nmi_step;
+}
+
+/* The same, and it is to go back to a reserve. */
+static void nmi_start_leave(struct mm_mempool *pool, const struct object *o, unsigned steps)
+{
+	nmi_start(pool->cache->heap, o, steps);
+	nmi.pool = pool;
 }
 
 /* The operation is over. If it took no so many steps, the object goes now. */
@@ -48,7 +65,9 @@ static void nmi_end(void)
 
 	sim_step = NULL;
 	nmi.object.p = NULL;
-	if (o.p && (!nmi.left || !nmi_free(nmi.heap, NULL, &o)))
+	if (o.p && nmi.pool)
+		nmi_leave(nmi.pool, &o);
+	else if (o.p && (!nmi.left || !nmi_free(nmi.heap, NULL, &o)))
 		MUST(mm_kfree(nmi.heap, o.p) == MM_OK);
 }
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects that are freed in an NMI, which here is a signal: it comes at any instruction of a CPU, be it inside the heap
  * and with a lock held. Two threads are CPUs, and have objects of two caches and of kmalloc(); what one leaves in a box of
- * either, the signal frees. A third sends signals to both, without end.
+ * either, the signal frees; objects of one cache go back to a reserve, which both take from. A third sends signals to
+ * both, without end.
  *   nmi [OPERATIONS [SEED]]     operations of both CPUs together
  * Oracle: a mark at both ends of each object; no free is refused, but for a second one; counts; all comes back. */
 #define _GNU_SOURCE
@@ -16,6 +17,7 @@
 #define BOXES  64u
 #define FRAMES (4096u + 16u * MM_PAGE_MAGAZINE)
 #define CACHES 3u /* the last one is that of kmalloc() */
+#define RESERVE 16u
 
 struct object {
 	unsigned char *p;
@@ -38,6 +40,8 @@ static struct sim sim;
 static struct mm_pmm pmm;
 static struct mm_heap heap;
 static struct mm_cache *caches[CACHES - 1];
+static struct mm_mempool pool; /* behind the first one */
+static void *places[RESERVE];
 static struct cpu cpus[CPUS];
 static bool done; /* atomic */
 
@@ -67,6 +71,19 @@ static void enter(struct cpu *c, bool in)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Of the reserve now and then. */
+static void *get_small(uint64_t r)
+{
+	void *p = r >> 24 & 3 ? NULL : mm_mempool_take(&pool);
+
+	return p ? p : mm_cache_alloc(caches[0], 0);
+}
+
+static enum mm_status free_small(void *p, bool nmi)
+{
+	return nmi ? mm_mempool_free_nmi(&pool, p) : mm_mempool_free(&pool, p);
+}
+
 static void get(struct cpu *c, struct object *o)
 {
 	uint64_t r = next_random(c);
@@ -74,7 +91,9 @@ static void get(struct cpu *c, struct object *o)
 
 	n.bytes = n.cache == 0 ? 64 : n.cache == 1 ? 700 : (uint32_t)(r >> 8) % 3000 + 1;
 	enter(c, true);
-	n.p = n.cache < CACHES - 1 ? mm_cache_alloc(caches[n.cache], 0) : mm_kmalloc(&heap, n.bytes, 0);
+	n.p = n.cache == 0	   ? get_small(r) :
+	      n.cache < CACHES - 1 ? mm_cache_alloc(caches[n.cache], 0) :
+				     mm_kmalloc(&heap, n.bytes, 0);
 	enter(c, false);
 	if (!n.p)
 		return; /* there is none at times */
@@ -87,7 +106,10 @@ static void give(struct cpu *c, struct object *o)
 	check_mark(o);
 	mark(o, 0x11);
 	enter(c, true);
-	expect(o->cache < CACHES - 1 ? mm_cache_free(caches[o->cache], o->p) : mm_kfree(&heap, o->p), "a free is refused");
+	expect(o->cache == 0	     ? free_small(o->p, false) :
+	       o->cache < CACHES - 1 ? mm_cache_free(caches[o->cache], o->p) :
+				       mm_kfree(&heap, o->p),
+	       "a free is refused");
 	enter(c, false);
 	o->p = NULL;
 }
@@ -116,7 +138,9 @@ static void free_box(struct cpu *c, unsigned i)
 	was = *o;
 	check_mark(&was);
 	mark(&was, 0x22);
-	expect(was.cache < CACHES - 1 ? mm_cache_free_nmi(caches[was.cache], was.p) : mm_kfree_nmi(&heap, was.p),
+	expect(was.cache == 0	      ? free_small(was.p, true) :
+	       was.cache < CACHES - 1 ? mm_cache_free_nmi(caches[was.cache], was.p) :
+					mm_kfree_nmi(&heap, was.p),
 	       "a free in an NMI is refused");
 	c->freed++;
 	__atomic_store_n(&c->box[i], NULL, __ATOMIC_RELEASE);
@@ -213,6 +237,7 @@ static void start(unsigned long operations, uint64_t seed)
 		expect(mm_heap_cpu_online(&heap, i), "CPU not online");
 	for (unsigned i = 0; i < CACHES - 1; i++)
 		expect(mm_cache_create(&heap, &cfg[i], &caches[i]), "no cache");
+	expect(mm_mempool_init(&pool, caches[0], places, RESERVE, 0), "no reserve");
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, NULL); /* who is no CPU gets none */
@@ -240,6 +265,11 @@ static void stop(void)
 				give(&cpus[i], &cpus[i].held[k]);
 	}
 	this_cpu = 0;
+	while (mm_mempool_destroy(&pool) == MM_E_BUSY) { /* some that it lent went to the cache */
+		void *p = mm_cache_alloc(caches[0], 0);
+
+		expect(p ? mm_mempool_free(&pool, p) : MM_E_NOMEM, "the reserve is not whole again");
+	}
 	for (unsigned i = 0; i < CACHES - 1; i++) {
 		expect(mm_cache_stats(caches[i], &stats), "no counts");
 		if (stats.used)
