@@ -10,8 +10,8 @@
  * alignments, flags. Allocations inside the library fail when the input says so, or, for one request, each of them in
  * turn. At the end all is freed and shrunk, the heap is destroyed, and the page layer has its first state hash.
  *
- * Input: 3 bytes an operation: what, and two for which. Of the first, a bit tells whether owners are noted, so that
- * large blocks have records. */
+ * Input: 3 bytes an operation: what, and two for which. Bits of the first tell whether owners are noted, so that large
+ * blocks have records, and whether another heap has memory, of which this one must free none. */
 #include <string.h>
 #include <mmlib/kmalloc.h>
 #include <mmlib/owner.h>
@@ -44,12 +44,13 @@ struct request {
 };
 
 static struct mm_pmm pmm;
-static struct mm_heap heap;
+static struct mm_heap heap, beside; /* another one: nobody frees the one's memory through the other */
 static struct object live[LIVE];
 static unsigned n;
 static void *gone[GONE]; /* freed last */
 static unsigned ngone;
 static unsigned char *page, *table; /* no objects */
+static void *theirs[2];             /* the other heap's: an object, and pages; or NULL */
 
 /* Its owner wrote so many bytes. */
 static size_t written(const struct object *o)
@@ -287,12 +288,15 @@ static void op_wrong_pointer(unsigned a, unsigned b)
 	struct object o;
 
 	must_refuse(owners[a % (sizeof(owners) / sizeof(owners[0]))], MM_E_OWNER, b);
+	if (theirs[a & 1])
+		must_refuse(theirs[a & 1], MM_E_OWNER, b);
 	must_refuse(a & 1 ? (void *)&o : sim.host + sim.bytes + b, MM_E_FOREIGN, b);
 	MUST(mm_kfree(&heap, NULL) == MM_OK && mm_kfree_sized(&heap, NULL, b + 1, 0) == MM_OK);
 	MUST(mm_kfree(NULL, &o) == MM_E_INVAL);
 	if (!n)
 		return;
 	o = live[a % n];
+	MUST(mm_kfree(&beside, o.p) == MM_E_OWNER && mm_kfree_sized(&beside, o.p, o.asked, o.align) == MM_E_OWNER);
 	if (o.room > 1) {
 		must_refuse(o.p + 1 + (b * 257u + a) % (o.room - 1), MM_E_ALIGN, b);
 		must_refuse(o.p + o.room - 1, MM_E_ALIGN, b);
@@ -459,7 +463,32 @@ static void check_all(unsigned ops)
 	MUST(ops % (2 * WHOLE) || mm_pmm_verify(&pmm) == MM_OK);
 }
 
-static void start(bool notes)
+/* Each allocation of that fails, too. */
+static void start_heap(void)
+{
+	enum mm_status st = MM_E_NOMEM;
+
+	for (unsigned nth = 1; st != MM_OK; nth++) {
+		sim_fail_at(nth, true);
+		st = mm_heap_init(&heap, &pmm, 2);
+		sim_fail_at(0, false);
+		MUST(st == MM_OK || (st == MM_E_NOMEM && nth < 8));
+	}
+	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
+}
+
+/* With memory of the other heap, tables from frames to slabs are there. */
+static void start_beside(bool memory)
+{
+	theirs[0] = theirs[1] = NULL;
+	MUST(mm_heap_init(&beside, &pmm, 2) == MM_OK);
+	if (!memory)
+		return;
+	MUST(mm_kmalloc_st(&beside, 100, 0, &theirs[0]) == MM_OK);
+	MUST(mm_kmalloc_st(&beside, 2 * MM_KMALLOC_MAX_CLASS, 0, &theirs[1]) == MM_OK);
+}
+
+static void start(unsigned how)
 {
 	static mm_paddr_t pa;
 
@@ -469,10 +498,10 @@ static void start(bool notes)
 	page = sim.host + (pa - sim.base);
 	MUST(mm_page_alloc(&pmm, 0, MM_ALLOC_TABLE, &pa) == MM_OK);
 	table = sim.host + (pa - sim.base);
-	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
-	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
-	if (notes)
+	start_heap();
+	if (how & 16)
 		MUST(mm_heap_note_owners(&heap) == MM_OK);
+	start_beside(how & 32);
 }
 
 static void end(void)
@@ -481,6 +510,8 @@ static void end(void)
 		op_free(0, 1);
 	sim_cpu = 0;
 	check_all(0);
+	MUST(mm_kfree(&beside, theirs[0]) == MM_OK && mm_kfree(&beside, theirs[1]) == MM_OK);
+	MUST(mm_heap_destroy(&beside) == MM_OK);
 	MUST(mm_heap_shrink(&heap) == MM_OK && mm_heap_destroy(&heap) == MM_OK);
 	MUST(mm_page_free(&pmm, sim.base + (mm_paddr_t)(page - sim.host), 1) == MM_OK);
 	MUST(mm_page_free_table(&pmm, sim.base + (mm_paddr_t)(table - sim.host)) == MM_OK);
@@ -495,7 +526,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t bytes)
 
 	machine_start(&pmm, RAM_FRAMES, NULL);
 	first = pmm_state_hash(&pmm);
-	start(bytes && in[0] & 16);
+	start(bytes ? in[0] : 0);
 	for (; bytes >= 3; in += 3, bytes -= 3) {
 		op(in[0], in[1], in[2]);
 		check_all(++ops);
