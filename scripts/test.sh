@@ -267,6 +267,10 @@ test_conformance() {
       "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append noflush "$mode"
   done
+  check_fails "control: boot tables that mmlib is not told have moved fail conformance" "[1-9][0-9]* failed, .* checks failed" \
+    scripts/conformance.sh --append unmoved aarch64:4K
+  check_fails "control: an access that is not aligned, as none may be with the MMU off, fails conformance" \
+    "stopped before its end" scripts/conformance.sh --append unaligned aarch64:4K
   check_fails "control: a window whose old table CPUs go on using fails conformance" "stopped before its end|checks failed" \
     scripts/conformance.sh --append stale x86:2-levels
 }

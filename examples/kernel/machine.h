@@ -21,6 +21,7 @@
  *   MACHINE_DENY(key, what, user)  take this, of enum denied, from pages with a protection key, the user's or the
  *                         kernel's; false: they have none. Left out where no page has
  *   MACHINE_DENIED        what a fault's code has beside machine_fault_code() where a key is the cause
+ *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
@@ -36,6 +37,9 @@
 #endif
 #ifndef MACHINE_FRAME
 #define MACHINE_FRAME(va) ((void)(va), MM_PADDR_MAX)
+#endif
+#ifndef MACHINE_MOVED
+#define MACHINE_MOVED() ((void)0)
 #endif
 
 #ifndef MACHINE_DENY

@@ -51,6 +51,7 @@ static void step_frames(void)
 
 static void step_tables(void)
 {
+	MACHINE_MOVED();
 	kernel_must(memory_tables_init(), "page tables are built, and the CPU runs on them");
 	report_address_space();
 	check_tables();

@@ -41,6 +41,7 @@ noreturn void kernel_conformance(void)
 	mm_pfn_t used;
 
 	kernel_must(memory_frames_init(), "the page-frame allocator takes over");
+	MACHINE_MOVED();
 	kernel_must(memory_tables_init(), "page tables are built, and the CPU runs on them");
 	kernel_must(memory_add_high(), "RAM that the boot tables did not reach is added");
 	kernel_must(smp_start(), "the other CPUs are started");

@@ -3,8 +3,8 @@
  *
  * QEMU starts an ELF kernel at its entry, in EL1, MMU off, with the device tree at the start of
  * RAM. This code
- *   1. builds boot tables: the first 4 GiB in blocks of 1 GiB, visible at 0 for the jump and at
- *      MACHINE_DIRECT_MAP for good, and the GiB of the image at MACHINE_IMAGE_OFFSET;
+ *   1. builds boot tables: the first 4 GiB in blocks of 1 GiB, visible at 0 for the jump, by itself, and by mmlib
+ *      (first.c) at MACHINE_DIRECT_MAP for good, and the image at MACHINE_IMAGE_OFFSET;
  *   2. turns on MMU and caches: up to there memory is Device memory, without atomics;
  *   3. jumps to the high addresses that the rest of the kernel is linked for.
  * The tables hold only what C needs until it has built its own.
@@ -18,9 +18,6 @@
 #define MEMORY_BLOCK (0x0000000000000f01 | BOOT_ATTR_MEMORY << 2) /* nG, AF, inner shareable */
 #define TABLE        3
 #define GIB          0x40000000
-#define L0_INDEX(va) (((va) >> 39) & 511)
-#define L1_INDEX(va) (((va) >> 30) & 511)
-#define IMAGE_GIB    GIB /* where the image is loaded */
 
 /* Both halves: 48 bits, 4 KiB, tables in cached memory. */
 #define TCR_BITS   0xb5103510
@@ -31,6 +28,7 @@
 #define TCR_LPA2_CLEAR 0x00000007003f003f
 #define SH_BITS        0x300 /* with LPA2 they belong to the address, and TCR says how memory is shared */
 #define SCTLR_BITS 0x1005 /* I, C, M */
+#define SCTLR_A    2      /* accesses that are not aligned fault, as they do anyway while the MMU is off */
 
 	.section .boot, "ax", %progbits
 	.globl _start, secondary_start
@@ -53,17 +51,24 @@ _start:
 	ldr x2, =(MEMORY_BLOCK - SH_BITS + GIB)
 	str x2, [x4, #8]
 
-	adrp x4, boot_l1_image
-	ldr x2, =(MEMORY_BLOCK + IMAGE_GIB)
-	str x2, [x4, #(8 * L1_INDEX(MACHINE_IMAGE_OFFSET + IMAGE_GIB))]
-
 	orr x1, x1, #TABLE
-	orr x4, x4, #TABLE
 	adrp x2, boot_l0_low
 	str x1, [x2]
-	adrp x2, boot_l0_high
-	str x1, [x2, #(8 * L0_INDEX(MACHINE_DIRECT_MAP))]
-	str x4, [x2, #(8 * L0_INDEX(MACHINE_IMAGE_OFFSET))]
+
+	mrs x1, sctlr_el1
+	orr x1, x1, #SCTLR_A
+	msr sctlr_el1, x1
+	isb
+	ldr x2, =MACHINE_IMAGE_OFFSET
+	ldr x1, =image_end
+	sub x1, x1, x2
+	mov sp, x1
+	ldr x1, =machine_first_tables
+	sub x1, x1, x2
+	blr x1
+1:	cbz x0, 1b /* an error, and no console yet */
+	adrp x1, boot_root
+	str x0, [x1, #:lo12:boot_root]
 	adr x30, 2f
 	b mmu_on
 2:	ldr x1, =boot_high
@@ -81,7 +86,8 @@ mmu_on:
 	dsb sy
 	adrp x1, boot_l0_low
 	msr ttbr0_el1, x1
-	adrp x1, boot_l0_high
+	adrp x1, boot_root
+	ldr x1, [x1, #:lo12:boot_root]
 	msr ttbr1_el1, x1
 	ldr x1, =BOOT_MAIR
 	msr mair_el1, x1
@@ -108,10 +114,9 @@ mmu_on:
 	.section .boot.bss, "aw", %nobits
 	.balign 4096
 boot_l0_low:   .skip 4096
-boot_l0_high:  .skip 4096
 boot_l1:       .skip 4096
-boot_l1_image: .skip 4096
 boot_l1_lpa2:  .skip 4096 /* the low half, between the boot tables and the kernel's own with LPA2 */
+boot_root:     .skip 8    /* of the high half */
 
 	.text
 boot_high:

@@ -26,6 +26,7 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 #define MACHINE_PT(op) (*(machine_lpa2 ? &mm_pt_##op : &mm_pt_aarch64_high_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
 #define MACHINE_FRAME(va) machine_frame(va)
+#define MACHINE_MOVED()   machine_moved()
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0x40ffffff }, { .name = "DMA32", .last = 0xffffffff },            \
@@ -37,6 +38,7 @@ extern struct mm_pt_aarch64_tlb machine_tlb; /* how TLBs are flushed */
 extern uint32_t machine_lpa2; /* both halves of the address space have LPA2's descriptors: for boot.S */
 
 mm_paddr_t machine_frame(mm_vaddr_t va);
+void machine_moved(void); /* first.c */
 
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));
