@@ -175,6 +175,7 @@ BUGS
 144 kmalloc a_free_that_tells_a_size_beside_a_power_of_two_is_believed
 146 pt_share page_tables_are_isolated
 113 slab_nmi slabs_go_beside_it
+130 slab_nmi a_cache_stays_while_somebody_is_led_to_a_slab_of_it
 114 slab_nmi many_of_many_slabs_come_home
 54 slab_owner an_owner_is_of_who_has_it_now
 55 kmalloc a_free_that_tells_the_size_is_checked

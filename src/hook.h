@@ -192,6 +192,8 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_NMI_LEAVE 115 /* freed by an NMI: who sees one that is about to be does not come again */
 #define MM_PLANT_NMI_GO    116 /* freed by an NMI: a slab that somebody is sent to is given back */
 #define MM_PLANT_NMI_GIVEN 131 /* freed by an NMI, late: a guarded object stays, that who allocated it gave back meanwhile */
+#define MM_PLANT_NMI_HOMING 142 /* freed by an NMI: who unmakes a cache does not see who brings its last object home */
+#define MM_PLANT_NMI_LED    130 /* freed by an NMI: a cache goes while somebody is led to a slab of it (no race) */
 #define MM_PLANT_NMI_WAIT  134 /* freed by an NMI to a reserve: it is there before it waits */
 #define MM_PLANT_TINY_BIT     43 /* tiny cache: the last object of a word is handed out twice */
 #endif

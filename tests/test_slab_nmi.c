@@ -224,6 +224,26 @@ static void it_is_freed_once(void **state)
 	assert_int_equal(mm_kfree_nmi(&heap, p), MM_E_DOUBLE_FREE);
 }
 
+/* Another CPU may have taken a slab off the list of those to look at, although all of its objects are home by now: until
+ * it has looked, the cache stays. */
+static void a_cache_stays_while_somebody_is_led_to_a_slab_of_it(void **state)
+{
+	(void)state;
+	struct mm_cache *cache = make_cache(64, 0);
+	void *p = mm_cache_alloc(cache, 0);
+	struct mm_slab *slab;
+
+	assert_int_equal(slab_find(&heap, p, &slab), MM_OK);
+	assert_int_equal(mm_cache_free_nmi(cache, p), MM_OK);
+	mm_heap_cpu_idle(&heap);
+	assert_null(slab->returned);
+	slab->returned = slab_none(); /* in the hands of another CPU */
+	assert_int_equal(mm_cache_destroy(cache), MM_E_AGAIN);
+	assert_int_equal(stats(cache).used, 0);
+	slab->returned = NULL;
+	assert_int_equal(mm_cache_destroy(cache), MM_OK);
+}
+
 /* More than are taken at a time, of several slabs, in any order. */
 static void many_of_many_slabs_come_home(void **state)
 {
@@ -666,6 +686,7 @@ int main(void)
 		HEAP_TEST(it_is_there_when_there_is_no_other),
 		HEAP_TEST(every_wrong_free_is_answered_and_changes_nothing),
 		HEAP_TEST(it_is_freed_once),
+		HEAP_TEST(a_cache_stays_while_somebody_is_led_to_a_slab_of_it),
 		HEAP_TEST(many_of_many_slabs_come_home),
 		HEAP_TEST(memory_of_a_reserve_goes_to_its_cache),
 		HEAP_TEST(a_reserve_gets_its_object_back),

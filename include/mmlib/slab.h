@@ -180,6 +180,7 @@ struct mm_heap {
 #if MM_ATOMICS
 	struct mm_slab *returned; /**< @private slabs with objects that NMIs freed, linked */
 	void (*take_back)(struct mm_heap *heap); /**< @private brings those home; NULL: no NMI has freed any */
+	uintptr_t homing; /**< @private calls that are doing so, an atomic counter */
 #endif
 };
 
@@ -355,7 +356,8 @@ MM_NODISCARD enum mm_status mm_cache_create(struct mm_heap *heap, const struct m
  *  @retval MM_E_STATE destroyed already
  *  @retval MM_E_BUSY objects are allocated
  *  @retval MM_E_AGAIN other CPUs have a magazine of it at hand, and the port has no `run_on` or it hit
- *          them in the middle of a call: they were asked to bring it home
+ *          them in the middle of a call: they were asked to bring it home; or they are bringing home what NMIs freed
+ *          (mmlib/nmi.h)
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
  *  cost: O(its memory + CPUs * caches)} */
 MM_NODISCARD enum mm_status mm_cache_destroy(struct mm_cache *cache);

@@ -263,12 +263,14 @@ enum mm_status mm_cache_destroy(struct mm_cache *cache)
 	on_their_way = mm_heap_drain(cache->heap) != MM_OK;
 	magazine_flush_depot(cache);
 	/* Before the look whether all are home: CPUs answer meanwhile, and what has come home is not allocated. */
-	on_their_way = on_their_way && magazine_count(cache) > 0;
+	on_their_way = (on_their_way && magazine_count(cache) > 0) || heap_is_homing(cache->heap);
 	if (!cache_is_home(cache))
 		return on_their_way ? MM_E_AGAIN : MM_E_BUSY;
 	if (cache_at_hand(cache))
 		return MM_E_AGAIN;
 	cache_release(cache);
+	if (cache_slabs(cache) && !MM_PLANTED(MM_PLANT_NMI_LED)) /* somebody is led to a slab (S10) */
+		return MM_E_AGAIN;
 	if (GUARD_POSSIBLE && cache->heap->guard)
 		cache->heap->guard->ops->forget(cache->heap->guard, cache);
 	mm_san_pool_end(cache);

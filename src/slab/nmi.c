@@ -21,7 +21,9 @@
  *                 pool of guarded objects. What is home goes home under the same lock. So a slab does not go between the
  *                 two, and objects that are returned are taken once.
  *              I4 a slab can be in the list and have no such object: it was put there for one that who took it before sees,
- *                 too. So a slab in the list is not given back (S10).
+ *                 too. So a slab in the list, or in what somebody took of it, is not given back (S10), nor does its cache go.
+ *              I5 who brings objects home is counted in heap->homing from before he takes the list until they are there. So
+ *                 who finds neither the list nor him knows that what is not home is allocated.
  * Not at once  objects go home to their slabs, not into magazines: whose CPU uses them is not known, and with several
  *              nodes home is where they belong. No slab is given back here: who brings objects home is often about to want some.
  * Concurrency  any CPU, any context; lists are taken by exchange, so there is no ABA. */
@@ -116,12 +118,15 @@ static void nmi_take_back(struct mm_heap *heap)
 {
 	bool more = true;
 
+	mm_atomic_add(&heap->homing, (uintptr_t)1); /* I5 */
+	mm_atomic_fence();
 	while (more) {
 		struct mm_slab *slab = mm_atomic_swap(&heap->returned, NULL), *next;
 
 		for (more = false; slab && slab != slab_none(); slab = next)
 			more = nmi_take_slab(heap, slab, &next) || more;
 	}
+	mm_atomic_add(&heap->homing, (uintptr_t)0 - 1);
 }
 
 /* Make an object, whose slab and state were found, one that is about to be returned, or say why not. */

@@ -182,6 +182,17 @@ static inline void heap_take_back(struct mm_heap *heap)
 #endif
 }
 
+/* Is somebody doing that, so that objects may be on their way (I5 of nmi.c)? */
+static inline bool heap_is_homing(const struct mm_heap *heap)
+{
+#if NMI_POSSIBLE
+	return mm_atomic_load_acquire(&heap->homing) != 0 && !MM_PLANTED(MM_PLANT_NMI_HOMING);
+#else
+	(void)heap;
+	return false;
+#endif
+}
+
 /* Is a slab among those that heap_take_back() looks at? */
 static inline bool slab_is_returned(const struct mm_slab *slab)
 {
