@@ -8,6 +8,7 @@
  * their documented error. Memory that is freed later stays as it is until its readers have left, and goes then
  * (slab_waits.h). Some caches note owners, and tell each object's (slab_owners.h).
  * Some objects are guarded (slab_guards.h). NMIs free amid operations (slab_nmi.h).
+ * Large blocks that are freed wait, if they are hardened, and are nobody's meanwhile.
  * Hardened objects come zeroed, whoever had them before, and a byte written behind one is told to who frees it.
  * On machines with nodes, one of which may have no memory, objects are of the node that was asked for, and, once
  * each CPU has sent home what it had of others, it has none of them, and objects are of the CPU's own as long as
@@ -270,15 +271,38 @@ static void op_settle(struct shadow *s, unsigned a, unsigned b)
 	}
 }
 
+/* Bytes of the large block that this is, or 0. */
+static size_t large_bytes(const struct object *o)
+{
+	return o->size > MM_KMALLOC_MAX_CLASS && !guards_has(o->p) ? o->size + MM_OBJECT_REDZONE : 0;
+}
+
+/* A large block that was freed just now waits, unless it is larger than all that may wait, and nothing is in it. */
+static void check_held(unsigned char *p, size_t bytes)
+{
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+	size_t frames = bytes / MM_FRAME_SIZE;
+
+	if (!frames || frames > heap.held_most)
+		return;
+	MUST(large_held(&heap) >= frames && contents_all(p, bytes, 0));
+	MUST(mm_ksize(&heap, p) == 0 && mm_page_free(heap.pmm, sim.base + (mm_paddr_t)(p - sim.host), 0) == MM_E_OWNER);
+#else
+	(void)p;
+	(void)bytes;
+#endif
+}
+
 static void op_free(struct shadow *s, unsigned a, unsigned b)
 {
 	struct object o;
-	size_t room;
+	size_t room, large;
 
 	if (!s->n)
 		return;
 	o = s->live[a % s->n];
 	room = mm_ksize(&heap, o.p);
+	large = large_bytes(&o);
 	guards_border(o.p, room);
 	guards.refuses = b & 8;
 	shadow_remove(s, a % s->n);
@@ -292,6 +316,7 @@ static void op_free(struct shadow *s, unsigned a, unsigned b)
 	}
 	guards.refuses = b & 16; /* from now on */
 	guards_freed(o.p, room);
+	check_held(o.p, large);
 	if (b & 2)
 		MUST(mm_kfree(&heap, o.p) == MM_E_DOUBLE_FREE);
 }
@@ -461,7 +486,7 @@ static void op_give_back(struct shadow *s, unsigned a, unsigned b)
 		MUST(mm_heap_drain(&heap) == MM_OK);
 		break;
 	case 1:
-		MUST(mm_heap_shrink(&heap) == MM_OK);
+		MUST(mm_heap_shrink(&heap) == MM_OK && large_held(&heap) == 0);
 		break;
 	case 2:
 		MUST(mm_heap_reap(&heap, &frames) == MM_OK);
@@ -579,12 +604,6 @@ static size_t count_guarded(const struct shadow *s)
 	return n;
 }
 
-/* Bytes of the large block that this is, or 0. */
-static size_t large_bytes(const struct object *o)
-{
-	return o->size > MM_KMALLOC_MAX_CLASS && !guards_has(o->p) ? o->size + MM_OBJECT_REDZONE : 0;
-}
-
 /* The heap counts the large blocks that there are, those included that wait, and what else waits. */
 static void check_counts(const struct shadow *s)
 {
@@ -597,6 +616,7 @@ static void check_counts(const struct shadow *s)
 		bytes += one;
 	}
 	MUST(mm_heap_stats(&heap, &stats) == MM_OK && stats.large == n && stats.large_bytes == bytes);
+	MUST(stats.held_frames <= RAM_FRAMES / 64);
 	MUST(stats.guarded == count_guarded(s) && stats.used + n >= s->n + waits.n);
 	MUST(mm_deferred_waiting(&waits.d) == waits.n);
 }

@@ -187,6 +187,8 @@ BUGS
 61 slab_owner the_report_is_what_is_held
 118 slab_stats large_blocks_are_counted_by_their_pages
 152 slab_rows kfree_large_of_another_heap
+153 slab_large a_write_after_its_free_is_found
+155 slab_large what_waits_goes_when_memory_is_short
 62 slab_nodes after_settling_all_is_home
 101 slab_owner what_is_mmlib_s_own_is_not_taken
 101 slab_deferred what_is_mmlib_s_own_is_not_taken
@@ -213,7 +215,7 @@ test_fuzz() {
   for t in $targets; do
     beside check "fuzz $t, 2 s" scripts/fuzz.sh --seed 1 "$t" 2
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 156:kmalloc 156:kmalloc1 157:region 40:region_small 83:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 156:kmalloc 156:kmalloc1 157:region 40:region_small 83:site 152:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done

@@ -175,6 +175,9 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_LATE      111 /* heap: who frees a large block late does not see that it is another heap's by now */
 #define MM_PLANT_VERIFY    117 /* heap: who checks all does not look at what CPUs have at hand */
 #define MM_PLANT_WHOSE     152 /* heap: a free of another heap's large block is believed */
+#define MM_PLANT_UNSEEN    153 /* quarantine: a large block that waited is not looked at */
+#define MM_PLANT_OLDEST    154 /* quarantine: who takes a large block out does not take the lock */
+#define MM_PLANT_ROOM      155 /* quarantine: large blocks wait though there is no memory */
 #define MM_PLANT_COUNT     118 /* heap: large blocks that go are counted as if they were of another order */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */

@@ -32,11 +32,13 @@
 #define harden_clear         mm_priv_harden_clear
 #define harden_free_large    mm_priv_harden_free_large
 #define harden_idle          mm_priv_harden_idle
+#define harden_is_clear_large mm_priv_harden_is_clear_large
 #define harden_is_sound      mm_priv_harden_is_sound
 #define harden_is_sound_large mm_priv_harden_is_sound_large
 #define harden_large         mm_priv_harden_large
 #define harden_look          mm_priv_harden_look
 #define harden_look_large    mm_priv_harden_look_large
+#define harden_prove_large   mm_priv_harden_prove_large
 #define harden_retire        mm_priv_harden_retire
 #define harden_slab          mm_priv_harden_slab
 #define harden_tell          mm_priv_harden_tell
@@ -67,6 +69,9 @@
 #define large_alloc          mm_priv_large_alloc
 #define large_due            mm_priv_large_due
 #define large_free           mm_priv_large_free
+#define large_hold_init      mm_priv_large_hold_init
+#define large_let_go         mm_priv_large_let_go
+#define large_make_room      mm_priv_large_make_room
 #define large_take           mm_priv_large_take
 #define large_wait           mm_priv_large_wait
 #define magazine_alloc       mm_priv_magazine_alloc

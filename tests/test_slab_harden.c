@@ -383,6 +383,9 @@ static void free_large_too(void)
 	sim_cpu = 1;
 	theirs = NULL;
 	if (mm_kfree(&heap, large) == MM_OK) {
+		size_t got;
+
+		assert_int_equal(mm_heap_reclaim(&heap, 4, &got), MM_OK); /* it waits no more */
 		assert_int_equal(mm_page_alloc_at(&pmm, to_pa(large), 2, 0), MM_OK);
 		theirs = large;
 		fill(theirs, LARGE, 7);

@@ -33,7 +33,7 @@ static struct mm_heap_stats counts(size_t at_first)
 	}
 	assert_int_equal(s.at_hand, at_hand);
 	assert_true(s.at_hand <= s.cached && s.quarantined <= s.cached && s.guarded <= s.used);
-	assert_int_equal(s.frames, s.slab_frames + s.meta_frames + s.large_bytes / FRAME);
+	assert_int_equal(s.frames, s.slab_frames + s.meta_frames + s.large_bytes / FRAME + s.held_frames);
 	assert_int_equal(at_first - free_frames(), s.frames + s.shared_frames);
 	assert_true(s.used_bytes - s.guarded_bytes + s.cached_bytes + s.home_bytes <= s.slab_frames * FRAME);
 	assert_int_equal(mm_heap_verify(&heap), MM_OK);

@@ -177,7 +177,9 @@
                                     64 bytes in a row that are not zero are found wherever they are, a single one in
                                     one object of eight, or of sixteen where a word has 32 bits; which, the heap's
                                     secret tells. Not in caches with a constructor or #MM_CACHE_KEEP */
-#define MM_HARDEN_QUARANTINE 8 /**< what is freed is handed out again late, oldest first */
+#define MM_HARDEN_QUARANTINE 8 /**< what is freed is handed out again late, oldest first; blocks above
+                                    #MM_KMALLOC_MAX_CLASS are pages again late, and are looked at then, with
+                                    #MM_HARDEN_ZERO, as objects of more than 1 KiB are when they are allocated */
 #define MM_HARDEN_WHOLE      16 /**< with #MM_HARDEN_ZERO: all of an object is looked at, however large */
 /** @} */
 
@@ -197,7 +199,10 @@
 #endif
 
 /** Magazines of freed objects that a cache holds back with #MM_HARDEN_QUARANTINE, beside the one of each CPU
- *  that is being filled. They are used when there is no other memory. Range 1 to 64. */
+ *  that is being filled. They are used when there is no other memory. Blocks above #MM_KMALLOC_MAX_CLASS: four times as
+ *  many, but of no more than a 64th of the frames that there were at mm_heap_init(); larger ones do not wait, and
+ *  those that do go back to the page layer when a heap is short of memory, by mm_heap_reclaim() and by
+ *  mm_heap_shrink(). Range 1 to 64. */
 #ifndef MM_QUARANTINE
 #define MM_QUARANTINE 2
 #endif

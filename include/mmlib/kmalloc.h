@@ -17,7 +17,7 @@ MM_BEGIN_DECLS
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_OVERFLOW the size cannot be rounded up to a power of two
  *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_cache_alloc_st() @retval MM_E_STATE not set up
- *  What the heap has at hand stays there when a block of more than #MM_KMALLOC_MAX_CLASS bytes finds no pages:
+ *  What the heap has at hand of objects stays there when a block of more than #MM_KMALLOC_MAX_CLASS bytes finds no pages:
  *  then mm_heap_reclaim(), in interrupts too, or mm_heap_shrink(), which takes more, and another try.
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */

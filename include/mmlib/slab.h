@@ -37,6 +37,8 @@ struct mm_slot;
 #define MM_KMALLOC_MAX_CLASS 8192u
 /** @private sizes are told apart in steps of 16 bytes */
 #define MM_KMALLOC_STEPS (MM_KMALLOC_MAX_CLASS / 16u)
+/** @private large blocks that wait, at most */
+#define MM_HELD_MAX (4u * MM_QUARANTINE)
 /** @private orders of blocks that a frame's byte can tell */
 #define MM_LARGE_ORDERS 32u
 
@@ -172,6 +174,13 @@ struct mm_heap {
 	uint32_t window_skip;     /**< @private frames that the first table of the window has before it */
 	const struct mm_owner_calls *owners; /**< @private how; NULL: nobody asked for it */
 	struct mm_guard *guard;   /**< @private pool of guarded objects, or NULL */
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+	void *held[MM_HELD_MAX];  /**< @private large blocks that wait, a ring; guarded by the lock */
+	uint32_t held_first;      /**< @private place of the oldest */
+	uint32_t nheld;           /**< @private blocks in it */
+	uintptr_t held_frames;    /**< @private frames of these, and of those that leave now, an atomic counter */
+	uintptr_t held_most;      /**< @private and at most */
+#endif
 #if MM_CHECKS >= 1
 	void *mark[sizeof(void *) == 8 ? 11 : 13]; /**< @private what tables lead to for its large blocks */
 #endif
@@ -198,6 +207,8 @@ struct mm_heap_stats {
 	                           the one that allocated it: their sum is right. If CPUs free some at a time then, one
 	                           heap may count less than none: that wraps round, and the sum is still right */
 	size_t large_bytes;   /**< bytes of these */
+	size_t held_frames;   /**< frames of such blocks that were freed, which #MM_HARDEN_QUARANTINE holds back while
+	                           there is memory */
 	size_t cached;        /**< objects that are free, in magazines of CPUs and of depots */
 	size_t cached_bytes;  /**< bytes of these */
 	size_t at_hand;       /**< of `cached`, those of CPUs: mm_heap_cpu_stats() tells of which */
@@ -207,7 +218,7 @@ struct mm_heap_stats {
 	size_t slabs;         /**< slabs with memory */
 	size_t slab_frames;   /**< frames of these */
 	size_t meta_frames;   /**< frames of mmlib's own: descriptors of slabs, magazines, each CPU's and node's part */
-	size_t frames;        /**< all frames of the heap: of slabs, of large blocks, and mmlib's own. Guarded objects
+	size_t frames;        /**< all frames of the heap: of slabs, of large blocks, be they held back, and mmlib's own. Guarded objects
 	                           are in the host's */
 	size_t shared_frames; /**< not in `frames`: tables from frames to slabs, of all heaps of the #mm_pmm */
 };

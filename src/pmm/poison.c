@@ -38,8 +38,7 @@ static void poison_tell(const struct mm_pmm *pmm, mm_paddr_t pa, mm_pfn_t frames
 	unsigned byte = frame_load(r, mm_pa_to_pfn(pa));
 
 	if (used)
-		/* what is to be a large block with a record (owner.c) has no byte yet */
-		mm_san_frames(pa, frames, r->zone, byte >= FRAME_LARGE || byte == FRAME_META || byte == FRAME_FREE);
+		mm_san_frames(pa, frames, r->zone, byte >= FRAME_LARGE || byte == FRAME_META);
 	else
 		mm_san_frames_free(pa, frames, r->zone);
 #else

@@ -10,8 +10,8 @@
  *                |<------------------ size ------------------>|
  *                |  the caller's   | redzone: canary, padding |
  *
- * Large blocks of pages have the canary in their last word. They are zeroed when they are freed, but whether
- * they still are is for MM_PAGE_POISON to see: they are anybody's frames then.
+ * Large blocks of pages have the canary in their last word. They are zeroed when they are freed, and looked at when
+ * they have waited (large.c); then they are anybody's frames, and MM_PAGE_POISON looks at those.
  * Damage       to a canary is told to who frees: he knows whose object it is, it stays allocated, and nobody
  *              else gets it. A write to a free object is told to the port's log, then panic: whose mistake it
  *              was is not known any more.
@@ -275,12 +275,12 @@ void mm_object_clear(void *p, size_t n)
 }
 
 /* An object is not zero: tell the first byte, and stop. */
-static PMM_SLOW void harden_found(const struct mm_cache *cache, const unsigned char *p)
+static PMM_SLOW void harden_found(const struct mm_heap *heap, const unsigned char *p)
 {
 	while (*p == 0)
 		p++;
-	harden_tell(cache->heap, "free memory was written: ", p);
-	MM_CHECK(cache->heap->pmm->port, false);
+	harden_tell(heap, "free memory was written: ", p);
+	MM_CHECK(heap->pmm->port, false);
 }
 
 void *mm_object_prove(const struct mm_cache *cache, void *p)
@@ -288,10 +288,35 @@ void *mm_object_prove(const struct mm_cache *cache, void *p)
 	const unsigned char *at = p;
 
 	if (harden_zeroes(cache) && (MM_PLANTED(MM_PLANT_HARDEN) ? *at : !harden_is_zero(cache->heap, at, cache_room(cache))))
-		harden_found(cache, at);
+		harden_found(cache->heap, at);
 	return p;
 }
 #endif
+
+void harden_prove_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+#if MM_HARDEN & MM_HARDEN_ZERO
+	mm_san_open(p, bytes);
+	if (!harden_is_zero(heap, p, bytes))
+		harden_found(heap, p);
+	mm_san_close(p, bytes);
+#else
+	(void)heap;
+	(void)p;
+	(void)bytes;
+#endif
+}
+
+bool harden_is_clear_large(const unsigned char *p, size_t bytes)
+{
+#if (MM_HARDEN & MM_HARDEN_ZERO) && !MM_SANITIZER
+	return harden_any(p, bytes) == 0;
+#else
+	(void)p;
+	(void)bytes;
+	return true;
+#endif
+}
 
 void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p)
 {

@@ -150,6 +150,7 @@ enum mm_status mm_heap_init(struct mm_heap *heap, struct mm_pmm *pmm, uint32_t n
 	heap->parts = heap_parts(heap->cpus, ncpus);
 #endif
 	heap_init_mark(heap);
+	large_hold_init(heap);
 	heap_init_cpus(heap);
 	heap_init_window(heap);
 	mm_san_pool(heap);
@@ -286,6 +287,8 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 		if (!(heap->caches[id].flags & MM_CACHE_KEEP))
 			cache_release(&heap->caches[id]);
 	}
+	while (large_let_go(heap))
+		continue;
 	magazine_release(heap);
 	return drained;
 }

@@ -15,7 +15,11 @@
  *              L2 who frees a block, or lets it wait, takes the mark away first, by compare-and-swap: of all who do,
  *                 however late, one goes on, and he asks for the byte once more. It stays as it is until he gives the
  *                 pages back, or puts the mark back.
- * Concurrency  any CPU, interrupts. With MM_CHECKS 0 there are no marks; frees are believed. */
+ *              L3 blocks that were freed and wait (MM_HARDEN_QUARANTINE) are at most MM_HELD_MAX, and at most a 64th of
+ *                 the memory that there was when the heap was made; larger ones do not wait. They go, the oldest
+ *                 first, when another one comes and there is no room, when a heap finds no memory, and when
+ *                 memory is asked back; then they are looked at as objects are (H3 of harden.c).
+ * Concurrency  any CPU, interrupts; heap->lock guards those that wait. With MM_CHECKS 0 there are no marks; frees are believed. */
 #include "owner.h"
 
 #if MM_CHECKS >= 1
@@ -23,8 +27,7 @@ enum mm_status large_take(struct mm_heap *heap, unsigned order, uint32_t flags, 
 {
 	mm_paddr_t pa;
 	mm_pfn_t pfn;
-	enum mm_status st = mm_hook_fail() ? MM_E_NOMEM :
-					     pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	enum mm_status st = heap_pages(heap, order, flags, FRAME_LARGE + order, mm_hook_fail(), &pa);
 
 	if (st != MM_OK)
 		return st;
@@ -84,6 +87,106 @@ static void large_give(struct mm_heap *heap, mm_pfn_t pfn, unsigned order)
 	MM_CHECK(heap->pmm->port, st == MM_OK);
 }
 
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+void large_hold_init(struct mm_heap *heap)
+{
+	uintptr_t frames = 0;
+
+	for (uint32_t i = 0; i < heap->pmm->nranges; i++)
+		frames += (uintptr_t)(heap->pmm->ranges[i].last - heap->pmm->ranges[i].first) + 1;
+	heap->held_most = frames / 64;
+}
+
+/* The place of the ring that is so many behind the oldest's. */
+static uint32_t large_place(const struct mm_heap *heap, uint32_t n)
+{
+	n += heap->held_first;
+	return n < MM_HELD_MAX ? n : n - MM_HELD_MAX;
+}
+
+/* Put a block behind those that wait, if there is room. */
+static bool large_try_hold(struct mm_heap *heap, void *p, uintptr_t frames)
+{
+	uintptr_t irq = mm_lock(heap->pmm->port, &heap->lock);
+	bool room = heap->nheld < MM_HELD_MAX && frames <= heap->held_most - large_held(heap); /* L3 */
+
+	if (room) {
+		heap->held[large_place(heap, heap->nheld)] = p;
+		heap->nheld++;
+		mm_atomic_add(&heap->held_frames, frames);
+	}
+	mm_unlock(heap->pmm->port, &heap->lock, irq);
+	return room;
+}
+
+/* The block that waits longest waits no more: it is who asks's, and so it is nobody else's. NULL: none waits. */
+static void *large_oldest(struct mm_heap *heap)
+{
+	uintptr_t irq = MM_PLANTED(MM_PLANT_OLDEST) ? 0 : mm_lock(heap->pmm->port, &heap->lock);
+	void *p = heap->nheld ? heap->held[heap->held_first] : NULL;
+
+	if (MM_PLANTED(MM_PLANT_OLDEST))
+		mm_hook_step();
+	if (p) {
+		heap->held_first = large_place(heap, 1);
+		heap->nheld--;
+	}
+	if (!MM_PLANTED(MM_PLANT_OLDEST))
+		mm_unlock(heap->pmm->port, &heap->lock, irq);
+	return p;
+}
+
+size_t large_let_go(struct mm_heap *heap)
+{
+	void *p = large_oldest(heap);
+	const struct mm_range *r;
+	mm_pfn_t pfn = 0;
+	unsigned order;
+
+	if (!p)
+		return 0;
+	r = pmm_find_virt(heap->pmm, p, &pfn);
+	order = frame_order(frame_load(r, pfn)); /* L2 */
+	if (!MM_PLANTED(MM_PLANT_UNSEEN))
+		harden_prove_large(heap, p, (size_t)MM_FRAME_SIZE << order);
+	large_give(heap, pfn, order);
+	mm_atomic_add(&heap->held_frames, (uintptr_t)0 - ((uintptr_t)1 << order));
+	return (size_t)1 << order;
+}
+
+bool large_make_room(struct mm_heap *heap, enum mm_status *st)
+{
+	bool any = false;
+
+	while (!MM_PLANTED(MM_PLANT_ROOM) && large_let_go(heap))
+		any = true;
+	if (!any && *st == MM_E_NOMEM && large_held(heap))
+		*st = MM_E_AGAIN;
+	return any;
+}
+
+/* A block that was freed waits, and others that waited longer leave for it; but not if it is too large itself. */
+static void large_retire(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
+{
+	uintptr_t frames = (uintptr_t)1 << order;
+	bool held = false;
+
+	while (frames <= heap->held_most && !held) {
+		held = large_try_hold(heap, p, frames);
+		if (!held && !large_let_go(heap))
+			break; /* those that there is no room for are leaving */
+	}
+	if (!held)
+		large_give(heap, pfn, order);
+}
+#else
+static void large_retire(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
+{
+	(void)p;
+	large_give(heap, pfn, order);
+}
+#endif
+
 enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
 {
 	enum mm_status st;
@@ -101,7 +204,7 @@ enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned 
 	if (heap->notes)
 		heap->owners->large_end(heap, mark);
 	mm_atomic_add(&heap->nlarge[MM_PLANTED(MM_PLANT_COUNT) ? 0 : order], (uintptr_t)0 - 1);
-	large_give(heap, pfn, order);
+	large_retire(heap, p, pfn, order);
 	return MM_OK;
 }
 
@@ -126,8 +229,7 @@ bool large_due(struct mm_heap *heap, const void *p, mm_pfn_t pfn)
 enum mm_status large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags, uintptr_t caller, void **out)
 {
 	mm_paddr_t pa;
-	enum mm_status st = mm_hook_fail() ? MM_E_NOMEM :
-					     pmm_alloc_as(heap->pmm, order, flags, FRAME_LARGE + order, &pa);
+	enum mm_status st = heap_pages(heap, order, flags, FRAME_LARGE + order, mm_hook_fail(), &pa);
 
 	(void)caller;
 	if (st == MM_OK)

@@ -118,13 +118,15 @@ static size_t reap_here(struct mm_heap *heap)
 
 enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, size_t *got)
 {
-	size_t sum = 0;
+	size_t sum = 0, gone;
 
 	if (!heap || !got)
 		return MM_E_INVAL;
 	if (!heap->pmm)
 		return MM_E_STATE;
 	heap_take_back(heap);
+	while (sum < want && (gone = large_let_go(heap)) != 0)
+		sum += gone;
 	for (int own = 0; own < 2 && sum < want; own++) { /* at last, what this CPU has at hand */
 		if (own)
 			sum += reap_here(heap);

@@ -343,14 +343,12 @@ static uint32_t slab_colour(struct mm_cache *cache)
 static enum mm_status slab_pages(struct mm_cache *cache, struct mm_slab *slab, uint32_t flags)
 {
 	struct mm_heap *heap = cache->heap;
-	enum mm_status why = MM_E_NOMEM;
 	struct mm_range *r;
 	mm_pfn_t first;
 	mm_paddr_t pa;
+	enum mm_status why = heap_pages(heap, cache->order, slab_page_flags(cache, flags), FRAME_SLAB + (unsigned)cache->id,
+					mm_hook_fail(), &pa);
 
-	if (!mm_hook_fail())
-		why = pmm_alloc_as(heap->pmm, cache->order, slab_page_flags(cache, flags),
-				   FRAME_SLAB + (unsigned)cache->id, &pa);
 	if (why != MM_OK)
 		return why;
 	first = mm_pa_to_pfn(pa);

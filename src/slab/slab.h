@@ -41,6 +41,9 @@ _Static_assert((sizeof(struct mm_heap_cpu) & (sizeof(struct mm_heap_cpu) - 1)) =
 /* Full magazines that a depot does not give out as long as there is other memory. */
 #define MAGAZINES_HELD ((MM_HARDEN & MM_HARDEN_QUARANTINE) ? MM_QUARANTINE : 0)
 
+/* Do large blocks wait when they are freed? */
+#define LARGE_HELD ((MM_HARDEN & MM_HARDEN_QUARANTINE) != 0)
+
 #define SLAB_WORD_BITS (8u * (uint32_t)sizeof(uintptr_t))
 
 /* Descriptors lie so in their pages that what a free reads of one begins a line of the CPU's caches, and the states
@@ -217,6 +220,9 @@ enum mm_status harden_idle(const struct mm_cache *cache, void *p);
 /* Is the canary of an object whole, and, if it is free, its memory as free memory is? The same of a large block. */
 bool harden_is_sound(const struct mm_cache *cache, const unsigned char *p, bool is_free);
 bool harden_is_sound_large(const struct mm_heap *heap, const unsigned char *p, size_t bytes);
+/* Stop the machine if a large block, which was cleared when it was freed, was written since. Is it as it was? */
+void harden_prove_large(const struct mm_heap *heap, unsigned char *p, size_t bytes);
+bool harden_is_clear_large(const unsigned char *p, size_t bytes);
 /* Tell the port's log where something was written. */
 void harden_tell(const struct mm_heap *heap, const char *what, const unsigned char *p);
 #else
@@ -275,6 +281,20 @@ static inline enum mm_status harden_look_large(const struct mm_heap *heap, const
 	(void)p;
 	(void)bytes;
 	return MM_OK;
+}
+
+static inline void harden_prove_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
+{
+	(void)heap;
+	(void)p;
+	(void)bytes;
+}
+
+static inline bool harden_is_clear_large(const unsigned char *p, size_t bytes)
+{
+	(void)p;
+	(void)bytes;
+	return true;
 }
 
 static inline enum mm_status harden_free_large(const struct mm_heap *heap, unsigned char *p, size_t bytes)
@@ -640,6 +660,43 @@ enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned 
 /* The same in two steps: it waits from now on, and is one again. False: it is not what it was. */
 enum mm_status large_wait(struct mm_heap *heap, const void *p, mm_pfn_t pfn, unsigned order);
 bool large_due(struct mm_heap *heap, const void *p, mm_pfn_t pfn);
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+/* How much may wait. */
+void large_hold_init(struct mm_heap *heap);
+/* The freed block that waits longest goes; its frames, or 0: none waits. */
+size_t large_let_go(struct mm_heap *heap);
+/* There was no memory, which *st says: all that wait go. Did any? If not, and some other call lets one go: MM_E_AGAIN. */
+bool large_make_room(struct mm_heap *heap, enum mm_status *st);
+#else
+static inline void large_hold_init(struct mm_heap *heap)
+{
+	(void)heap;
+}
+
+static inline size_t large_let_go(struct mm_heap *heap)
+{
+	(void)heap;
+	return 0;
+}
+
+static inline bool large_make_room(struct mm_heap *heap, enum mm_status *st)
+{
+	(void)heap;
+	(void)st;
+	return false;
+}
+#endif
+
+/* Frames of freed blocks that wait. */
+static inline size_t large_held(const struct mm_heap *heap)
+{
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+	return mm_atomic_load_relaxed(&heap->held_frames);
+#else
+	(void)heap;
+	return 0;
+#endif
+}
 
 /* heap.c */
 /* Make a class of kmalloc; flags of its cache. */
@@ -672,13 +729,25 @@ static inline bool heap_flags_ok(const struct mm_heap *heap, uint32_t flags)
 	return !(flags & ~HEAP_FLAGS) && (MM_NODES_MAX == 1 || zone_node_in_flags(flags) <= heap_nodes(heap));
 }
 
-/* A page of metadata for the heap, or NULL. `fails`: mm_hook_fail() of who asks, so that each is told apart. */
+/* Pages of a heap. Freed blocks that wait go before there is none. `fails`: mm_hook_fail() of who asks, so that each is
+ * told apart. Errors as mm_page_alloc(). */
+static inline enum mm_status heap_pages(struct mm_heap *heap, unsigned order, uint32_t flags, unsigned byte,
+					bool fails, mm_paddr_t *pa)
+{
+	enum mm_status st;
+
+	do
+		st = fails ? MM_E_NOMEM : pmm_alloc_as(heap->pmm, order, flags, byte, pa);
+	while (st != MM_OK && !fails && large_make_room(heap, &st));
+	return st;
+}
+
+/* A page of metadata for the heap, or NULL: why not. */
 static inline void *heap_page(struct mm_heap *heap, uint32_t flags, bool fails, enum mm_status *why)
 {
 	mm_paddr_t pa;
 
-	*why = fails ? MM_E_NOMEM
-		     : pmm_alloc_as(heap->pmm, 0, flags & HEAP_PAGE_FLAGS, FRAME_META, &pa);
+	*why = heap_pages(heap, 0, flags & HEAP_PAGE_FLAGS, FRAME_META, fails, &pa);
 	return *why == MM_OK ? mm_port_to_virt(heap->pmm->port, pa) : NULL;
 }
 

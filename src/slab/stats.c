@@ -184,7 +184,8 @@ enum mm_status mm_heap_stats(struct mm_heap *heap, struct mm_heap_stats *out)
 	stats_add_guarded(&s, heap);
 	stats_add_large(&s, heap);
 	stats_add_own(&s, heap);
-	s.frames = s.slab_frames + s.meta_frames + (s.large_bytes >> MM_FRAME_SHIFT);
+	s.held_frames = large_held(heap);
+	s.frames = s.slab_frames + s.meta_frames + (s.large_bytes >> MM_FRAME_SHIFT) + s.held_frames;
 	s.shared_frames = stats_tables(heap->pmm);
 	*out = s;
 	return MM_OK;

@@ -5,10 +5,10 @@
  *
  *                heap --> caches --> parts --> lists, pages of descriptors --> slabs --> frames, objects
  *                     --> CPUs, depots --> magazines --> objects
- *                     --> records of large blocks; the pool of guarded objects
+ *                     --> records of large blocks, those that wait; the pool of guarded objects
  *
  *              Slabs are found by their descriptors' pages, since full ones are in no list (S2).
- * Invariants   those of slab.c (S1 to S10), magazine.c (G1 to G7), harden.c (H1, H2), O2 of owner.c, and I2 of nmi.c,
+ * Invariants   those of slab.c (S1 to S10), magazine.c (G1 to G7), harden.c (H1, H2), O2 of owner.c, L2 and L3 of large.c, and I2 of nmi.c,
  *              by their numbers below.
  * What is not seen   an object that is in two magazines while another one is in none; large blocks without a record.
  *              Links are followed before it is known that they lead into memory; loops end, as they count.
@@ -296,6 +296,35 @@ static bool verify_large(const struct mm_heap *heap)
 }
 #endif
 
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+/* Are large blocks that wait nobody's, and as they were when they were freed? (L2, L3) */
+static bool verify_held(const struct mm_heap *heap)
+{
+	uintptr_t frames = 0;
+
+	if (heap->nheld > MM_HELD_MAX || heap->held_first >= MM_HELD_MAX || heap->held_frames > heap->held_most)
+		return false;
+	for (uint32_t i = 0; i < heap->nheld; i++) {
+		const unsigned char *p = heap->held[(heap->held_first + i) % MM_HELD_MAX];
+		mm_pfn_t pfn;
+		const struct mm_range *r = pmm_find_virt(heap->pmm, p, &pfn);
+		unsigned byte = r ? frame_load(r, pfn) : FRAME_FREE;
+
+		if (byte < FRAME_LARGE || byte >= FRAME_SLAB || slab_of(r, pfn) != slab_taken() ||
+		    !harden_is_clear_large(p, (size_t)MM_FRAME_SIZE << frame_order(byte)))
+			return false;
+		frames += (uintptr_t)1 << frame_order(byte);
+	}
+	return frames == heap->held_frames;
+}
+#else
+static bool verify_held(const struct mm_heap *heap)
+{
+	(void)heap;
+	return true;
+}
+#endif
+
 static bool verify_heap(struct mm_heap *heap)
 {
 	size_t magazines = 0;
@@ -313,7 +342,7 @@ static bool verify_heap(struct mm_heap *heap)
 	for (uint32_t i = 0; i < heap->ncpus; i++)
 		if (!verify_cpu(heap, &heap->cpus[i], &magazines))
 			return false;
-	return verify_magazines(heap, magazines) && verify_large(heap);
+	return verify_magazines(heap, magazines) && verify_large(heap) && verify_held(heap);
 }
 
 enum mm_status mm_heap_verify(struct mm_heap *heap)

@@ -121,6 +121,7 @@ enum {
 	SCN_ROOM = 8388608, /* what is allowed is enough for all, and CPUs have an object at hand, at most (slab scenarios) */
 	SCN_GUARD_ALL = 16777216, /* with SCN_GUARD: memory of kmalloc, too */
 	SCN_WALK = 4194304, /* all that is allocated has one owner (slab scenarios) */
+	SCN_HOLD = 33554432, /* one large block waits when it is freed, if such do (slab scenarios) */
 	SCN_LONG = 16,  /* takes long: at most two preemptions in the short form */
 	SCN_LONGEST = 64, /* takes longer: at most one */
 };

@@ -91,7 +91,8 @@
 #define PMM           .world = &world_pmm, .frames = 80 /* magazines are used from 32 free frames on */
 #define PMM_SECTORS   .world = &world_pmm, .frames = 160
 #define PMM_SECTIONS  .world = &world_pmm, .frames = 256 /* one filled, one in part, two between */
-#define SLAB          .world = &world_slab, .frames = 48
+#define SLAB_OF(n)    .world = &world_slab, .frames = (n)
+#define SLAB          SLAB_OF(48)
 #define NODES         .world = &world_slab, .frames = 64
 #define LONG_BUDDY(n) .flags = SCN_LONG, BUDDY(n)
 #define BUDDY(n)      .world = &world_buddy, .frames = (n)

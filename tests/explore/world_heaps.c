@@ -43,6 +43,10 @@ struct mm_heap *heaps_make(const struct scenario *s, unsigned *n)
 	} else {
 		world_must(mm_heap_init(heap, ex_pmm, 2) == MM_OK, "heap");
 	}
+#if MM_HARDEN & MM_HARDEN_QUARANTINE
+	for (unsigned i = 0; i < *n; i++)
+		heap[i].held_most = s->flags & SCN_HOLD ? 4 : 0;
+#endif
 	for (unsigned i = 0; i < *n; i++)
 		world_must(mm_heap_cpu_online(&heap[i], 1) == MM_OK, "online");
 	return heap;
