@@ -2,8 +2,10 @@
 /* Theory of operation: what makes the TLB of an RV64 hart forget is ports/tlb_riscv64.h; here it is
  * compiled, on that CPU only. */
 #include <mmlib/pt_riscv64.h>
-#if defined(__riscv) && __riscv_xlen == 64
+#if defined(__riscv) /* see tlb_riscv32.c */
 #include "ports/tlb_riscv64.h"
+#endif
+#if defined(__riscv) && __riscv_xlen == 64
 
 void mm_pt_riscv64_flush_local_by(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
 {
