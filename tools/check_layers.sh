@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Each layer links with those it needs only (src/layers), as scripts/size.sh compiles it: nothing may be undefined
-# but mem{cpy,move,set,cmp}. And each file of src/ is in that list.
+# but mem{cpy,move,set,cmp}. And each file of src/ is in that list. Each header is in the two files once, so what is
+# for one CPU alone must be in there for it: they compile for both that share what flushes a TLB.
 #   tools/check_layers.sh [--plant]      --plant: a layer that lacks the one below it; must fail
 set -eu
 cd "$(dirname "$0")/.."
@@ -44,5 +45,10 @@ fi
 for l in $(awk -v what=layers -f tools/layers.awk src/layers); do
   # shellcheck disable=SC2046
   layer "$l" $(awk -v want="$l" -f tools/layers.awk src/layers)
+done
+tools/amalgamate.py --layers pt_flush,pt_riscv64 "$out" >/dev/null
+for cpu in '-march=rv64imac -mabi=lp64' '-march=rv32imac -mabi=ilp32'; do
+  # shellcheck disable=SC2086
+  riscv64-linux-gnu-gcc $cpu -std=c11 -ffreestanding -Wall -Werror -fsyntax-only -I"$out" "$out/mmlib.c" || bad=1
 done
 exit $bad
