@@ -463,20 +463,6 @@ static void check_all(unsigned ops)
 	MUST(ops % (2 * WHOLE) || mm_pmm_verify(&pmm) == MM_OK);
 }
 
-/* Each allocation of that fails, too. */
-static void start_heap(void)
-{
-	enum mm_status st = MM_E_NOMEM;
-
-	for (unsigned nth = 1; st != MM_OK; nth++) {
-		sim_fail_at(nth, true);
-		st = mm_heap_init(&heap, &pmm, 2);
-		sim_fail_at(0, false);
-		MUST(st == MM_OK || (st == MM_E_NOMEM && nth < 8));
-	}
-	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
-}
-
 /* With memory of the other heap, tables from frames to slabs are there. */
 static void start_beside(bool memory)
 {
@@ -498,7 +484,7 @@ static void start(unsigned how)
 	page = sim.host + (pa - sim.base);
 	MUST(mm_page_alloc(&pmm, 0, MM_ALLOC_TABLE, &pa) == MM_OK);
 	table = sim.host + (pa - sim.base);
-	start_heap();
+	machine_start_heap(&heap, &pmm);
 	if (how & 16)
 		MUST(mm_heap_note_owners(&heap) == MM_OK);
 	start_beside(how & 32);

@@ -655,9 +655,11 @@ static void op(struct shadow *s, unsigned what, unsigned a, unsigned b)
 		op_free_sized(s, a, b);
 		return;
 	case 1:
+		sim_fail_at((what & 7) == 7, true);
 		op_free_later(s, a, b);
 		return;
 	case 2:
+		sim_fail_at((what & 7) == 7 ? b % 4 + 1 : 0, true);
 		percpu_op(heap.pmm, a, b);
 		return;
 	case 3: /* the nth allocation inside the library fails, or all from there on */
@@ -756,8 +758,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	memset(&s, 0, sizeof(s));
 	built = charged = 0;
 	owners_given = 0;
-	MUST(mm_heap_init(&heap, &pmm, 2) == MM_OK);
-	MUST(mm_heap_cpu_online(&heap, 1) == MM_OK);
+	machine_start_heap(&heap, &pmm);
 	if (n && in[0] & 1)
 		MUST(mm_heap_note_owners(&heap) == MM_OK);
 	guards_start(&heap, sim.host, sim.base, n ? in[0] : 0);

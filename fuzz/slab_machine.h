@@ -4,6 +4,7 @@
 #define FUZZ_SLAB_MACHINE_H
 #include <stdlib.h>
 #include <mmlib/early.h>
+#include <mmlib/slab.h>
 #include "../tests/pmm_state.h"
 
 #define MUST(cond) ((cond) ? (void)0 : abort())
@@ -39,5 +40,19 @@ static void machine_start(struct mm_pmm *pmm, mm_pfn_t frames, void (*more)(stru
 	MUST(mm_memmap_add(&map, sim.base, sim.bytes, MM_MEM_USABLE, NULL) == MM_OK);
 	MUST(mm_pmm_init(pmm, &sim.port, &map, &cfg) == MM_OK);
 	MUST(mm_pmm_cpu_online(pmm, 1) == MM_OK);
+}
+
+/* Set up a heap, after each allocation that this needs has failed. */
+static inline void machine_start_heap(struct mm_heap *heap, struct mm_pmm *pmm)
+{
+	enum mm_status st = MM_E_NOMEM;
+
+	for (unsigned nth = 1; st != MM_OK; nth++) {
+		sim_fail_at(nth, true);
+		st = mm_heap_init(heap, pmm, 2);
+		sim_fail_at(0, false);
+		MUST(st == MM_OK || (st == MM_E_NOMEM && nth < 16));
+	}
+	MUST(mm_heap_cpu_online(heap, 1) == MM_OK);
 }
 #endif

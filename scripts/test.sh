@@ -180,6 +180,7 @@ BUGS
 54 slab_owner an_owner_is_of_who_has_it_now
 55 kmalloc a_free_that_tells_the_size_is_checked
 56 percpu wrong_ones_are_answered
+158 percpu a_failure_leaves_nothing
 57 slab_nodes flags_ask_for_a_node
 132 slab_failures what_fails_changes_nothing
 133 slab_failures each_place_that_may_fail_did
@@ -215,7 +216,7 @@ test_fuzz() {
   for t in $targets; do
     beside check "fuzz $t, 2 s" scripts/fuzz.sh --seed 1 "$t" 2
   done
-  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 81:slab 82:slab 156:kmalloc 156:kmalloc1 157:region 40:region_small 83:site 152:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
+  for plant in $plants 19:pmm 25:pmm 27:pmm 14:mobility 28:mobility 30:pmm 36:buddy 36:pmm 52:slab 55:slab 56:slab 158:slab 81:slab 82:slab 156:kmalloc 156:kmalloc1 157:region 40:region_small 83:site 152:site 57:slab 54:slab 61:slab 62:slab1 101:slab 114:slab 118:slab 2:trace 22:pt 75:pt 79:pt 138:pt 147:pt 148:pt 146:pt; do
     beside check_fails "control: fuzz ${plant#*:} finds planted bug ${plant%:*} within 60 s" \
       "FOUND something" env MM_PLANT="${plant%:*}" scripts/fuzz.sh --seed 1 "${plant#*:}" 60
   done

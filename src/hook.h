@@ -182,6 +182,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */
 #define MM_PLANT_FITS      144 /* heap: a block of pages is thought too large for what is just too much for half of it */
+#define MM_PLANT_PERCPU_UNDO 158 /* per-CPU memory: if a CPU gets none, the first one's is not given back */
 #define MM_PLANT_PERCPU    56 /* per-CPU memory: a free does not see where the next allocation begins */
 #define MM_PLANT_SLAB_BULK 50 /* heap: who frees many leaves what came before the one that is refused free */
 #define MM_PLANT_EPOCH     69 /* deferred frees: the time of a batch is asked for while others may fill it */

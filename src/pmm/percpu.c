@@ -74,7 +74,7 @@ static enum mm_status percpu_units(struct mm_percpu *pc)
 
 		if (st == MM_OK)
 			continue;
-		while (cpu-- > 0)
+		while (cpu-- > (MM_PLANTED(MM_PLANT_PERCPU_UNDO) ? 1u : 0u))
 			percpu_give(pmm, pc->unit_order, pc->units[cpu]);
 		return st;
 	}
