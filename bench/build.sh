@@ -12,8 +12,10 @@ for f in "${!library[@]}"; do
       src/pmm/acpi* | src/pmm/multiboot*) unset "library[f]" ;; # what runs at boot only
   esac
 done
+mapfile -t formats < <(cd bench && ls formats/*.c)
 warnings=(-std=c11 -Wall -Wextra -Werror)
-# As a kernel compiles: mmlib, the loops that call it (work_*.c), and loops by hand (hand*.c).
+# As a kernel compiles: mmlib, the loops that call it (work_*.c), loops by hand (hand*.c), and formats of page tables
+# (formats/*.c).
 kernel=("$optimise" -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-strict-aliasing -fvisibility=hidden -Iinclude -Isrc -Ibench -I.)
 case $(uname -m) in
@@ -92,7 +94,7 @@ program() {
     malloc) flags+=(-DBENCH_MALLOC) ;;
   esac
   for f in "bench_$name.c" bench.c yard.c "$@"; do
-    object=$out/$f.o
+    object=$out/${f//\//_}.o
     own=("${host[@]}")
     case $form:$f in
       inline:work_*) unit+=("bench/$f"); continue ;;
@@ -107,7 +109,7 @@ program() {
         ! stale "$object" || start "$compiler" "${warnings[@]}" "${host[@]}" "${config[@]}" -c "bench/$f" -o "$object"
         continue ;;
       header:work_*) own=("${kernel[@]}" -DBENCH_HEADER) ;;
-      *:work_* | *:hand*) own=("${kernel[@]}") ;;
+      *:work_* | *:hand* | *:formats/*) own=("${kernel[@]}") ;;
     esac
     start "$compiler" "${warnings[@]}" "${own[@]}" "${flags[@]}" -c "bench/$f" -o "$object"
     objects+=("$object")

@@ -8,8 +8,6 @@
 #define HAND(format, op) hand_##format##_##op
 #endif
 
-#define INDEX(va, level) ((unsigned)((va) >> (12 + 9 * (level)) & 511))
-#define SIZE(level)      (UINT64_C(4096) << (9 * (level)))
 #define ADDRESS_52       UINT64_C(0x000ffffffffff000)
 #define ADDRESS_48       UINT64_C(0x0000fffffffff000)
 #define HAND_CAS(slot, old, now)                                                                   \
@@ -41,6 +39,7 @@ static inline uint64_t HAND(aarch64, write_protect)(uint64_t entry)
 #define HAND_READ_ONLY(entry)    ((entry) & ~UINT64_C(2))
 #define HAND_PROTECT_LIVE(entry) HAND_READ_ONLY(entry)
 #define HAND_DIRTY(entry)        ((entry) >> 6 & 1)
+#define HAND_ROLLED
 #include "hand.inc"
 
 /* Accessed, inner shareable, no execution; a page is 3, a block 1. */
@@ -56,6 +55,7 @@ static inline uint64_t HAND(aarch64, write_protect)(uint64_t entry)
 #define HAND_READ_ONLY(entry)    ((entry) | ARM_READ_ONLY)
 #define HAND_PROTECT_LIVE(entry) HAND(aarch64, write_protect)(entry)
 #define HAND_DIRTY(entry)        (!((entry)&ARM_READ_ONLY) || (entry)&ARM_SOFT_DIRTY)
+#define HAND_ROLLED
 #include "hand.inc"
 
 /* Valid, readable, writable, accessed, dirty. */
@@ -71,4 +71,5 @@ static inline uint64_t HAND(aarch64, write_protect)(uint64_t entry)
 #define HAND_READ_ONLY(entry)    ((entry) & ~UINT64_C(4))
 #define HAND_PROTECT_LIVE(entry) HAND_READ_ONLY(entry)
 #define HAND_DIRTY(entry)        ((entry) >> 7 & 1)
+#define HAND_ROLLED
 #include "hand.inc"

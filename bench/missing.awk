@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# awk -v groups=… -v cpus=… -f missing.awk NAMES FIGURES: prints the names in NAMES that are not among
-# FIGURES, of the groups given (bench/names tells the form). Exit status 1 if there are some.
+# awk -v groups=… -v cpus=… -v counted=… -f missing.awk NAMES FIGURES: prints the names in NAMES that are not among
+# FIGURES, of the groups given (bench/names tells the form); with counted those of instructions, else the others. Exit
+# status 1 if there are some.
 BEGIN {
   split(groups, list, " ")
   for (i in list) wanted[list[i]] = 1
@@ -29,6 +30,7 @@ END {
     sub(/\..*/, "", group)
     if (group in of) group = of[group]
     if (!(group in wanted) || names[i] in there) continue
+    if ((names[i] ~ /\.instructions$/) != (counted != "")) continue
     if (cpus < 2 && names[i] ~ /2t_|prodcons|line_transfer/) continue # they need two
     print "bench: " names[i] " is missing"; bad = 1
   }

@@ -208,6 +208,21 @@ count_run_slab() {
 count_build_pt() {
   build_pt
 }
+# All formats are counted in one process: a part of its profile for each piece of work, in the order in which it prints
+# their names.
+count_run_formats() {
+  local profile=$dir/formats
+  rm -f "$profile.out"
+  GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=1000000 \
+    valgrind -q --tool=callgrind --toggle-collect=counted_work --dump-after=counted_work --combine-dumps=yes \
+      --callgrind-out-file="$profile.out" "$dir/bench_pt_formats-call-l1" >"$profile.names" </dev/null ||
+    { echo "bench: formats were not counted" >&2; return 1; }
+  paste -d ' ' "$profile.names" <(awk '/^totals:/ { print $2 }' "$profile.out") |
+    awk 'NF == 5 { name = $1 "." $2 ".instructions"; n = $5 / $4
+      if ($3 == "hand") printf "hand.%s %.4f instructions\n", name, hand = n
+      else printf "pt.%s %.4f instructions hand.%s %.4f %.4g\n", name, n, name, hand, n / hand }'
+}
+
 count_run_pt() {
   local format work pages hand ours program=$dir/bench_pt-call-l1
   while read -r format work pages; do
@@ -217,6 +232,7 @@ count_run_pt() {
       printf "hand.%s %.4f instructions\n", name, hand / pages
       printf "pt.%s %.4f instructions hand.%s %.4f %.4g\n", name, ours / pages, name, hand / pages, ours / hand }'
   done < <("$program" list)
+  count_run_formats
 }
 
 build_tiny() {
@@ -241,9 +257,12 @@ count_run_tiny() {
 build_pt() {
   local placements="16 32 48"
   program call pt 1 hand.c work_pt_inline.c "${walker[@]}"
+  placements=
+  program call pt_formats 1 "${formats[@]}" "${walker[@]}"
 }
 run_pt() { # RUN
   run_placed 5 bench_pt-call-l1
+  [ "$1" -gt 0 ] || sound "$dir/bench_pt_formats-call-l1" >"$dir/formats.names" # no figures: are all trees the same?
 }
 
 build_sweep() {
@@ -311,9 +330,8 @@ run() { # FILE…
     measure "$group" "$@"
     as_text <"$1.group"
   done
-  [ -z "$count" ] || return 0
   printf '%s\n' "${expected[@]}" | cat bench/names - |
-    awk -v groups="${groups[*]}" -v cpus="$(getconf _NPROCESSORS_ONLN)" -f bench/missing.awk - "$1" >&2
+    awk -v groups="${groups[*]}" -v counted="$count" -v cpus="$(getconf _NPROCESSORS_ONLN)" -f bench/missing.awk - "$1" >&2
 }
 
 for group in "${groups[@]}"; do

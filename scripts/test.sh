@@ -287,6 +287,8 @@ test_bench() {
   check "benchmarks: every group builds and gives every figure" scripts/bench.sh --quick
   check_fails "control: a missing figure is noticed" "page.planted is missing" \
     scripts/bench.sh --quick --expect page.planted page
+  check_fails "control: loops by hand that do something else than the walker are noticed" "not the same" \
+    build/bench/gcc-quick/bench_pt_formats-call-l1 planted
 }
 test_ways() {
   check "gdb shows of a stopped program, and of its core, what the library counts" tools/check_gdb.sh

@@ -439,10 +439,44 @@ def inside_linux(doc):
         doc.add("*Not measured in this run.*", "")
 
 
+WORKS = {"map": "map", "map_list": "map a list", "map_page": "map a page", "map_big": "map large leaves",
+         "query_call": "query", "query_cursor": "query, cursor", "protect": "protect", "unmap_visit": "unmap, visiting",
+         "unmap_discard": "unmap, discarding", "unmap_page_random": "unmap a page, random"}
+
+
+def formats(doc):
+    """Formats that are counted only: a row each, a column for each work."""
+    ports = "|".join(port for port, _ in PORTS)
+    found = doc.figures.matching(rf"pt\.(?!(?:{ports})\.)(\w+)\.(\w+)\.instructions")
+    if not found:
+        return
+    doc.add("## Page tables of all 64-bit formats", "",
+            "Instructions a page, or a leaf, over those of a loop written by hand for that format; in brackets both."
+            " Bold: more than the target allows, which is a factor to that loop.", "")
+    works = [w for w in WORKS if any((f, w) in found for f, _ in found)]
+    rows = []
+    for name in dict.fromkeys(f for f, _ in found):
+        row = [f"`{name}`"]
+        for work in works:
+            figure, hand = f"pt.{name}.{work}.instructions", f"hand.{name}.{work}.instructions"
+            if figure not in doc.figures:
+                row.append("")
+                continue
+            ratio = number(doc.figures.over(figure, hand))
+            if not all(v.met() for v in doc.verdicts_of(figure)):
+                ratio = f"**{ratio}**"
+            row.append(f"{ratio} ({number(doc.figures.value(figure))} / {number(doc.figures.value(hand))})")
+        rows.append(row)
+    limits = sorted({v.want for f in found.values() for v in doc.verdicts_of(f)})
+    if limits:
+        doc.add("Target: ≤ " + ", ".join(number(most) for most in limits) + ".", "")
+    doc.add(*table(["format"] + [WORKS[w] for w in works], rows))
+
+
 def instructions(doc):
     doc.add("## Instructions", "",
             "Counted under callgrind, the same in each run: of a pair; of page tables, of a page.", "")
-    names = doc.figures.all(r"(?!hand\.).*\.instructions")
+    names = [n for n in doc.figures.all(r"(?!hand\.).*\.instructions") if n not in doc.figures.shown]
     if not names:
         doc.add("*Not counted in this run.*", "")
         return
@@ -482,7 +516,7 @@ def rest(doc):
 def document(data, targets):
     """File name -> content, of all that is generated."""
     doc = Document(data, targets)
-    for part in (head, gaps, yardsticks, page_frames, objects, page_tables, inside_linux,
+    for part in (head, gaps, yardsticks, page_frames, objects, page_tables, formats, inside_linux,
                  instructions, sizes, rest):
         part(doc)
     while doc.lines and not doc.lines[-1]:

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* RISC-V Privileged, Sv48. */
+#define FORMAT riscv64_sv48
+#include "ports/riscv64.h"
+#define MM_PT_PORT (&mm_port_sv48)
+
+/* Valid, readable, writable, accessed, dirty. */
+#define HAND_TOP              3u
+#define HAND_LEAF             UINT64_C(0xc7)
+#define HAND_BIG              HAND_LEAF
+#define HAND_TABLE            1u
+#define HAND_FRAME(pa)        ((pa) >> 2)
+#define HAND_PA(entry)        ((entry) << 2 & UINT64_C(0x00fffffffffff000))
+#define HAND_IS_TABLE(entry)  (!((entry)&14))
+#define HAND_READ_ONLY(entry) ((entry) & ~UINT64_C(4))
+#include "format.inc"
