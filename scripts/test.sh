@@ -174,6 +174,9 @@ BUGS
 156 kmalloc what_realloc_adds_is_zero_after_a_shrink_too
 144 kmalloc a_free_that_tells_a_size_beside_a_power_of_two_is_believed
 146 pt_share page_tables_are_isolated
+159 pt_claim nobody_changes_what_is_anothers
+160 pt_claim what_cannot_be_claimed_is_refused
+161 pt_claim whole_tables_are_a_claims_own
 113 slab_nmi slabs_go_beside_it
 130 slab_nmi a_cache_stays_while_somebody_is_led_to_a_slab_of_it
 114 slab_nmi many_of_many_slabs_come_home
@@ -223,7 +226,7 @@ test_fuzz() {
   wait
 }
 test_tsan() {
-  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records; signals as NMIs" scripts/tsan.sh 300000
+  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records; signals as NMIs; 4 writers in one tree, 5000 operations each" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 15 stress 300000
   check_fails "control: ThreadSanitizer notices planted race 45" "WARNING: ThreadSanitizer" \
@@ -232,6 +235,10 @@ test_tsan() {
     scripts/tsan.sh --planted 49 share 5000
   check_fails "control: ThreadSanitizer notices planted race 48" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 48 any 1000
+  check_fails "control: ThreadSanitizer notices planted race 162" "WARNING: ThreadSanitizer" \
+    scripts/tsan.sh --planted 162 claims 300000
+  check_fails "control: a table that goes while another writer is in it is noticed" "not what its writer made it|something else than" \
+    scripts/tsan.sh --planted 161 claims 300000
   check "Relacy: 9 protocols hold where loads and stores overtake each other, and none without its order" scripts/litmus.sh
   check_fails "control: one schedule of each shows no order that is missing" "TOO" scripts/litmus.sh 1
   check_fails "control: who looks once at a record's number takes a torn one for whole" "is torn, and told as whole" \

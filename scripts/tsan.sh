@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Four threads on the whole library, two on guarded objects, two on the first objects of new heaps, two on pages that
-# both hold, three on what may be done at any time, five on a ring of trace records, and two that are hit by signals
-# which free as NMIs do, under ThreadSanitizer; exit status 0 only without a report.
+# both hold, three on what may be done at any time, five on a ring of trace records, two that are hit by signals which
+# free as NMIs do, and four in one tree of page tables, under ThreadSanitizer; exit status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
 #   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two
 #                                        threads meet hangs on the machine. Fails if it was noticed, as it must be
@@ -13,12 +13,12 @@ need_packages clang libclang-rt-14-dev
 
 mkdir -p build/tsan
 flags=(-std=c11 -O2 -g -fsanitize=thread -DMM_HOOKS=1 -DMM_PAGE_MAGAZINE=8 -Iinclude -Isrc -Itests/sim)
-if ! is_fresh build/tsan/trace src include tests/sim tests/stress scripts/tsan.sh; then
+if ! is_fresh build/tsan/claims src include tests/sim tests/stress scripts/tsan.sh; then
   rm -f build/tsan/*.o
   # shellcheck disable=SC2016
-  printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c tests/sim/sim.c |
+  printf '%s\n' src/*.c src/ports/port.c src/buddy/*.c src/pmm/*.c src/slab/*.c src/vmm/*.c tests/sim/sim.c |
     xargs -P "$(nproc)" -I{} sh -c 'exec clang "$@" -c "$0" -o "build/tsan/$(echo "$0" | tr / _).o"' {} "${flags[@]}"
-  for program in stress guard first share any trace nmi; do
+  for program in stress guard first share any trace nmi claims; do
     clang "${flags[@]}" -o "build/tsan/$program" "tests/stress/$program.c" build/tsan/*.o -pthread
   done
 fi
@@ -38,3 +38,4 @@ build/tsan/share $((${1:-10000000} / 30))
 build/tsan/any $((${1:-10000000} / 300))
 build/tsan/trace "${1:-10000000}"
 build/tsan/nmi "${1:-10000000}"
+build/tsan/claims $((${1:-10000000} / 60))

@@ -135,6 +135,10 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_WALKER  145 /* walker: a table that another walker has remembered is near, too */
 #define MM_PLANT_PT_KEEP    148 /* walker: tables that are to stay go when they are empty */
 #define MM_PLANT_PT_MIRROR  147 /* walker: a root that follows another does not follow */
+#define MM_PLANT_PT_CLAIM   159 /* walker: a claim changes what is not its own */
+#define MM_PLANT_PT_CLAIM_TWICE 160 /* walker: what is claimed is claimed once more */
+#define MM_PLANT_PT_CLAIM_PRUNE 161 /* walker: a table that two claims are in goes when it is empty */
+#define MM_PLANT_PT_CLAIM_WITNESS 162 /* walker: a table that two claims are in gets a witness */
 #define MM_PLANT_PT_SMALL   126 /* walker: a small page in the range of a large one is not noted */
 #define MM_PLANT_PT_WITNESS  44 /* walker: what is said to be in use in a table is believed, although it was cleared */
 #define MM_PLANT_RUN_FLUSH   72 /* contiguous runs: a run is broken without a flush in between */

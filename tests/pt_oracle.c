@@ -276,6 +276,10 @@ static bool has_none(struct ora *ora, size_t page)
 
 static bool may_be_empty(const struct ora *ora, const struct ora_page *p)
 {
+	for (size_t i = 0; i < ora->nclaims; i++)
+		if ((ora->claim[i].va > p->va && ora->claim[i].va <= p->last) ||
+		    (ora->claim[i].last >= p->va && ora->claim[i].last < p->last))
+			return true;
 	return p->level == ora->arch->top ||
 	       (ora->keeps && p->level + 1 == ora->arch->top && p->va <= ora->kept.last && p->last >= ora->kept.va);
 }
@@ -554,7 +558,7 @@ void ora_reset(struct ora *ora)
 	ora->flushes = 0;
 	ora->pt = ora->seen = NULL;
 	ora->damaged = ora->unordered = ora->new_table = ora->keeps = false;
-	ora->apart = 0;
+	ora->apart = ora->nclaims = 0;
 	ora_set_arch(ora, &ora_x86_64);
 	ora->pa_bits = 52;
 	ora->c_bit = 0;

@@ -132,6 +132,8 @@ struct ora {
 	size_t apart;     /* tables given out to trees that nobody observes */
 	bool keeps;       /* tables directly below the root for these addresses may be empty */
 	struct ora_span kept;
+	struct ora_span claim[4]; /* so may those that an end of one of these runs through */
+	size_t nclaims;
 	bool empty_table; /* there is one below the root, by the last scan */
 	const char *wrong;
 

@@ -17,8 +17,9 @@
  * Concurrency comes in three tiers; hardware may walk a tree and set accessed and dirty bits in each of them:
  * - exclusive, all that is not said otherwise: the caller lets nobody else change the same tree meanwhile, and cursors
  *   stand still;
- * - disjoint ranges: several writers at once have a tree each, as what one remembers of a tree is not locked. Trees may
- *   have roots that share: the kernel's half is one tree, each space another (mmlib/pt_share.h);
+ * - disjoint ranges: several writers at once have a claim each, on ranges of one tree (mmlib/pt_claim.h), without a lock
+ *   and without atomic operations on what they share; or a tree each, whose roots share: the kernel's half is one tree,
+ *   each space another (mmlib/pt_share.h);
  * - readers without a lock: mm_pt_query() and mm_pt_translate(), on any CPU and in any context, beside the writer. They
  *   are told what was or what is, or that nothing is there in the midst of a change, if `free_table` leaves tables as
  *   they are until readers that came before have left (RCU, an epoch); or if readers keep interrupts off and `flush`
@@ -162,6 +163,10 @@ struct mm_pt {
 	uint8_t shares;                /**< @private all of what `shared` are */
 	struct mm_pt_shared shared[2]; /**< @private */
 	mm_paddr_t follower;           /**< @private root in which entries are kept alike */
+	struct mm_pt *claims;          /**< @private of a tree: its claims; of a claim: the next one of the tree's */
+	struct mm_pt *claim_of;        /**< @private of a claim: the tree */
+	mm_vaddr_t claim_va;           /**< @private of a claim: first byte of its range... */
+	mm_vaddr_t claim_last;         /**< @private ...and the last */
 #if MM_PT_WINDOW
 	mm_vaddr_t va_recursive; /**< @private what the recursive entry is for begins here... */
 	uint32_t attr_recursive; /**< @private ...and no more rights than these are there */
@@ -265,6 +270,7 @@ MM_NODISCARD enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port
  *  @param pt tree @param port,env as in mm_pt_init(), at the addresses that they have now; what they say has not changed
  *  but for how tables are reached
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up @retval MM_E_PORT a callback is missing
+ *  @retval MM_E_BUSY it has claims, or is one (mmlib/pt_claim.h)
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, const struct mm_pt_env *env)
 					MM_TAGGED(mm_pt_moved);
@@ -272,7 +278,8 @@ MM_NODISCARD enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_por
 /** Give back every table. The tree must not be in use by any CPU. Mapped frames are not touched. What gathers hold is
  *  synced before, and pools are given back: afterwards nobody knows whose those tables are.
  *  @param pt tree; all-zero afterwards
- *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up, or a claim on one
+ *  @retval MM_E_BUSY it has claims (mmlib/pt_claim.h)
  *  @mm_ctx{boot\, no-sleep; locks: none\, caller keeps others away; cost: O(tables)} */
 MM_NODISCARD enum mm_status mm_pt_destroy(struct mm_pt *pt);
 
@@ -298,7 +305,8 @@ MM_NODISCARD enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
  *  @retval MM_OK whole @retval MM_E_CORRUPT damaged @retval MM_E_INVAL NULL
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller keeps others away; cost: O(entries)} */
-MM_NODISCARD enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where);
+MM_NODISCARD enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where)
+				    MM_TAGGED(mm_pt_verify_at);
 
 /** Put a cursor at the start of a range.
  *  @param[out] cur cursor, written only on #MM_OK @param pt tree
@@ -329,8 +337,8 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
  *          @p attr with #MM_PT_ACCESSED or #MM_PT_DIRTY or with none of read, write and execute
  *  @retval MM_E_ALIGN not on page borders
  *  @retval MM_E_STATE not set up, or by a folded operation: set up for another format
- *  @retval MM_E_OWNER something of it is another tree's (mmlib/pt_share.h), or shows the tree's own tables
- *          (mmlib/pt_recursive.h)
+ *  @retval MM_E_OWNER something of it is another tree's (mmlib/pt_share.h), shows the tree's own tables
+ *          (mmlib/pt_recursive.h), or is not this claim's, nor that of a tree with claims (mmlib/pt_claim.h)
  *  @retval MM_E_PORT `alloc_table` returned a misaligned or unrepresentable address
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may

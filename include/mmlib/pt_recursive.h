@@ -34,7 +34,8 @@ MM_BEGIN_DECLS
  *  @param pt tree @param va address at which the entry begins @param[in,out] g gather
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up @retval MM_E_RANGE no such address
  *  @retval MM_E_ALIGN an entry of the root does not begin there
- *  @retval MM_E_BUSY the tree has a recursive entry, or shares or keeps what is there (mmlib/pt_share.h)
+ *  @retval MM_E_BUSY the tree has a recursive entry, shares or keeps what is there (mmlib/pt_share.h), or has
+ *          claims (mmlib/pt_claim.h)
  *  @retval MM_E_EXIST something is mapped there: `g->stop_va`
  *  @retval MM_E_NOTSUP not with this format: its tables are not pages, have different lengths, or an entry that leads to
  *          a table cannot be a leaf

@@ -40,7 +40,8 @@ MM_BEGIN_DECLS
  *  @param[in,out] g gather; takes tables from `g->pool` first, if it is set
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map() @retval MM_E_ALIGN not whole entries of the root
  *  @retval MM_E_RANGE no such addresses @retval MM_E_STATE not set up
- *  @retval MM_E_BUSY the tree keeps a range already, has two, or has some of this one in another
+ *  @retval MM_E_BUSY the tree keeps a range already, has two, has some of this one in another, or has claims
+ *          (mmlib/pt_claim.h)
  *  @retval MM_E_EXIST a leaf is there: `g->stop_va`
  *  @retval MM_E_NOTSUP the format has one level only, or more than 65,535 entries are in the range
  *  @retval MM_E_OWNER the recursive entry is there: mmlib/pt_recursive.h
@@ -53,6 +54,7 @@ MM_NODISCARD enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t
 /** Keep it no more: tables that are empty go, as they do elsewhere. When no tree shares it any more.
  *  @param pt tree of mm_pt_keep() @param[in,out] g gather
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up, or it keeps nothing
+ *  @retval MM_E_BUSY it has claims
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, may call env->flush and env->free_table; cost: O(entries of the
  *  tables directly below the root)} */
 MM_NODISCARD enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g) MM_TAGGED(mm_pt_unkeep);
@@ -63,7 +65,7 @@ MM_NODISCARD enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather 
  *  @param[in,out] g gather, for @p to
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or they differ in format or properties
  *  @retval MM_E_STATE one is not set up, or @p from keeps nothing
- *  @retval MM_E_BUSY @p to has two ranges already, or one that some of this is in
+ *  @retval MM_E_BUSY @p to has two ranges already, or one that some of this is in, or claims
  *  @retval MM_E_EXIST something is mapped there: `g->stop_va`; nothing changed
  *  @retval MM_E_NOTSUP LoongArch64, where an empty entry leads to its tree's root: the kernel's half has a root of its own
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, may call env->flush and env->free_table; cost: O(entries of the
@@ -76,7 +78,7 @@ MM_NODISCARD enum mm_status mm_pt_share(struct mm_pt *to, const struct mm_pt *fr
  *  @param to tree, of the same format and with the same properties @param from tree
  *  @param va,length whole entries of the root, in bytes @param[in,out] g gather, for @p to
  *  @retval MM_OK done @retval MM_E_INVAL, MM_E_STATE, MM_E_EXIST as mm_pt_share()
- *  @retval MM_E_BUSY one of them has two ranges already, or one that some of this is in, or @p from is followed
+ *  @retval MM_E_BUSY one of them has two ranges already, or one that some of this is in, or claims, or @p from is followed
  *  @retval MM_E_ALIGN, MM_E_RANGE, MM_E_OWNER as mm_pt_keep()
  *  @retval MM_E_NOTSUP as mm_pt_keep() and mm_pt_share(), or the tree may have leaves in its root:
  *          mm_pt_cfg::leaf_levels

@@ -5,7 +5,7 @@
  *
  * What changes the shape of a tree, or looks at all of it. These exist once, for all formats: they ask
  * the tree's own format, whatever instance of the walker made the tree. Ranges, the gather, errors and
- * concurrency are as in mmlib/pt.h: one writer for each tree, while hardware may walk it and set
+ * concurrency are as in mmlib/pt.h: one writer for each tree or claim, while hardware may walk it and set
  * accessed and dirty bits. An operation that fails says in `g->stop_va` and `g->stop_level` where. */
 #ifndef MMLIB_PT_TREE_H
 #define MMLIB_PT_TREE_H

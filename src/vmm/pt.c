@@ -4,7 +4,7 @@
  *              tree. How one is set up is in pt_init.c.
  * Structure    every function goes through pt->port. The fast paths, folded to a format, are in
  *              pt_walk.inc; what format they are for is checked there.
- * Invariants   T1 no table below the root is empty when an operation ends.
+ * Invariants   T1 no table below the root is empty when an operation ends, but as H1 and C3 say.
  *              T2 a table that was ever reachable goes back only after a flush that followed its
  *                 detaching, and nothing in it is written or followed up to then.
  *              T3 all tables that an operation may need are allocated before its first change
@@ -20,17 +20,9 @@
  *              of 512 pages that go in random order some seven are, the next is looked for downwards and then from the
  *              end of the table on, for pages mostly go from its start. Without a field for it, and above level 0, a
  *              look at all entries tells, which begins with those that share a cache line with the one that was cleared.
- * Concurrency  one writer for each tree, by the caller. Hardware walks it at any time. */
+ * Concurrency  one writer for each tree, by the caller, or as pt_claim.c says. Hardware walks it at any time. */
 #include <mmlib/pt.h>
 #include "vmm/pt_core.h"
-
-/* Where a walk through a whole subtree stands in the table of one level. */
-struct pt_frame {
-	mm_paddr_t pa;
-	void *table;
-	size_t next; /* entry to look at */
-	bool used;   /* one was not empty */
-};
 
 /* Tables for a split, allocated beforehand: at most one for each level and edge. */
 struct pt_spare {
@@ -111,26 +103,6 @@ void mm_pt_priv_table_drop(const struct mm_pt *pt, struct mm_pt_pool *pool, unsi
 }
 
 /* ---- walks through all of it, and taking it down ---- */
-
-static struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
-{
-	return (struct pt_frame){ .pa = pa, .table = pt_virt_aside(pt, pa, level) };
-}
-
-/* Next entry of a table that is not empty; MM_PT_EMPTY at the end of it. */
-static enum mm_pt_kind pt_step(const struct mm_pt *pt, struct pt_frame *at, unsigned level,
-			       uint64_t *entry)
-{
-	while (at->next < pt_entries(pt->port, level)) {
-		*entry = pt_get(pt->port, at->table, at->next++);
-		enum mm_pt_kind kind = pt->port->classify(pt, *entry, level);
-		if (kind != MM_PT_EMPTY) {
-			at->used = true;
-			return kind;
-		}
-	}
-	return MM_PT_EMPTY;
-}
 
 /* Next table that a table points to. False: there is none. */
 static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned level,
@@ -216,12 +188,6 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 	}
 }
 
-/* Is this entry of the root none of the tree's: another tree's (H3), or the recursive one (X1)? */
-static bool pt_is_not_own(const struct mm_pt *pt, size_t i)
-{
-	return pt_shares(pt, PT_SHARES_OTHERS, i, i) || pt_recurses(pt, i);
-}
-
 /* Forget what is not the tree's. */
 static void pt_disown(const struct mm_pt *pt)
 {
@@ -237,8 +203,10 @@ enum mm_status mm_pt_destroy(struct mm_pt *pt)
 {
 	if (!pt)
 		return MM_E_INVAL;
-	if (!pt->port)
+	if (!pt->port || (pt->shares & PT_SHARES_CLAIM))
 		return MM_E_STATE;
+	if (pt->shares & PT_SHARES_CLAIMED)
+		return MM_E_BUSY;
 	if (PT_WINDOW || (pt->shares & PT_SHARES_OTHERS))
 		pt_disown(pt);
 	pt_free_tree(pt, pt->root, pt->port->nlevels - 1u);
@@ -303,100 +271,6 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 		pt_flush(pt, g);
 }
 
-/* A table that is its own descendant would be walked for ever, or freed twice. */
-static bool pt_is_ancestor(const struct pt_frame *at, unsigned level, unsigned top, mm_paddr_t pa)
-{
-	for (; level <= top; level++)
-		if (at[level].pa == pa)
-			return true;
-	return false;
-}
-
-/* Is the witness of a table in use? T5 */
-static bool pt_witness_is_true(const struct mm_pt_port *port, void *table)
-{
-	size_t i = 0;
-
-	if (!port->witness)
-		return true;
-	if (!pt_used(port, table, 0, 0))
-		i = (size_t)mm_shr64(pt_first(port, table), port->witness);
-	return pt_used(port, table, i, 0);
-}
-
-/* The entry at @level that a walk has come to: where is it? */
-static enum mm_status pt_damaged(const struct mm_pt *pt, const struct pt_frame *at, unsigned level, struct mm_pt_run *where)
-{
-	const struct mm_pt_port *port = pt->port;
-	const bool sign = port->extension == MM_PT_VA_SIGN;
-	const uint64_t upper = mm_shl64(UINT64_MAX, port->va_bits - sign); /* in one half, or always, copies of a bit */
-	uint64_t va = 0;
-
-	for (unsigned l = level; l < port->nlevels; l++)
-		va |= mm_shl64(at[l].next - 1, port->level[l].shift);
-	if (port->extension == MM_PT_VA_ONES || (sign && (va & upper)))
-		va |= upper;
-	if (where)
-		*where = (struct mm_pt_run){ .va = (mm_vaddr_t)va, .last = (mm_vaddr_t)(va | pt_mask(port, level)),
-					     .level = (uint8_t)level };
-	return MM_E_CORRUPT;
-}
-
-/* All entries of the table at @level were looked at. Is it as it must be? */
-static bool pt_table_ok(const struct mm_pt *pt, const struct pt_frame *at, unsigned level)
-{
-	const unsigned top = pt->port->nlevels - 1u;
-	const size_t i = at[top].next - 1;
-
-	if (level == top || (level + 1 == top && pt_shares(pt, PT_SHARES_OWN, i, i)))
-		return true; /* H1 */
-	return at[level].used && (level > 0 || pt_witness_is_true(pt->port, at[0].table)); /* T1, T5 */
-}
-
-enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where)
-{
-	struct pt_frame at[MM_PT_LEVELS_MAX];
-	size_t n = 1;
-
-	if (!pt)
-		return MM_E_INVAL;
-	if (!pt->port)
-		return MM_E_STATE;
-	unsigned top = pt->port->nlevels - 1u, level = top;
-	at[top] = pt_enter(pt, pt->root, top);
-	while (level <= top) {
-		uint64_t entry = 0;
-		enum mm_pt_kind kind = pt_step(pt, &at[level], level, &entry);
-		if (level == top && kind != MM_PT_EMPTY && pt_is_not_own(pt, at[top].next - 1))
-			continue;
-		if (kind == MM_PT_TABLE) {
-			mm_paddr_t pa = pt->port->pa(pt, entry, level);
-			if (pt_is_ancestor(at, level, top, pa))
-				return pt_damaged(pt, at, level, where);
-			level--;
-			at[level] = pt_enter(pt, pa, level);
-			n++;
-		} else if (kind == MM_PT_EMPTY) {
-			if (!pt_table_ok(pt, at, level))
-				return pt_damaged(pt, at, level + 1, where);
-			level++;
-		} else if (kind == MM_PT_BAD ||
-			   (kind == MM_PT_RUN &&
-			    !mm_pt_priv_run_whole(pt, at[level].table, at[level].next - 1,
-						  level))) {
-			return pt_damaged(pt, at, level, where);
-		}
-	}
-	if (tables)
-		*tables = n;
-	return MM_OK;
-}
-
-enum mm_status mm_pt_verify(const struct mm_pt *pt, size_t *tables)
-{
-	return mm_pt_verify_at(pt, tables, NULL);
-}
-
 enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_vaddr_t va,
 			      uint64_t length)
 {
@@ -410,6 +284,50 @@ enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct mm_pt *pt, mm_
 	if (st == MM_OK)
 		*cur = (struct mm_pt_cur){ .pt = pt, .va = va, .last = last };
 	return st;
+}
+
+/* ---- whose is what: pt_own.h ---- */
+
+bool mm_pt_priv_is_others(const struct mm_pt *pt, mm_vaddr_t va, mm_vaddr_t last)
+{
+	if (pt->shares & PT_SHARES_CLAIMED)
+		return true;
+	if ((pt->shares & PT_SHARES_CLAIM) && (va < pt->claim_va || last > pt->claim_last) &&
+	    !MM_PLANTED(MM_PLANT_PT_CLAIM))
+		return true;
+	return pt_is_foreign(pt, pt->port, va, last);
+}
+
+bool mm_pt_priv_alone_in(const struct mm_pt *pt, mm_vaddr_t va, unsigned level)
+{
+	const uint64_t mask = pt_mask(pt->port, level);
+	const mm_vaddr_t first = va & ~mask, last = va | mask;
+
+	if (pt->shares & PT_SHARES_CLAIM)
+		return first >= pt->claim_va && last <= pt->claim_last;
+	for (const struct mm_pt *c = pt->claims; c; c = c->claims)
+		if (first <= c->claim_last && last >= c->claim_va)
+			return false;
+	return true;
+}
+
+void mm_pt_priv_near_claimed(struct mm_pt *pt, uint64_t *pages)
+{
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t mask = pt_mask(port, 1);
+	const mm_vaddr_t last = pt->near_va + mm_shl64(*pages, port->level[0].shift) - 1;
+	uint64_t skip = 0;
+
+	if (pt->claim_va > pt->near_va)
+		skip = mm_shr64(pt->claim_va - pt->near_va + mask, port->level[1].shift);
+	mm_vaddr_t first = pt->near_va + mm_shl64(skip, port->level[1].shift), end = last < pt->claim_last ? last : pt->claim_last;
+	if (skip >= pt_entries(port, 1) || first > end || (skip && !PT_DIRECT)) {
+		*pages = 0;
+		return;
+	}
+	pt->near += (mm_paddr_t)(skip << port->entry_lg2);
+	pt->near_va = first;
+	*pages = mm_shr64(end - first, port->level[0].shift) + 1;
 }
 
 /* ---- slow paths of the operations ---- */
@@ -670,9 +588,11 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	const struct mm_pt_port *port = pt->port;
 	struct pt_at at[MM_PT_LEVELS_MAX];
 	unsigned l = port->nlevels - 1u;
-	const unsigned most = l - pt_stays(pt, port, va); /* the level of the highest entry that may go */
+	unsigned most = l - pt_stays(pt, port, va); /* the level of the highest entry that may go */
 	uint64_t mask = pt_mask(port, level);
 
+	while (most > 0 && pt_table_is_shared(pt, va, most - 1) && !MM_PLANTED(MM_PLANT_PT_CLAIM_PRUNE))
+		most--; /* C3 */
 	if (level + 1 > most)
 		return;
 	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root, l, va), .level = l };
@@ -742,10 +662,27 @@ void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 	const struct mm_pt_port *port = pt->port;
 	size_t i = 0;
 
+	if (pt_table_is_shared(pt, va, 0) && !MM_PLANTED(MM_PLANT_PT_CLAIM_WITNESS))
+		return; /* C3 */
 	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i))
 		mm_pt_priv_prune(pt, g, va, 0);
 	else if (!pt_used(port, table, 0, 0)) /* else that is its own witness */
 		pt_clear(table, 3, mm_shl64(i, port->witness)); /* T5 */
+}
+
+bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t empty = port->empty(pt, level);
+	size_t i = 0;
+
+	while (i < pt_entries(port, level) && !pt_used(port, table, i, empty))
+		i++;
+	if (i == pt_entries(port, level))
+		return false;
+	if (i > 0 && level == 0 && port->witness)
+		pt_clear(table, 3, mm_shl64(i, port->witness));
+	return true;
 }
 
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,

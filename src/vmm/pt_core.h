@@ -106,6 +106,14 @@ struct pt_same {
 	bool still; /* hardware changes them no more */
 };
 
+/* Where a walk through a whole subtree stands in the table of one level. */
+struct pt_frame {
+	mm_paddr_t pa;
+	void *table;
+	size_t next; /* entry to look at */
+	bool used;   /* one was not empty */
+};
+
 /* Bytes of an entry at @level, less one. */
 PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 {
@@ -192,6 +200,12 @@ PT_INLINE void *pt_virt(const struct mm_pt *pt, mm_paddr_t pa, unsigned level, m
 PT_INLINE void *pt_virt_aside(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
 	return pt_window(pt, pa, (MM_PLANTED(MM_PLANT_PT_ASIDE) ? 0 : MM_PT_LEVELS_MAX) + level, 0);
+}
+
+/* Begin with a table of @level, which a walk has come to. */
+PT_INLINE struct pt_frame pt_enter(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
+{
+	return (struct pt_frame){ .pa = pa, .table = pt_virt_aside(pt, pa, level) };
 }
 
 /* Last byte of the @n-th entry at @level, counted from the one around @va. */
@@ -333,101 +347,7 @@ PT_INLINE uint64_t pt_no_shortcut(const struct mm_pt_port *port)
 	return port->extension == MM_PT_VA_ONES ? 0 : UINT64_C(1) << 63;
 }
 
-/* ---- what roots share: pt_share.c ---- */
-
-enum pt_shares {
-	PT_SHARES_OWN = 1,    /* H1: the tables below these entries of the root stay */
-	PT_SHARES_MIRROR = 2, /* H2: these entries are those of another root, too */
-	PT_SHARES_OTHERS = 4, /* H3: these entries are another tree's */
-	PT_SHARES_ANY = 7,
-};
-
-#define PT_SHARED (sizeof(((struct mm_pt *)0)->shared) / sizeof(struct mm_pt_shared))
-
-/* Are entries [first, last] of the root, or some of them, shared in one of these ways? */
-PT_INLINE bool pt_shares(const struct mm_pt *pt, unsigned how, size_t first, size_t last)
-{
-	if (!(pt->shares & how))
-		return false;
-	for (unsigned k = 0; k < (MM_PLANTED(MM_PLANT_PT_SHARED) ? 1 : PT_SHARED); k++)
-		if ((pt->shared[k].how & how) && last >= pt->shared[k].first &&
-		    first < (size_t)pt->shared[k].first + pt->shared[k].n)
-			return true;
-	return false;
-}
-
-/* Does the table below the root around @va stay, even if it is empty? */
-PT_INLINE bool pt_stays(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va)
-{
-	const size_t i = pt_index(port, va, port->nlevels - 1u);
-
-	return pt_shares(pt, PT_SHARES_OWN, i, i);
-}
-
-/* Is this entry of the root the recursive one? X1 of pt_recursive.c */
-PT_INLINE bool pt_recurses(const struct mm_pt *pt, size_t i)
-{
-#if MM_PT_WINDOW
-	return pt->recursive && i == pt->recursive - 1u && !MM_PLANTED(MM_PLANT_PT_RECURSIVE);
-#else
-	(void)pt;
-	(void)i;
-	return false;
-#endif
-}
-
-/* Does [va, last] reach into what that is for? */
-PT_INLINE bool pt_is_recursive(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
-{
-#if MM_PT_WINDOW
-	return pt->recursive && last >= pt->va_recursive &&
-	       va <= (pt->va_recursive | pt_mask(port, port->nlevels - 1u)) && !MM_PLANTED(MM_PLANT_PT_RECURSIVE);
-#else
-	(void)pt;
-	(void)port;
-	(void)va;
-	(void)last;
-	return false;
-#endif
-}
-
-/* Of a root at level 1: how many entries come before all that are not the tree's own, H3 and X1? */
-PT_INLINE size_t pt_own_entries(const struct mm_pt *pt, const struct mm_pt_port *port)
-{
-	size_t n = pt_entries(port, 1);
-
-	for (unsigned k = 0; k < PT_SHARED; k++)
-		if (pt->shared[k].how == PT_SHARES_OTHERS && pt->shared[k].first < n)
-			n = pt->shared[k].first;
-#if MM_PT_WINDOW
-	if (pt->recursive && pt->recursive - 1u < n && !MM_PLANTED(MM_PLANT_PT_NEAR_RECURSIVE))
-		n = pt->recursive - 1u;
-#endif
-	return n;
-}
-
-/* What is left of the attributes of a leaf at @va. */
-PT_INLINE uint32_t pt_rights(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, uint32_t attr)
-{
-#if MM_PT_WINDOW
-	if (pt_is_recursive(pt, port, va, va))
-		attr &= pt->attr_recursive;
-#endif
-	(void)pt;
-	(void)port;
-	(void)va;
-	return attr;
-}
-
-/* Is anything in [va, last] not for this tree to change? */
-PT_INLINE bool pt_is_others(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
-{
-	const unsigned top = port->nlevels - 1u;
-
-	if (pt_is_recursive(pt, port, va, last))
-		return true;
-	return pt_shares(pt, PT_SHARES_OTHERS, pt_index(port, va, top), pt_index(port, last, top));
-}
+#include "vmm/pt_own.h"
 
 /* No table is near: W6. */
 PT_INLINE void pt_forget_near(struct mm_pt *pt)
@@ -769,6 +689,13 @@ enum mm_status mm_pt_priv_split(struct mm_pt *pt, struct mm_tlb_gather *g, mm_va
  * [va, last] in pages of 2^shift bytes. */
 void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
 		       mm_vaddr_t va, mm_vaddr_t last, uint8_t shift);
+/* W6: no more of what is near than this is for a claim. */
+void mm_pt_priv_near_claimed(struct mm_pt *pt, uint64_t *pages);
+/* Name the first entry of a table that is in use as its witness, if that is not the first of all: while the table was
+ * kept or shared, it may have had none. False: it is empty. T5 */
+bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level);
+/* May a host's functions be called? */
+bool mm_pt_priv_env_ok(const struct mm_pt_env *env);
 /* The table of level @level around @va has become empty: detach it and all above it that this
  * leaves empty. */
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);

@@ -105,7 +105,7 @@ static bool env_reaches(const struct mm_pt_env *env)
 #endif
 }
 
-static bool env_ok(const struct mm_pt_env *env)
+bool mm_pt_priv_env_ok(const struct mm_pt_env *env)
 {
 	return env->alloc_table && env->free_table && env_reaches(env) && env->flush;
 }
@@ -119,7 +119,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		return MM_E_INVAL;
 	if (cfg)
 		made.cfg = *cfg;
-	if (!env_ok(env) || !pt_port_ok(port))
+	if (!mm_pt_priv_env_ok(env) || !pt_port_ok(port))
 		return MM_E_PORT;
 	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
 		return MM_E_PORT;
@@ -138,8 +138,10 @@ enum mm_status mm_pt_moved(struct mm_pt *pt, const struct mm_pt_port *port, cons
 		return MM_E_INVAL;
 	if (!pt->port)
 		return MM_E_STATE;
-	if (!env_ok(env))
+	if (!mm_pt_priv_env_ok(env))
 		return MM_E_PORT;
+	if (pt->shares & PT_CLAIMS)
+		return MM_E_BUSY;
 	pt->port = port;
 	pt->env = env;
 	pt_forget_near(pt); /* W6: it may be a pointer. A shortcut is an address in memory (W7) */

@@ -65,7 +65,7 @@ enum mm_status mm_pt_recurse(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gath
 		return MM_E_NOTSUP;
 	if (va & pt_mask(port, top))
 		return MM_E_ALIGN;
-	if (pt->recursive || pt_shares(pt, PT_SHARES_ANY, i, i))
+	if (pt->recursive || (pt->shares & PT_CLAIMS) || pt_shares(pt, PT_SHARES_ANY, i, i))
 		return MM_E_BUSY;
 	void *slot = pt_slot(port, pt_virt(pt, pt->root, top, va), i);
 	uint64_t old = pt_load(slot, port->entry_lg2);

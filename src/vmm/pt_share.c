@@ -80,7 +80,7 @@ static enum mm_status share_room(const struct mm_pt *pt, const struct share_rang
 {
 	const bool again = how != PT_SHARES_OTHERS && (pt->shares & (unsigned)how);
 
-	return again || pt->shared[share_find(pt, 0)].how ||
+	return again || (pt->shares & PT_CLAIMS) || pt->shared[share_find(pt, 0)].how ||
 			       pt_shares(pt, PT_SHARES_ANY, range->first, range->first + range->n - 1)
 		       ? MM_E_BUSY
 		       : MM_OK;
@@ -158,37 +158,22 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 	return MM_OK;
 }
 
-/* Name the first entry of a table that is in use as its witness, if that is not the first of all: while the table was
- * kept, it may have had none. False: it is empty. T5 */
-static bool share_name_witness(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
-{
-	void *table = pt_virt_aside(pt, pa, level);
-	const struct mm_pt_port *port = pt->port;
-	const uint64_t empty = port->empty(pt, level);
-	size_t i = 0;
-
-	while (i < pt_entries(port, level) && !pt_used(port, table, i, empty))
-		i++;
-	if (i == pt_entries(port, level))
-		return false;
-	if (i > 0 && level == 0 && port->witness)
-		pt_clear(table, 3, mm_shl64(i, port->witness));
-	return true;
-}
-
 enum mm_status mm_pt_unkeep(struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	if (!pt || !g)
 		return MM_E_INVAL;
 	if (!pt->port || !(pt->shares & PT_SHARES_OWN))
 		return MM_E_STATE;
+	if (pt->shares & PT_CLAIMS)
+		return MM_E_BUSY;
 	const struct share_range range = share_kept(pt);
 	pt->shared[share_find(pt, PT_SHARES_OWN)].how = 0;
 	pt->shares &= (uint8_t)~(unsigned)PT_SHARES_OWN;
 	for (size_t i = 0; i < range.n; i++) {
 		struct pt_at at = share_entry(pt, &range, i);
 		mm_vaddr_t va = share_va(pt, &range, i);
-		if (!share_name_witness(pt, pt->port->below(pt, at.entry), at.level - 1)) /* T1 */
+		void *table = pt_virt_aside(pt, pt->port->below(pt, at.entry), at.level - 1);
+		if (!mm_pt_priv_name_witness(pt, table, at.level - 1)) /* T1 */
 			mm_pt_priv_detach(pt, g, &at, range.first + i, va, va | pt_mask(pt->port, at.level),
 					  pt->port->level[0].shift);
 	}
