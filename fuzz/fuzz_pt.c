@@ -5,7 +5,7 @@
  * notices where break-before-make or an order of stores is missing. After each operation all that
  * is mapped is compared, as the tables have it that the library was told the address of; with each 32nd,
  * and at the end, every table is decoded anew, and mm_pt_verify() must find as many. Then all tables must
- * have come back. A second root may share a part, or follow. An input is one case after the other. */
+ * have come back. A second root may share a part, or follow; parts may be claimed. An input is one case after the other. */
 #include "operations.h"
 #include "pt_case.h"
 
@@ -45,7 +45,7 @@ static void verify(void)
 
 static void sync_all(void)
 {
-	mm_pt_sync(&f.pt, &f.g);
+	mm_pt_sync(f.writer, &f.g);
 	MUST(!f.g.flush && !f.g.sync && !f.g.tables && !f.g.misses && !f.g.ntables);
 	ora_check_synced(&ora);
 	MUST(!ora.wrong);
@@ -63,7 +63,7 @@ static void op_map(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op), first = 0, pa = pick_pa(op, va);
 	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
-	enum mm_status expect = range_status(va, len);
+	enum mm_status expect = change_status(va, len);
 
 	if (op->flags & 2)
 		flags |= MM_PT_MAX_LEVEL(op->flags >> 2 & 3);
@@ -127,7 +127,7 @@ static void op_map_list(const struct op *op)
 	uint64_t va = pick_va(op), first = 0;
 	size_t n = op->length % LIST, bad, done;
 	uint32_t attr = pick_attr(op), flags = op->flags & 1 ? MM_PT_PARTIAL : 0;
-	enum mm_status expect = range_status(va, n * PAGE), wrong = pick_list(op, n, &bad);
+	enum mm_status expect = change_status(va, n * PAGE), wrong = pick_list(op, n, &bad);
 
 	expect = expect ? expect : attr_status(attr);
 	enum mm_status st = do_map_list(va, frames, n, attr, flags);
@@ -166,7 +166,7 @@ static void op_unmap(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
 	uint32_t flags = (op->flags & 1 ? MM_PT_EXACT : 0u) | (op->flags & 2 ? MM_PT_DISCARD : 0u);
-	enum mm_status expect = range_status(va, len), st = do_unmap(va, len, flags);
+	enum mm_status expect = change_status(va, len), st = do_unmap(va, len, flags);
 
 	if (!expect && exact_hole(va, len, flags))
 		expect = MM_E_NOENT;
@@ -183,7 +183,7 @@ static void op_protect(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
 	uint32_t flags = op->flags & 1 ? MM_PT_EXACT : 0u, attr = pick_attr(op);
-	enum mm_status expect = range_status(va, len), st = do_protect(va, len, attr, flags);
+	enum mm_status expect = change_status(va, len), st = do_protect(va, len, attr, flags);
 
 	expect = expect ? expect : attr_status(attr);
 	if (!expect && exact_hole(va, len, flags))
@@ -268,6 +268,7 @@ static void model_part(uint64_t va, uint64_t last)
 }
 
 #include "pt_second.h"
+#include "pt_claims.h"
 
 static void op_cursor_leaves(const struct op *op)
 {
@@ -275,7 +276,7 @@ static void op_cursor_leaves(const struct op *op)
 	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
 	struct mm_pt_cur cur;
 
-	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+	if (mm_pt_cur_init(&cur, f.writer, va, len) != MM_OK)
 		return;
 	set_clear(&before);
 	while (do_leaves(&cur, &leaves)) {
@@ -295,7 +296,7 @@ static void op_cursor(const struct op *op)
 	enum mm_status expect = range_status(va, len);
 	bool hole = false, ended = false;
 
-	MUST(mm_pt_cur_init(&cur, &f.pt, va, len) == expect);
+	MUST(mm_pt_cur_init(&cur, f.writer, va, len) == expect);
 	if (expect)
 		return;
 	set_clear(&before);
@@ -322,8 +323,12 @@ static void op_unmap_leaves(const struct op *op)
 	struct mm_pt_leaves leaves = { .pa = frames, .attr = attrs, .room = 1 + op->skew % 70u };
 	struct mm_pt_cur cur;
 
-	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+	if (mm_pt_cur_init(&cur, f.writer, va, len) != MM_OK)
 		return;
+	if (change_status(va, len)) {
+		failed(do_unmap_leaves(&cur, &leaves), MM_E_OWNER);
+		return;
+	}
 	for (unsigned i = 0; i < op->flags % 16u; i++) {
 		uint64_t hash = ora_hash(&ora);
 		enum mm_status st = do_unmap_leaves(&cur, &leaves);
@@ -352,8 +357,12 @@ static void op_unmap_next(const struct op *op)
 	struct mm_pt_cur cur;
 	struct mm_pt_run run;
 
-	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+	if (mm_pt_cur_init(&cur, f.writer, va, len) != MM_OK)
 		return;
+	if (change_status(va, len)) {
+		failed(do_unmap_next(&cur, &run), MM_E_OWNER);
+		return;
+	}
 	for (unsigned i = 0; i < op->flags % 16u; i++) {
 		uint64_t hash = ora_hash(&ora);
 		enum mm_status st = do_unmap_next(&cur, &run);
@@ -392,7 +401,7 @@ static enum mm_status pick_range(const struct op *op, uint64_t *va, uint64_t *le
 	*len = pick_length(op);
 	*flags = op->flags & 2 ? MM_PT_MAX_LEVEL(op->flags >> 2 & 3) : 0;
 	*flags |= op->flags & 16 ? MM_PT_NO_RUNS : 0u;
-	return range_status(*va, *len);
+	return change_status(*va, *len);
 }
 
 /* Reserve, and map at once with no memory: it must not want any, and use all. */
@@ -407,7 +416,7 @@ static void op_reserve(const struct op *op)
 	pa = pick_pa(op, va);
 	if (!expect && pa + (len - 1) >= f.limit)
 		expect = MM_E_RANGE;
-	enum mm_status st = mm_pt_reserve(&f.pt, va, (mm_paddr_t)pa, len, flags, &pool);
+	enum mm_status st = mm_pt_reserve(f.writer, va, (mm_paddr_t)pa, len, flags, &pool);
 	nothing_changed();
 	for (unsigned l = 0; l < 6; l++)
 		n += pool.n[l];
@@ -426,7 +435,7 @@ static void op_reserve(const struct op *op)
 						     .attr = ora_told(attr) });
 	}
 	f.g.pool = NULL;
-	mm_pt_unreserve(&f.pt, &pool);
+	mm_pt_unreserve(f.writer, &pool);
 }
 
 static void op_split(const struct op *op)
@@ -435,7 +444,7 @@ static void op_split(const struct op *op)
 	uint32_t flags;
 	enum mm_status expect = pick_range(op, &va, &len, &flags);
 	size_t used = ora.used;
-	enum mm_status st = mm_pt_split(&f.pt, va, len, flags, &f.g);
+	enum mm_status st = mm_pt_split(f.writer, va, len, flags, &f.g);
 
 	if (expect || st == MM_E_NOMEM) {
 		failed(st, expect ? expect : MM_E_NOMEM);
@@ -477,7 +486,7 @@ static void op_collapse(const struct op *op)
 	uint64_t va, len;
 	uint32_t flags;
 	enum mm_status expect = pick_range(op, &va, &len, &flags);
-	enum mm_status st = mm_pt_collapse(&f.pt, va, len, flags, &f.g);
+	enum mm_status st = mm_pt_collapse(f.writer, va, len, flags, &f.g);
 
 	if (expect) {
 		failed(st, expect);
@@ -511,11 +520,15 @@ static void op_age(const struct op *op)
 					      : MM_PT_ACCESSED | MM_PT_DIRTY;
 	struct mm_pt_cur cur;
 
-	if (mm_pt_cur_init(&cur, &f.pt, va, len) != MM_OK)
+	if (mm_pt_cur_init(&cur, f.writer, va, len) != MM_OK)
 		return;
+	if (change_status(va, len)) {
+		failed(mm_pt_age(f.writer, &cur, what, &f.g, &leaves), MM_E_OWNER);
+		return;
+	}
 	set_clear(&before);
 	model_part(va, va + (len - 1));
-	while (mm_pt_age(&f.pt, &cur, what, &f.g, &leaves) == MM_OK) {
+	while (mm_pt_age(f.writer, &cur, what, &f.g, &leaves) == MM_OK) {
 		insert_leaves(&before, &leaves);
 		struct ora_run first = ora_walk(&ora, leaves.va),
 			       last = ora_walk(&ora, leaves.last);
@@ -580,6 +593,7 @@ static void run_op(const struct op *op)
 	const uint64_t va = pick_va(op), most = pick_length(op) + LIST * PAGE;
 
 	operations_count();
+	pick_writer(op);
 	ora_begin(&ora, va, va + most < va ? UINT64_MAX : va + most);
 	f.hash = ora_hash_seen(&ora);
 	f.refused = false;
@@ -619,7 +633,6 @@ static void run_op(const struct op *op)
 			op_unmap_next(op);
 		break;
 	case 7:
-	case 15:
 		op_access(op);
 		break;
 	case 8:
@@ -635,6 +648,12 @@ static void run_op(const struct op *op)
 	case 12:
 	case 13:
 		op_age(op);
+		break;
+	case 15:
+		if (op->flags & 0x80)
+			op_claim(op);
+		else
+			op_access(op);
 		break;
 	case 14:
 		if (op->flags & 0x80)
@@ -692,6 +711,8 @@ static void start(uint8_t format, uint8_t how)
 		f.leaf_levels |= (uint8_t)(1u << l);
 	f.leaf_levels = cfg.leaf_levels ? cfg.leaf_levels : f.leaf_levels;
 	memset(&second, 0, sizeof(second));
+	memset(claims, 0, sizeof(claims));
+	f.writer = &f.pt;
 	ora.features = cfg.features;
 	ora.pa_bits = cfg.pa_bits;
 	ora.c_bit = cfg.set_bits;
@@ -717,7 +738,7 @@ static size_t run_case(const uint8_t *in, size_t n)
 	compare_all();
 	if (in[at - 1] % 32 == 0) /* it takes as long as all of the case */
 		verify();
-	sync_all();
+	claims_end();
 	second_end();
 	MUST(ora.used == 0 && f.pt.port == NULL);
 	return at;

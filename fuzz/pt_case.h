@@ -19,6 +19,7 @@
 #define MAX_OPS 48 /* of a case */
 #define EVERYTHING 32 /* operations until all tables are looked at */
 #define LIST    700u /* most frames in a list: more than a table takes */
+#define CLAIMS  3u
 #define PAGE    (UINT64_C(1) << ora_page_shift)
 #define PAGE_4K 4096u
 #define PA_BITS 44 /* of the machine, at most */
@@ -73,6 +74,7 @@ struct fuzz {
 	uint64_t big[3];  /* bytes of an entry at levels 0, 1 and 2, or nearly */
 	uint64_t limit;   /* first physical address that there is not */
 	struct mm_pt pt;
+	struct mm_pt *writer; /* what operations go through: the tree, or a claim */
 	struct mm_tlb_gather g;
 	bool folded, allow_wx;
 	uint32_t features;
@@ -97,6 +99,10 @@ static struct second {
 	bool follows;  /* it has what the first has in... */
 	struct ora_span followed;
 } second;          /* a root that shares with the first: pt_second.h */
+static struct claimed {
+	struct mm_pt pt; /* no port: there is none */
+	struct ora_span range;
+} claims[CLAIMS]; /* pt_claims.h */
 static mm_paddr_t frames[LIST];
 static uint32_t attrs[LIST];
 
@@ -123,25 +129,25 @@ static void must(bool ok, const char *what, int line)
 
 static enum mm_status do_map(uint64_t va, uint64_t pa, uint64_t len, uint32_t attr, uint32_t flags)
 {
-	return f.folded ? f.format->map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
-			: mm_pt_map(&f.pt, va, (mm_paddr_t)pa, len, attr, flags, &f.g);
+	return f.folded ? f.format->map(f.writer, va, (mm_paddr_t)pa, len, attr, flags, &f.g)
+			: mm_pt_map(f.writer, va, (mm_paddr_t)pa, len, attr, flags, &f.g);
 }
 
 static enum mm_status do_unmap(uint64_t va, uint64_t len, uint32_t flags)
 {
-	return f.folded ? f.format->unmap(&f.pt, va, len, flags, &f.g)
-			: mm_pt_unmap(&f.pt, va, len, flags, &f.g);
+	return f.folded ? f.format->unmap(f.writer, va, len, flags, &f.g)
+			: mm_pt_unmap(f.writer, va, len, flags, &f.g);
 }
 
 static enum mm_status do_protect(uint64_t va, uint64_t len, uint32_t attr, uint32_t flags)
 {
-	return f.folded ? f.format->protect(&f.pt, va, len, attr, flags, &f.g)
-			: mm_pt_protect(&f.pt, va, len, attr, flags, &f.g);
+	return f.folded ? f.format->protect(f.writer, va, len, attr, flags, &f.g)
+			: mm_pt_protect(f.writer, va, len, attr, flags, &f.g);
 }
 
 static enum mm_status do_query(uint64_t va, struct mm_pt_run *run)
 {
-	return f.folded ? f.format->query(&f.pt, va, run) : mm_pt_query(&f.pt, va, run);
+	return f.folded ? f.format->query(f.writer, va, run) : mm_pt_query(f.writer, va, run);
 }
 
 static bool do_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
@@ -151,20 +157,20 @@ static bool do_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
 
 static enum mm_status do_unmap_next(struct mm_pt_cur *cur, struct mm_pt_run *run)
 {
-	return f.folded ? f.format->unmap_next(&f.pt, cur, &f.g, run)
-			: mm_pt_unmap_next(&f.pt, cur, &f.g, run);
+	return f.folded ? f.format->unmap_next(f.writer, cur, &f.g, run)
+			: mm_pt_unmap_next(f.writer, cur, &f.g, run);
 }
 
 static enum mm_status do_map_list(uint64_t va, const mm_paddr_t *pa, size_t n, uint32_t attr,
 				  uint32_t flags)
 {
-	return f.folded ? f.format->map_list(&f.pt, va, pa, n, attr, flags, &f.g)
-			: mm_pt_map_list(&f.pt, va, pa, n, attr, flags, &f.g);
+	return f.folded ? f.format->map_list(f.writer, va, pa, n, attr, flags, &f.g)
+			: mm_pt_map_list(f.writer, va, pa, n, attr, flags, &f.g);
 }
 
 static enum mm_status do_translate(uint64_t va, mm_paddr_t *pa)
 {
-	return f.folded ? f.format->translate(&f.pt, va, pa) : mm_pt_translate(&f.pt, va, pa);
+	return f.folded ? f.format->translate(f.writer, va, pa) : mm_pt_translate(f.writer, va, pa);
 }
 
 static bool do_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
@@ -174,8 +180,8 @@ static bool do_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
 
 static enum mm_status do_unmap_leaves(struct mm_pt_cur *cur, struct mm_pt_leaves *leaves)
 {
-	return f.folded ? f.format->unmap_leaves(&f.pt, cur, &f.g, leaves)
-			: mm_pt_unmap_leaves(&f.pt, cur, &f.g, leaves);
+	return f.folded ? f.format->unmap_leaves(f.writer, cur, &f.g, leaves)
+			: mm_pt_unmap_leaves(f.writer, cur, &f.g, leaves);
 }
 
 /* ---- what the manual and the contract say ---- */
@@ -255,6 +261,32 @@ static enum mm_status range_status(uint64_t va, uint64_t len)
 		return MM_E_INVAL;
 	uint64_t last = va + len - 1, low = f.low_end, high = f.high;
 	return (low && last <= low) || (high && va >= high) ? MM_OK : MM_E_RANGE;
+}
+
+static bool claims_meet(uint64_t va, uint64_t last)
+{
+	for (size_t i = 0; i < CLAIMS; i++)
+		if (claims[i].pt.port && last >= claims[i].range.va && va <= claims[i].range.last)
+			return true;
+	return false;
+}
+
+static bool claims_any(void)
+{
+	return claims_meet(0, UINT64_MAX);
+}
+
+/* The same for what changes something. */
+static enum mm_status change_status(uint64_t va, uint64_t len)
+{
+	enum mm_status st = range_status(va, len);
+
+	if (st != MM_OK)
+		return st;
+	if (f.writer == &f.pt)
+		return claims_any() ? MM_E_OWNER : MM_OK;
+	const struct ora_span *own = &((const struct claimed *)f.writer)->range;
+	return va >= own->va && va + (len - 1) <= own->last ? MM_OK : MM_E_OWNER;
 }
 
 static enum mm_status attr_status(uint32_t attr)

@@ -212,6 +212,10 @@ static unsigned second_next(const struct op *op)
 static void op_share(const struct op *op)
 {
 	ora_begin(&ora, 0, UINT64_MAX);
+	if (claims_any()) {
+		op_through(op);
+		return;
+	}
 	switch (second_next(op)) {
 	case 0:
 		op_keep(op);
