@@ -4,6 +4,7 @@
  *   claims [OPERATIONS [SEED]]     of each thread
  * Oracle: each knows what it has mapped and finds that, and nothing else; the tree is sound, and at the end its root is all
  * that is left. ThreadSanitizer sees whether they use something together. */
+#define _POSIX_C_SOURCE 200809L /* barriers */
 #include <mmlib/pt_claim.h>
 #include <mmlib/pt_x86_64.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static mm_paddr_t unused[TABLES];
 static unsigned nunused;
 static uintptr_t memory_lock, tree_lock;
 static struct mm_pt tree;
+static pthread_barrier_t all; /* none is done before the others begin */
 
 static enum mm_status table_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)
 {
@@ -162,6 +164,7 @@ static void *write_pages(void *arg)
 {
 	struct writer *w = arg;
 
+	(void)pthread_barrier_wait(&all);
 	take(w);
 	for (unsigned long i = 0; i < w->operations; i++) {
 		change(w);
@@ -194,6 +197,8 @@ int main(int argc, char **argv)
 	if (sim_is_slow())
 		operations /= 10;
 	start();
+	if (pthread_barrier_init(&all, NULL, THREADS))
+		wrong("no barrier");
 	for (unsigned i = 0; i < THREADS; i++) {
 		writers[i].seed = (argc > 2 ? strtoul(argv[2], NULL, 10) : 1) + i;
 		writers[i].va = BASE + i * PAGES * PAGE;
