@@ -295,6 +295,33 @@ static void a_claim_that_fails_leaves_nothing(void **state)
 	}
 }
 
+/* A cursor of the tree stood in a table that went through a claim, and had stood in one before there was any. */
+static void a_cursor_notices_what_a_claim_took_out(void **state)
+{
+	struct mm_pt_cur cur;
+	struct mm_pt_run run;
+
+	start(state);
+	for (unsigned way = 0; way < 2; way++) {
+		map_ok(M2, PA0, 4 * K4, RW, MM_PT_NO_RUNS);
+		sync_and_check();
+		assert_int_equal(cur_init(&cur, M2, M2), MM_OK);
+		assert_true(next(&cur, &run) && run.va == M2 && run.attr);
+		claim_ok(0, M2, 2 * M2);
+		part_unmap(0, M2, 4 * K4);
+		part_map(0, 2 * M2, PA0 + M2, 4 * K4); /* the same table is for that now */
+		if (way == 0)
+			release_ok(0);
+		assert_true(next(&cur, &run));
+		assert_int_equal(run.attr, 0);
+		if (way == 1)
+			release_ok(0);
+		unmap_ok(2 * M2, 4 * K4);
+		sync_and_check();
+	}
+	finish();
+}
+
 static unsigned own_flushes;
 
 static void own_flush(void *ctx, const struct mm_tlb_gather *gather)
@@ -419,6 +446,7 @@ int main(void)
 		cmocka_unit_test(whole_tables_are_a_claims_own),
 		cmocka_unit_test(what_sticks_out_is_split),
 		cmocka_unit_test(a_claim_that_fails_leaves_nothing),
+		cmocka_unit_test(a_cursor_notices_what_a_claim_took_out),
 		cmocka_unit_test(a_claim_may_have_functions_of_its_own),
 		cmocka_unit_test(writers_go_on_beside_each_other),
 	};

@@ -92,6 +92,7 @@ static enum mm_status claim_ok(const struct mm_pt *pt, mm_vaddr_t va, uint64_t l
 static void claim_make(struct mm_pt *pt, struct mm_pt *claim, const struct mm_pt_env *env)
 {
 	pt_forget(pt, MM_PT_LEVELS_MAX);
+	pt->detached++; /* Q1 of pt_query.inc: no cursor of the tree knows what claims take out */
 	*claim = *pt;
 	if (env)
 		claim->env = env;
