@@ -143,6 +143,7 @@ static void what_cannot_be_claimed_is_refused(void **state)
 	refuse(claim(1, 0, 2 * K4), MM_E_BUSY);
 	refuse(claim(1, 0, G1), MM_E_BUSY);
 	refuse(claim(1, K4, 4 * K4), MM_E_BUSY);
+	refuse(claim(0, M2, K4), MM_E_BUSY); /* it is in use */
 	refuse(mm_pt_destroy(&pt), MM_E_BUSY);
 	refuse(mm_pt_destroy(&part[0]), MM_E_STATE);
 	refuse(mm_pt_moved(&pt, w->f->port(), &ora.env), MM_E_BUSY);

@@ -43,7 +43,7 @@ MM_BEGIN_DECLS
  *  @param[out] claim what operations in the range are called with. Must stay where it is; read-only
  *  @retval MM_OK done @retval MM_E_INVAL NULL, or as mm_pt_map() @retval MM_E_ALIGN, MM_E_RANGE as mm_pt_map()
  *  @retval MM_E_STATE the tree is not set up, or a claim itself @retval MM_E_PORT a callback of @p env is missing
- *  @retval MM_E_BUSY some of it is claimed
+ *  @retval MM_E_BUSY some of it is claimed, or @p claim is one of this tree's already
  *  @retval MM_E_OWNER some of it is another tree's (mmlib/pt_share.h), or the recursive entry
  *  @retval MM_E_CORRUPT an entry at an end of the range is damaged: `g->stop_va`
  *  @return or what `alloc_table` returned: where, is in `g->stop_va`. What refuses changes nothing

@@ -29,6 +29,16 @@ static bool claim_overlaps(const struct mm_pt *pt, mm_vaddr_t va, mm_vaddr_t las
 	return false;
 }
 
+/* Does it have a range already? */
+static bool claim_is_made(const struct mm_pt *pt, const struct mm_pt *claim)
+{
+	const struct mm_pt *c = pt->claims;
+
+	while (c && c != claim)
+		c = c->claims;
+	return c;
+}
+
 /* Make the tables that the border before @border runs through, down to where entries end there. @va is on this side of it.
  */
 static enum mm_status claim_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, mm_vaddr_t border)
@@ -109,6 +119,8 @@ enum mm_status mm_pt_claim(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, con
 	if (!pt || !g || !claim || claim == pt)
 		return MM_E_INVAL;
 	enum mm_status st = claim_ok(pt, va, length, env, &last);
+	if (st == MM_OK && claim_is_made(pt, claim))
+		st = MM_E_BUSY;
 	if (st != MM_OK)
 		return mm_pt_priv_refuse(g, va, st);
 	if (g->flush)
