@@ -487,6 +487,7 @@ static void op_give_back(struct shadow *s, unsigned a, unsigned b)
 		break;
 	case 1:
 		MUST(mm_heap_shrink(&heap) == MM_OK && large_held(&heap) == 0);
+		MUST(b & 1 || mm_heap_trim(&heap, &frames) == MM_OK);
 		break;
 	case 2:
 		MUST(mm_heap_reap(&heap, &frames) == MM_OK);
@@ -744,11 +745,24 @@ static void make_nodes(struct mm_pmm_cfg *cfg)
 	cfg->cpu_nodes = cpu_nodes;
 }
 
+/* All is free: shrunk, the heap has what it had at first. */
+static void check_shrunk(struct shadow *s, const struct mm_heap_stats *first)
+{
+	struct mm_heap_stats stats;
+
+	for (unsigned c = 0; c < CACHES; c++)
+		MUST(!s->cache[c] || mm_cache_destroy(s->cache[c]) == MM_OK);
+	MUST(mm_heap_shrink(&heap) == MM_OK && mm_heap_trim(&heap, NULL) == MM_OK);
+	MUST(mm_heap_stats(&heap, &stats) == MM_OK && stats.frames == first->frames &&
+	     stats.shared_frames == first->shared_frames);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
 	struct mm_pmm pmm;
 	static struct shadow s;
+	struct mm_heap_stats empty;
 	uint64_t first;
 	unsigned ops = 0;
 
@@ -761,6 +775,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	machine_start_heap(&heap, &pmm);
 	if (n && in[0] & 1)
 		MUST(mm_heap_note_owners(&heap) == MM_OK);
+	MUST(mm_heap_stats(&heap, &empty) == MM_OK);
 	guards_start(&heap, sim.host, sim.base, n ? in[0] : 0);
 	waits_start(&heap);
 	op_cache(&s, 0, 64); /* with a quota */
@@ -780,6 +795,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	percpu_end();
 	check_all(&s, true, true);
 	guards.refuses = false;
+	check_shrunk(&s, &empty);
 	MUST(mm_heap_destroy(&heap) == MM_OK);
 	guards_end(&pmm);
 	MUST(built == 0 && charged == 0);

@@ -190,6 +190,7 @@ BUGS
 100 slab_disturbed memory_does_not_move_to_where_it_was
 61 slab_owner the_report_is_what_is_held
 118 slab_stats large_blocks_are_counted_by_their_pages
+95 slab_stats tables_in_use_stay
 152 slab_rows kfree_large_of_another_heap
 153 slab_large a_write_after_its_free_is_found
 155 slab_large what_waits_goes_when_memory_is_short

@@ -182,6 +182,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_UNSEEN    153 /* quarantine: a large block that waited is not looked at */
 #define MM_PLANT_OLDEST    154 /* quarantine: who takes a large block out does not take the lock */
 #define MM_PLANT_ROOM      155 /* quarantine: large blocks wait though there is no memory */
+#define MM_PLANT_IN_USE    95 /* heap: of a table that is given back, half is not looked at (no race) */
 #define MM_PLANT_COUNT     118 /* heap: large blocks that go are counted as if they were of another order */
 #define MM_PLANT_OWN       101 /* heap: a free of what is mmlib's own is believed */
 #define MM_PLANT_SIZED     55 /* heap: the size that a free tells is believed */

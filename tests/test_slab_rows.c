@@ -327,6 +327,8 @@ static int statically;
 	ROW(cpu_stats_before_init, STATE, mm_heap_cpu_stats(&u.none, 0, &u.cpu))                           \
 	ROW(drain_nothing, INVAL, mm_heap_drain(NULL))                                                     \
 	ROW(shrink_nothing, INVAL, mm_heap_shrink(NULL))                                                   \
+	ROW(trim_nothing, INVAL, mm_heap_trim(NULL, &u.n))                                                 \
+	ROW(trim_before_init, STATE, mm_heap_trim(&u.none, &u.n))                                          \
 	ROW(reap_nothing, INVAL, mm_heap_reap(NULL, &u.n))                                                 \
 	ROW(reap_before_init, STATE, mm_heap_reap(&u.none, &u.n))                                          \
 	ROW(reclaim_nothing, INVAL, mm_heap_reclaim(NULL, 1, &u.n))                                        \

@@ -59,6 +59,98 @@ static size_t anew(void)
 	return n;
 }
 
+/* All that a heap does, on both CPUs, and back; then all that is left is given back. */
+static void work_and_free_all(struct mm_heap *h, unsigned round)
+{
+	static void *p[600];
+	struct mm_cache_cfg cfg = { .name = "typed", .size = 700, .flags = MM_CHECKS >= 1 ? MM_CACHE_OWNERS : 0 };
+	struct mm_cache *cache = NULL;
+	struct mm_mempool pool;
+	void *places[3], *late = mm_kmalloc(h, 100, 0);
+	unsigned n = 0;
+
+	assert_int_equal(mm_cache_create(h, &cfg, &cache), MM_OK);
+	assert_int_equal(mm_mempool_init(&pool, cache, places, 3, 0), MM_OK);
+	for (; n < 600; n++) {
+		sim_cpu = n & 1;
+		p[n] = n % 50 == 0 ? mm_kmalloc(h, (5 + n % 37) * FRAME, 0) :
+		       n % 7 == 0  ? mm_cache_alloc(cache, 0) :
+				     mm_kmalloc(h, n * n * (round + 3) % 3000 + 1, 0);
+		assert_non_null(p[n]);
+	}
+	assert_int_equal(mm_heap_verify(h), MM_OK);
+	for (unsigned i = 0; i < n; i++) {
+		sim_cpu = i >> 1 & 1;
+		assert_int_equal(mm_kfree(h, p[i * 7 % n]), MM_OK);
+	}
+	sim_cpu = 0;
+	assert_int_equal(mm_kfree(h, late), MM_OK);
+	assert_int_equal(mm_mempool_destroy(&pool), MM_OK);
+	if (round & 1)
+		assert_int_equal(mm_cache_destroy(cache), MM_OK);
+	assert_int_equal(mm_heap_shrink(h), MM_OK);
+}
+
+/* The page layer's state, with nothing at hand on any CPU. */
+static uint64_t hash_of_pages(void)
+{
+	assert_int_equal(mm_pmm_drain(&pmm), MM_OK);
+	assert_int_equal(mm_pmm_verify(&pmm), MM_OK);
+	return pmm_state_hash(&pmm);
+}
+
+static void after_all_is_freed_and_shrunk_pages_are_as_at_first(void **state)
+{
+	(void)state;
+	size_t at_first = anew(), frames;
+	const uint64_t first = hash_of_pages();
+
+	for (unsigned round = 0; round < 4; round++) {
+		assert_int_equal(round == 2 && MM_CHECKS >= 1 ? mm_heap_note_owners(&heap) : MM_OK, MM_OK);
+		work_and_free_all(&heap, round);
+		assert_int_equal(mm_heap_trim(&heap, &frames), MM_OK);
+		assert_true(frames >= 1);
+		assert_int_equal(heap_stats().shared_frames, 1);
+		assert_true(hash_of_pages() == first);
+		(void)counts(at_first);
+	}
+	assert_int_equal(mm_heap_trim(&heap, &frames), MM_OK);
+	assert_int_equal(frames, 0);
+}
+
+/* Tables that something is in, of whichever heap, are there, and what is found by them is. */
+static void tables_in_use_stay(void **state)
+{
+	(void)state;
+	static struct mm_heap other;
+	unsigned char *p = mm_kmalloc(&heap, 100, 0), *theirs, *large[6];
+	size_t frames;
+
+	assert_int_equal(mm_heap_init(&other, &pmm, NCPUS), MM_OK);
+	assert_non_null(theirs = mm_kmalloc(&other, 3000, 0));
+	for (unsigned i = 0; i < 6; i++) /* each where a table begins, if that is of 512 frames */
+		assert_non_null(large[i] = mm_kmalloc(&heap, 300 * FRAME, 0));
+	for (unsigned i = 0; i < 6; i += 2)
+		assert_int_equal(mm_kfree(&heap, large[i]), MM_OK);
+	assert_int_equal(mm_heap_shrink(&heap), MM_OK);
+	assert_int_equal(mm_heap_trim(&heap, &frames), MM_OK);
+	if (MM_SIDE_FRAMES == 512)
+		assert_int_equal(frames, MM_CHECKS >= 1 ? 3 : 0); /* without checks large blocks are in no table */
+	assert_int_equal(mm_heap_verify(&heap), MM_OK);
+	assert_int_equal(mm_heap_verify(&other), MM_OK);
+#if MM_CHECKS >= 1
+	for (unsigned i = 0; i < 6; i += 2)
+		assert_int_equal(mm_kfree(&heap, large[i]), MM_E_DOUBLE_FREE);
+	assert_int_equal(mm_kfree(&heap, theirs), MM_E_OWNER);
+	assert_int_equal(mm_kfree(&other, large[1]), MM_E_OWNER);
+#endif
+	for (unsigned i = 1; i < 6; i += 2)
+		assert_int_equal(mm_kfree(&heap, large[i]), MM_OK);
+	assert_int_equal(mm_kfree(&heap, p), MM_OK);
+	assert_int_equal(mm_kfree(&other, theirs), MM_OK);
+	assert_int_equal(mm_heap_destroy(&other), MM_OK);
+}
+
 static void a_fresh_heap_has_what_its_cpus_need(void **state)
 {
 	(void)state;
@@ -426,6 +518,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HEAP_TEST(a_fresh_heap_has_what_its_cpus_need),
 		HEAP_TEST(objects_are_counted_where_they_are),
+		HEAP_TEST(after_all_is_freed_and_shrunk_pages_are_as_at_first),
+		HEAP_TEST(tables_in_use_stay),
 		HEAP_TEST(what_is_in_quarantine_is_counted),
 		HEAP_TEST(large_blocks_are_counted_by_their_pages),
 #if MM_CHECKS >= 1

@@ -292,12 +292,24 @@ MM_NODISCARD enum mm_status mm_heap_drain(struct mm_heap *heap);
 void mm_heap_cpu_idle(struct mm_heap *heap);
 
 /** Drain all CPUs and depots, and give empty slabs and unused magazines back to the page layer. The tables in which
- *  slabs are found by their frames (mm_heap_stats's `shared_frames`) stay until mm_heap_destroy().
+ *  slabs are found by their frames (mm_heap_stats's `shared_frames`) stay: frees look into them without a lock.
+ *  mm_heap_trim() gives those back that nothing is in.
  *  @param heap heap @retval MM_OK done @retval MM_E_AGAIN done, but some CPUs could not be drained
  *  now @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, not with IRQs off if the port has run_on\, no-sleep; locks: slab depots;
  *  cost: O(memory)} */
 MM_NODISCARD enum mm_status mm_heap_shrink(struct mm_heap *heap);
+
+/** Give back the tables in which slabs and large blocks are found by their frames, but for those that something is in. If
+ *  all is free, and mm_heap_shrink() was called before and answered #MM_OK, the page layer has what it had after
+ *  mm_heap_init() (what caches with #MM_CACHE_KEEP have they keep).
+ *  @param heap heap that no other CPU, nor an interrupt, is in or comes into, nor into another heap on the same #mm_pmm:
+ *  others may be stopped anywhere else, as by what a kernel has for code that changes under CPUs
+ *  @param[out] frames NULL, or frames that went back to the page layer
+ *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not set up
+ *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none\, caller keeps others away; cost: O(the ranges' frames / 512)\, and
+ *  512 for each table} */
+MM_NODISCARD enum mm_status mm_heap_trim(struct mm_heap *heap, size_t *frames);
 
 /** A tick: give back what has not been needed since the last one. Of each cache as many full magazines go home
  *  as the depot had too many all the time, and empty slabs likewise; what CPUs have at hand stays. For a

@@ -296,16 +296,18 @@ enum mm_status mm_heap_shrink(struct mm_heap *heap)
 /* Is no entry of a table in use? */
 static bool heap_table_is_idle(struct mm_slab *const *table)
 {
-	size_t k = 0;
+	size_t k = MM_PLANTED(MM_PLANT_IN_USE) ? (size_t)MM_SIDE_FRAMES / 2 : 0;
 
 	while (k < (size_t)MM_SIDE_FRAMES && table[k] == slab_none())
 		k++;
 	return k == (size_t)MM_SIDE_FRAMES;
 }
 
-/* Tables from frames to slabs that nobody uses. Nobody else is at work. */
-void heap_free_tables(struct mm_heap *heap)
+/* Nobody else is at work, so nobody is between a place and what it leads to. */
+size_t heap_free_tables(struct mm_heap *heap)
 {
+	size_t frames = 0;
+
 	for (uint32_t i = 0; i < heap->pmm->nranges; i++) {
 		struct mm_range *r = &heap->pmm->ranges[i];
 		size_t n = pmm_sides(r->first, r->last);
@@ -317,9 +319,11 @@ void heap_free_tables(struct mm_heap *heap)
 			if (table && heap_table_is_idle(table)) {
 				r->side[t] = NULL;
 				heap_free_page(heap, table);
+				frames++;
 			}
 		}
 	}
+	return frames;
 }
 
 static void heap_end_cache(struct mm_cache *cache)
@@ -379,7 +383,7 @@ enum mm_status mm_heap_destroy(struct mm_heap *heap)
 	if (st != MM_OK)
 		return st;
 	heap_end_caches(heap);
-	heap_free_tables(heap);
+	(void)heap_free_tables(heap);
 	heap_leave(heap);
 	return MM_OK;
 }

@@ -5,6 +5,8 @@
  *              many were not needed, and go. Under pressure all goes that nobody uses, cache by cache, until
  *              it is enough; what other CPUs have at hand stays.
  *              Quarantine is not ended by a tick.
+ *              Tables from frames to slabs go only when the host says that nobody else is in a heap: who frees loads the
+ *              place of a table, then the entry, and no lock nor count tells that he is in between.
  * Invariants   R1 cache->low <= nfull and low_empty <= nempty, and nobody has needed those.
  *              R2 a cache that keeps its memory (MM_CACHE_KEEP) gives magazines back, but no slab.
  *              R3 depot_max >= depot_least. nfull, and so low, may be above it: who empties a depot puts the
@@ -135,6 +137,20 @@ enum mm_status mm_heap_reclaim(struct mm_heap *heap, size_t want, size_t *got)
 				sum += reap_all(&heap->caches[id]);
 	}
 	*got = sum;
+	return MM_OK;
+}
+
+enum mm_status mm_heap_trim(struct mm_heap *heap, size_t *frames)
+{
+	size_t n;
+
+	if (!heap)
+		return MM_E_INVAL;
+	if (!heap->pmm)
+		return MM_E_STATE;
+	n = heap_free_tables(heap);
+	if (frames)
+		*frames = n;
 	return MM_OK;
 }
 

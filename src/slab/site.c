@@ -248,7 +248,7 @@ enum mm_status mm_heap_set_destroy(struct mm_heap_set *set)
 		return st;
 	for (uint32_t i = 0; i < set->n; i++)
 		heap_end_caches(&set->heaps[i]);
-	heap_free_tables(set->heaps);
+	(void)heap_free_tables(set->heaps);
 	for (uint32_t i = 0; i < set->n; i++)
 		heap_leave(&set->heaps[i]);
 	*set = (struct mm_heap_set){ 0 };

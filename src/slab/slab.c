@@ -41,7 +41,7 @@
  * Quota        the slabs of all nodes are counted with the cache, by compare-and-swap: parts have locks of
  *              their own.
  * Concurrency  each part's lock guards its lists, bits and counts. Tables are set with compare-and-swap
- *              and stay until the heap is destroyed. */
+ *              and stay until somebody says that nobody else is in a heap (mm_heap_trim(), mm_heap_destroy()). */
 #include "guard.h"
 
 /* Why p, whose frame has this byte, is in no slab. */

@@ -707,7 +707,8 @@ enum mm_status heap_settle(struct mm_heap *heap);
 /* The pool of guarded objects, if there is one, is the host's: MM_OK, or MM_E_AGAIN. */
 enum mm_status heap_unguard(struct mm_heap *heap);
 void heap_end_caches(struct mm_heap *heap);
-void heap_free_tables(struct mm_heap *heap);
+/* Give tables back that nothing is in: how many. Nobody else is at work, in any heap of the page layer. */
+size_t heap_free_tables(struct mm_heap *heap);
 void heap_leave(struct mm_heap *heap);
 /* Bring home what this CPU has at hand. The argument is the heap. */
 void heap_drain_here(void *arg);
