@@ -297,7 +297,7 @@ void harden_prove_large(const struct mm_heap *heap, unsigned char *p, size_t byt
 {
 #if MM_HARDEN & MM_HARDEN_ZERO
 	mm_san_open(p, bytes);
-	if (!harden_is_zero(heap, p, bytes))
+	if (MM_HARDEN & MM_HARDEN_WHOLE ? harden_any(p, bytes) : harden_any_of(heap, p, bytes)) /* H3 */
 		harden_found(heap, p);
 	mm_san_close(p, bytes);
 #else

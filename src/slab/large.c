@@ -19,7 +19,8 @@
  *                 the memory that there was when the heap was made; larger ones do not wait. They go, the oldest
  *                 first, when another one comes and there is no room, when a heap finds no memory, and when
  *                 memory is asked back; then they are looked at as objects are (H3 of harden.c).
- * Concurrency  any CPU, interrupts; heap->lock guards those that wait. With MM_CHECKS 0 there are no marks; frees are believed. */
+ * Concurrency  any CPU, interrupts; heap->lock guards those that wait. With MM_CHECKS 0 there are no marks; frees are
+ *              believed. */
 #include "owner.h"
 
 #if MM_CHECKS >= 1
@@ -57,9 +58,9 @@ enum mm_status large_alloc(struct mm_heap *heap, unsigned order, uint32_t flags,
 }
 
 /* Take a block away from its heap (L2): what the table told, or NULL: why not. */
-static struct mm_slab *large_claim(const struct mm_heap *heap, mm_pfn_t pfn, enum mm_status *why)
+static struct mm_slab *large_claim(const struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn,
+				   enum mm_status *why)
 {
-	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	struct mm_slab *mark = slab_of(r, pfn), *was;
 
 	*why = large_whose(heap, mark);
@@ -78,11 +79,11 @@ static struct mm_slab *large_claim(const struct mm_heap *heap, mm_pfn_t pfn, enu
 }
 
 /* It is there no more. Nobody else can find it (L2). */
-static void large_give(struct mm_heap *heap, mm_pfn_t pfn, unsigned order)
+static void large_give(struct mm_heap *heap, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
 	enum mm_status st;
 
-	mm_atomic_store_release(slab_entry(pmm_find(heap->pmm, pfn), pfn), slab_none());
+	mm_atomic_store_release(slab_entry(r, pfn), slab_none());
 	st = pmm_free_as(heap->pmm, mm_pfn_to_pa(pfn), order, FRAME_LARGE + order);
 	MM_CHECK(heap->pmm->port, st == MM_OK);
 }
@@ -149,7 +150,7 @@ size_t large_let_go(struct mm_heap *heap)
 	order = frame_order(frame_load(r, pfn)); /* L2 */
 	if (!MM_PLANTED(MM_PLANT_UNSEEN))
 		harden_prove_large(heap, p, (size_t)MM_FRAME_SIZE << order);
-	large_give(heap, pfn, order);
+	large_give(heap, r, pfn, order);
 	mm_atomic_add(&heap->held_frames, (uintptr_t)0 - ((uintptr_t)1 << order));
 	return (size_t)1 << order;
 }
@@ -166,7 +167,7 @@ bool large_make_room(struct mm_heap *heap, enum mm_status *st)
 }
 
 /* A block that was freed waits, and others that waited longer leave for it; but not if it is too large itself. */
-static void large_retire(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
+static void large_retire(struct mm_heap *heap, void *p, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
 	uintptr_t frames = (uintptr_t)1 << order;
 	bool held = false;
@@ -177,34 +178,34 @@ static void large_retire(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned o
 			break; /* those that there is no room for are leaving */
 	}
 	if (!held)
-		large_give(heap, pfn, order);
+		large_give(heap, r, pfn, order);
 }
 #else
-static void large_retire(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
+static void large_retire(struct mm_heap *heap, void *p, const struct mm_range *r, mm_pfn_t pfn, unsigned order)
 {
 	(void)p;
-	large_give(heap, pfn, order);
+	large_give(heap, r, pfn, order);
 }
 #endif
 
 enum mm_status large_free(struct mm_heap *heap, void *p, mm_pfn_t pfn, unsigned order)
 {
+	const struct mm_range *r = pmm_find(heap->pmm, pfn);
 	enum mm_status st;
-	struct mm_slab *mark = large_claim(heap, pfn, &st), **entry;
+	struct mm_slab *mark = large_claim(heap, r, pfn, &st);
 
 	if (!mark)
 		return st;
-	entry = slab_entry(pmm_find(heap->pmm, pfn), pfn);
-	order = frame_order(frame_load(pmm_find(heap->pmm, pfn), pfn)); /* L2 */
+	order = frame_order(frame_load(r, pfn)); /* L2 */
 	st = harden_free_large(heap, p, (size_t)MM_FRAME_SIZE << order);
 	if (st != MM_OK) {
-		mm_atomic_store_release(entry, mark);
+		mm_atomic_store_release(slab_entry(r, pfn), mark);
 		return st;
 	}
 	if (heap->notes)
 		heap->owners->large_end(heap, mark);
 	mm_atomic_add(&heap->nlarge[MM_PLANTED(MM_PLANT_COUNT) ? 0 : order], (uintptr_t)0 - 1);
-	large_retire(heap, p, pfn, order);
+	large_retire(heap, p, r, pfn, order);
 	return MM_OK;
 }
 
@@ -214,7 +215,7 @@ enum mm_status large_wait(struct mm_heap *heap, const void *p, mm_pfn_t pfn, uns
 
 	(void)p;
 	(void)order;
-	(void)large_claim(heap, pfn, &st);
+	(void)large_claim(heap, pmm_find(heap->pmm, pfn), pfn, &st);
 	return st;
 }
 
