@@ -5,7 +5,8 @@
  * The threads of a process fault, map and unmap at the same time, in different parts of one address space. With one lock
  * for the tree they wait for each other. A claim is a range of a tree that one writer has for itself: operations through
  * it take no lock and need no atomic operation that they would not need otherwise, as fast as those on a tree, and
- * tables that come to lead to nothing go back, as elsewhere.
+ * tables that come to lead to nothing go back, as elsewhere. Without `MM_PT_TO_VIRT` single pages take the longer way if
+ * the range begins in the midst of what a table of level 1 translates: no table is remembered for it then.
  *
  *      struct mm_pt part;                                          // of a region of the address space
  *
