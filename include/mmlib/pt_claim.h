@@ -2,11 +2,11 @@
 /** @file
  *  @brief Page tables: several writers at once in one tree, each with a claim on a range.
  *
- * The threads of a process fault, map and unmap at the same time, in different parts of one address space. With one lock
- * for the tree they wait for each other. A claim is a range of a tree that one writer has for itself: operations through
- * it take no lock and need no atomic operation that they would not need otherwise, as fast as those on a tree, and
- * tables that come to lead to nothing go back, as elsewhere. Without `MM_PT_TO_VIRT` single pages take the longer way if
- * the range begins in the midst of what a table of level 1 translates: no table is remembered for it then.
+ * The threads of a process fault, map and unmap at the same time, in different parts of one address space. With one
+ * lock for the tree they wait for each other. A claim is a range of a tree that one writer has for itself: operations
+ * through it take no lock and need no atomic operation that they would not need otherwise, as fast as those on a tree,
+ * and tables that come to lead to nothing go back, as elsewhere. Without `MM_PT_TO_VIRT` single pages take the longer
+ * way if the range begins in the midst of what a table of level 1 translates: no table is remembered for it then.
  *
  *      struct mm_pt part;                                          // of a region of the address space
  *
@@ -22,13 +22,14 @@
  *      st = mm_pt_release(&part, &g);                              // when it goes
  *      unlock(&space);
  *
- * A claim is used like a tree, with a gather of its own: map, unmap, protect, query, age, split, collapse, reserve, cursors,
- * by the functions of all formats and by those of one. What reaches out of its range is refused with #MM_E_OWNER. While a
- * tree has claims, only they change it: through the tree itself it is asked, and what would change it is refused with
- * #MM_E_OWNER, too. To question a tree or a claim from elsewhere is as with readers without a lock (mmlib/pt.h).
+ * A claim is used like a tree, with a gather of its own: map, unmap, protect, query, age, split, collapse, reserve,
+ * cursors, by the functions of all formats and by those of one. What reaches out of its range is refused with
+ * #MM_E_OWNER. While a tree has claims, only they change it: through the tree itself it is asked, and what would
+ * change it is refused with #MM_E_OWNER, too. To question a tree or a claim from elsewhere is as with readers without
+ * a lock (mmlib/pt.h).
  *
- * Where a range begins or ends in the midst of what a table translates, that table stays as long as the claim, which pays
- * for it: one for each level and end at most. A range of whole entries of an upper level needs none there. */
+ * Where a range begins or ends in the midst of what a table translates, that table stays as long as the claim, which
+ * pays for it: one for each level and end at most. A range of whole entries of an upper level needs none there. */
 #ifndef MMLIB_PT_CLAIM_H
 #define MMLIB_PT_CLAIM_H
 #include <mmlib/pt.h>
@@ -48,8 +49,8 @@ MM_BEGIN_DECLS
  *  @retval MM_E_OWNER some of it is another tree's (mmlib/pt_share.h), or the recursive entry
  *  @retval MM_E_CORRUPT an entry at an end of the range is damaged: `g->stop_va`
  *  @return or what `alloc_table` returned: where, is in `g->stop_va`. What refuses changes nothing
- *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: the caller's for all claims of the tree\, calls env->alloc_table\,
- *  may call env->flush and env->free_table; cost: O(levels + claims of the tree)} */
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: the caller's for all claims of the tree\, calls
+ *  env->alloc_table\, may call env->flush and env->free_table; cost: O(levels + claims of the tree)} */
 MM_NODISCARD enum mm_status mm_pt_claim(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, const struct mm_pt_env *env,
 					struct mm_tlb_gather *g, struct mm_pt *claim) MM_TAGGED(mm_pt_claim);
 
@@ -58,8 +59,8 @@ MM_NODISCARD enum mm_status mm_pt_claim(struct mm_pt *pt, mm_vaddr_t va, uint64_
  *  @param claim of mm_pt_claim(), which nobody uses any more; all-zero afterwards
  *  @param[in,out] g the claim's gather; empty afterwards
  *  @retval MM_OK done @retval MM_E_INVAL NULL @retval MM_E_STATE not a claim
- *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: the caller's for all claims of the tree\, may call env->flush and
- *  env->free_table; cost: O(entries of a table + claims of the tree)} */
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: the caller's for all claims of the tree\, may call
+ *  env->flush and env->free_table; cost: O(entries of a table + claims of the tree)} */
 MM_NODISCARD enum mm_status mm_pt_release(struct mm_pt *claim, struct mm_tlb_gather *g) MM_TAGGED(mm_pt_release);
 MM_END_DECLS
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Theory of operation: page tables, several writers in one tree
- * Problem      writers in different ranges meet in the tables above their ranges, and in those that the border of a range
- *              runs through: both might make the same table, or one might take out what the other is about to use.
+ * Problem      writers in different ranges meet in the tables above their ranges, and in those that the border of a
+ *              range runs through: both might make the same table, or one might take out what the other is about to
+ *              use.
  * Structure    a claim is a second struct mm_pt for the same root, so what operations remember from call to call is
  *              each writer's own. At its two ends the tables that it shares with what is beside it are made when it is
  *              claimed, under the host's lock, and stay: whatever operations in the range make or take out is an entry
  *              that lies in the range whole, which nobody else reads. So nothing there has to be atomic.
  *              When a claim is released, the tables that its ends run through are looked at once more.
  * Invariants   C1 no two claims of a tree overlap, and while it has some, nothing changes through the tree itself.
- *              C2 an entry is written through the claim that has all of what it translates; else under the host's lock, by
- *                 who claims or releases a range with a part of it.
+ *              C2 an entry is written through the claim that has all of what it translates; else under the host's
+ *                 lock, by who claims or releases a range with a part of it.
  *              C3 a table is shared if a claim has a part of what it translates, but not all. It is in the tree, has no
  *                 leaf above it, and stays, even if it is empty: T1 of pt.c does not hold for it, nor T5.
  *              C4 what a claim remembers as near (W6 of pt_walk.inc) is for addresses in its range.
