@@ -21,9 +21,15 @@
 			  A64_RUNS runs, __VA_ARGS__ },                                            \
 		.mask = &data,                                                                     \
 	};
-#define A64_HALVES(id, what, ...)                                                                  \
-	A64_ANY(id, id##_mask, what " low", MM_PT_VA_ZERO, __VA_ARGS__, .hw_final = A64_AF)        \
-	A64_ANY(id##_high, id##_mask, what " high", MM_PT_VA_ONES, __VA_ARGS__, .hw_final = A64_AF)
+#define A64_HALVES(id, what, field, ...)                                                           \
+	A64_ANY(id, id##_mask, what " low", MM_PT_VA_ZERO, field, __VA_ARGS__, .hw_final = A64_AF, A64_LEAF(field)) \
+	A64_ANY(id##_high, id##_mask, what " high", MM_PT_VA_ONES, field, __VA_ARGS__, .hw_final = A64_AF, \
+		A64_LEAF(field))
+/* What is surely a leaf: write-back, and of stage 1 what nobody executes (A3), of stage 2 what may be written. */
+#define A64_LEAF(field)                                                                            \
+	.leaf_mask = ~((field) | A64_EL0 | A64_RO | A64_DBM | A64_AF | A64_NG | A64_SOFT_D),       \
+	.leaf_bits = A64_PXN | A64_UXN | ((3 | A64_SH) & ~(field))
+#define A64S2_LEAF .leaf_mask = ~(A64_4K | A64_RO | A64_AF | A64_UXN), .leaf_bits = A64_DBM | A64_SH | A64_EL0 | 0x3f
 #define A64_48 .va_bits = 48, .pa_bits = 48, .address_plain = 1
 #define A64_52 .va_bits = 52, .pa_bits = 52
 
@@ -74,7 +80,7 @@ static const struct mm_mask a64s2_mask = {
 };
 #define A64S2_PORT(id, what, levels, bits, ...)                                                    \
 	A64_ANY(id, a64s2_mask, "stage 2, " what, MM_PT_VA_ZERO, A64_4K, (4, 4, 4), .nlevels = (levels), \
-		.va_bits = (bits), .pa_bits = 48, .address_plain = 1, .hw_final = A64_AF | A64_RO, \
+		.va_bits = (bits), .pa_bits = 48, .address_plain = 1, .hw_final = A64_AF | A64_RO, A64S2_LEAF, \
 		.level = { { 12, 9, true }, { 21, 9, true }, __VA_ARGS__ })
 A64S2_PORT(a64s2, "40 bits", 3, 40, { 30, 10, true })
 A64S2_PORT(a64s2_48, "48 bits", 4, 48, { 30, 9, true }, { 39, 9, false })

@@ -66,6 +66,8 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 			  .hw_volatile = 3,                                                        \
 			  .hw_final = 3,                                                           \
 			  .addr_mask = LOONG_ADDR(page),                                           \
+			  .leaf_mask = ~(LOONG_ADDR(page) | LOONG_NR | LOONG_NX | 0x43),           \
+			  .leaf_bits = 0x190, /* writable, cached, the kernel's */                 \
 			  .level = { { page, page - 3, true }, __VA_ARGS__ },                      \
 			  MASK_CALLS },                                                            \
 		.mask = &id##_mask                                                                 \

@@ -412,8 +412,12 @@ MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *por
 {
 	uint64_t entry = mask_order(m, raw);
 
-	if (m->follows && level > 0)
-		return false;
+	if (m->follows && level > 0) {
+		if (sizeof(uintptr_t) < 8) /* a call keeps frames small */
+			return false;
+		*kind = raw == port->empty(pt, level) ? MM_PT_EMPTY : MM_PT_TABLE;
+		return *kind == MM_PT_EMPTY || mask_is_good_table(m, port, pt, raw, level);
+	}
 	if (mask_is_good_table(m, port, pt, raw, level))
 		*kind = MM_PT_TABLE;
 	else if (level == 0 && port->leaf_mask && (raw & (port->leaf_mask | pt->reserved)) == port->leaf_bits)

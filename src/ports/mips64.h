@@ -53,6 +53,8 @@ static const struct mm_mask_port mips64_port = {
 	.port = {
 		.name = "MIPS64", .nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 59,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = 0x180, .hw_final = 0x180, .addr_mask = MIPS_ADDR,
+		.table_mask = ~MIPS_ADDR, .table_bits = 1, .address_plain = 1,
+		.leaf_mask = ~(MIPS_ADDR | 0x1f0), .leaf_bits = 0x603, /* writable, cached */
 		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
 		MASK_CALLS,
 	},

@@ -46,6 +46,9 @@ static const struct mm_mask_port ppc64_port = {
 		.name = "PPC64 radix", .nlevels = 4, .entry_lg2 = 3, .va_bits = 52, .pa_bits = 57,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = MASK_BE64(UINT64_C(0x180)),
 		.hw_final = MASK_BE64(UINT64_C(0x180)), .addr_mask = MASK_BE64(PPC_ADDR),
+		.table_mask = MASK_BE64(PPC_DIR), .table_bits = MASK_BE64(PPC_V | UINT64_C(9)),
+		.leaf_mask = MASK_BE64(~(PPC_ADDR | UINT64_C(0x18b))), /* readable, memory */
+		.leaf_bits = MASK_BE64(PPC_V | PPC_L | UINT64_C(4)),
 		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 13, false } },
 		MASK_CALLS,
 	},

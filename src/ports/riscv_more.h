@@ -52,6 +52,11 @@ static const struct mm_mask svx4_mask = {
 			  .hw_volatile = 0xc0,                                                     \
 			  .hw_final = 0xc0,                                                        \
 			  .addr_mask = RV64_ADDR,                                                  \
+			  .table_mask = RV64_TABLE,                                                \
+			  .table_bits = 1,                                                         \
+			  .leaf_mask = RV64_HIGH | 0x333, /* readable, and nothing of software's */ \
+			  .leaf_bits = 0x13,                                                       \
+			  .address_plain = 1 + 2,                                                  \
 			  .level = { { 12, 9, true }, { 21, 9, true }, __VA_ARGS__ },              \
 			  MASK_RUNS(MM_PT_RISCV64_SVNAPOT, 4),                                     \
 			  MASK_CALLS },                                                            \

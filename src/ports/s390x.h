@@ -48,6 +48,7 @@ static const struct mm_mask s390x_mask = {
 			  .pa_bits = 64,                                                           \
 			  .extension = MM_PT_VA_ZERO,                                              \
 			  .addr_mask = MASK_BE64(S390_ADDR),                                       \
+			  .leaf_mask = MASK_BE64(UINT64_C(0xcff)),                                 \
 			  .level = { { 12, 8, true }, { 20, 11, true }, __VA_ARGS__ },             \
 			  MASK_CALLS },                                                            \
 		.mask = &s390x_mask                                                                \

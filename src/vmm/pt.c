@@ -52,8 +52,10 @@ void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 		__builtin_memset(table, 0, pt_bytes(pt->port, level));
 		return;
 	}
-	for (size_t i = 0; i < pt_entries(pt->port, level); i++)
-		pt_make(pt_slot(pt->port, table, i), pt->port->entry_lg2, empty);
+	const unsigned lg2 = pt->port->entry_lg2;
+	unsigned char *slot = table, *end = slot + pt_bytes(pt->port, level);
+	for (; slot < end; slot += (size_t)1 << lg2)
+		pt_make(slot, lg2, empty);
 }
 
 void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t pa)
