@@ -406,6 +406,12 @@ MASK_FN bool mask_run_leaf(const struct mm_mask *m, uint64_t entry, unsigned lev
 	return (entry & m->run_field) == m->run_length;
 }
 
+/* Are directories, empty ones too, for mask_odd() to tell? A call keeps frames small where CPUs have 32 bits. */
+MASK_FN bool mask_asks_odd(const struct mm_mask *m)
+{
+	return m->follows && sizeof(uintptr_t) < 8;
+}
+
 /* What most entries are, most frequent first. False: see mask_odd(). */
 MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
 			   uint64_t raw, unsigned level, enum mm_pt_kind *kind)
@@ -413,7 +419,7 @@ MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *por
 	uint64_t entry = mask_order(m, raw);
 
 	if (m->follows && level > 0) {
-		if (sizeof(uintptr_t) < 8) /* a call keeps frames small */
+		if (mask_asks_odd(m))
 			return false;
 		*kind = raw == port->empty(pt, level) ? MM_PT_EMPTY : MM_PT_TABLE;
 		return *kind == MM_PT_EMPTY || mask_is_good_table(m, port, pt, raw, level);
@@ -435,7 +441,6 @@ MASK_FN enum mm_pt_kind mask_odd(const struct mm_mask *m, const struct mm_pt_por
 {
 	uint64_t entry = mask_order(m, raw);
 
-	/* a call keeps frames small where CPUs have 32 bits */
 	if (m->follows && level > 0 && raw == port->empty(pt, level))
 		return MM_PT_EMPTY;
 	if (m->follows && mask_is_good_table(m, port, pt, raw, level))
@@ -549,7 +554,7 @@ MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level
 		if (mask_is_plain(&id##_mask, &id##_port, pt, e, level, &kind))                    \
 			return kind;                                                               \
 		kind = id##_odd(pt, e, level);                                                     \
-		if (!id##_mask.follows && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))            \
+		if (!mask_asks_odd(&id##_mask) && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))    \
 			__builtin_unreachable(); /* who looks for tables need not call it */       \
 		return kind;                                                                       \
 	}                                                                                          \
