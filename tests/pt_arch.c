@@ -206,7 +206,7 @@ static uint64_t ept_touched(uint64_t e, bool last, bool write)
 }
 
 #define ORA_EPT                                                                                    \
-	.half = ORA_ZERO, .address = BITS(51, 12), .valid = ept_valid, .is_leaf = ept_is_leaf,     \
+	.half = ORA_ZERO, .address = BITS(51, 12), .ignored = BITS(60, 52), .valid = ept_valid, .is_leaf = ept_is_leaf,     \
 	.attr = ept_attr, .path = ept_path, .can = ept_can, .reserved = ept_reserved,              \
 	.touched = ept_touched
 
@@ -377,15 +377,15 @@ static const char *wide3_reserved(const struct ora *ora, uint64_t e, unsigned le
 #endif
 /* D8.2, tables of the levels of lookup for each granule. */
 ORA_WIDE(16k, "AArch64 16K", .span_lg2 = { 14, 25, 36, 47 }, .entries_lg2 = { 11, 11, 11, 1 },
-	 .address = BITS(47, 14), .reserved = wide1_reserved, A64_RUNS(7, 5));
+	 .address = BITS(47, 14), .ignored = BITS(26, 16), .reserved = wide1_reserved, A64_RUNS(7, 5));
 ORA_WIDE(64k, "AArch64 64K", .top = 2, .span_lg2 = { 16, 29, 42 }, .entries_lg2 = { 13, 13, 6 },
-	 .address = BITS(47, 16), .reserved = wide1_reserved, A64_RUNS(5, 5));
+	 .address = BITS(47, 16), .ignored = BITS(28, 16), .reserved = wide1_reserved, A64_RUNS(5, 5));
 ORA_WIDE(64k_lpa, "AArch64 64K LPA", .top = 2, .span_lg2 = { 16, 29, 42 },
-	 .entries_lg2 = { 13, 13, 10 }, .pa = lpa_pa, .reserved = wide2_reserved, A64_RUNS(5, 5));
+	 .entries_lg2 = { 13, 13, 10 }, .ignored = BITS(28, 16), .pa = lpa_pa, .reserved = wide2_reserved, A64_RUNS(5, 5));
 ORA_WIDE(4k_lpa2, "AArch64 4K LPA2", .top = 4, .span_lg2 = { 12, 21, 30, 39, 48 },
-	 .entries_lg2 = { 9, 9, 9, 9, 4 }, .pa = lpa2_pa, .reserved = wide3_reserved);
+	 .entries_lg2 = { 9, 9, 9, 9, 4 }, .ignored = BITS(24, 16), .pa = lpa2_pa, .reserved = wide3_reserved);
 ORA_WIDE(16k_lpa2, "AArch64 16K LPA2", .span_lg2 = { 14, 25, 36, 47 },
-	 .entries_lg2 = { 11, 11, 11, 5 }, .pa = lpa2_pa, .reserved = wide2_reserved,
+	 .entries_lg2 = { 11, 11, 11, 5 }, .ignored = BITS(26, 16), .pa = lpa2_pa, .reserved = wide2_reserved,
 	 A64_RUNS(7, 5));
 
 /* ---- AArch64, stage 2 ---- */
@@ -437,8 +437,8 @@ static uint64_t s2_touched(uint64_t e, bool last, bool write)
 }
 
 #define ORA_S2                                                                                     \
-	.half = ORA_ZERO, .address = BITS(47, 12), .must_break = true, .must_order = true,         \
-	.is_leaf = a64_is_leaf, .attr = s2_attr, .path = same_path, .can = s2_can,                 \
+	.half = ORA_ZERO, .address = BITS(47, 12), .ignored = BITS(24, 16), .must_break = true,    \
+	.must_order = true, .is_leaf = a64_is_leaf, .attr = s2_attr, .path = same_path, .can = s2_can,                 \
 	.reserved = s2_reserved, .touched = s2_touched, A64_RUNS(4, 4, 4)
 
 static const struct ora_arch ora_s2 = { .name = "AArch64 stage 2, 40 bits",
@@ -690,7 +690,7 @@ const struct ora_arch ora_sv48 = { ORA_RISCV64, .name = "Sv48", .top = 3, .ignor
 static const struct ora_arch ora_sv57 = { ORA_RISCV64, .name = "Sv57", .top = 4, .ignored = BITS(24, 16) };
 
 #define ORA_G_STAGE                                                                                \
-	ORA_RISCV64, .half = ORA_ZERO, .attr = g_stage_attr, .can = g_stage_can,                   \
+	ORA_RISCV64, .half = ORA_ZERO, .ignored = BITS(24, 16), .attr = g_stage_attr, .can = g_stage_can,                   \
 		     .features = MM_PT_RISCV64_SVNAPOT, .user_is_not_kernel = false,               \
 		     .reserved = g_stage_reserved
 

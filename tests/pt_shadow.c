@@ -27,7 +27,7 @@ static uint64_t mix(uint64_t word, size_t page, size_t i)
 /* The word as far as it matters. A walker keeps a note of its own in the first entry, if that is empty. */
 static uint64_t content(const struct ora *ora, uint64_t word, size_t i)
 {
-	return i || ora->arch->entry_lg2 || word & 1 ? word : word & ~ora->arch->ignored;
+	return i || ora->arch->entry_lg2 || word & ~ora->arch->ignored ? word : 0;
 }
 
 void shadow_adopt(struct ora *ora, size_t page)

@@ -78,14 +78,14 @@ static const struct mm_mask_rule a64_rules[MASK_RULES] = {
 		.type_mask = { 0x1c }
 
 #define A64_4K      UINT64_C(0x0000fffffffff000)
-#define A64_WITNESS (UINT64_C(511) << 16) /* all but bit 0 of what is not valid is software's */
-static const struct mm_mask a64_mask = { A64_STAGE_1(A64_SH), .addr = A64_4K, .ignored = A64_WITNESS };
+#define A64_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 16) /* all but bit 0 of what is not valid is software's */
+static const struct mm_mask a64_mask = { A64_STAGE_1(A64_SH), .addr = A64_4K, .ignored = A64_WITNESS(9) };
 MM_MASK_PORT(a64)
 
 #define A64_4K_FORMAT                                                                              \
 	.nlevels = 4, .va_bits = 48, .pa_bits = 48, .address_plain = 1, .hw_final = A64_AF,        \
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
-	.empty_ignore = A64_WITNESS, .witness = 16, A64_FORMAT(A64_4K),                            \
+	.empty_ignore = A64_WITNESS(9), .witness = 16, A64_FORMAT(A64_4K),                            \
 	.leaf_mask = 3 | A64_RES0(A64_4K) | A64_CONTIG, .leaf_bits = 3, MM_MASK_CALLS(a64),        \
 	MM_MASK_RUNS(a64, MM_PT_AARCH64_CONTIG, 4, 4, 4)
 static const struct mm_pt_port a64_port = {

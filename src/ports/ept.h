@@ -10,7 +10,8 @@
 #define MM_SRC_PORTS_EPT_H
 #include "ports/mask_any.h"
 
-#define EPT_ADDR UINT64_C(0x000ffffffffff000)
+#define EPT_ADDR    UINT64_C(0x000ffffffffff000)
+#define EPT_WITNESS (UINT64_C(511) << 52) /* as in x86_64.h */
 static const struct mm_mask_rule ept_rules[MASK_RULES] = {
 	MASK_IF(MM_PT_WRITE, 2),
 	MASK_IF(MM_PT_EXEC, 4),
@@ -23,6 +24,7 @@ static const struct mm_mask ept_mask = {
 	.table_mask = { 0, 0xff, 0xff, 0xff, 0xff },
 	.leaf = { 1, 0x81, 0x81 },
 	.addr = EPT_ADDR,
+	.ignored = EPT_WITNESS,
 	.rules = { ept_rules },
 	.type = { { 0x30, 0x20, 8, MASK_NO_TYPE, 0 } },
 	.type_mask = { 0x38 },
@@ -32,7 +34,8 @@ static const struct mm_mask ept_mask = {
 };
 #define EPT_FORMAT                                                                                 \
 	.entry_lg2 = 3, .pa_bits = 52, .extension = MM_PT_VA_ZERO, .hw_volatile = 0x300,           \
-	.hw_final = 0x300, .addr_mask = EPT_ADDR, .table_mask = 0xff, .table_bits = 7,             \
+	.hw_final = 0x300, .empty_ignore = EPT_WITNESS, .witness = 52, .addr_mask = EPT_ADDR,     \
+	.table_mask = 0xff, .table_bits = 7,                                                       \
 	.leaf_mask = ~(EPT_ADDR | 0x306), .leaf_bits = 0x31, .address_plain = 1,                   \
 	.level = { { 12, 9, true },                                                                \
 		   { 21, 9, true },                                                                \

@@ -39,6 +39,7 @@ static const struct mm_mask svx4_mask = {
 	.leaf = { 0x11, 0x11, 0x11, 0x11, 0x11 },
 	.same = { { RV_RIGHTS, 1 }, { RV_SEEN, 0 } },
 	.type = { RV_NO_TYPES },
+	.ignored = RV64_WITNESS,
 	.never = MM_PT_USER | MM_PT_GLOBAL,
 };
 #define SVX4_PORT(what, levels, bits, ...)                                                         \
@@ -52,6 +53,8 @@ static const struct mm_mask svx4_mask = {
 			  .hw_volatile = 0xc0,                                                     \
 			  .hw_final = 0xc0,                                                        \
 			  .addr_mask = RV64_ADDR,                                                  \
+			  .empty_ignore = RV64_WITNESS,                                            \
+			  .witness = 16,                                                           \
 			  .table_mask = RV64_TABLE,                                                \
 			  .table_bits = 1,                                                         \
 			  .leaf_mask = RV64_HIGH | 0x333, /* readable, and nothing of software's */ \
