@@ -14,7 +14,9 @@
 #include <mmlib/kmalloc.h>
 #include "pmm_state.h"
 
+#ifndef RAM_FRAMES
 #define RAM_FRAMES 4096u
+#endif
 #define NCPUS      2u
 #define MAX_LIVE   6000u
 #define LARGE      ((size_t)MM_FRAME_SIZE * 4 - 2000) /* a block of order 2 */

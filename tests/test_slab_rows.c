@@ -6,6 +6,7 @@
 #include <mmlib/owner.h>
 #include <mmlib/reserve.h>
 #include "rows.h"
+#define RAM_FRAMES 1024u /* a machine for each row: they are to be quick */
 #include "slab_box.h"
 #include "slab/slab.h"
 

@@ -7,6 +7,7 @@
 #include <mmlib/percpu.h>
 #include <mmlib/site.h>
 #include "rows.h"
+#define RAM_FRAMES 1024u /* a machine for each row: they are to be quick */
 #include "slab_box.h"
 
 #define FRAME ((size_t)MM_FRAME_SIZE)
