@@ -74,8 +74,8 @@ MM_NODISCARD size_t mm_deferred_waiting(const struct mm_deferred *d);
 
 /** Take down.
  *  @param d that nobody else is using; all-zero afterwards
- *  @param[out] refused NULL, or how many objects and large blocks were damaged while they waited, and stay allocated; with
- *  MM_CHECKS 0, how many large blocks were freed by somebody else, as pages
+ *  @param[out] refused NULL, or how many objects and large blocks were damaged while they waited, and stay allocated;
+ *  with MM_CHECKS 0, how many large blocks were freed by somebody else, as pages
  *  @retval MM_OK done @retval MM_E_BUSY something waits @retval MM_E_INVAL NULL
  *  @retval MM_E_STATE not set up
  *  @mm_ctx{boot\, no-sleep; locks: slab depot; cost: O(1)} */

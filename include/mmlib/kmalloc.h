@@ -17,8 +17,8 @@ MM_BEGIN_DECLS
  *  @retval MM_OK done @retval MM_E_INVAL NULL, size 0, another flag, or no such node
  *  @retval MM_E_OVERFLOW the size cannot be rounded up to a power of two
  *  @retval MM_E_NOMEM, MM_E_AGAIN no memory: as mm_cache_alloc_st() @retval MM_E_STATE not set up
- *  What the heap has at hand of objects stays there when a block of more than #MM_KMALLOC_MAX_CLASS bytes finds no pages:
- *  then mm_heap_reclaim(), in interrupts too, or mm_heap_shrink(), which takes more, and another try.
+ *  What the heap has at hand of objects stays there when a block of more than #MM_KMALLOC_MAX_CLASS bytes finds no
+ *  pages: then mm_heap_reclaim(), in interrupts too, or mm_heap_shrink(), which takes more, and another try.
  *  @mm_ctx{boot\, irq-ok with MM_ALLOC_ATOMIC\, no-sleep; locks: slab depot\, once in many calls;
  *  cost: O(1)\, or a new slab} */
 MM_NODISCARD enum mm_status mm_kmalloc_st(struct mm_heap *heap, size_t size, uint32_t flags,
@@ -57,8 +57,8 @@ MM_NODISCARD enum mm_status mm_kmalloc_aligned_st(struct mm_heap *heap, size_t s
  *  does this: one that moves is freed to its cache and is memory of mm_kmalloc() from then on.
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap, or NULL to allocate
  *  @param size bytes @param flags as mm_kmalloc_st(): memory that need not move stays on its node. With
- *  #MM_ALLOC_ZERO what is added is zero if the memory was allocated, and its size changed each time, with #MM_ALLOC_ZERO, and nothing was written beyond
- *  the size asked for: mmlib does not keep that size.
+ *  #MM_ALLOC_ZERO what is added is zero if the memory was allocated, and its size changed each time, with
+ *  #MM_ALLOC_ZERO, and nothing was written beyond the size asked for: mmlib does not keep that size.
  *  @param[out] out the memory, only on #MM_OK; on an error @p p stays as it is
  *  @retval MM_OK done
  *  @retval MM_E_INVAL NULL, size 0, another flag, or no such node
@@ -89,10 +89,10 @@ MM_NODISCARD static inline void *mm_krealloc(struct mm_heap *heap, void *p, size
  *  @retval MM_E_ALIGN inside an object or block @retval MM_E_DOUBLE_FREE it is free
  *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY), or beside it (mmlib/guard.h); it
  *          stays allocated
- *  Racing frees and MM_CHECKS 0: as mm_cache_free(); of racing frees of a block of more than #MM_KMALLOC_MAX_CLASS bytes
- *  one is believed at all levels but 0. There, any heap of its #mm_pmm frees such a block, and it is one less of @p heap, not
- *  of its own: mm_heap_stats() of both is wrong then, and mm_heap_destroy() is done of neither (#MM_E_BUSY) until as
- *  many went the other way. For heaps that are to free each other's memory: mmlib/site.h.
+ *  Racing frees and MM_CHECKS 0: as mm_cache_free(); of racing frees of a block of more than #MM_KMALLOC_MAX_CLASS
+ *  bytes one is believed at all levels but 0. There, any heap of its #mm_pmm frees such a block, and it is one less of
+ *  @p heap, not of its own: mm_heap_stats() of both is wrong then, and mm_heap_destroy() is done of neither
+ *  (#MM_E_BUSY) until as many went the other way. For heaps that are to free each other's memory: mmlib/site.h.
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: slab depot\, once in many calls; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree);
 

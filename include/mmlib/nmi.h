@@ -23,7 +23,8 @@ MM_BEGIN_DECLS
 /** Free memory, at any instruction.
  *  @param heap heap @param p memory of mm_kmalloc() or of any cache of the heap; NULL does nothing
  *  @retval MM_OK done @retval MM_E_INVAL NULL heap @retval MM_E_STATE not set up
- *  @retval MM_E_NOTSUP a block of more than #MM_KMALLOC_MAX_CLASS bytes: it stays allocated, and who is no NMI frees it by mm_kfree(). A list of those would have to go through
+ *  @retval MM_E_NOTSUP a block of more than #MM_KMALLOC_MAX_CLASS bytes: it stays allocated, and who is no NMI frees
+ *  it by mm_kfree(). A list of those would have to go through
  *          their own memory, where whoever still writes to one leads mmlib astray: no state of mmlib's lies in memory
  *          that callers had, and other places for it, an NMI cannot get. Or not in this build: see above
  *  @retval MM_E_FOREIGN, MM_E_OWNER, MM_E_ALIGN as mm_kfree()
@@ -31,8 +32,8 @@ MM_BEGIN_DECLS
  *  @retval MM_E_CORRUPT somebody wrote over its end (#MM_HARDEN_CANARY), and the port's `log` is told; it stays
  *          allocated
  *  Who brings it home looks for that once more, and whether somebody wrote beside it, if it is guarded (mmlib/guard.h):
- *  it is allocated again then, unless it is guarded and the host is told. Until it is home, memory checkers are not told
- *  of its free. It is not held back by #MM_HARDEN_QUARANTINE. Racing frees: one of those by this call is believed,
+ *  it is allocated again then, unless it is guarded and the host is told. Until it is home, memory checkers are not
+ *  told of its free. It is not held back by #MM_HARDEN_QUARANTINE. Racing frees: one of those by this call is believed,
  *  mm_kfree() beside it as mm_cache_free() says.
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 MM_NODISCARD enum mm_status mm_kfree_nmi(struct mm_heap *heap, void *p) MM_TAGGED(mm_kfree_nmi);

@@ -5,7 +5,8 @@
  *   2:0 read, write, execute   5:3 memory type (leaf)   6 ignore PAT   7 large leaf   8 A   9 D   51:12 address
  * Not readable but writable or executable is a misconfiguration here. Who may do it (user) is not EPT's to
  * say. Memory types UC 0, WC 1, WT 4, WB 6: UC is what #MM_PT_DEVICE is. Without virtualization
- * exceptions (which want bit 63 in empty entries) and mode-based execution. Accessed and dirty are kept if EPTP bit 6 is set. */
+ * exceptions (which want bit 63 in empty entries) and mode-based execution. Accessed and dirty are kept if EPTP bit 6
+ * is set. */
 #ifndef MM_SRC_PORTS_EPT_H
 #define MM_SRC_PORTS_EPT_H
 #include "ports/mask_any.h"

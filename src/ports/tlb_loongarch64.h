@@ -4,9 +4,9 @@
  *
  * Theory of operation
  * Invariants   F1 a local flush leaves nothing that the gather names in this CPU. The manual (volume 1, "INVTLB",
- *                 "DBAR", "IBAR") says what INVTLB drops, and not what it is ordered with: so it is taken to be ordered with
- *                 nothing. Stores come before it, and all accesses behind it (DBAR 0 on both sides), and what is
- *                 fetched behind it is fetched anew (IBAR 0).
+ *                 "DBAR", "IBAR") says what INVTLB drops, and not what it is ordered with: so it is taken to be
+ *                 ordered with nothing. Stores come before it, and all accesses behind it (DBAR 0 on both sides), and
+ *                 what is fetched behind it is fetched anew (IBAR 0).
  *              F2 INVTLB 6 drops the pair that an address is in, global ones too, but of others only that of one
  *                 ASID. INVTLB 0 drops all there is.
  *              F3 a large leaf may be in the TLB in pieces, each of which is named. */

@@ -3,8 +3,8 @@
  * Problem      an NMI comes at any instruction, be a lock held or this CPU's magazines in between two states. It can
  *              only change words that others change by atomic operations, and nothing may be written into objects.
  * Structure    the state of the object says that it was freed. So that nobody looks at all slabs for such, those that
- *              have some are linked: slab->returned, from heap->returned on. Who brings objects home takes the whole list, and
- *              looks at the states of each slab.
+ *              have some are linked: slab->returned, from heap->returned on. Who brings objects home takes the whole
+ *              list, and looks at the states of each slab.
  *
  *                NMI:     used --> returning,  slab to the list unless it is there,  --> returned
  *                others:  slab off the list,  returned --> idle and home;  returning: to the list once more
@@ -14,18 +14,20 @@
  *              What an NMI leaves in a reserve (mempool.c) waits there instead, idle, and is not returned.
  * Invariants   I1 an object that is returning, or returned, is not home, so its slab stays. To be returned is the last
  *                 that happens to it in the NMI: from then on its slab may go, and the NMI does not touch it.
- *              I2 who takes a slab off the list clears its link, then looks at states; an NMI changes a state, then looks at
- *                 the link. So one of them sees the other (atomic.h: load_seq). What the NMI has not finished then is
- *                 somebody else's to see: the slab goes back to the list while that object keeps it.
- *              I3 a link is cleared, and an object that is returned taken, under a lock: that of the slab's part, or of the
- *                 pool of guarded objects. What is home goes home under the same lock. So a slab does not go between the
- *                 two, and objects that are returned are taken once.
- *              I4 a slab can be in the list and have no such object: it was put there for one that who took it before sees,
- *                 too. So a slab in the list, or in what somebody took of it, is not given back (S10), nor does its cache go.
- *              I5 who brings objects home is counted in heap->homing from before he takes the list until they are there. So
- *                 who finds neither the list nor him knows that what is not home is allocated.
+ *              I2 who takes a slab off the list clears its link, then looks at states; an NMI changes a state, then
+ *                 looks at the link. So one of them sees the other (atomic.h: load_seq). What the NMI has not finished
+ *                 then is somebody else's to see: the slab goes back to the list while that object keeps it.
+ *              I3 a link is cleared, and an object that is returned taken, under a lock: that of the slab's part, or
+ *                 of the pool of guarded objects. What is home goes home under the same lock. So a slab does not go
+ *                 between the two, and objects that are returned are taken once.
+ *              I4 a slab can be in the list and have no such object: it was put there for one that who took it before
+ *                 sees, too. So a slab in the list, or in what somebody took of it, is not given back (S10), nor does
+ *                 its cache go.
+ *              I5 who brings objects home is counted in heap->homing from before he takes the list until they are
+ *                 there. So who finds neither the list nor him knows that what is not home is allocated.
  * Not at once  objects go home to their slabs, not into magazines: whose CPU uses them is not known, and with several
- *              nodes home is where they belong. No slab is given back here: who brings objects home is often about to want some.
+ *              nodes home is where they belong. No slab is given back here: who brings objects home is often about to
+ *              want some.
  * Concurrency  any CPU, any context; lists are taken by exchange, so there is no ABA. */
 #include <mmlib/nmi.h>
 #include "owner.h"
@@ -140,7 +142,8 @@ static enum mm_status nmi_claim(const struct mm_slab *slab, const void *p, uint8
 }
 
 /* An object that was claimed, and is guarded, may be another one, in the same pages, of which a late free is not
- * believed: it is used again. But if who allocated it gave it back meanwhile (Q7 of guard.c), it is returned for him. */
+ * believed: it is used again. But if who allocated it gave it back meanwhile (Q7 of guard.c), it is returned for him.
+ * */
 static enum mm_status nmi_guarded(struct mm_guard *g, const struct mm_slab *slab, const void *p, uint8_t *state,
 				  uintptr_t caller, bool *leave)
 {

@@ -8,8 +8,8 @@
  *                     --> records of large blocks, those that wait; the pool of guarded objects
  *
  *              Slabs are found by their descriptors' pages, since full ones are in no list (S2).
- * Invariants   those of slab.c (S1 to S10), magazine.c (G1 to G7), harden.c (H1, H2), O2 of owner.c, L2 and L3 of large.c, and I2 of nmi.c,
- *              by their numbers below.
+ * Invariants   those of slab.c (S1 to S10), magazine.c (G1 to G7), harden.c (H1, H2), O2 of owner.c, L2 and L3 of
+ *              large.c, and I2 of nmi.c, by their numbers below.
  * What is not seen   an object that is in two magazines while another one is in none; large blocks without a record.
  *              Links are followed before it is known that they lead into memory; loops end, as they count.
  * Concurrency  nobody else is at work. */
@@ -266,7 +266,8 @@ static unsigned verify_record(const struct mm_heap *heap, struct mm_slab *record
 	size_t bytes = (size_t)MM_FRAME_SIZE << frame_order(byte);
 	struct mm_slab *told = r ? slab_of(r, pfn) : NULL;
 
-	if (byte < FRAME_LARGE || byte >= FRAME_SLAB || (told != record && told != slab_taken()) || record->heap || record->cache || large->heap != heap ||
+	if (byte < FRAME_LARGE || byte >= FRAME_SLAB || (told != record && told != slab_taken()) || record->heap ||
+	    record->cache || large->heap != heap ||
 	    large->bytes != bytes || !harden_is_sound_large(heap, record->base, bytes))
 		return MM_LARGE_ORDERS;
 	return frame_order(byte);

@@ -19,7 +19,8 @@
  *              witness (T5): a single look, of which the outcome can be predicted. When the witness is gone, which
  *              of 512 pages that go in random order some seven are, the next is looked for downwards and then from the
  *              end of the table on, for pages mostly go from its start. Without a field for it, and above level 0, a
- *              look at all entries tells, which begins with those that share a cache line with the one that was cleared.
+ *              look at all entries tells, which begins with those that share a cache line with the one that was
+ *              cleared.
  * Concurrency  one writer for each tree, by the caller, or as pt_claim.c says. Hardware walks it at any time. */
 #include <mmlib/pt.h>
 #include "vmm/pt_core.h"
