@@ -396,7 +396,8 @@ def page_tables(doc):
     doc.add("## Page tables", "",
             "1 GiB of 4 KiB pages, ns a page; the yardstick is a loop written by hand for that"
             " format. Two targets: a factor to that loop, and what an experiment reached on another"
-            " machine (over the loop there).", "")
+            " machine over the loop by hand there. That was one for x86-64, so x86-64's loop of this run is the"
+            " yardstick there for every format.", "")
     for port, title in PORTS:
         rows = []
         for (work,), name in doc.figures.matching(rf"pt\.{port}\.(\w+)").items():
