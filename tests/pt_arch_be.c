@@ -9,6 +9,13 @@
 			     apply_to = function)
 #endif
 
+/* Bits of a number in this CPU's order of bytes, as the manual numbers them: what software keeps for itself. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define OWN(bits) (bits)
+#else
+#define OWN(bits) __builtin_bswap64(bits)
+#endif
+
 /* ---- s390x ---- */
 
 static bool s390_valid(uint64_t e, unsigned level)
@@ -18,7 +25,7 @@ static bool s390_valid(uint64_t e, unsigned level)
 
 static bool s390_empty(uint64_t e, unsigned level)
 {
-	return e == (level ? (uint64_t)(level - 1) << 2 | BIT(5) : BIT(10));
+	return level ? e == ((uint64_t)(level - 1) << 2 | BIT(5)) : (e & ~OWN(BITS(23, 16))) == BIT(10);
 }
 
 static bool s390_is_leaf(uint64_t e, unsigned level)
@@ -154,6 +161,7 @@ const struct ora_arch ora_ppc64 = {
 	.half = ORA_ZERO,
 	.must_break = true,
 	.must_order = true,
+	.ignored = OWN(BITS(24, 16)),
 	.valid = ppc_valid,
 	.pa = ppc_pa,
 	.is_leaf = ppc_is_leaf,

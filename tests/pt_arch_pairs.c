@@ -78,8 +78,8 @@ static uint64_t loong_touched(uint64_t e, bool last, bool write)
 	.must_order = true, .valid = loong_valid, .is_leaf = loong_is_leaf, .attr = loong_attr,    \
 	.path = same_path, .can = loong_can, .reserved = loong_reserved, .touched = loong_touched, \
 	.pairs = true, .follows = true
-#define LOONG_4K  .top = 3, .span_lg2 = { 12, 21, 30, 39 }, .entries_lg2 = { 9, 9, 9, 10 }
-#define LOONG_16K .top = 2, .span_lg2 = { 14, 25, 36 }, .entries_lg2 = { 11, 11, 12 }
+#define LOONG_4K  .top = 3, .span_lg2 = { 12, 21, 30, 39 }, .entries_lg2 = { 9, 9, 9, 10 }, .ignored = BITS(56, 48)
+#define LOONG_16K .top = 2, .ignored = BITS(58, 48), .span_lg2 = { 14, 25, 36 }, .entries_lg2 = { 11, 11, 12 }
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Winitializer-overrides"
 #else
@@ -160,6 +160,7 @@ const struct ora_arch ora_mips64 = {
 	.top = 3,
 	.half = ORA_ZERO,
 	.address = BITS(58, 12),
+	.ignored = BITS(24, 16),
 	.must_break = true,
 	.must_order = true,
 	.valid = mips_valid,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A copy of the tables as the oracle last saw them: see pt_shadow.h. */
 #include "pt_shadow.h"
+#include "pt_mmu.h"
 #include <string.h>
 
 #if defined(__clang__) /* the fuzzer is to explore the library, not this file: much faster */
@@ -24,10 +25,21 @@ static uint64_t mix(uint64_t word, size_t page, size_t i)
 	return (x ^ x >> 32) * UINT64_C(0x94d049bb133111eb);
 }
 
+/* Is a word, as an entry of the lowest tables, empty? */
+static bool is_empty(const struct ora *ora, uint64_t word)
+{
+	const unsigned char *byte = (const unsigned char *)&word;
+	uint64_t entry = 0;
+
+	for (unsigned k = 0; k < 8; k++)
+		entry = entry << 8 | byte[k];
+	return mmu_is_empty(ora, ora->arch->big_endian ? entry : word, 0);
+}
+
 /* The word as far as it matters. A walker keeps a note of its own in the first entry, if that is empty. */
 static uint64_t content(const struct ora *ora, uint64_t word, size_t i)
 {
-	return i || ora->arch->entry_lg2 || word & ~ora->arch->ignored ? word : 0;
+	return i || ora->arch->entry_lg2 || !is_empty(ora, word) ? word : 0;
 }
 
 void shadow_adopt(struct ora *ora, size_t page)

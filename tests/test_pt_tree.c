@@ -643,12 +643,12 @@ static void a_witness_is_told_by_its_half_word_or_all_of_it(void **state)
 			table[0] = kind == 0 ? name : kind == 1 ? name | 0x60 : name | UINT64_C(0x40000001); /* empty; a leaf */
 			for (size_t i = 0; i < 512; i++) {
 				const bool is = kind < 2 && i == named;
-				assert_true(pt_was_witness(&whole, table, i) == is);
-				assert_true(pt_was_witness(&half, table, i) || !is);
+				assert_true(pt_was_witness(&whole, table, i, 0) == is);
+				assert_true(pt_was_witness(&half, table, i, 0) || !is);
 			}
 		}
 	table[0] = (UINT64_C(5) << half.witness) | UINT64_C(1) << 62;
-	assert_true(pt_was_witness(&whole, table, 5)); /* a bit that means nothing */
+	assert_true(pt_was_witness(&whole, table, 5, 0)); /* a bit that means nothing */
 }
 
 int main(void)

@@ -21,6 +21,7 @@
 #define LOONG_NR      (UINT64_C(1) << 61)
 #define LOONG_NX      (UINT64_C(1) << 62)
 #define LOONG_ADDR(n) (UINT64_C(0x0001000000000000) - (UINT64_C(1) << (n)))
+#define LOONG_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 48) /* above all addresses: directories have nothing else */
 #define LOONG_TYPES                                                                                \
 	{                                                                                          \
 		0x10, MASK_NO_TYPE, 0x20, MASK_NO_TYPE, 0                                          \
@@ -41,6 +42,7 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 		.breaks = true,                                                                    \
 		.apart = true,                                                                     \
 		.follows = true,                                                                   \
+		.ignored = LOONG_WITNESS(page - 3),                                                \
 		.nowhere = (at),                                                                   \
 		.table_mask = { 0, ~LOONG_ADDR(page), ~LOONG_ADDR(page), ~LOONG_ADDR(page) },      \
 		.leaf = { 0x80, 0xc0, 0xc0 },                                                      \
@@ -66,6 +68,8 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 			  .hw_volatile = 3,                                                        \
 			  .hw_final = 3,                                                           \
 			  .addr_mask = LOONG_ADDR(page),                                           \
+			  .empty_ignore = LOONG_WITNESS(page - 3),                                 \
+			  .witness = 48,                                                           \
 			  .leaf_mask = ~(LOONG_ADDR(page) | LOONG_NR | LOONG_NX | 0x43),           \
 			  .leaf_bits = 0x190, /* writable, cached, the kernel's */                 \
 			  .level = { { page, page - 3, true }, __VA_ARGS__ },                      \

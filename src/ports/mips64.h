@@ -16,6 +16,7 @@
 #include "ports/mask_any.h"
 
 #define MIPS_ADDR UINT64_C(0x07fffffffffff000)
+#define MIPS_WITNESS (UINT64_C(511) << 16) /* of an address, where bit 0 is clear */
 #define MIPS_TYPES                                                                                 \
 	{                                                                                          \
 		0x600, MASK_NO_TYPE, 0xe00, MASK_NO_TYPE, 0x400                                    \
@@ -34,6 +35,7 @@ static const struct mm_mask_rule mips64_rules[MASK_RULES] = {
 static const struct mm_mask mips64_mask = {
 	.breaks = true,
 	.valid = 1,
+	.ignored = MIPS_WITNESS,
 	.table = { 0, 1, 1, 1 },
 	.table_mask = { 0, ~MIPS_ADDR, ~MIPS_ADDR, ~MIPS_ADDR },
 	.leaf = { 1, 9, 9 },
@@ -54,6 +56,7 @@ static const struct mm_mask_port mips64_port = {
 		.name = "MIPS64", .nlevels = 4, .entry_lg2 = 3, .va_bits = 48, .pa_bits = 59,
 		.extension = MM_PT_VA_ZERO, .hw_volatile = 0x180, .hw_final = 0x180, .addr_mask = MIPS_ADDR,
 		.table_mask = ~MIPS_ADDR, .table_bits = 1, .address_plain = 1,
+		.empty_ignore = MIPS_WITNESS, .witness = 16,
 		.leaf_mask = ~(MIPS_ADDR | 0x1f0), .leaf_bits = 0x603, /* writable, cached */
 		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },
 		MASK_CALLS,

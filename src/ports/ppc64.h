@@ -14,6 +14,7 @@
 #define PPC_L    (UINT64_C(1) << 62)
 #define PPC_ADDR UINT64_C(0x01fffffffffff000)
 #define PPC_DIR  (PPC_V | PPC_L | (UINT64_C(3) << 60) | 0xfff)
+#define PPC_WITNESS (UINT64_C(511) << 16) /* in this CPU's order of bytes; only V means something where that is clear */
 #define PPC_TYPES                                                                                  \
 	{                                                                                          \
 		0, MASK_NO_TYPE, MASK_NO_TYPE, 0x30, 0x20                                          \
@@ -25,6 +26,7 @@ static const struct mm_mask_rule ppc64_rules[MASK_RULES] = {
 static const struct mm_mask ppc64_mask = {
 	.valid = PPC_V,
 	.big_endian = true,
+	.ignored = MASK_BE64(PPC_WITNESS),
 	.write_needs_read = true,
 	.breaks = true,
 	.table = { 0, PPC_V | 9, PPC_V | 9, PPC_V | 9 },
@@ -47,6 +49,7 @@ static const struct mm_mask_port ppc64_port = {
 		.extension = MM_PT_VA_ZERO, .hw_volatile = MASK_BE64(UINT64_C(0x180)),
 		.hw_final = MASK_BE64(UINT64_C(0x180)), .addr_mask = MASK_BE64(PPC_ADDR),
 		.table_mask = MASK_BE64(PPC_DIR), .table_bits = MASK_BE64(PPC_V | UINT64_C(9)),
+		.empty_ignore = PPC_WITNESS, .witness = 16,
 		.leaf_mask = MASK_BE64(~(PPC_ADDR | UINT64_C(0x18b))), /* readable, memory */
 		.leaf_bits = MASK_BE64(PPC_V | PPC_L | UINT64_C(4)),
 		.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 13, false } },

@@ -19,6 +19,7 @@
 		0, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE, MASK_NO_TYPE                          \
 	}
 #define S390_ADDR UINT64_C(0xfffffffffffff000)
+#define S390_WITNESS (UINT64_C(255) << 16) /* in this CPU's order of bytes: of an address, which I makes none */
 static const struct mm_mask_rule s390x_rules[MASK_RULES] = {
 	MASK_UNLESS(MM_PT_WRITE, 0x200),
 	MASK_UNLESS(MM_PT_EXEC, 0x100),
@@ -26,6 +27,7 @@ static const struct mm_mask_rule s390x_rules[MASK_RULES] = {
 static const struct mm_mask s390x_mask = {
 	.big_endian = true,
 	.breaks = true,
+	.ignored = MASK_BE64(S390_WITNESS),
 	.empty = { 0x400, 0x20, 0x24, 0x28 },
 	.table = { 0, 0, 7, 0xb },
 	.table_mask = { 0, 0x7ff, 0xfff, 0xfff },
@@ -49,6 +51,8 @@ static const struct mm_mask s390x_mask = {
 			  .extension = MM_PT_VA_ZERO,                                              \
 			  .addr_mask = MASK_BE64(S390_ADDR),                                       \
 			  .leaf_mask = MASK_BE64(UINT64_C(0xcff)),                                 \
+			  .empty_ignore = S390_WITNESS,                                            \
+			  .witness = 16,                                                           \
 			  .level = { { 12, 8, true }, { 20, 11, true }, __VA_ARGS__ },             \
 			  MASK_CALLS },                                                            \
 		.mask = &s390x_mask                                                                \

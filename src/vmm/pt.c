@@ -391,7 +391,7 @@ enum mm_status mm_pt_priv_grow(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vad
 			pt_make(pt_slot(port, table, pt_index(port, va, l)), port->entry_lg2,
 				port->table(pt, pa[l - 1], l));
 		else if (l == 0 && port->witness) /* T5: there will be a leaf */
-			pt_make(table, 3, mm_shl64(pt_index(port, va, 0), port->witness));
+			pt_make(table, 3, pt_names(port, pt_index(port, va, 0), port->empty(pt, 0)));
 	}
 	mm_pt_priv_link(pt, g, va, at, pa[at->level - 1]); /* T4 */
 	return MM_OK;
@@ -618,59 +618,68 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	mm_pt_priv_retire(pt, g, root, l == level && l > 0 ? l | PT_EMPTIED : l);
 }
 
-/* What is in use of a group of entries of 8 bytes, empty ones of which are 0: or-ed together. pt_group_empty() would
- * ask the port for their size each time: an instruction more for each page that is unmapped at random. */
-PT_INLINE uint64_t pt_group_bits(const unsigned char *slot, uint64_t ignore)
+/* What is in use of a group of entries of 8 bytes: or-ed together. pt_group_empty() would ask the port for their size
+ * each time: an instruction more for each page that is unmapped at random. */
+PT_INLINE uint64_t pt_group_bits(const unsigned char *slot, uint64_t ignore, uint64_t empty)
 {
 	uint64_t bits = 0;
 
 #pragma GCC unroll 8
 	for (size_t k = 0; k < PT_GROUP; k++)
-		bits |= pt_peek(slot + (k << 3), 3);
+		bits |= pt_peek(slot + (k << 3), 3) ^ empty;
 	return bits & ~ignore;
 }
 
 /* The last one of them that is in use. No branches: nobody can foresee it. A call, so that the loop before it keeps no
  * entries for this. */
-static __attribute__((__noinline__)) unsigned pt_group_last(const unsigned char *slot, uint64_t ignore)
+static __attribute__((__noinline__)) unsigned pt_group_last(const unsigned char *slot, uint64_t ignore, uint64_t empty)
 {
 	uint32_t used = 0;
 
 #pragma GCC unroll 8
 	for (size_t k = 0; k < PT_GROUP; k++)
-		used |= (uint32_t)((pt_peek(slot + (k << 3), 3) & ~ignore) != 0) << k;
+		used |= (uint32_t)(((pt_peek(slot + (k << 3), 3) ^ empty) & ~ignore) != 0) << k;
 	return mm_highest_bit32(used);
 }
 
 /* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that is in use. One
  * loop, as each ends where nobody can foresee it. */
-static bool pt_find_used(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i)
+PT_INLINE bool pt_find_used_by(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i,
+			       uint64_t empty)
 {
 	const size_t line = PT_GROUP << 3, mask = (pt_entries(port, 0) << 3) - line;
 	const size_t first = (lo << 3) & mask, last = (hi << 3) & mask;
 	size_t at = first, left = mask - (last - first) + (last != first ? line : 0);
 
-	while (!pt_group_bits(table + at, port->empty_ignore)) {
+	while (!pt_group_bits(table + at, port->empty_ignore, empty)) {
 		at = (at - line) & mask;
 		if (left == 0)
 			return false;
 		left -= line;
 	}
-	*i = (at >> 3) + pt_group_last(table + at, port->empty_ignore);
+	*i = (at >> 3) + pt_group_last(table + at, port->empty_ignore, empty);
 	return true;
+}
+
+/* The same, in a loop of its own where empty entries are 0, as in most formats. */
+static bool pt_find_used(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i,
+			 uint64_t empty)
+{
+	return empty ? pt_find_used_by(port, table, lo, hi, i, empty) : pt_find_used_by(port, table, lo, hi, i, 0);
 }
 
 void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table, size_t lo, size_t hi)
 {
 	const struct mm_pt_port *port = pt->port;
+	const uint64_t empty = port->empty(pt, 0);
 	size_t i = 0;
 
 	if (pt_table_is_shared(pt, va, 0) && !MM_PLANTED(MM_PLANT_PT_CLAIM_WITNESS))
 		return; /* C3 */
-	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i))
+	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i, empty))
 		mm_pt_priv_prune(pt, g, va, 0);
-	else if (!pt_used(port, table, 0, 0)) /* else that is its own witness */
-		pt_clear(table, 3, mm_shl64(i, port->witness)); /* T5 */
+	else if (!pt_used(port, table, 0, empty)) /* else that is its own witness */
+		pt_clear(table, 3, pt_names(port, i, empty)); /* T5 */
 }
 
 bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level)
@@ -684,7 +693,7 @@ bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level
 	if (i == pt_entries(port, level))
 		return false;
 	if (i > 0 && level == 0 && port->witness)
-		pt_clear(table, 3, mm_shl64(i, port->witness));
+		pt_clear(table, 3, pt_names(port, i, empty));
 	return true;
 }
 

@@ -548,24 +548,30 @@ PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i,
 	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
 }
 
-/* ---- witnesses: T5 of pt.c. Entries have 8 bytes there, and empty ones are 0 ---- */
+/* ---- witnesses: T5 of pt.c. Entries have 8 bytes there. @empty: what an empty one of level 0 is ---- */
 
 PT_INLINE uint64_t pt_witness_field(const struct mm_pt_port *port)
 {
 	return mm_shl64(pt_entries(port, 0) - 1, port->witness);
 }
 
-/* The first entry of a table of level 0, without bits that mean nothing. If it is empty, that is the number of the
- * witness, shifted; 0: it was the witness itself, and is gone. */
-PT_INLINE uint64_t pt_first(const struct mm_pt_port *port, void *table)
+/* What the first entry of a table of level 0 has that an empty one does not have, without bits that mean nothing. If it
+ * is empty, that is the number of the witness, shifted; 0: it was the witness itself, and is gone. */
+PT_INLINE uint64_t pt_first(const struct mm_pt_port *port, void *table, uint64_t empty)
 {
-	return pt_get(port, table, 0) & ~(port->empty_ignore & ~pt_witness_field(port));
+	return (pt_get(port, table, 0) ^ empty) & ~(port->empty_ignore & ~pt_witness_field(port));
+}
+
+/* The first entry, empty, as it names entry @i. */
+PT_INLINE uint64_t pt_names(const struct mm_pt_port *port, size_t i, uint64_t empty)
+{
+	return mm_shl64(i, port->witness) ^ empty;
 }
 
 /* Entries [lo, hi] were cleared. Is there a witness yet that the table is not empty? */
-PT_INLINE bool pt_has_witness(const struct mm_pt_port *port, void *table, size_t lo, size_t hi)
+PT_INLINE bool pt_has_witness(const struct mm_pt_port *port, void *table, size_t lo, size_t hi, uint64_t empty)
 {
-	uint64_t first = pt_first(port, table);
+	uint64_t first = pt_first(port, table, empty);
 
 	if (MM_PLANTED(MM_PLANT_PT_WITNESS))
 		return first;
@@ -589,15 +595,16 @@ PT_INLINE int pt_witness_half(const struct mm_pt_port *port)
 }
 
 /* Entry @i was cleared. May it have been the witness? False: surely not. A leaf that comes first may look so. */
-PT_INLINE bool pt_was_witness(const struct mm_pt_port *port, void *table, size_t i)
+PT_INLINE bool pt_was_witness(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
 {
 	const int half = pt_witness_half(port);
 
 	if (MM_PLANTED(MM_PLANT_PT_WITNESS))
-		return !pt_first(port, table);
+		return !pt_first(port, table, empty);
 	if (half < 0)
-		return pt_first(port, table) == mm_shl64(i, port->witness);
-	return pt_peek_half(table, (unsigned)half) == (uint16_t)(i << port->witness % 16);
+		return pt_first(port, table, empty) == mm_shl64(i, port->witness);
+	return pt_peek_half(table, (unsigned)half) ==
+	       (uint16_t)(i << port->witness % 16 ^ mm_shr64(empty, 16 * (unsigned)half));
 }
 
 /* The same attributes for @n leaves. */

@@ -70,7 +70,7 @@ static bool pt_cfg_resolve(struct mm_pt *pt)
 		return false; /* bit 0 missing, or a gap */
 	if (!cfg->pa_bits || cfg->pa_bits > most)
 		cfg->pa_bits = (uint8_t)most;
-	if (cfg->pa_bits <= port->level[0].shift || (port->witness && port->empty(pt, 0)))
+	if (cfg->pa_bits <= port->level[0].shift)
 		return false;
 	pt->pa_last = mm_shr64(UINT64_MAX, 64u - cfg->pa_bits);
 	pt->runs = pt_run_levels(pt);

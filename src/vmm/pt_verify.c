@@ -33,15 +33,17 @@ static bool pt_is_ancestor(const struct pt_frame *at, unsigned level, unsigned t
 }
 
 /* Is the witness of a table in use? T5 */
-static bool pt_witness_is_true(const struct mm_pt_port *port, void *table)
+static bool pt_witness_is_true(const struct mm_pt *pt, void *table)
 {
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t empty = port->empty(pt, 0);
 	size_t i = 0;
 
 	if (!port->witness)
 		return true;
-	if (!pt_used(port, table, 0, 0))
-		i = (size_t)mm_shr64(pt_first(port, table), port->witness);
-	return pt_used(port, table, i, 0);
+	if (!pt_used(port, table, 0, empty))
+		i = (size_t)mm_shr64(pt_first(port, table, empty), port->witness);
+	return pt_used(port, table, i, empty);
 }
 
 /* First byte of the entry at @level that a walk has come to. */
@@ -92,7 +94,7 @@ static bool pt_table_ok(const struct mm_pt *pt, const struct pt_frame *at, unsig
 		return true; /* H1 */
 	if ((pt->shares & PT_CLAIMS) && pt_is_claimed_in_part(pt, at, level))
 		return true; /* C3 */
-	return at[level].used && (level > 0 || pt_witness_is_true(pt->port, at[0].table)); /* T1, T5 */
+	return at[level].used && (level > 0 || pt_witness_is_true(pt, at[0].table)); /* T1, T5 */
 }
 
 enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm_pt_run *where)
