@@ -10,6 +10,7 @@
 #include "bench_config.h"
 #include "bench.h"
 #include "formats.h"
+#include "pt_sum.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,16 +79,6 @@ struct job {
 static bool planted;
 static uint32_t order[PAGES];
 static uint64_t frames[PAGES];
-
-static uint64_t sum_of(const mm_paddr_t *pa, size_t n)
-{
-	uint64_t sum = 0;
-
-#pragma GCC unroll 8
-	for (size_t i = 0; i < n; i++)
-		sum += pa[i];
-	return sum;
-}
 
 /* Sum of the addresses of all pages. */
 static uint64_t want(const struct job *j)

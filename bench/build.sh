@@ -110,6 +110,7 @@ program() {
         continue ;;
       header:work_*) own=("${kernel[@]}" -DBENCH_HEADER) ;;
       *:work_* | *:hand* | *:formats/*) own=("${kernel[@]}") ;;
+      *:bench_pt*) own+=(-fno-tree-vectorize -fno-tree-slp-vectorize) ;; # callers of a kernel: general registers
     esac
     start "$compiler" "${warnings[@]}" "${own[@]}" "${flags[@]}" -c "bench/$f" -o "$object"
     objects+=("$object")

@@ -8,6 +8,7 @@
 #define BENCH_PT_OPS_H
 #include "both.h"
 #include "hand.h"
+#include "pt_sum.h"
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_x86_64.h>
@@ -37,32 +38,6 @@ uint64_t bench_table_get(void)
 void bench_table_put(uint64_t pa)
 {
 	stack[nstack++] = pa;
-}
-
-/* What callers of a cursor do with what they are told, which is nothing but arrays: add up. */
-static inline uint64_t sum_of(const mm_paddr_t *pa, size_t n)
-{
-	uint64_t sum = 0;
-
-#pragma GCC unroll 8
-	for (size_t i = 0; i < n; i++)
-		sum += pa[i];
-	return sum;
-}
-
-/* The same, and how many were dirty: in one loop, as by hand. */
-static inline uint64_t sum_and_dirty_of(const mm_paddr_t *pa, const uint32_t *attr, size_t n,
-					uint64_t *dirty)
-{
-	uint64_t sum = 0, found = 0;
-
-#pragma GCC unroll 8
-	for (size_t i = 0; i < n; i++) {
-		sum += pa[i];
-		found += attr[i] & MM_PT_DIRTY;
-	}
-	*dirty += found / MM_PT_DIRTY;
-	return sum;
 }
 
 /* All pages at hand again, the first one on top. */
