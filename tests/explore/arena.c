@@ -78,11 +78,37 @@ bool arena_fault(void *address)
 	return true;
 }
 
-void arena_restore(void)
+static void restore_from(unsigned i)
 {
-	for (unsigned i = 0; i < ndirty; i++)
+	for (; i < ndirty; i++)
 		memcpy(arena + (size_t)dirty[i] * PAGE, first_state + (size_t)dirty[i] * PAGE,
 		       page_bytes(dirty[i]));
+}
+
+void arena_restore(void)
+{
+	restore_from(0);
+}
+
+/* What was ever written, page by page in the order of dirty[]. */
+size_t arena_saved_bytes(void)
+{
+	return (size_t)ndirty * PAGE;
+}
+
+unsigned arena_save(unsigned char *to)
+{
+	for (unsigned i = 0; i < ndirty; i++)
+		memcpy(to + (size_t)i * PAGE, arena + (size_t)dirty[i] * PAGE, page_bytes(dirty[i]));
+	return ndirty;
+}
+
+/* Pages that were first written since then are as at first. */
+void arena_back(const unsigned char *from, unsigned pages)
+{
+	restore_from(pages);
+	for (unsigned i = 0; i < pages; i++)
+		memcpy(arena + (size_t)dirty[i] * PAGE, from + (size_t)i * PAGE, page_bytes(dirty[i]));
 }
 
 /* Hash of a page: most are as they were a step ago, and to compare is faster. */

@@ -429,16 +429,21 @@ static void go(struct cpu *c)
 		lowest[number(c)] = c->sp;
 }
 
+/* So much of a stack, at its top, is not 0. */
+static size_t stack_bytes(unsigned i)
+{
+	size_t bytes = lowest[i] ? (size_t)(stacks[i] + STACK - (unsigned char *)lowest[i]) + 4096 : STACK;
+
+	return bytes < STACK ? bytes : STACK;
+}
+
 void cpu_start(void)
 {
 	ex_setup_cpu = 0;
 	for (unsigned i = 0; i < ex_ncpus; i++) {
 		unsigned char *top = stacks[i] + STACK;
-		size_t bytes =
-			lowest[i] ? (size_t)(top - (unsigned char *)lowest[i]) + 4096 : STACK;
+		size_t bytes = stack_bytes(i);
 
-		if (bytes > STACK)
-			bytes = STACK;
 		memset(top - bytes, 0, bytes); /* what is not yet written must not differ */
 		lowest[i] = top;
 		steps[i] = 0;
@@ -483,6 +488,66 @@ void cpu_act(unsigned cpu, unsigned action)
 	cpus[cpu].action = action;
 	go(&cpus[cpu]);
 	cpus[cpu].action = 0;
+}
+
+/* What a schedule changes of CPUs, beside what is in the arena. Stacks are kept below their pointers, too, so
+ * that what frames to come do not write is what it was. */
+struct saved {
+	size_t bytes;
+	void *lowest;
+	unsigned long steps;
+#if !defined(__x86_64__) || defined(EXPLORE_UCONTEXT)
+	ucontext_t context;
+#endif
+};
+
+size_t cpu_saved_bytes(void)
+{
+	size_t sum = 0;
+
+	for (unsigned i = 0; i < ex_ncpus; i++)
+		sum += sizeof(struct saved) + stack_bytes(i);
+	return sum;
+}
+
+size_t cpu_save(unsigned char *to)
+{
+	unsigned char *at = to;
+
+	for (unsigned i = 0; i < ex_ncpus; i++) {
+		struct saved s = { .bytes = stack_bytes(i), .lowest = lowest[i], .steps = steps[i] };
+
+#if !defined(__x86_64__) || defined(EXPLORE_UCONTEXT)
+		s.context = contexts[i];
+#endif
+		memcpy(at, &s, sizeof(s));
+		memcpy(at + sizeof(s), stacks[i] + STACK - s.bytes, s.bytes);
+		at += sizeof(s) + s.bytes;
+	}
+	return (size_t)(at - to);
+}
+
+size_t cpu_back(const unsigned char *from)
+{
+	const unsigned char *at = from;
+
+	for (unsigned i = 0; i < ex_ncpus; i++) {
+		unsigned char *top = stacks[i] + STACK;
+		const size_t bytes = stack_bytes(i);
+		struct saved s;
+
+		memcpy(&s, at, sizeof(s));
+		if (bytes > s.bytes)
+			memset(top - bytes, 0, bytes - s.bytes);
+		memcpy(top - s.bytes, at + sizeof(s), s.bytes);
+		lowest[i] = s.lowest;
+		steps[i] = s.steps;
+#if !defined(__x86_64__) || defined(EXPLORE_UCONTEXT)
+		contexts[i] = s.context;
+#endif
+		at += sizeof(s) + s.bytes;
+	}
+	return (size_t)(at - from);
 }
 
 /* The continuations: what the stacks hold. The rest of a CPU is in the arena. */

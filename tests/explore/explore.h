@@ -9,13 +9,14 @@
  *              make that step, and so on to the end: a schedule. Interrupts run on top of the CPU
  *              that they hit; NMIs do, too, with interrupts off or while it waits for a lock. All is one
  *              thread, so a schedule can be repeated.
- * Search       depth first over the choices; each schedule starts again from a copy of the first
- *              state. A state that was seen before is not gone on from: the continuation of a CPU is
- *              its stack from the stack pointer on, so equal memory and equal stacks mean an equal
- *              future. With a bound on preemptions, a state is entered again if more are left.
- * Memory       all that a schedule may change lives in one arena. Its pages are write-protected
- *              until first written, so that only pages that were ever written are restored and
- *              hashed. Pages that equal the first state add nothing to the hash.
+ * Search       depth first over the choices; each schedule goes back to how things stood at the last choice
+ *              (snapshot.c), or to a copy of the first state. A state that was seen before is not gone on
+ *              from: the continuation of a CPU is its stack from the stack pointer on, so equal memory and
+ *              equal stacks mean an equal future. With a bound on preemptions, a state is entered again if
+ *              more are left.
+ * Memory       all that a schedule may change lives in one arena, but for stacks. Its pages are
+ *              write-protected until first written, so that only pages that were ever written are kept,
+ *              restored and hashed. Pages that equal the first state add nothing to the hash.
  * Oracle       ex_violate() from anywhere: the schedule is printed, and can be replayed. A state
  *              that repeats on one path is a loop without progress. Nobody able to go on is a
  *              deadlock.
@@ -187,6 +188,9 @@ void arena_reset(void);
 void *arena_alloc(size_t bytes, size_t align);
 void arena_protect(void); /* the first state is complete */
 void arena_restore(void);
+size_t arena_saved_bytes(void);
+unsigned arena_save(unsigned char *to); /* gives pages */
+void arena_back(const unsigned char *from, unsigned pages);
 uint64_t arena_hash(void);
 bool arena_fault(void *address); /* was it the first write to a page? */
 uint64_t ex_hash(uint64_t seed, const void *data, size_t bytes);
@@ -196,7 +200,10 @@ extern struct mm_port ex_port, ex_port_run_on;
 extern uint32_t ex_setup_cpu;
 enum { ACT_STEP, ACT_IRQ, ACT_IPI };
 void cpu_setup(const struct scenario *s);
-void cpu_start(void); /* before each schedule */
+void cpu_start(void); /* before each schedule that begins at the start */
+size_t cpu_saved_bytes(void);
+size_t cpu_save(unsigned char *to); /* this and the next one give bytes */
+size_t cpu_back(const unsigned char *from);
 bool op_is_nmi(const struct op *op); /* does it come as an NMI? */
 bool cpu_can(unsigned cpu, unsigned action);
 bool cpu_finished(unsigned cpu);
@@ -208,12 +215,23 @@ bool cpu_running(void);
 void cpu_memory(void *host, uint64_t base, uint64_t bytes); /* what to_virt reaches */
 extern unsigned ex_ncpus;
 
+/* snapshot.c */
+struct ex_at { /* where the search is */
+	unsigned depth, nmade, current;
+	int budget;
+};
+void snapshot_reset(void); /* another scenario */
+void snapshot_keep(const struct ex_at *at, unsigned path_length);
+bool snapshot_back(struct ex_at *at, unsigned depth); /* false: not kept */
+void snapshot_spoil(void); /* negative control: leave out a page from now on */
+
 /* search.c */
 void ex_violate(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct ex_limits {
 	unsigned long schedules;
 	double seconds;
 	bool no_pruning; /* go on from states that were seen */
+	bool from_start; /* make all steps of each schedule */
 };
 struct ex_result {
 	unsigned long schedules, states;

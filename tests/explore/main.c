@@ -8,7 +8,8 @@
  *     --bound N       preemptions: instead of the scenario's own bound; 0 for all schedules
  *     --short         at most two preemptions, or one, where all would take long
  *     --no-pruning    do not stop at states that were seen: counts the schedules one by one
- *     --check-pruning both ways, and compare (small scenarios)
+ *     --check-pruning both ways, and once more from the start each time, and compare (small scenarios)
+ *     --spoil         go back to choices without a page of memory: --check-pruning must notice
  *     --must-fail     succeed only if a violation is found (negative controls)
  *   explore NAME --replay 'SCHEDULE'     show each step of a schedule
  * With MM_PLANT=N in the environment, race N of src/hook.h is planted.
@@ -22,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct ex_limits limits = { 1000000, 600, false };
+static struct ex_limits limits = { .schedules = 1000000, .seconds = 600 };
 static int bound = -1;
 static bool must_fail, brief, checking;
 static const char *replay, *now_running = "";
@@ -52,20 +53,24 @@ static void catch_faults(void)
 	sigaction(SIGALRM, &action, NULL);
 }
 
-/* Does a search that stops at states seen stand for as many schedules as there are? */
+/* Does a search that stops at states seen stand for as many schedules as there are? And is going back to a
+ * choice the same as making all steps to it again? */
 static void check_pruning(const struct scenario *s)
 {
-	struct ex_limits all = limits;
-	struct ex_result short_way = ex_search(s, &limits), long_way;
+	struct ex_limits all = limits, slow = limits;
+	struct ex_result short_way = ex_search(s, &limits), long_way, slow_way;
 
-	all.no_pruning = true;
+	all.no_pruning = slow.from_start = true;
 	all.schedules = 100000000;
 	long_way = ex_search(s, &all);
+	slow_way = ex_search(s, &slow);
 	explored++;
 	printf("%-18s %lu schedules stand for %.0f; one by one: %lu\n", s->name,
 	       short_way.schedules, short_way.stands_for, long_way.schedules);
 	violations += !long_way.complete || short_way.violated || long_way.violated ||
 		      short_way.stands_for != (double)long_way.schedules;
+	violations += slow_way.violated || slow_way.schedules != short_way.schedules ||
+		      slow_way.states != short_way.states || slow_way.stands_for != short_way.stands_for;
 }
 
 /* Two CPUs with one operation each: every schedule is run, so these have ten times the room. */
@@ -200,6 +205,8 @@ int main(int argc, char **argv)
 			limits.no_pruning = true;
 		else if (strcmp(argv[i], "--check-pruning") == 0)
 			checking = true;
+		else if (strcmp(argv[i], "--spoil") == 0)
+			snapshot_spoil();
 		else if (strcmp(argv[i], "--schedules") == 0 && i + 1 < argc)
 			limits.schedules = strtoul(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)

@@ -34,17 +34,17 @@ struct seen {
 };
 
 static struct choice path[DEPTH_MAX];
-static unsigned path_length, depth;
+static unsigned path_length;
+static struct ex_at at; /* the current CPU, and the preemptions that are left */
 static struct {
 	uint8_t cpu, action;
 } made[ACTIONS_MAX]; /* the schedule so far */
-static unsigned nmade;
 static struct seen *seen;
 static size_t nseen, places;
 static const struct scenario *scenario;
 static jmp_buf out;
 static char wrong[512];
-static bool violated, pruning;
+static bool violated, pruning, from_start;
 
 /* Violations */
 
@@ -67,8 +67,8 @@ void ex_print_schedule(void)
 {
 	static const char letter[] = { ' ', 'i', 'c' };
 
-	for (unsigned i = 0, n; i < nmade; i += n) {
-		for (n = 1; i + n < nmade && made[i + n].cpu == made[i].cpu &&
+	for (unsigned i = 0, n; i < at.nmade; i += n) {
+		for (n = 1; i + n < at.nmade && made[i + n].cpu == made[i].cpu &&
 			    made[i + n].action == made[i].action;)
 			n++;
 		printf("%s%u", i ? " " : "", made[i].cpu);
@@ -113,16 +113,16 @@ static struct seen *find(uint64_t key)
 
 /* One schedule */
 
-static unsigned options(struct option *o, unsigned current, int budget)
+static unsigned options(struct option *o)
 {
-	bool stays = cpu_can(current, ACT_STEP);
+	bool stays = cpu_can(at.current, ACT_STEP);
 	unsigned n = 0;
 
 	for (unsigned k = 0; k < ex_ncpus; k++) {
-		unsigned cpu = (current + k) % ex_ncpus; /* going on comes first */
-		bool preempts = scenario->bound && stays && cpu != current;
+		unsigned cpu = (at.current + k) % ex_ncpus; /* going on comes first */
+		bool preempts = scenario->bound && stays && cpu != at.current;
 
-		if (preempts && budget == 0)
+		if (preempts && at.budget == 0)
 			continue;
 		for (uint8_t action = ACT_STEP; action <= ACT_IPI; action++)
 			if (cpu_can(cpu, action))
@@ -131,14 +131,14 @@ static unsigned options(struct option *o, unsigned current, int budget)
 	return n;
 }
 
-static void make_it(const struct option *o, unsigned *current, int *budget)
+static void make_it(const struct option *o)
 {
-	if (nmade == ACTIONS_MAX)
+	if (at.nmade == ACTIONS_MAX)
 		ex_violate("schedule without end");
-	made[nmade].cpu = o->cpu;
-	made[nmade++].action = o->action;
-	*current = o->cpu;
-	*budget -= o->preempts;
+	made[at.nmade].cpu = o->cpu;
+	made[at.nmade++].action = o->action;
+	at.current = o->cpu;
+	at.budget -= o->preempts;
 	cpu_act(o->cpu, o->action);
 	if (violated)
 		longjmp(out, 1);
@@ -153,61 +153,68 @@ static void check_end(void)
 }
 
 /* Choose at a new point. False: nothing new can come of this state. */
-static bool choose(unsigned n, unsigned current, int budget)
+static bool choose(unsigned n)
 {
 	uint64_t key = pruning ? cpu_hash(arena_hash()) : 0;
 	struct seen *s;
 
-	if (depth == DEPTH_MAX)
+	if (at.depth == DEPTH_MAX)
 		ex_violate("path without end");
-	path[depth] = (struct choice){ 0, 0, 0, (uint8_t)n };
-	path_length = depth + 1;
+	path[at.depth] = (struct choice){ 0, 0, 0, (uint8_t)n };
+	path_length = at.depth + 1;
 	if (!pruning)
 		return true;
 	if (scenario->bound)
-		key = ex_hash(key, (uint64_t[]){ current }, 8);
+		key = ex_hash(key, (uint64_t[]){ at.current }, 8);
 	key = key ? key : 1;
 	if (2 * (nseen + 1) > places)
 		grow();
 	s = find(key);
 	if (s->key && s->open)
 		ex_violate("a state repeats: a loop without progress");
-	if (s->key && s->budget >= budget) {
-		path_length = depth;
-		if (depth)
-			path[depth - 1].stands_for += s->stands_for;
+	if (s->key && s->budget >= at.budget) {
+		path_length = at.depth;
+		if (at.depth)
+			path[at.depth - 1].stands_for += s->stands_for;
 		return false;
 	}
 	nseen += !s->key;
-	*s = (struct seen){ key, 0, (int8_t)budget, true };
-	path[depth].key = key;
+	*s = (struct seen){ key, 0, (int8_t)at.budget, true };
+	path[at.depth].key = key;
 	return true;
 }
 
-/* Follow the path, then the first option each time. Jumps out on a violation. */
-static void run_schedule(void)
+static void from_first(void)
 {
-	unsigned current = 0;
-	int budget = scenario->bound ? scenario->bound : 100;
-	struct option o[OPTIONS_MAX];
-
-	depth = nmade = 0;
+	at = (struct ex_at){ .budget = scenario->bound ? scenario->bound : 100 };
 	arena_restore();
 	cpu_start();
+}
+
+/* From the last choice, or along the path to it; then the first option each time. Jumps out on a
+ * violation. */
+static void run_schedule(void)
+{
+	struct option o[OPTIONS_MAX];
+
+	if (from_start || !path_length || !snapshot_back(&at, path_length - 1))
+		from_first();
 	for (;;) {
-		unsigned n = options(o, current, budget), pick = 0;
+		unsigned n = options(o), pick = 0;
 
 		if (n == 0)
 			break;
 		if (n > 1) {
-			if (depth == path_length && !choose(n, current, budget))
+			if (at.depth == path_length && !choose(n))
 				return;
-			pick = path[depth++].taken;
+			if (!from_start)
+				snapshot_keep(&at, path_length);
+			pick = path[at.depth++].taken;
 		}
-		make_it(&o[pick], &current, &budget);
+		make_it(&o[pick]);
 	}
-	if (depth)
-		path[depth - 1].stands_for += 1;
+	if (at.depth)
+		path[at.depth - 1].stands_for += 1;
 	check_end();
 }
 
@@ -244,7 +251,9 @@ static void begin(const struct scenario *s)
 	free(seen);
 	seen = NULL;
 	nseen = places = 0;
-	path_length = nmade = 0;
+	path_length = 0;
+	at = (struct ex_at){ .budget = 100 };
+	snapshot_reset();
 	violated = false;
 	scenario = s;
 	arena_reset();
@@ -266,6 +275,7 @@ struct ex_result ex_search(const struct scenario *s, const struct ex_limits *lim
 	r = (struct ex_result){ 0 };
 	start = now();
 	pruning = !limits->no_pruning;
+	from_start = limits->from_start;
 	begin(s);
 	if (setjmp(out)) {
 		r.violated = true;
@@ -325,30 +335,28 @@ static void show(const struct option *o)
 	void *where;
 
 	cpu_where(o->cpu, &what, &where);
-	printf("%5u  %*sCPU %u: %s%s %s\n", nmade + 1, (int)o->cpu * 4, "", o->cpu,
+	printf("%5u  %*sCPU %u: %s%s %s\n", at.nmade + 1, (int)o->cpu * 4, "", o->cpu,
 	       action[o->action], what, where ? resolve(where) : "");
 }
 
 static void step_replay(unsigned cpu, unsigned action)
 {
-	static unsigned current;
 	struct option o = { (uint8_t)cpu, (uint8_t)action, 0 };
-	int budget = 100;
 
 	if (cpu >= ex_ncpus || !cpu_can(cpu, action)) {
 		printf("this schedule does not fit: CPU %u cannot do that\n", cpu);
 		exit(2);
 	}
 	show(&o);
-	make_it(&o, &current, &budget);
+	make_it(&o);
 }
 
 /* Follow a schedule as ex_print_schedule() wrote it. */
 bool ex_replay(const struct scenario *s, const char *schedule)
 {
-	static const char *at;
+	static const char *rest;
 
-	at = schedule;
+	rest = schedule;
 	begin(s);
 	if (setjmp(out)) {
 		printf("VIOLATION: %s\n", wrong);
@@ -356,19 +364,19 @@ bool ex_replay(const struct scenario *s, const char *schedule)
 	}
 	arena_restore();
 	cpu_start();
-	while (*at) {
+	while (*rest) {
 		char *end;
-		unsigned cpu = (unsigned)strtoul(at, &end, 10), action = ACT_STEP, times = 1;
+		unsigned cpu = (unsigned)strtoul(rest, &end, 10), action = ACT_STEP, times = 1;
 
-		if (end == at) {
-			printf("not a schedule: %s\n", at);
+		if (end == rest) {
+			printf("not a schedule: %s\n", rest);
 			exit(2);
 		}
 		if (*end == 'i' || *end == 'c')
 			action = *end++ == 'i' ? ACT_IRQ : ACT_IPI;
 		if (*end == '*')
 			times = (unsigned)strtoul(end + 1, &end, 10);
-		at = end + strspn(end, " ");
+		rest = end + strspn(end, " ");
 		while (times--)
 			step_replay(cpu, action);
 	}
