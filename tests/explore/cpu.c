@@ -478,6 +478,11 @@ bool cpu_can(unsigned cpu, unsigned action)
 	}
 }
 
+unsigned long cpu_steps(unsigned cpu)
+{
+	return steps[cpu];
+}
+
 bool cpu_finished(unsigned cpu)
 {
 	return cpus[cpu].finished && cpus[cpu].pending == P_IDLE;

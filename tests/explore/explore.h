@@ -13,7 +13,8 @@
  *              (snapshot.c), or to a copy of the first state. A state that was seen before is not gone on
  *              from: the continuation of a CPU is its stack from the stack pointer on, so equal memory and
  *              equal stacks mean an equal future. With a bound on preemptions, a state is entered again if
- *              more are left.
+ *              more are left. Where there is no choice states are looked at now and then: after the last
+ *              preemption, the rest of a schedule is often that of another one.
  * Memory       all that a schedule may change lives in one arena, but for stacks. Its pages are
  *              write-protected until first written, so that only pages that were ever written are kept,
  *              restored and hashed. Pages that equal the first state add nothing to the hash.
@@ -207,6 +208,7 @@ size_t cpu_back(const unsigned char *from);
 bool op_is_nmi(const struct op *op); /* does it come as an NMI? */
 bool cpu_can(unsigned cpu, unsigned action);
 bool cpu_finished(unsigned cpu);
+unsigned long cpu_steps(unsigned cpu); /* that it made in this schedule */
 void cpu_act(unsigned cpu, unsigned action);
 uint64_t cpu_hash(uint64_t seed);
 void cpu_where(unsigned cpu, const char **what, void **where);

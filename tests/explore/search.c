@@ -12,6 +12,7 @@
 
 #define DEPTH_MAX   65536u
 #define ACTIONS_MAX 262144u
+#define LOOK_STEPS  32u
 #define OPTIONS_MAX (EX_CPUS * 3)
 
 struct option {
@@ -184,6 +185,13 @@ static bool choose(unsigned n)
 	return true;
 }
 
+/* Where there is no choice: was this state seen? To ask takes as long as some steps, and a CPU is
+ * asked after the same steps of its own, whatever others did before. */
+static bool looks_at(unsigned cpu)
+{
+	return cpu != at.current || cpu_steps(cpu) % LOOK_STEPS == 0;
+}
+
 static void from_first(void)
 {
 	at = (struct ex_at){ .budget = scenario->bound ? scenario->bound : 100 };
@@ -204,10 +212,10 @@ static void run_schedule(void)
 
 		if (n == 0)
 			break;
-		if (n > 1) {
+		if (n > 1 || (pruning && looks_at(o[0].cpu))) {
 			if (at.depth == path_length && !choose(n))
 				return;
-			if (!from_start)
+			if (!from_start && n > 1)
 				snapshot_keep(&at, path_length);
 			pick = path[at.depth++].taken;
 		}
