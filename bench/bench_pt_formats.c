@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables of all 64-bit formats: the walker folded to one, and loops written by hand for it, on the same work. For
- * counting instructions: calls go through pointers here, which a time would notice and a count does not.
+/* Page tables of all 64-bit formats: the walker folded to one, and loops written by hand for it, on the same work. Calls
+ * go through pointers here, of both sides.
  *
  * Each piece of work is done by hand and then by the walker, on a tree made for it, with the same memory for tables.
- * What both have made must be the same, leaf by leaf, as it is in memory.
+ * What both have made must be the same, leaf by leaf, as it is in memory; that is looked at by itself, before times.
  *
- *	bench_pt_formats              prints FORMAT WORK SIDE OPERATIONS for each call of counted_work(), in order
- *	bench_pt_formats planted      a control: loops by hand leave a bit of the last page otherwise */
+ *	bench_pt_formats              all figures, in ns: slices of both sides in turn
+ *	bench_pt_formats trees        prints FORMAT WORK SIDE OPERATIONS for each call of counted_work(), in order: for a
+ *	                              tool that counts what is done in it. Are all trees the same?
+ *	bench_pt_formats planted      a control of that: loops by hand leave a bit of the last page otherwise */
 #include "bench_config.h"
 #include "bench.h"
+#include "both.h"
 #include "formats.h"
 #include "pt_sum.h"
 #include <stdio.h>
@@ -20,6 +23,9 @@
 #define BIGS   128u /* ...so many each: of no format those of a whole table */
 #define BATCH  512u
 #define TABLES 2048u
+#define UPPER  4u  /* of these are large enough for each level */
+#define USED   UINT64_C(0x400000) /* bytes of lower tables: none has more */
+#define BRIEF  16u /* so many times the slices of what takes microseconds only */
 #define VA     UINT64_C(0x1000000000)
 #define PA     UINT64_C(0x100000000) /* and one leaf more: beside what a larger one would need */
 #define RW     ((uint32_t)(MM_PT_READ | MM_PT_WRITE))
@@ -55,11 +61,17 @@ void bench_table_put(uint64_t pa)
 	stack[nstack++] = pa;
 }
 
-static void tables_reset(void)
+/* All tables at hand again, the first one on top: a few for upper levels, which may be larger, then those of level 0,
+ * @bytes each, one behind the other. (Further apart, all would be in few sets of a cache.) */
+static void tables_reset(uint64_t bytes)
 {
+	const uint64_t upper = FORMAT_NOWHERE + FORMAT_TABLE, lower = upper + UPPER * FORMAT_TABLE;
+
 	nstack = 0;
-	for (uint64_t i = TABLES; i-- > 0;)
-		bench_table_put(FORMAT_NOWHERE + FORMAT_TABLE + i * FORMAT_TABLE);
+	for (uint64_t i = TABLES - UPPER; i-- > 0;)
+		bench_table_put(lower + i * bytes);
+	for (uint64_t i = UPPER; i-- > 0;)
+		bench_table_put(upper + i * FORMAT_TABLE);
 }
 
 #include "pt_env.h"
@@ -240,33 +252,115 @@ static void look(const struct job *j, uint64_t *leaves, enum op op)
 		leaves[i] = j->f->hand.look(j->root, VA + i * step);
 }
 
-/* Makes the tree, does the work on it and keeps in @leaves how it looks then. */
-static void do_work(struct job *j, enum op op, bool hand, uint64_t *leaves)
+static uint32_t pages_of(enum op op)
+{
+	return op == MAP_BIG ? CALLS * BIGS : PAGES;
+}
+
+/* Makes the tree on which the work is done. */
+static void prepare(struct job *j, enum op op, bool hand)
 {
 	const struct format *f = j->f;
 	const bool maps = op == MAP || op == MAP_PAGE || op == MAP_BIG || op == MAP_LIST;
 
-	tables_reset();
+	tables_reset(sizeof(uint64_t) << f->pt.port->level[0].bits);
 	j->gather = (struct mm_tlb_gather){ 0 };
 	must(mm_pt_init(&j->pt, f->pt.port, &env, NULL) == MM_OK, f, op, "no tree");
 	j->root = BENCH_TO_VIRT(j->pt.root);
 	if (hand)
 		f->hand.begin(j->root);
 	must(maps || (hand ? by_hand(j, MAP) : by_walker(j, MAP)), f, op, "nothing to work on");
-	must(counted_work(j, op, hand), f, op, hand ? "failed by hand" : "failed");
-	printf("%s %s %s %u\n", f->name, op_names[op], hand ? "hand" : "pt", op == MAP_BIG ? CALLS * BIGS : PAGES);
+}
+
+static void destroy(struct job *j, enum op op)
+{
+	must(mm_pt_destroy(&j->pt) == MM_OK && nstack == TABLES, j->f, op, "tables are lost");
+}
+
+/* Does the work once and keeps in @leaves how the tree looks then. */
+static void do_work(struct job *j, enum op op, bool hand, uint64_t *leaves)
+{
+	prepare(j, op, hand);
+	must(counted_work(j, op, hand), j->f, op, hand ? "failed by hand" : "failed");
+	printf("%s %s %s %u\n", j->f->name, op_names[op], hand ? "hand" : "pt", pages_of(op));
 	look(j, leaves, op);
 	if (hand) {
 		leaves[PAGES - 1] ^= planted;
 		return;
 	}
-	must(mm_pt_verify(&j->pt, NULL) == MM_OK, f, op, "the tree is damaged");
-	must(mm_pt_destroy(&j->pt) == MM_OK && nstack == TABLES, f, op, "tables are lost");
+	must(mm_pt_verify(&j->pt, NULL) == MM_OK, j->f, op, "the tree is damaged");
+	destroy(j, op);
 }
 
-static void do_format(const struct format *f)
+static void compare(struct job *j, enum op op)
 {
 	static uint64_t by_hand_leaves[PAGES], leaves[PAGES];
+
+	do_work(j, op, true, by_hand_leaves);
+	do_work(j, op, false, leaves);
+	must(!memcmp(by_hand_leaves, leaves, sizeof(leaves)), j->f, op, "two trees that are not the same");
+}
+
+/* ---- time ---- */
+
+static bool brief(enum op op)
+{
+	return op == UNMAP_DISCARD || op == MAP_BIG;
+}
+
+/* What is between two looks at a clock: the shortest works take three times as long only. */
+static double nothing(bool wall)
+{
+	static double least[2];
+
+	if (least[wall] > 0)
+		return least[wall];
+	least[wall] = 1e6;
+	for (unsigned i = 0; i < 1000; i++) {
+		double t = wall ? bench_wall() : bench_now();
+
+		t = (wall ? bench_wall() : bench_now()) - t;
+		if (t > 0 && t < least[wall])
+			least[wall] = t;
+	}
+	return least[wall];
+}
+
+/* Time of the work, ns a page. */
+static double slice(struct job *j, enum op op, bool hand)
+{
+	double t;
+
+	prepare(j, op, hand);
+	t = brief(op) ? bench_wall() : bench_now();
+	must(counted_work(j, op, hand), j->f, op, hand ? "failed by hand" : "failed");
+	t = (brief(op) ? bench_wall() : bench_now()) - t - nothing(brief(op));
+	if (!hand)
+		destroy(j, op);
+	return (t > 1 ? t : 1) / pages_of(op);
+}
+
+static void measure(struct job *j, enum op op)
+{
+	static struct bench_series walker;
+	unsigned rounds = bench_rounds() * (brief(op) ? BRIEF : 1);
+	char pt_name[48], hand_name[48];
+
+	walker = (struct bench_series){ .n = 0 };
+	bench_alone(true);
+	bench_calm();
+	for (unsigned r = 0; r < rounds; r++) {
+		double yard = slice(j, op, true);
+
+		bench_record(&walker, slice(j, op, false), yard);
+	}
+	snprintf(pt_name, sizeof(pt_name), "pt.%s.%s", j->f->name, op_names[op]);
+	snprintf(hand_name, sizeof(hand_name), "hand.%s.%s", j->f->name, op_names[op]);
+	bench_report_both(pt_name, hand_name, &walker);
+}
+
+static void do_format(const struct format *f, void (*each)(struct job *j, enum op op))
+{
 	const struct mm_pt_level *level = f->pt.port->level;
 	struct job j = { .f = f, .page = UINT64_C(1) << level[0].shift, .big = UINT64_C(1) << level[1].shift };
 
@@ -274,23 +368,23 @@ static void do_format(const struct format *f)
 	j.pa = PA + j.page;
 	for (uint32_t i = 0; i < PAGES; i++)
 		frames[i] = j.pa + order[i] * j.page;
-	for (enum op op = 0; op < NOPS; op++) {
-		do_work(&j, op, true, by_hand_leaves);
-		do_work(&j, op, false, leaves);
-		must(!memcmp(by_hand_leaves, leaves, sizeof(leaves)), f, op, "two trees that are not the same");
-	}
+	for (enum op op = 0; op < NOPS; op++)
+		each(&j, op);
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t state = UINT64_C(88172645463325252);
+	bool trees = argc == 2 && !strcmp(argv[1], "trees");
 
 	planted = argc == 2 && !strcmp(argv[1], "planted");
-	bench_memory(FORMAT_NOWHERE, (TABLES + 1) * FORMAT_TABLE);
+	bench_pin(0);
+	bench_memory(FORMAT_NOWHERE, (1 + UPPER + TABLES) * FORMAT_TABLE);
+	memset(BENCH_TO_VIRT(FORMAT_NOWHERE), 0, (1 + UPPER) * FORMAT_TABLE + USED); /* no page faults in what is measured */
 	for (uint32_t i = 0; i < PAGES; i++)
 		order[i] = i;
 	bench_shuffle(order, PAGES, &state);
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		do_format(formats[i]);
+		do_format(formats[i], trees || planted ? compare : measure);
 	return 0;
 }

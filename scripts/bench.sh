@@ -215,7 +215,7 @@ count_run_formats() {
   rm -f "$profile.out"
   GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=1000000 \
     valgrind -q --tool=callgrind --toggle-collect=counted_work --dump-after=counted_work --combine-dumps=yes \
-      --callgrind-out-file="$profile.out" "$dir/bench_pt_formats-call-l1" >"$profile.names" </dev/null ||
+      --callgrind-out-file="$profile.out" "$dir/bench_pt_formats-call-l1" trees >"$profile.names" </dev/null ||
     { echo "bench: formats were not counted" >&2; return 1; }
   paste -d ' ' "$profile.names" <(awk '/^totals:/ { print $2 }' "$profile.out") |
     awk 'NF == 5 { name = $1 "." $2 ".instructions"; n = $5 / $4
@@ -257,12 +257,12 @@ count_run_tiny() {
 build_pt() {
   local placements="16 32 48"
   program call pt 1 hand.c work_pt_inline.c "${walker[@]}"
-  placements=
   program call pt_formats 1 "${formats[@]}" "${walker[@]}"
 }
 run_pt() { # RUN
   run_placed 5 bench_pt-call-l1
-  [ "$1" -gt 0 ] || sound "$dir/bench_pt_formats-call-l1" >"$dir/formats.names" # no figures: are all trees the same?
+  [ "$1" -gt 0 ] || sound "$dir/bench_pt_formats-call-l1" trees >"$dir/formats.names" # no figures: are they the same?
+  run_placed 5 bench_pt_formats-call-l1
 }
 
 build_sweep() {

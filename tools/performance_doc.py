@@ -445,21 +445,25 @@ WORKS = {"map": "map", "map_list": "map a list", "map_page": "map a page", "map_
          "unmap_discard": "unmap, discarding", "unmap_page_random": "unmap a page, random"}
 
 
-def formats(doc):
-    """Formats that are counted only: a row each, a column for each work."""
+def format_tables(doc, title, about, suffix):
+    """A row for each format that has no table of its own, a column for each work."""
     ports = "|".join(port for port, _ in PORTS)
-    found = doc.figures.matching(rf"pt\.(?!(?:{ports})\.)(\w+)\.(\w+)\.instructions")
+    found = doc.figures.matching(rf"pt\.(?!(?:{ports})\.)(\w+)\.(\w+){re.escape(suffix)}")
+    doc.add(f"### {title}", "")
     if not found:
+        doc.add("*Not measured in this run.*", "")
         return
-    doc.add("## Page tables of all 64-bit formats", "",
-            "Instructions a page, or a leaf, over those of a loop written by hand for that format; in brackets both."
-            " Bold: more than the target allows, which is a factor to that loop.", "")
     works = [w for w in WORKS if any((f, w) in found for f, _ in found)]
+    verdicts = [v for name in found.values() for v in doc.verdicts_of(name)]
+    limits = sorted({v.want for v in verdicts})
+    if limits:
+        about += (f" Target: ≤ {', '.join(number(most) for most in limits)}; {sum(v.met() for v in verdicts)} of"
+                  f" {len(verdicts)} are met.")
     rows = []
     for name in dict.fromkeys(f for f, _ in found):
         row = [f"`{name}`"]
         for work in works:
-            figure, hand = f"pt.{name}.{work}.instructions", f"hand.{name}.{work}.instructions"
+            figure, hand = f"pt.{name}.{work}{suffix}", f"hand.{name}.{work}{suffix}"
             if figure not in doc.figures:
                 row.append("")
                 continue
@@ -468,10 +472,16 @@ def formats(doc):
                 ratio = f"**{ratio}**"
             row.append(f"{ratio} ({number(doc.figures.value(figure))} / {number(doc.figures.value(hand))})")
         rows.append(row)
-    limits = sorted({v.want for f in found.values() for v in doc.verdicts_of(f)})
-    if limits:
-        doc.add("Target: ≤ " + ", ".join(number(most) for most in limits) + ".", "")
+    doc.add(about, "")
     doc.add(*table(["format"] + [WORKS[w] for w in works], rows))
+
+
+def formats(doc):
+    doc.add("## Page tables of all 64-bit formats", "",
+            "Of a page, or a leaf, over a loop written by hand for that format; in brackets mmlib and that loop."
+            " Bold: more than the target allows, which is a factor to that loop.", "")
+    format_tables(doc, "Time", "In ns, of slices in turn.", "")
+    format_tables(doc, "Instructions", "Counted under callgrind.", ".instructions")
 
 
 def instructions(doc):
