@@ -191,7 +191,7 @@ static void on_ia32_order_alone_wants_nothing(void **state)
 	assert_true(!ia32.pages && !ia32.all && !ia32.root);
 }
 
-/* A MIPS64 whose registers are seen by the TLB, and what the TLB says by DMFC0, after a barrier and not before. */
+/* A MIPS64 whose registers are seen by the TLB, and what the TLB says by DMFC0 and MFC0, after a barrier and not before. */
 enum { ENTRIES = 64, EHINV = 0x400 };
 static struct {
 	struct {
@@ -223,7 +223,7 @@ static void execute_mips(unsigned op, uint64_t *value)
 		*value = mips.hi;
 		break;
 	case MIPS_GET_MASK:
-		*value = mips.mask;
+		*value = (uint64_t)(int32_t)(uint32_t)mips.mask; /* MFC0 extends the sign */
 		break;
 	case MIPS_SET_HI:
 		mips.hi = *value;

@@ -203,7 +203,8 @@ def by_number(word):
 ARMV7 = {'cr8, cr3, {0}': 'tlbi allis', 'cr8, cr3, {3}': 'tlbi mvaais', 'cr8, cr7, {0}': 'tlbi all',
          'cr7, cr1, {6}': 'bpiallis', 'cr7, cr5, {6}': 'bpiall'}
 
-MIPS = {'dmfc0 $10': 'get hi', 'dmfc0 $5': 'get mask', 'dmtc0 $10': 'set hi', 'dmtc0 $0': 'set index'}
+# Index has 32 bits, PageMask too in most CPUs: what a move of 64 does to such registers is not defined.
+MIPS = {'dmfc0 $10': 'get hi', 'mfc0 $5': 'get mask', 'dmtc0 $10': 'set hi', 'mtc0 $0': 'set index'}
 
 
 def token_of(machine, name, operands):
@@ -226,8 +227,9 @@ def token_of(machine, name, operands):
         return name if operands in ('0', '0x0') else f'{name} {operands}'
     if name == 'invtlb':
         return f'{name} {int(operands.split(",")[0], 0)}'
-    if name in ('dmfc0', 'dmtc0'):
-        return MIPS[f'{name} ' + operands.split(', ')[1]]
+    if name in ('mfc0', 'mtc0', 'dmfc0', 'dmtc0'):
+        moved = f'{name} ' + operands.split(', ')[1]
+        return MIPS.get(moved, moved)
     if name in ('tlbi', 'sys'):
         return 'tlbi ' + operands.split(',')[0]
     if name == 'sfence.vma':

@@ -41,9 +41,10 @@ void mm_pt_ia32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_ia32_pae_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_pae_flush_local);
 
-/** MIPS64 with EntryHi.EHINV (Config4.IE is 2 or 3), any tree that software fills the TLB from: make this CPU forget
- *  what a gather holds, entry by entry: TLBR, and TLBWI if it has a byte of that, under any ASID, in any segment. Ends
- *  with JR.HB. EntryHi is left with its ASID; Index, EntryLo0, EntryLo1 and PageMask are changed: interrupts are off.
+/** MIPS64 with EntryHi.EHINV (Config4.IE is 2 or 3) and ASIDs (Config5.MI is 0), any tree that software fills the TLB
+ *  from: make this CPU forget what a gather holds, entry by entry: TLBR, and TLBWI if it has a byte of that, under any
+ *  ASID, in any segment. Ends with JR.HB. EntryHi is left with its ASID; Index, EntryLo0, EntryLo1 and PageMask are
+ *  changed: interrupts are off.
  *  Not for kernels whose code, stack or tables are behind the TLB.
  *  @param g gather @param entries how many the TLB has: Config1.MMUSize + 1, or what Config4 says
  *  @mm_ctx{boot\, irq-ok\, no-sleep; locks: none; cost: O(entries)} */
