@@ -368,6 +368,7 @@ static struct {
 	bool this_pcid, this_global;     /* all of the PCID in question, all that is global */
 	bool every_pcid;
 	bool page_this, page_global; /* the pages up to `next` */
+	bool stores_wait;            /* in this CPU, where its walks do not see them: SDM 8.3 */
 	unsigned pcid;
 } x86;
 
@@ -382,7 +383,13 @@ static void forget_page(uint64_t pcid, uint64_t va, bool global)
 
 static void execute_x86(unsigned op, uint64_t *value)
 {
+	const bool waited = x86.stores_wait;
+
+	if (op != X86_GET_CR3 && op != X86_GET_CR4)
+		x86.stores_wait = false;
 	switch (op) {
+	case X86_MFENCE:
+		break;
 	case X86_GET_CR3:
 		*value = cr3;
 		break;
@@ -404,15 +411,17 @@ static void execute_x86(unsigned op, uint64_t *value)
 		forget_page(CURRENT, *value, true);
 		break;
 	case X86_INVPCID_PAGE:
+		assert_false(waited); /* INVPCID is not among the serializing instructions of SDM 8.3 */
 		forget_page(value[0], value[1], false);
 		break;
 	case X86_INVPCID_ONE:
+		assert_false(waited);
 		x86.this_pcid = value[0] == x86.pcid;
 		assert_true(value[1] == 0);
 		break;
 	default:
 		assert_int_equal(op, X86_INVPCID_ALL);
-		assert_true(value[0] == 0 && value[1] == 0);
+		assert_true(value[0] == 0 && value[1] == 0 && !waited);
 		x86.every_pcid = x86.this_pcid = x86.this_global = true;
 	}
 }
@@ -423,6 +432,7 @@ static void flush_x86(const struct mm_pt_x86_64_tlb *tlb, const struct mm_tlb_ga
 
 	memset(&x86, 0, sizeof(x86));
 	x86.next = g->start;
+	x86.stores_wait = true;
 	x86.pcid = tlb->one_space ? tlb->pcid : (unsigned)CURRENT;
 	x86_64_tlb_flush(tlb, g);
 	assert_true(cr4 == cr4_was);

@@ -138,7 +138,7 @@ SEQUENCES = {
         ['', 'forget', 'sfence.w.inval; sinval; sfence.inval.ir'],
         'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
     'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
-    'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg, invpcid'),
+    'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4', 'mfence; invpcid'], 'cr3, invlpg, invpcid'),
     'mm_pt_ia32_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_ia32_pae_flush_local': (['', 'forget', 'forget; cr3', 'cr3', 'cr4; cr3; cr4'], 'invlpg'),
     'mm_pt_mips64_flush_local': (
@@ -152,6 +152,7 @@ SEQUENCES = {
     'mm_pt_armv7_flush': (['dsb ishst; isb', 'dsb ishst; forget; bpiallis; dsb ish; isb'], 'tlbi allis, tlbi mvaais'),
     'mm_pt_armv7_flush_local': (['dsb nshst; isb', 'dsb nshst; forget; bpiall; dsb nsh; isb'], 'tlbi all'),
 }
+ALONE = ('sinval', 'invpcid')
 LONGEST = 40
 
 
@@ -244,8 +245,9 @@ def forgets_of(function):
 
 
 def word_of(function, token):
-    """What stands for it in a sequence: SINVAL.VMA is a word of its own, since it orders nothing."""
-    return 'sinval' if token.startswith('sinval') else 'forget' if token in forgets_of(function) else token
+    """What stands for it in a sequence: SINVAL.VMA and INVPCID are words of their own, since they order nothing."""
+    alone = [word for word in ALONE if token.startswith(word)]
+    return alone[0] if alone else 'forget' if token in forgets_of(function) else token
 
 
 def after(how, code, i):
@@ -303,7 +305,7 @@ def sequences(function, code, tokens):
                 neighbours.add((last, i))
             last = i
             token = word_of(function, token)
-            if not (done and done[-1] == token and token in ('forget', 'sinval')):
+            if not (done and done[-1] == token and token in ('forget', *ALONE)):
                 done += (token,)
             done = once(done) if loops else done
             if len(done) > LONGEST:

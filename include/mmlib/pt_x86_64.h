@@ -71,10 +71,10 @@ void mm_pt_x86_64_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_x86
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: two CPUID} */
 void mm_pt_x86_64_tlb_probe(struct mm_pt_x86_64_tlb *tlb);
 
-/** mm_pt_x86_64_flush_local() of one address space by its PCID, or of all of them. Of one: INVPCID for each page, or for
- *  the PCID when there are more than 32 or tables went; without INVPCID as the current space is flushed, but for what
- *  is global, or, if it is not current, everything. Of all: INVPCID for all, or CR4.PGE changed and changed back,
- *  unless `global` says that INVLPG is enough. Must not be preempted by what writes CR4 or CR3.
+/** mm_pt_x86_64_flush_local() of one address space by its PCID, or of all of them. Of one: MFENCE, then INVPCID for each
+ *  page, or for the PCID when there are more than 32 or tables went; without INVPCID as the current space is flushed,
+ *  but for what is global, or, if it is not current, everything. Of all: MFENCE, INVPCID for all, or CR4.PGE changed and
+ *  changed back, unless `global` says that INVLPG is enough. Must not be preempted by what writes CR4 or CR3.
  *  @param tlb what this CPU has, and which address space @param g gather, of one tree
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_x86_64_flush_local_by(const struct mm_pt_x86_64_tlb *tlb, const struct mm_tlb_gather *g);

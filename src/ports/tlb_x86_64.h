@@ -3,12 +3,13 @@
  * tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, 4.10.4.1). Each of
- *                 these waits for the stores before it:
+ * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, 4.10.4.1):
  *                 INVLPG drops the page, global or not, and all cached upper entries, of this PCID;
  *                 a write to CR3 with bit 63 clear all that is not global of this PCID;
  *                 a write to CR4 that changes PGE, either way, all there is, of all PCIDs;
  *                 INVPCID what is not global of one PCID, for one address (type 0) or all (1); all there is (2).
+ *                 Stores come before it: all but INVPCID are serializing (SDM volume 3A, 8.3 "Serializing
+ *                 Instructions"); before INVPCID there is MFENCE.
  *              F2 INVLPG does not reach other PCIDs, but for what is global: not their cached upper entries, nor their
  *                 pages that are not global. */
 #ifndef MM_SRC_PORTS_TLB_X86_64_H
@@ -19,6 +20,7 @@
 #define X86_TLB_FN static inline __attribute__((__always_inline__))
 
 enum x86_64_tlb_op {
+	X86_MFENCE,
 	X86_INVLPG,
 	X86_GET_CR4, /* into *value */
 	X86_SET_CR4,
@@ -40,6 +42,9 @@ X86_TLB_FN void x86_64_invpcid(uint64_t type, const uint64_t descriptor[2])
 X86_TLB_FN void x86_64_tlb_do(enum x86_64_tlb_op op, uint64_t *value)
 {
 	switch (op) { /* a constant */
+	case X86_MFENCE:
+		__asm__ volatile("mfence" : : : "memory");
+		break;
 	case X86_INVLPG:
 		__asm__ volatile("invlpg (%0)" : : "r"((uintptr_t)*value) : "memory");
 		break;
@@ -89,6 +94,7 @@ X86_TLB_FN void x86_64_tlb_every(bool invpcid)
 	uint64_t none[2] = { 0, 0 }, cr4;
 
 	if (invpcid) {
+		X86_TLB_DO(X86_MFENCE, NULL);
 		X86_TLB_DO(X86_INVPCID_ALL, none);
 		return;
 	}
@@ -134,6 +140,7 @@ X86_TLB_FN void x86_64_tlb_space(const struct mm_pt_x86_64_tlb *tlb, const struc
 	uint64_t one[2] = { tlb->pcid, 0 }, cr3;
 
 	if (tlb->invpcid) {
+		X86_TLB_DO(X86_MFENCE, NULL); /* F1 */
 		if (x86_64_tlb_few(g) && !g->tables)
 			x86_64_tlb_pages_of(tlb->pcid, g);
 		else
