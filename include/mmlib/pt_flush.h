@@ -76,7 +76,7 @@ void mm_pt_s390x_flush(const struct mm_tlb_gather *g, uint64_t asce) MM_TAGGED(m
  *  DBAR 0, INVTLB 6 for each step, or INVTLB 0, of everything, when there are more than 32, DBAR 0, IBAR 0. With
  *  `g->sync` alone: DBAR 0, IBAR 0.
  *  @param g gather, of a tree that is used under one ASID, or whose pages are all global
- *  @param asid number of its address space, or any
+ *  @param asid number of its address space, or any below 1,024
  *  @param step log2 of bytes: mm_pt_refill_step() where software fills the TLB; 0 where hardware walks
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_loongarch64_flush_local(const struct mm_tlb_gather *g, uint32_t asid, unsigned step)

@@ -10,8 +10,9 @@
  *              One format for each half of the address space, each a tree of its own (TTBR0, TTBR1).
  * Where        DDI 0487, chapter D8 "The AArch64 Virtual Memory System Architecture", numbers as in issue J.a: D8.2
  *              "Translation process"; D8.3 "Translation table descriptor formats"; D8.4 "Memory access control" (A3);
- *              D8.5 "Hardware updates to the translation tables" (A2); D8.6 "Memory region attributes"; "Translation
- *              Lookaside Buffers" (A4); "Using break-before-make when updating translation table entries" (A5)
+ *              D8.5 "Hardware updates to the translation tables" (A2); D8.6 "Memory region attributes"; D8.13
+ *              "Translation Lookaside Buffers" (A4); D8.14.1 "Using break-before-make when updating translation table
+ *              entries" (A5; D8.17.1 in issue M.b)
  * Invariants   A1 what a leaf is made of it tells: M1 of mask.h.
  *              A2 writable <=> DBM; dirty <=> DBM and AP[2] clear, or the software bit 55 in a page that
  *                 is not writable. With hardware that keeps dirty (FEAT_HAFDBS) this is its own format,

@@ -7,7 +7,7 @@
  *   Large pages (B3.5.1): 16 second-level entries, aligned, all alike: type 01, XN in 15, TEX in 14:12; 8:6 are 0.
  *   Supersections (B3.5.1): 16 sections, aligned, all alike: bit 18, and what would tell them apart, 23:20, is 0.
  * LPAE: stage 1 of PL1&0, 40 bits; software bits 55, 56 as TEX[2:1] above; no dirty bit in hardware.
- *   Contiguous (52, B3.6.1): 16 pages or blocks of 2 MiB. */
+ *   Contiguous (52, B3.6.2): 16 pages or blocks of 2 MiB. */
 #ifndef MM_SRC_PORTS_ARMV7_H
 #define MM_SRC_PORTS_ARMV7_H
 #include <mmlib/pt_formats.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: LoongArch64, pages of 4 KiB with four levels and of 16 KiB with three, each half of the
- * address space. LoongArch Reference Manual, volume 1, chapter "Memory Management": "Multi-level Page Table
- * Structure Supported by Page Walking", "Page Table Entry Formats", "TLB Entry Low-order Bits", "Page Walk
- * Controller for Lower/Higher Half Address Space", "LDDIR", "LDPTE", "Memory Access Types".
+ * address space. LoongArch Reference Manual, volume 1, v1.10: 5.4.5 "Multi-level Page Table Structure Supported by
+ * Page Walking" (formats of entries), 5.4.2 "TLB Entry", 5.3 "Memory Access Types"; 7.5.3 "TLB Entry Low-order Bits",
+ * 7.5.8 and 7.5.9 "Page Walk Controller for Lower/Higher Half Address Space"; 4.2.5 "LDDIR", "LDPTE".
  *   0 V  1 D  3:2 PLV  5:4 MAT (0 strongly ordered, 1 cached, 2 weakly ordered)  7 P  8 W  11:9 software
  *   47:12 address  61 NR  62 NX  63 RPLV (0)  a page: 6 G  a large one: 6 H, 12 G  a directory: the address only
  * A walk goes by P and W; V and D are what a TLB gets, and what a hardware walker (CPUCFG.2.HPTW) sets: V is the

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: RISC-V Sv32, and the second stage of the hypervisor extension, Sv39x4 to Sv57x4.
- * Privileged Architecture, "Supervisor-Level ISA": "Sv32: Page-Based 32-bit Virtual-Memory Systems"; "Hypervisor
- * Extension": "Two-Stage Address Translation", "Guest Physical Address Translation".
+ * Privileged Architecture, 20211203: 4.3 "Sv32: Page-Based 32-bit Virtual-Memory Systems"; 8.5 "Two-Stage Address
+ * Translation", 8.5.1 "Guest Physical Address Translation".
  *   0 V  1 R  2 W  3 X  4 U  5 G  6 A  7 D  9:8 software  then the page number: 31:10, or 53:10 and 63:54 zero
  * Second stage: the root has four times as many entries, addresses are zero-extended, each leaf has U set (so
  * that who may do it is not the second stage's to say) and G clear. A table has V and its address only. Entries are
- * those of the first stage otherwise, runs of 64 KiB (chapter "Svnapot": N 63, 13:10 of the page number 8) included. */
+ * those of the first stage otherwise, runs of 64 KiB (chapter 5 "Svnapot": N 63, 13:10 of the page number 8), too. */
 #ifndef MM_SRC_PORTS_RISCV_MORE_H
 #define MM_SRC_PORTS_RISCV_MORE_H
 #include "ports/mask_any.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: s390x, dynamic address translation with two to four levels of region and segment tables.
- * z/Architecture Principles of Operation, chapter 3: "Dynamic Address Translation", "Region-Table Entries",
+ * z/Architecture Principles of Operation (SA22-7832), chapter 3: "Dynamic Address Translation", "Region-Table Entries",
  * "Segment-Table Entries", "Page-Table Entries"; enhanced DAT 1 and 2 (large leaves, FC), instruction-execution
  * protection (NX). Entries are big-endian; masks count from the low end. Indexes have 8 bits for pages, 11 above.
  *   page     frame ~0xfff  I 0x400  P 0x200 (read-only)  NX 0x100  0x800 zero
@@ -8,7 +8,7 @@
  *   region 3 origin ~0xfff, or FC 0x400 and frame ~0x7fffffff  P  NX  I 0x20  TT 4  TL 3;  region 2: TT 8
  * An entry of 0 is valid: an empty one is I, and TT. Referenced and changed are kept with the frame, not here, as
  * is the storage key; who may use the address space is the control registers' to say.
- * A CPU that may use an entry wants it invalidated by IPTE, IDTE or CRDTE, not by a store ("Modification of
+ * A CPU that may use an entry wants it changed by IPTE, IDTE, CRDTE or CSPG, not by a store ("Modification of
  * Translation Tables"): the walker stores, so this is for trees that no CPU has attached while they change. */
 #ifndef MM_SRC_PORTS_S390X_H
 #define MM_SRC_PORTS_S390X_H

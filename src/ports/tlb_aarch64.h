@@ -11,8 +11,8 @@
  *              the largest SCALE first, and one page if the number of granules is odd: the number of granules in
  *              base 32, as it were.
  * Invariants   F1 a flush leaves nothing that the gather names in any CPU of the inner shareable domain (Arm ARM,
- *                 DDI 0487, "Ordering and completion of TLB maintenance instructions" in D8): stores are
- *                 ordered before it (DSB ISHST); TLBI; it has ended everywhere (DSB ISH) before this CPU goes on
+ *                 DDI 0487, "Ordering and completion of TLB maintenance instructions", D8.17.8 in issue M.b): stores
+ *                 are ordered before it (DSB ISHST); TLBI; it has ended everywhere (DSB ISH) before this CPU goes on
  *                 with what it fetches and walks (ISB).
  *              F2 the forms for the last level (VAALE1IS and its like) leave what is cached of tables: not where
  *                 tables went.

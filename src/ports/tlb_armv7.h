@@ -4,14 +4,14 @@
  *
  * Theory of operation
  * Invariants   F1 a flush leaves nothing that the gather names in any CPU of the inner shareable domain (DDI 0406C,
- *                 B3.10.1, "TLB maintenance operations and the memory order model" and the example of a change of an
- *                 entry there): stores are ordered before it (DSB ISHST); TLBI; branch predictors forget, too (F3);
- *                 all of it has ended everywhere (DSB ISH) before this CPU goes on with what it fetches and walks
- *                 (ISB).
+ *                 B3.10.1 "General TLB maintenance requirements", "TLB maintenance operations and the memory order
+ *                 model", and the example of a change of an entry there): stores are ordered before it (DSB ISHST);
+ *                 TLBI; branch predictors forget, too (F3); all of it has ended everywhere (DSB ISH) before this CPU
+ *                 goes on with what it fetches and walks (ISB).
  *              F2 an operation by address (TLBIMVAAIS) is for every ASID, and for what is cached of tables on the
  *                 way there: there is no form for the last level in ARMv7.
  *              F3 what a branch predictor keeps may be by virtual address, and nothing keeps it right when another
- *                 page comes to be there ("Branch predictors" in B2.2): BPIALL.
+ *                 page comes to be there ("Branch predictors" in B2.2): BPIALL. Not where nothing was valid before.
  *              F4 the operations for the domain (IS), and TLBIMVAA, are the Multiprocessing Extensions': a CPU without
  *                 them has the local ones, and forgets everything. */
 #ifndef MM_SRC_PORTS_TLB_ARMV7_H
@@ -21,7 +21,7 @@
 
 #define ARMV7_TLB_FN static inline __attribute__((__always_inline__))
 
-/* DDI 0406C, A8.8.43, A8.8.53 and B4.2.2. */
+/* DDI 0406C, A8.8.44 (DSB), A8.8.53 (ISB), B4.2.1 (branch predictors), B4.2.2 (TLBs). */
 enum armv7_tlb_op {
 	ARMV7_DSB_ISHST,
 	ARMV7_DSB_ISH,

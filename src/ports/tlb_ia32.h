@@ -4,7 +4,7 @@
  *
  * Theory of operation
  * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, 4.10.4.1). Each of
- *                 these waits for the stores before it:
+ *                 these is serializing (8.3 "Serializing Instructions"), so that stores come before it:
  *                 INVLPG drops the page, global or not, and all cached upper entries;
  *                 a write to CR3 all that is not global;
  *                 a write to CR4 that changes PGE, either way, all there is.

@@ -3,12 +3,12 @@
  * How it is made and tried: tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing that the gather names in this CPU. The manual (volume 1, "INVTLB",
- *                 "DBAR", "IBAR") says what INVTLB drops, and not what it is ordered with: so it is taken to be
- *                 ordered with nothing. Stores come before it, and all accesses behind it (DBAR 0 on both sides), and
- *                 what is fetched behind it is fetched anew (IBAR 0).
+ * Invariants   F1 a local flush leaves nothing that the gather names in this CPU. The manual (volume 1, v1.10, 4.2.4
+ *                 "INVTLB", 2.2.8 "DBAR", "IBAR") says what INVTLB drops, and not what it is ordered with: so it is
+ *                 taken to be ordered with nothing. Stores come before it, and all accesses behind it (DBAR 0 on both
+ *                 sides), and what is fetched behind it is fetched anew (IBAR 0).
  *              F2 INVTLB 6 drops the pair that an address is in, global ones too, but of others only that of one
- *                 ASID. INVTLB 0 drops all there is.
+ *                 ASID (RJ, bits 9:0, all others zero); a pair is told by its VPPN (5.4.2). INVTLB 0 drops all.
  *              F3 a large leaf may be in the TLB in pieces, each of which is named. */
 #ifndef MM_SRC_PORTS_TLB_LOONGARCH64_H
 #define MM_SRC_PORTS_TLB_LOONGARCH64_H

@@ -3,10 +3,10 @@
  * tried: tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a flush leaves nothing that the gather names in any thread (Power ISA 3.0B, book III, 5.10.1.2,
- *                 "Translation Table Updates"): stores are ordered before it (PTESYNC); TLBIE; all of them before
- *                 TLBSYNC (EIEIO); it has ended everywhere (TLBSYNC, PTESYNC) before this thread goes on with what it
- *                 fetches (ISYNC: chapter 12, "Synchronization Requirements for Context Alterations").
+ * Invariants   F1 a flush leaves nothing that the gather names in any thread (Power ISA 3.0B, book III, 5.10.1.2
+ *                 "Modifying a Translation Table Entry"): stores are ordered before it (PTESYNC); TLBIE; all of them
+ *                 before TLBSYNC (EIEIO); it has ended everywhere (TLBSYNC, PTESYNC) before this thread goes on with
+ *                 what it fetches (ISYNC: chapter "Synchronization Requirements for Context Alterations").
  *              F2 TLBIE of one page (IS 0) is told its size, and does not reach a page of another. So it is for up to
  *                 32 pages of the gather's smallest size: no leaf of the next size, 512 of them, fits in there.
  *              F3 it leaves what is cached of tables (RIC 0), and there is no form of one page that does not: where
@@ -18,7 +18,7 @@
 
 #define PPC_TLB_FN static inline __attribute__((__always_inline__))
 
-/* Book III, 5.9.3.3: all process-scoped (PRS 1), of a radix tree (R 1). */
+/* Book III, 5.9.3.3 "TLB Management Instructions": all process-scoped (PRS 1), of a radix tree (R 1). */
 enum ppc64_tlb_op {
 	PPC_PTESYNC,
 	PPC_EIEIO,
@@ -57,8 +57,8 @@ PPC_TLB_FN void ppc64_tlb_do(enum ppc64_tlb_op op, uint64_t rb_, uint64_t rs_)
 #define PPC_FLUSH_PAGES 32u
 #define PPC_IS_PROCESS  UINT64_C(0x400)
 
-/* AP, bits 58:56 of RB from the high end: 4 KiB 0, 2 MiB 1, 1 GiB 2, as Linux takes it to be if the device tree
- * (ibm,processor-radix-AP-encodings) does not say. */
+/* AP, bits 56:58 of RB from the high end, is the CPU's to say (ibm,processor-radix-AP-encodings of a device tree): on
+ * POWER9 and POWER10 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB. */
 PPC_TLB_FN uint64_t ppc64_tlb_ap(uint32_t shift)
 {
 	return (uint64_t)((shift - 12) / 9) << 5;

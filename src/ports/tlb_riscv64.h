@@ -3,10 +3,10 @@
  * tried: tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing that the gather names in this hart (privileged architecture,
- *                 "Supervisor Memory-Management Fence Instruction"): SFENCE.VMA orders the stores before it
- *                 and the walks after it. Of many, each does so; with Svinval it is done once: SFENCE.W.INVAL, stores
- *                 come before; SINVAL.VMA for each page; SFENCE.INVAL.IR, walks come after.
+ * Invariants   F1 a local flush leaves nothing that the gather names in this hart (Privileged Architecture, 20211203,
+ *                 4.2.1 "Supervisor Memory-Management Fence Instruction"): SFENCE.VMA orders the stores before it
+ *                 and the walks after it. Of many, each does so; with Svinval (chapter 7) it is done once:
+ *                 SFENCE.W.INVAL, stores come before; SINVAL.VMA for each page; SFENCE.INVAL.IR, walks come after.
  *              F2 with an address it orders leaves only, so changed tables, and entries that became valid below
  *                 new tables, want it without.
  *              F3 rs2 = x0: global entries and every address space; else what is not global of one. */
