@@ -17,7 +17,8 @@ MM_BEGIN_DECLS
  *  shareable domain forget what a gather holds, under every ASID: DSB ISHST, TLBIMVAAIS for each page, or
  *  TLBIALLIS when there are more than 32, BPIALLIS, DSB ISH, ISB. With `g->sync` alone: DSB ISHST, ISB. Hardware tells
  *  the other CPUs, but for the ISB: one that is to fetch from another page takes an exception, or executes its own. For
- *  walks that are coherent (ID_MMFR3, bits 23:20, is 1).
+ *  walks that are coherent (ID_MMFR3, bits 23:20, is 1). On CPUs with an erratum that wants more (Cortex-A15: 798181)
+ *  a kernel interrupts the others, too.
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_armv7_flush(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_armv7_flush);

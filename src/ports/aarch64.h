@@ -5,7 +5,7 @@
  * Theory of operation
  * Structure    bit   1:0 = x0 invalid, 11 table, or page at level 0, 01 block
  *                    4:2 index into MAIR   6 AP[1] EL0   7 AP[2] read-only   9:8 shareability
- *                    10 AF   11 nG   47:12 address   51 DBM   52 Contiguous (D8.7)   53 PXN   54 UXN   58:55 software
+ *                    10 AF   11 nG   47:12 address   51 DBM   52 Contiguous (D8.7.1)   53 PXN   54 UXN   58:55 software
  *              Levels count from the leaf table here: level 0 is what the manual calls level 3.
  *              One format for each half of the address space, each a tree of its own (TTBR0, TTBR1).
  * Where        DDI 0487, chapter D8 "The AArch64 Virtual Memory System Architecture", numbers as in issue J.a: D8.2

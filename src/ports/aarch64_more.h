@@ -3,7 +3,7 @@
  * the invariants: aarch64.h, which has the granule of 4 KiB with 48 bits.
  * Stage 1: LPA2 (TCR.DS=1, 4 and 16 KiB): the address has bits 49:12 in place and 51:50 in 9:8; shareability is
  *   TCR's. LPA (64 KiB): 51:48 in 15:12.
- * Contiguous (52, D8.7), both stages: so many entries by granule and level, aligned, are one; A and D of any count
+ * Contiguous (52, D8.7.1), both stages: so many entries by granule and level, aligned, are one; A and D of any count
  *   for all.
  * Stage 2: S2AP 7:6, MemAttr 5:2 (HCR_EL2.FWB=0), XN 54; dirty is S2AP[1] set, where DBM is. Root tables of up to
  *   16 concatenated ones are one with more entries: 40 bits of intermediate address begin two at level 1. */
