@@ -54,8 +54,14 @@ void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 		return;
 	}
 	const unsigned lg2 = pt->port->entry_lg2;
-	unsigned char *slot = table, *end = slot + pt_bytes(pt->port, level);
-	for (; slot < end; slot += (size_t)1 << lg2)
+	unsigned char *slot = table;
+	size_t n = pt_entries(pt->port, level);
+	for (; lg2 == 3 && n >= PT_GROUP; n -= PT_GROUP, slot += PT_GROUP << 3) {
+#pragma GCC unroll 8
+		for (size_t j = 0; j < PT_GROUP; j++)
+			pt_make(slot + (j << 3), 3, empty);
+	}
+	for (; n > 0; n--, slot += (size_t)1 << lg2)
 		pt_make(slot, lg2, empty);
 }
 
