@@ -150,6 +150,9 @@ static void a_leaf_says_what_was_asked_for(unsigned level, uint32_t attr)
 		assert_true(((arch->pa ? arch->pa(e, level) : (e & arch->address) << arch->shift) &
 			     ~(ora_size(&ora, level) - 1)) == pa);
 		assert_null(arch->reserved(&ora, e, level, true));
+		/* map asks once for all */
+		const uint64_t any = port->leaf_mask ? port->leaf_bits : raw, empty = port->empty(&pt, 0);
+		assert_true(level > 0 || port->transition(&pt, empty, raw, 0) == port->transition(&pt, empty, any, 0));
 	}
 }
 

@@ -69,7 +69,8 @@ struct mm_pt_port {
 	uint64_t leaf_mask;   /**< bits that tell a leaf, beside those of pt->reserved: at level 0 classify()
 	                           says #MM_PT_LEAF if, of these and those... */
 	uint64_t leaf_bits;   /**< ...just these are set; transition() from it to an empty entry depends on
-	                           no others. Mask 0: the walker asks both */
+	                           no others, and from an empty entry to any leaf of level 0 it is as to
+	                           leaf_bits. Mask 0: the walker asks both */
 	uint8_t address_plain; /**< 1 + n: below(), and pa() at level 0, are no more than the bits that pt->address
 	                            leaves, n bits further left; 0: the walker asks them */
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits in which software may keep a

@@ -247,6 +247,7 @@ static __attribute__((__noinline__)) void pt_flush_misses(const struct mm_pt *pt
 	pt_note(g, g->miss_start, g->miss_last, pt->port->level[0].shift,
 		PT_AFTER(PT_SITE_MISSES, MM_PT_AFTER_FLUSH));
 	pt->env->flush(pt->env->ctx, g);
+	g->miss_last = 0; /* see pt_note_made_page() */
 }
 
 PT_INLINE void pt_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)

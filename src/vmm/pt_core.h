@@ -296,6 +296,12 @@ PT_INLINE unsigned pt_after_leaf(const struct mm_pt *pt, const struct mm_pt_port
 	return port->transition(pt, port->leaf_mask ? port->leaf_bits : entry, port->empty(pt, 0), 0);
 }
 
+/* What must follow if an empty entry of level 0 became pt->leaf. */
+PT_INLINE unsigned pt_after_made(const struct mm_pt *pt, const struct mm_pt_port *port)
+{
+	return port->transition(pt, port->empty(pt, 0), port->leaf_mask ? port->leaf_bits : pt->leaf, 0);
+}
+
 /* The lowest entry for @va: the first that is not a table, from the root down. @locked as in pt_read(). */
 PT_INLINE struct pt_at pt_seek_by(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va,
 				  bool locked)
@@ -492,6 +498,32 @@ PT_INLINE void pt_note_made(const struct mm_pt *pt, struct mm_tlb_gather *g, mm_
 		mm_pt_priv_note_made(pt, g, va, last, after);
 	else if (after)
 		g->sync = true;
+}
+
+/* The same for a smallest page. What a gather has of misses ends with one, and if it has none with 0. */
+PT_INLINE void pt_note_made_page(const struct mm_pt *pt, const struct mm_pt_port *port, struct mm_tlb_gather *g,
+				 mm_vaddr_t va, unsigned after)
+{
+	const mm_vaddr_t last = va | pt_mask(port, 0);
+
+	if (!(after & MM_PT_AFTER_MISSES)) {
+		pt_note_made(pt, g, va, last, after);
+		return;
+	}
+	if (after & MM_PT_AFTER_SYNC)
+		g->sync = true;
+	if (after & MM_PT_AFTER_TABLES)
+		g->tables = true;
+	if (va < g->miss_last) {
+		if (va < g->miss_start && !MM_PLANTED(MM_PLANT_PT_MISS))
+			g->miss_start = va;
+		return;
+	}
+	if (__builtin_expect(!g->misses, 0)) {
+		g->miss_start = va;
+		g->misses = true;
+	}
+	g->miss_last = last;
 }
 
 #define PT_GROUP 8u /* entries that share a cache line on most machines, and that loops take at once */
