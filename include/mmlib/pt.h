@@ -145,11 +145,12 @@ struct mm_pt {
 	struct mm_pt_cfg cfg;          /**< @private with the zeros resolved */
 	uint64_t pa_last;              /**< @private highest physical address */
 	uint64_t reserved;             /**< @private address bits that no entry may have */
-	uint64_t address;              /**< @private and those that an address may have */
+	uint64_t address;              /**< @private and those that an address may have, of a page or of a table */
 	uint64_t table_test;           /**< @private bits that tell a table, reserved ones among them */
 	uint64_t leaf_test;            /**< @private and those that tell a smallest leaf */
-	uint64_t table_own;            /**< @private what a table entry of level 1 has here beside its address... */
-	uint64_t table_others;         /**< @private ...and the bits which that is about */
+	uint64_t table_own;            /**< @private what a table entry of level 1 has here beside its address, or with
+	                                    port->follows an empty entry above level 0... */
+	uint64_t table_others;         /**< @private ...and the bits which that is about, not those of addresses */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */

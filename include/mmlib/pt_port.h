@@ -57,6 +57,10 @@ struct mm_pt_port {
 	uint8_t va_bits;      /**< bits of a virtual address that are translated */
 	uint8_t pa_bits;      /**< most bits of a physical address that an entry holds */
 	uint8_t extension;    /**< of #mm_pt_va: what the bits of an address above va_bits are */
+	bool follows;         /**< hardware follows whatever is in an entry above level 0: empty() is the same at all of
+	                           these levels, and leads to a table of which no entry is a leaf at level 0 */
+	bool table_low;       /**< table_mask and table_bits are those of level 1 only: above it the walker asks
+	                           classify() */
 	uint64_t hw_volatile; /**< bits of a leaf that hardware may change at any time, on which neither
 	                           classify() nor transition() to an empty entry depends... */
 	uint64_t hw_final;    /**< ...and their values once it changes them no more: such a leaf is
@@ -65,7 +69,8 @@ struct mm_pt_port {
 	                            classify() says #MM_PT_EMPTY if all others are those of empty() */
 	uint64_t table_mask;  /**< bits that tell a table, beside those of pt->reserved: above level 0
 	                            classify() says #MM_PT_TABLE if and only if, of these and those... */
-	uint64_t table_bits;  /**< ...just these are set. Mask 0: the walker asks classify() */
+	uint64_t table_bits;  /**< ...just these are set, and with `follows` it is not empty(). Mask 0: the
+	                           walker asks classify() */
 	uint64_t leaf_mask;   /**< bits that tell a leaf, beside those of pt->reserved: at level 0 classify()
 	                           says #MM_PT_LEAF if, of these and those... */
 	uint64_t leaf_bits;   /**< ...just these are set; transition() from it to an empty entry depends on

@@ -80,7 +80,8 @@ struct mm_mask {
 	bool big_endian;
 	bool write_needs_read;
 	bool breaks; /* break-before-make */
-	uint64_t valid;      /* bits of which hardware wants one, and no empty entry has one; 0: classify() tells */
+	uint64_t valid;      /* bits of which hardware wants one, and no empty entry has one; with `follows`: at level 0 */
+	uint64_t invalid;    /* bits of which each empty entry has one that hardware wants clear. Neither: classify() tells */
 	uint64_t empty[MM_PT_LEVELS_MAX];
 	bool follows;        /* hardware follows whatever is in a directory: see mask_empty() */
 	uint32_t nowhere;    /* then: bytes from the root on of the table that leads nowhere */
@@ -174,7 +175,7 @@ MASK_FN bool mask_one_field(const struct mm_mask *m)
 
 MASK_FN mm_paddr_t mask_below(const struct mm_mask *m, const struct mm_pt *pt, uint64_t raw)
 {
-	if (mask_one_field(m))
+	if (!m->high)
 		return (mm_paddr_t)mm_shl64(mask_order(m, raw & pt->address), m->shift);
 	return mask_address(m, pt, raw, mask_table_addr(m));
 }
@@ -207,12 +208,18 @@ MASK_FN uint64_t mask_nothing(const struct mm_mask *m, unsigned level)
 	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] ? e[level] : 0;
 }
 
+/* Does the port say what tells a table at this level? */
+MASK_FN bool mask_tells_table(const struct mm_pt_port *port, unsigned level)
+{
+	return port->table_mask && (level == 1 || !port->table_low);
+}
+
 /* Does it lead to a table? For what is not empty. */
 MASK_FN bool mask_is_table(const struct mm_mask *m, const struct mm_pt_port *port, uint64_t raw, unsigned level)
 {
 	if (level == 0)
 		return false;
-	if (port->table_mask)
+	if (mask_tells_table(port, level))
 		return (raw & port->table_mask) == port->table_bits;
 	/* cppcheck-suppress arrayIndexOutOfBoundsCond ; a level is below MM_PT_LEVELS_MAX */
 	return !((mask_order(m, raw) ^ m->table[level]) & m->table_mask[level]);
@@ -222,8 +229,10 @@ MASK_FN bool mask_is_table(const struct mm_mask *m, const struct mm_pt_port *por
 MASK_FN bool mask_is_good_table(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
 				uint64_t raw, unsigned level)
 {
-	if (port->table_mask)
-		return level > 0 && (raw & (port->table_mask | pt->reserved)) == port->table_bits;
+	if (level == 0)
+		return false;
+	if (mask_tells_table(port, level))
+		return (raw & (port->table_mask | pt->reserved)) == port->table_bits;
 	return mask_is_table(m, port, raw, level) && !(raw & pt->reserved);
 }
 
@@ -370,9 +379,11 @@ MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt *pt, uns
 MASK_FN mm_paddr_t mask_leaf_pa(const struct mm_mask *m, const struct mm_pt_port *port,
 				const struct mm_pt *pt, uint64_t raw, unsigned level)
 {
-	uint64_t spare = level ? m->spare : 0;
+	const uint64_t spare = level ? m->spare : 0, addr = m->addr & ~mask_low(m, port, level) & ~spare;
 
-	return mask_address(m, pt, raw, m->addr & ~mask_low(m, port, level) & ~spare);
+	if (!m->high)
+		return (mm_paddr_t)mm_shl64(mask_order(m, raw & pt->address) & addr, m->shift);
+	return mask_address(m, pt, raw, addr);
 }
 
 /* A leaf is what leaf() makes of what the entry says: no other bits, and none missing (M2), but for those
@@ -471,8 +482,12 @@ MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *por
 MASK_FN bool mask_is_valid(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
 			   uint64_t raw, unsigned level)
 {
+	if (m->follows && level > 0)
+		return raw != port->empty(pt, level);
 	if (m->valid)
 		return (mask_order(m, raw) & m->valid) != 0;
+	if (m->invalid)
+		return !(mask_order(m, raw) & mask_nothing(m, level) & m->invalid);
 	enum mm_pt_kind kind = port->classify(pt, raw, level);
 	return kind != MM_PT_EMPTY && kind != MM_PT_BAD;
 }

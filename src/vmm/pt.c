@@ -161,7 +161,7 @@ static void pt_free_lowest(const struct mm_pt *pt, void *table)
 	const struct mm_pt_env *env = pt->env;
 	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
 
-	if (port->table_mask && port->address_plain && port->entry_lg2 == 3) {
+	if (port->table_mask && port->address_plain && port->entry_lg2 == 3 && !port->follows) {
 		pt_free_plain(pt, table);
 		return;
 	}

@@ -273,13 +273,34 @@ PT_INLINE bool pt_is_of(const struct mm_pt *pt, const struct mm_pt_port *port)
 	return port && pt->port == port;
 }
 
+/* Do table_mask and table_bits tell a table at a level above 0? */
+PT_INLINE bool pt_tells_table(const struct mm_pt_port *port, unsigned level)
+{
+	return port->table_mask && (level == 1 || !port->table_low);
+}
+
+/* Is an entry above level 0, which looks like one that points to a table, empty all the same? */
+PT_INLINE bool pt_leads_nowhere(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
+{
+	return port->follows && entry == pt->table_own && !MM_PLANTED(MM_PLANT_PT_FOLLOWS);
+}
+
 /* Does an entry above level 0 point to a table? */
 PT_INLINE bool pt_is_table(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry,
 			   unsigned level)
 {
-	if (port->table_mask)
-		return !((entry ^ port->table_bits) & pt->table_test);
+	if (pt_tells_table(port, level))
+		return !((entry ^ port->table_bits) & pt->table_test) && !pt_leads_nowhere(pt, port, entry);
 	return port->classify(pt, entry, level) == MM_PT_TABLE;
+}
+
+/* The same for who asks what is mapped at an address. Where tables are reached by a formula (MM_PT_TO_VIRT), that follows
+ * an empty entry as hardware does, to a part of the root in which there is no leaf. */
+PT_INLINE bool pt_leads_down(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry, unsigned level)
+{
+	if (PT_DIRECT && port->follows && pt_tells_table(port, level))
+		return !((entry ^ port->table_bits) & pt->table_test);
+	return pt_is_table(pt, port, entry, level);
 }
 
 /* Is an entry of level 0 surely a leaf? If not, it is for classify() to tell. */
@@ -333,7 +354,7 @@ PT_INLINE bool pt_below(const struct mm_pt *pt, const struct mm_pt_port *port, m
 	for (; l > 0; l--) {
 		void *slot = pt_slot(port, table, pt_index(port, va, l));
 		uint64_t entry = pt_peek(slot, port->entry_lg2);
-		if (!pt_is_table(pt, port, entry, l))
+		if (!pt_leads_down(pt, port, entry, l))
 			return false;
 		table = pt_virt(pt, port->below(pt, entry ^ port->table_bits), l - 1, va);
 	}

@@ -77,6 +77,15 @@ static bool pt_cfg_resolve(struct mm_pt *pt)
 	return true;
 }
 
+/* The bits of an entry of level 1 that hold the address of a table, which may be shorter than a page. */
+static uint64_t pt_table_address(const struct mm_pt *pt)
+{
+	const size_t bytes = pt_entries(pt->port, 0) << pt->port->entry_lg2;
+	const mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~(uint64_t)(bytes - 1));
+
+	return pt->port->table(pt, highest, 1) & ~pt->port->table(pt, 0, 1);
+}
+
 /* Bits for every entry must not be any that an entry has anyway. */
 static bool pt_set_bits_ok(struct mm_pt *pt)
 {
@@ -86,8 +95,8 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	pt->cfg.set_bits = 0;
 	uint64_t used =
 		pt->port->leaf(pt, highest, 0, MM_PT_READ) | pt->port->table(pt, highest, 1);
+	pt->address = pt->port->frame(pt, highest, 0) | pt_table_address(pt);
 	pt->cfg.set_bits = set;
-	pt->address = pt->port->frame(pt, highest, 0);
 	pt->reserved = pt->port->addr_mask & ~pt->address & ~set;
 	pt->table_test = pt->port->table_mask | pt->reserved;
 	pt->leaf_test = pt->port->leaf_mask | pt->reserved;
@@ -126,6 +135,8 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)
 		return st;
+	if (port->follows)
+		made.table_own = port->empty(&made, 1);
 	mm_pt_priv_fill_empty(&made, pt_virt_aside(&made, made.root, port->nlevels - 1u), port->nlevels - 1u);
 	made.shortcut = pt_no_shortcut(port);
 	*pt = made;
