@@ -284,6 +284,7 @@ static void do_work(struct job *j, enum op op, bool hand, uint64_t *leaves)
 	must(counted_work(j, op, hand), j->f, op, hand ? "failed by hand" : "failed");
 	printf("%s %s %s %u\n", j->f->name, op_names[op], hand ? "hand" : "pt", pages_of(op));
 	look(j, leaves, op);
+	must(op != UNMAP_DISCARD || nstack == TABLES - 1, j->f, op, "more than a root is left");
 	if (hand) {
 		leaves[PAGES - 1] ^= planted;
 		return;

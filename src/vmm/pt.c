@@ -197,6 +197,24 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 	}
 }
 
+/* The same of tables of which each has nothing in it but what leads to the next, down to level @low: in that is nothing. */
+static void pt_free_chain(const struct mm_pt *pt, mm_paddr_t root, unsigned top, unsigned low)
+{
+	mm_paddr_t pa = root, next = root;
+
+	for (unsigned level = top;; level--) {
+		struct pt_frame at = { .next = 0 };
+		if (level > low) {
+			at = pt_enter(pt, pa, level);
+			(void)pt_next_child(pt, &at, level, &next);
+		}
+		pt_table_free(pt, pa, level);
+		if (level == low)
+			return;
+		pa = next;
+	}
+}
+
 /* Forget what is not the tree's. */
 static void pt_disown(const struct mm_pt *pt)
 {
@@ -272,8 +290,10 @@ void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 	if (!PT_SKIPS(PT_SITE_SYNC) && !PT_SKIPS(PT_SITE_FREE))
 		pt_flush(pt, g);
 	for (unsigned i = 0; i < g->ntables; i++) /* T2 */
-		if (g->levels[i] & PT_EMPTIED)
-			pt_table_free(pt, g->trees[i], g->levels[i] & ~PT_EMPTIED);
+		if (g->levels[i] == 0)
+			pt_table_free(pt, g->trees[i], 0);
+		else if (g->levels[i] & PT_CHAIN(0, 0))
+			pt_free_chain(pt, g->trees[i], PT_CHAIN_TOP(g->levels[i]), PT_CHAIN_LOW(g->levels[i]));
 		else
 			pt_free_tree(pt, g->trees[i], g->levels[i]);
 	g->ntables = 0;
@@ -621,8 +641,7 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	 * are found by any address under the emptied table: the cleared one. */
 	mm_paddr_t root = pt_cut(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
 				 port->level[level].shift);
-	l--;
-	mm_pt_priv_retire(pt, g, root, l == level && l > 0 ? l | PT_EMPTIED : l);
+	mm_pt_priv_retire(pt, g, root, PT_CHAIN(l - 1, level));
 }
 
 /* What is in use of a group of entries of 8 bytes: or-ed together. pt_group_empty() would ask the port for their size

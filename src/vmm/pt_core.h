@@ -725,9 +725,11 @@ void mm_pt_priv_pool_put(const struct mm_pt *pt, struct mm_pt_pool *pool, unsign
 mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level);
 /* Flush what the gather holds, but keep its dead tables. */
 void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g);
-/* Keep a tree with its root at @level, which is out of the tree and noted, until the next sync; or, with PT_EMPTIED
- * in @level, a table above level 0 in which nothing is, so that nobody looks through it once more. */
-#define PT_EMPTIED 0x80u
+/* Keep a tree with its root at @level, which is out of the tree and noted, until the next sync; or, from PT_CHAIN() in
+ * @level, tables that lead to each other and in which nothing else is, so that nobody looks through them all once more. */
+#define PT_CHAIN(top, low)   (0x80u | (low) << 4 | (top))
+#define PT_CHAIN_TOP(levels) ((levels)&7u)
+#define PT_CHAIN_LOW(levels) ((levels) >> 4 & 7u)
 void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t root, unsigned level);
 /* Lowest level at or below @level whose entries may begin at @border. */
 unsigned mm_pt_priv_border_level(const struct mm_pt_port *port, mm_vaddr_t border, unsigned level);

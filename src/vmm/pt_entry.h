@@ -240,6 +240,19 @@ PT_INLINE uint16_t pt_peek_half(const void *p, unsigned i)
 	return ((const half *)p)[i];
 }
 
+/* Is any of these bits set? For who goes on with @v: gcc copies it first, instead of a test with memory. */
+PT_INLINE bool pt_any_of(uint64_t v, const uint64_t *bits)
+{
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__)
+	bool any;
+
+	__asm__("testq %1, %2" : "=@ccnz"(any) : "r"(v), "m"(*bits));
+	return any;
+#else
+	return (v & *bits) != 0;
+#endif
+}
+
 /* Store over an entry that is not valid. */
 PT_INLINE void pt_make(void *p, unsigned lg2, uint64_t v)
 {
