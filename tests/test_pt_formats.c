@@ -592,6 +592,35 @@ static void each_omission_is_noticed(void **state)
 }
 #endif
 
+/* Frames among which are the highest, wherever entries have those bits, by the batch. */
+static void batches_tell_of_the_highest_frames(void **state)
+{
+	mm_paddr_t list[32], found[32];
+
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		struct mm_tlb_gather g = { 0 };
+		struct mm_pt_leaves leaves = { .pa = found, .room = 32 };
+		struct mm_pt_cur cur;
+
+		start(k);
+		const uint64_t page = ora_size(&ora, 0);
+		const mm_vaddr_t va = arch->half == ORA_ONES ? (mm_vaddr_t)(0 - (UINT64_C(1) << port->va_bits)) : 0;
+		const uint32_t rw = MM_PT_READ | MM_PT_WRITE, more = arch->can(rw, arch->features) ? 0 : MM_PT_EXEC;
+		for (unsigned i = 0; i < 32; i++) /* a group of low ones, one of both, high ones, and some of each */
+			list[i] = (mm_paddr_t)(i < 8 || i % 4 == 1 ? i * page : some_frame(0, 1 + i % 3) & ~(i % 5 * page));
+		assert_int_equal(mm_pt_map_list(&pt, va, list, 32, rw | more, 0, &g), MM_OK);
+		assert_int_equal(mm_pt_cur_init(&cur, &pt, va, 32 * page), MM_OK);
+		for (size_t n = 0; n < 32; n += leaves.n) {
+			assert_true(mm_pt_cur_leaves(&cur, &leaves));
+			assert_memory_equal(found, list + n, leaves.n * sizeof(*list));
+		}
+		assert_int_equal(mm_pt_unmap(&pt, va, 32 * page, 0, &g), MM_OK);
+		mm_pt_sync(&pt, &g);
+		stop();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,6 +633,7 @@ int main(void)
 		cmocka_unit_test(dirty_of_what_may_not_be_written_is_no_damage),
 		cmocka_unit_test(an_emulators_accessed_bit_is_no_damage),
 		cmocka_unit_test(entries_are_those_of_the_manuals),
+		cmocka_unit_test(batches_tell_of_the_highest_frames),
 		cmocka_unit_test(what_is_no_right_is_broken),
 #if MM_HOOKS
 		cmocka_unit_test(each_omission_is_noticed),
