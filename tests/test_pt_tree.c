@@ -651,6 +651,41 @@ static void a_witness_is_told_by_its_half_word_or_all_of_it(void **state)
 	assert_true(pt_was_witness(&whole, table, 5, 0)); /* a bit that means nothing */
 }
 
+/* Who moves a cursor while what was cut goes back, in the first of more tables than a gather keeps, is told of it. */
+static struct mm_pt_cur standing;
+static enum mm_status moved;
+
+static void move_at_flush(void *ctx, const struct mm_tlb_gather *gather)
+{
+	struct mm_pt_run run = { .attr = 0 };
+
+	if (moved == MM_OK)
+		moved = w->next(&standing, &run) && run.attr ? MM_E_CORRUPT : MM_E_NOENT;
+	ora.env.flush(ctx, gather);
+}
+
+static void a_cursor_moves_while_tables_go_back(void **state)
+{
+	const unsigned n = 2 * MM_GATHER_TABLES + 3;
+	struct mm_pt_run run;
+
+	start(state);
+	struct mm_pt_env env = ora.env;
+	env.flush = move_at_flush;
+	pt.env = &env;
+	for (unsigned k = 0; k <= n; k++)
+		map_ok(k * M2, PA0, 2 * K4, RW, 0);
+	sync_and_check();
+	assert_int_equal(mm_pt_cur_init(&standing, &pt, V(0), 4 * K4), MM_OK);
+	moved = MM_E_NOENT;
+	assert_true(w->next(&standing, &run));
+	moved = MM_OK;
+	assert_int_equal(unmap(0, n * M2, MM_PT_DISCARD), MM_OK);
+	want_unmap(0, n * M2 - 1);
+	assert_int_equal(moved, MM_E_NOENT);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -677,6 +712,7 @@ int main(void)
 		cmocka_unit_test(verify_tells_addresses_of_the_upper_half),
 		cmocka_unit_test(verify_finds_a_false_witness),
 		cmocka_unit_test(a_witness_is_told_by_its_half_word_or_all_of_it),
+		cmocka_unit_test(a_cursor_moves_while_tables_go_back),
 	};
 	return run_for("pt_tree", tests, sizeof(tests) / sizeof(tests[0]), false);
 }

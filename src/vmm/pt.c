@@ -203,13 +203,13 @@ static void pt_free_chain(const struct mm_pt *pt, mm_paddr_t root, unsigned top,
 	mm_paddr_t pa = root, next = root;
 
 	for (unsigned level = top;; level--) {
-		struct pt_frame at = { .next = 0 };
+		bool more = false;
 		if (level > low) {
-			at = pt_enter(pt, pa, level);
-			(void)pt_next_child(pt, &at, level, &next);
+			struct pt_frame at = pt_enter(pt, pa, level);
+			more = pt_next_child(pt, &at, level, &next);
 		}
 		pt_table_free(pt, pa, level);
-		if (level == low)
+		if (!more) /* the lowest, or damage */
 			return;
 		pa = next;
 	}
