@@ -99,7 +99,7 @@ PT_INLINE_DECLARE(riscv64);
 
 static uint64_t *root;
 
-/* Upper tables that a range covers in part are not given back: see tables_reset(). */
+/* Only discard() gives back upper tables that a range covers in part: see tables_reset(). */
 #define HAND_OPS(f)                                                                                \
 	static void h_##f##_begin(void)                                                            \
 	{                                                                                          \

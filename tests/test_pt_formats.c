@@ -195,6 +195,9 @@ static void loops_ask_the_same(uint64_t like, unsigned level)
 		if (port->entry_lg2 == 2 && e >> 32)
 			continue;
 		const enum mm_pt_kind kind = port->classify(&pt, e, level);
+		uint64_t slot = 0;
+		pt_make(&slot, port->entry_lg2, e);
+		assert_true(!pt_used(port, &slot, 0, level, port->empty(&pt, level)) == (kind == MM_PT_EMPTY));
 		if (level > 0)
 			assert_true(pt_is_table(&pt, port, e, level) == (kind == MM_PT_TABLE));
 		else

@@ -66,7 +66,8 @@ struct mm_pt_port {
 	uint64_t hw_final;    /**< ...and their values once it changes them no more: such a leaf is
 	                           replaced with a plain store */
 	uint64_t empty_ignore; /**< bits that may be set in an entry that is empty all the same:
-	                            classify() says #MM_PT_EMPTY if all others are those of empty() */
+	                            classify() says #MM_PT_EMPTY if all others are those of empty(). With
+	                            `follows` at level 0 only */
 	uint64_t table_mask;  /**< bits that tell a table, beside those of pt->reserved: above level 0
 	                            classify() says #MM_PT_TABLE if and only if, of these and those... */
 	uint64_t table_bits;  /**< ...just these are set, and with `follows` it is not empty(). Mask 0: the

@@ -142,8 +142,8 @@ static enum mm_status nmi_claim(const struct mm_slab *slab, const void *p, uint8
 }
 
 /* An object that was claimed, and is guarded, may be another one, in the same pages, of which a late free is not
- * believed: it is used again. But if who allocated it gave it back meanwhile (Q7 of guard.c), it is returned for him.
- * */
+ * believed: it is used again. But if who allocated it gave it back meanwhile (Q7 of guard.c), it is returned for
+ * him. */
 static enum mm_status nmi_guarded(struct mm_guard *g, const struct mm_slab *slab, const void *p, uint8_t *state,
 				  uintptr_t caller, bool *leave)
 {

@@ -123,7 +123,7 @@ static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned 
 
 	while (at->next < n) {
 		bool group = n - at->next >= PT_GROUP && at->next % PT_GROUP == 0;
-		if (group && pt_group_empty(port, at->table, at->next, empty)) {
+		if (group && pt_group_empty(port, at->table, at->next, level, empty)) {
 			at->next += PT_GROUP;
 			continue;
 		}
@@ -591,7 +591,7 @@ static bool pt_empty_but(const struct mm_pt *pt, void *table, unsigned level, si
 	const uint64_t empty = pt->port->empty(pt, level);
 
 	for (size_t k = first; k < first + n; k++)
-		if (k != i && pt_used(pt->port, table, k, empty))
+		if (k != i && pt_used(pt->port, table, k, level, empty))
 			return false;
 	return true;
 }
@@ -608,7 +608,7 @@ static bool pt_alone(const struct mm_pt *pt, void *table, unsigned level, size_t
 	if (!pt_empty_but(pt, table, level, group, PT_GROUP, i))
 		return false;
 	for (size_t k = PT_GROUP; k < n; k += PT_GROUP)
-		if (!pt_group_empty(port, table, (group + k) & (n - 1), empty))
+		if (!pt_group_empty(port, table, (group + k) & (n - 1), level, empty))
 			return false;
 	return true;
 }
@@ -704,7 +704,7 @@ void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 		return; /* C3 */
 	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i, empty))
 		mm_pt_priv_prune(pt, g, va, 0);
-	else if (!pt_used(port, table, 0, empty)) /* else that is its own witness */
+	else if (!pt_used(port, table, 0, 0, empty)) /* else that is its own witness */
 		pt_clear(table, 3, pt_names(port, i, empty)); /* T5 */
 }
 
@@ -714,7 +714,7 @@ bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level
 	const uint64_t empty = port->empty(pt, level);
 	size_t i = 0;
 
-	while (i < pt_entries(port, level) && !pt_used(port, table, i, empty))
+	while (i < pt_entries(port, level) && !pt_used(port, table, i, level, empty))
 		i++;
 	if (i == pt_entries(port, level))
 		return false;

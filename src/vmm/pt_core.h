@@ -586,19 +586,25 @@ PT_INLINE size_t pt_alike_groups(const struct mm_pt_port *port, const unsigned c
 	return k;
 }
 
+/* Bits that an entry at @level may have and be empty all the same. */
+PT_INLINE uint64_t pt_ignored(const struct mm_pt_port *port, unsigned level)
+{
+	return port->follows && level > 0 && !MM_PLANTED(MM_PLANT_PT_IGNORED) ? 0 : port->empty_ignore;
+}
+
 /* Is none in the group around entry @i in use? After unmapping at random, a branch for each would be
  * mispredicted. */
-PT_INLINE bool pt_group_empty(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
+PT_INLINE bool pt_group_empty(const struct mm_pt_port *port, void *table, size_t i, unsigned level, uint64_t empty)
 {
 	unsigned char *slot = pt_slot(port, table, i & ~(size_t)(PT_GROUP - 1));
 
-	return !(pt_differ(port, slot, empty) & ~port->empty_ignore);
+	return !(pt_differ(port, slot, empty) & ~pt_ignored(port, level));
 }
 
 /* What an entry has that an empty one does not have; 0: it is empty. */
-PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i, uint64_t empty)
+PT_INLINE uint64_t pt_used(const struct mm_pt_port *port, void *table, size_t i, unsigned level, uint64_t empty)
 {
-	return (pt_get(port, table, i) ^ empty) & ~port->empty_ignore;
+	return (pt_get(port, table, i) ^ empty) & ~pt_ignored(port, level);
 }
 
 /* ---- witnesses: T5 of pt.c. Entries have 8 bytes there. @empty: what an empty one of level 0 is ---- */

@@ -209,7 +209,7 @@ static bool pt_run_is_free(const struct mm_pt *pt, mm_vaddr_t va, const struct p
 	const uint64_t empty = port->empty(pt, at->level);
 
 	for (size_t k = 0; k < pt_run_entries(port, at->level); k++)
-		if (pt_used(port, at->table, i + k, empty))
+		if (pt_used(port, at->table, i + k, at->level, empty))
 			return false;
 	return true;
 }

@@ -41,9 +41,9 @@ static bool pt_witness_is_true(const struct mm_pt *pt, void *table)
 
 	if (!port->witness)
 		return true;
-	if (!pt_used(port, table, 0, empty))
+	if (!pt_used(port, table, 0, 0, empty))
 		i = (size_t)mm_shr64(pt_first(port, table, empty), port->witness);
-	return pt_used(port, table, i, empty);
+	return pt_used(port, table, i, 0, empty);
 }
 
 /* First byte of the entry at @level that a walk has come to. */
