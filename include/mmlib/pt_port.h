@@ -115,7 +115,8 @@ struct mm_pt_port {
 	/** Physical address of the table that @p entry, of kind #MM_PT_TABLE, points to. What tells that
 	 *  kind may be gone from it: look at the address only. */
 	mm_paddr_t (*below)(const struct mm_pt *pt, uint64_t entry);
-	/** Physical address in an entry, leaf or table. */
+	/** Physical address in an entry, leaf or table. If that of the lowest bit of a frame at level 0 is this bit, that of
+	 *  each other one is, too, or has it clear: who reads many entries asks for those only that have one of these. */
 	mm_paddr_t (*pa)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** What must follow a change from @p old to @p now: bits of #mm_pt_after. All rules of the
 	 *  architecture about TLBs and barriers are here. */

@@ -80,7 +80,7 @@ static const struct mm_mask_rule a64_rules[MASK_RULES] = {
 
 #define A64_4K      UINT64_C(0x0000fffffffff000)
 #define A64_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 16) /* all but bit 0 of what is not valid is software's */
-static const struct mm_mask a64_mask = { A64_STAGE_1(A64_SH), .addr = A64_4K, .ignored = A64_WITNESS(9) };
+static const struct mm_mask a64_mask = { A64_STAGE_1(A64_SH), .addr = A64_4K };
 MM_MASK_PORT(a64)
 
 #define A64_4K_FORMAT                                                                              \

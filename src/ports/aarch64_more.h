@@ -35,28 +35,28 @@
 #define A64_52 .va_bits = 52, .pa_bits = 52
 
 #define A64_16K UINT64_C(0x0000ffffffffc000)
-static const struct mm_mask a64_16k_mask = { A64_STAGE_1(A64_SH), .addr = A64_16K, .ignored = A64_WITNESS(11) };
+static const struct mm_mask a64_16k_mask = { A64_STAGE_1(A64_SH), .addr = A64_16K };
 A64_HALVES(a64_16k, "16K", A64_16K, (7, 5), 11, A64_48, .nlevels = 4,
 	   .level = { { 14, 11, true }, { 25, 11, true }, { 36, 11, false }, { 47, 1, false } })
 
 #define A64_64K UINT64_C(0x0000ffffffff0000)
-static const struct mm_mask a64_64k_mask = { A64_STAGE_1(A64_SH), .addr = A64_64K, .ignored = A64_WITNESS(13) };
+static const struct mm_mask a64_64k_mask = { A64_STAGE_1(A64_SH), .addr = A64_64K };
 A64_HALVES(a64_64k, "64K", A64_64K, (5, 5), 13, A64_48, .nlevels = 3,
 	   .level = { { 16, 13, true }, { 29, 13, true }, { 42, 6, false } })
 
 static const struct mm_mask a64_64k_lpa_mask = { A64_STAGE_1(A64_SH), .addr = A64_64K, .high = 0xf000,
-						 .ignored = A64_WITNESS(13), .high_shift = 36 };
+						 .high_shift = 36 };
 A64_HALVES(a64_64k_lpa, "64K LPA", A64_64K | 0xf000, (5, 5), 13, A64_52, .nlevels = 3,
 	   .level = { { 16, 13, true }, { 29, 13, true }, { 42, 10, true } })
 
 #define A64_LPA2(below) (UINT64_C(0x0003ffffffffffff) & ~UINT64_C(below)) /* bits 49 to 12 or 14 */
 static const struct mm_mask a64_4k_lpa2_mask = { A64_STAGE_1(0), .addr = A64_LPA2(0xfff), .high = 0x300,
-						 .ignored = A64_WITNESS(9), .high_shift = 42 };
+						 .high_shift = 42 };
 A64_HALVES(a64_4k_lpa2, "4K LPA2", A64_LPA2(0xcff), (4, 4, 4), 9, A64_52, .nlevels = 5,
 	   .level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, true }, { 48, 4, false } })
 
 static const struct mm_mask a64_16k_lpa2_mask = { A64_STAGE_1(0), .addr = A64_LPA2(0x3fff), .high = 0x300,
-						  .ignored = A64_WITNESS(11), .high_shift = 42 };
+						  .high_shift = 42 };
 A64_HALVES(a64_16k_lpa2, "16K LPA2", A64_LPA2(0x3cff), (7, 5), 11, A64_52, .nlevels = 4,
 	   .level = { { 14, 11, true }, { 25, 11, true }, { 36, 11, true }, { 47, 5, false } })
 
@@ -74,7 +74,6 @@ static const struct mm_mask_rule a64s2_rules[MASK_RULES] = {
 static const struct mm_mask a64s2_mask = {
 	A64_ENTRY(A64_SH | A64_EL0), /* there S2AP[0], readable */
 	.addr = A64_4K,
-	.ignored = A64_WITNESS(9),
 	.rules = { a64s2_rules },
 	.never = MM_PT_USER | MM_PT_GLOBAL,
 	.type = { { 0x3c, 0x28, 0x14, 0, 4 } }, /* MemAttr: 15 WB, 10 WT, 5 not cached, 0 nGnRnE, 1 nGnRE */

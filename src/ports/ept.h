@@ -25,7 +25,6 @@ static const struct mm_mask ept_mask = {
 	.table_mask = { 0, 0xff, 0xff, 0xff, 0xff },
 	.leaf = { 1, 0x81, 0x81 },
 	.addr = EPT_ADDR,
-	.ignored = EPT_WITNESS,
 	.rules = { ept_rules },
 	.type = { { 0x30, 0x20, 8, MASK_NO_TYPE, 0 } },
 	.type_mask = { 0x38 },

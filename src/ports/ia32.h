@@ -15,7 +15,7 @@
 #include "ports/mask_any.h"
 #include "ports/x86_64.h"
 
-#define IA32_ENTRY  X86_ENTRY, .ignored = X86_AD, .seen = 0x240, .exact = { 0x104, 0x104 }
+#define IA32_ENTRY  X86_ENTRY, .seen = 0x240, .exact = { 0x104, 0x104 }
 #define IA32_RULES  X86_RULES(0x200)
 #define IA32_FORMAT                                                                                \
 	.va_bits = 32, .extension = MM_PT_VA_ZERO, .hw_volatile = X86_AD, .hw_final = X86_AD,      \

@@ -21,7 +21,7 @@
 #define LOONG_NR      (UINT64_C(1) << 61)
 #define LOONG_NX      (UINT64_C(1) << 62)
 #define LOONG_ADDR(n) (UINT64_C(0x0001000000000000) - (UINT64_C(1) << (n)))
-#define LOONG_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 48) /* above all addresses: directories have nothing else */
+#define LOONG_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 48) /* above all addresses */
 #define LOONG_TYPES                                                                                \
 	{                                                                                          \
 		0x10, MASK_NO_TYPE, 0x20, MASK_NO_TYPE, 0                                          \
@@ -42,8 +42,6 @@ static const struct mm_mask_rule loong_rules[2][MASK_RULES] = { LOONG_RULES(0x40
 		.breaks = true,                                                                    \
 		.apart = true,                                                                     \
 		.valid = 0x81,                                                                     \
-		.follows = true,                                                                   \
-		.ignored = LOONG_WITNESS(page - 3),                                                \
 		.nowhere = (at),                                                                   \
 		.table_mask = { 0, ~LOONG_ADDR(page), ~LOONG_ADDR(page), ~LOONG_ADDR(page) },      \
 		.leaf = { 0x80, 0xc0, 0xc0 },                                                      \

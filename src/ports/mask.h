@@ -80,12 +80,10 @@ struct mm_mask {
 	bool big_endian;
 	bool write_needs_read;
 	bool breaks; /* break-before-make */
-	uint64_t valid;      /* bits of which hardware wants one, and no empty entry has one; with `follows`: at level 0 */
+	uint64_t valid;      /* bits of which hardware wants one, and no empty entry has one; with port->follows: at level 0 */
 	uint64_t invalid;    /* bits of which each empty entry has one that hardware wants clear. Neither: classify() tells */
 	uint64_t empty[MM_PT_LEVELS_MAX];
-	bool follows;        /* hardware follows whatever is in a directory: see mask_empty() */
-	uint32_t nowhere;    /* then: bytes from the root on of the table that leads nowhere */
-	uint64_t ignored;                      /* bits that an empty entry may have */
+	uint32_t nowhere;    /* with port->follows: bytes from the root on of the table that leads nowhere */
 	uint64_t table[MM_PT_LEVELS_MAX];      /* what a table's entry has beside its address... */
 	uint64_t table_mask[MM_PT_LEVELS_MAX]; /* ...and which bits tell that it is one */
 	uint64_t leaf[MM_PT_LEVELS_MAX];       /* what all leaves have */
@@ -369,9 +367,10 @@ MASK_FN uint64_t mask_table(const struct mm_mask *m, const struct mm_pt *pt, mm_
  * leads back to itself, and that as a table of level 0 has no valid entry. It is the part of the root that no
  * address reaches: the root has an index of one bit more than there are, so that no memory but its own is needed,
  * and nobody has to fill it but who fills the root with empty entries. */
-MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt *pt, unsigned level)
+MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
+			    unsigned level)
 {
-	if (m->follows && level > 0)
+	if (port->follows && level > 0)
 		return mask_table(m, pt, pt->root + m->nowhere, level);
 	return mask_order(m, mask_nothing(m, level));
 }
@@ -418,19 +417,17 @@ MASK_FN bool mask_run_leaf(const struct mm_mask *m, uint64_t entry, unsigned lev
 }
 
 /* Are directories, empty ones too, for mask_odd() to tell? A call keeps frames small where CPUs have 32 bits. */
-MASK_FN bool mask_asks_odd(const struct mm_mask *m)
+MASK_FN bool mask_asks_odd(const struct mm_pt_port *port)
 {
-	return m->follows && sizeof(uintptr_t) < 8;
+	return port->follows && sizeof(uintptr_t) < 8;
 }
 
 /* What most entries are, most frequent first. False: see mask_odd(). */
 MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
 			   uint64_t raw, unsigned level, enum mm_pt_kind *kind)
 {
-	uint64_t entry = mask_order(m, raw);
-
-	if (m->follows && level > 0) {
-		if (mask_asks_odd(m))
+	if (port->follows && level > 0) {
+		if (mask_asks_odd(port))
 			return false;
 		*kind = raw == port->empty(pt, level) ? MM_PT_EMPTY : MM_PT_TABLE;
 		return *kind == MM_PT_EMPTY || mask_is_good_table(m, port, pt, raw, level);
@@ -439,7 +436,7 @@ MASK_FN bool mask_is_plain(const struct mm_mask *m, const struct mm_pt_port *por
 		*kind = MM_PT_TABLE;
 	else if (level == 0 && port->leaf_mask && (raw & (port->leaf_mask | pt->reserved)) == port->leaf_bits)
 		*kind = MM_PT_LEAF;
-	else if (!((entry ^ mask_nothing(m, level)) & ~m->ignored))
+	else if (!((raw ^ mask_order(m, mask_nothing(m, level))) & ~port->empty_ignore))
 		*kind = MM_PT_EMPTY;
 	else
 		return false;
@@ -452,9 +449,9 @@ MASK_FN enum mm_pt_kind mask_odd(const struct mm_mask *m, const struct mm_pt_por
 {
 	uint64_t entry = mask_order(m, raw);
 
-	if (m->follows && level > 0 && raw == port->empty(pt, level))
+	if (port->follows && level > 0 && raw == port->empty(pt, level))
 		return MM_PT_EMPTY;
-	if (m->follows && mask_is_good_table(m, port, pt, raw, level))
+	if (port->follows && mask_is_good_table(m, port, pt, raw, level))
 		return MM_PT_TABLE;
 	bool run = mask_is_run(m, entry, level) && (pt->runs >> level & 1);
 	if (run && !mask_run_leaf(m, entry, level, &raw))
@@ -482,7 +479,7 @@ MASK_FN mm_paddr_t mask_pa(const struct mm_mask *m, const struct mm_pt_port *por
 MASK_FN bool mask_is_valid(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
 			   uint64_t raw, unsigned level)
 {
-	if (m->follows && level > 0)
+	if (port->follows && level > 0)
 		return raw != port->empty(pt, level);
 	if (m->valid)
 		return (mask_order(m, raw) & m->valid) != 0;
@@ -556,7 +553,7 @@ MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level
 	static const struct mm_pt_port id##_port;                                                  \
 	MASK_FN uint64_t id##_empty(const struct mm_pt *pt, unsigned level)                         \
 	{                                                                                          \
-		return mask_empty(&id##_mask, pt, level);                                          \
+		return mask_empty(&id##_mask, &id##_port, pt, level);                              \
 	}                                                                                          \
 	static __attribute__((__noinline__)) enum mm_pt_kind id##_odd(                             \
 		const struct mm_pt *pt, uint64_t e, unsigned level)                                \
@@ -569,7 +566,7 @@ MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level
 		if (mask_is_plain(&id##_mask, &id##_port, pt, e, level, &kind))                    \
 			return kind;                                                               \
 		kind = id##_odd(pt, e, level);                                                     \
-		if (!mask_asks_odd(&id##_mask) && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))    \
+		if (!mask_asks_odd(&id##_port) && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))    \
 			__builtin_unreachable(); /* who looks for tables need not call it */       \
 		return kind;                                                                       \
 	}                                                                                          \

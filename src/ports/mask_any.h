@@ -58,7 +58,7 @@ MASK_ANY uint64_t mask_plain(const struct mm_mask *m, uint64_t raw, unsigned lev
 
 MASK_ANY uint64_t mask_any_empty(const struct mm_pt *pt, unsigned level)
 {
-	return mask_empty(mask_of(pt), pt, level);
+	return mask_empty(mask_of(pt), &mask_port_of(pt)->port, pt, level);
 }
 
 static MASK_ODD enum mm_pt_kind mask_any_odd(const struct mm_pt *pt, uint64_t entry, unsigned level)
@@ -73,7 +73,7 @@ MASK_ANY enum mm_pt_kind mask_any_classify(const struct mm_pt *pt, uint64_t entr
 	if (mask_is_plain(mask_of(pt), &mask_port_of(pt)->port, pt, entry, level, &kind))
 		return kind;
 	kind = mask_any_odd(pt, entry, level);
-	if (!mask_asks_odd(mask_of(pt)) && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))
+	if (!mask_asks_odd(&mask_port_of(pt)->port) && (kind == MM_PT_TABLE || kind == MM_PT_EMPTY))
 		__builtin_unreachable(); /* as MM_MASK_PORT() says it */
 	return kind;
 }

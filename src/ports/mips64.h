@@ -36,7 +36,6 @@ static const struct mm_mask_rule mips64_rules[MASK_RULES] = {
 static const struct mm_mask mips64_mask = {
 	.breaks = true,
 	.valid = 1,
-	.ignored = MIPS_WITNESS,
 	.table = { 0, 1, 1, 1 },
 	.table_mask = { 0, ~MIPS_ADDR, ~MIPS_ADDR, ~MIPS_ADDR },
 	.leaf = { 1, 9, 9 },

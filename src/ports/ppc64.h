@@ -26,7 +26,6 @@ static const struct mm_mask_rule ppc64_rules[MASK_RULES] = {
 static const struct mm_mask ppc64_mask = {
 	.valid = PPC_V,
 	.big_endian = true,
-	.ignored = MASK_BE64(PPC_WITNESS),
 	.write_needs_read = true,
 	.breaks = true,
 	.table = { 0, PPC_V | 9, PPC_V | 9, PPC_V | 9 },

@@ -43,7 +43,6 @@
 
 static const struct mm_mask rv64_mask = {
 	RV64_ENTRY,
-	.ignored = RV64_WITNESS,
 	.leaf = { 1, 1, 1, 1, 1 },
 	.same = { { RV_RIGHTS | MM_PT_USER | MM_PT_GLOBAL, 1 }, { RV_SEEN, 0 } },
 	.type = { RV64_TYPES },

@@ -39,7 +39,6 @@ static const struct mm_mask svx4_mask = {
 	.leaf = { 0x11, 0x11, 0x11, 0x11, 0x11 },
 	.same = { { RV_RIGHTS, 1 }, { RV_SEEN, 0 } },
 	.type = { RV_NO_TYPES },
-	.ignored = RV64_WITNESS,
 	.never = MM_PT_USER | MM_PT_GLOBAL,
 };
 #define SVX4_PORT(what, levels, bits, ...)                                                         \

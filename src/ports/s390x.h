@@ -27,7 +27,6 @@ static const struct mm_mask_rule s390x_rules[MASK_RULES] = {
 static const struct mm_mask s390x_mask = {
 	.big_endian = true,
 	.breaks = true,
-	.ignored = MASK_BE64(S390_WITNESS),
 	.empty = { 0x400, 0x20, 0x24, 0x28 },
 	.invalid = 0x420,
 	.table = { 0, 0, 7, 0xb },

@@ -58,7 +58,6 @@ static const struct mm_mask_rule x86_64_rules[MASK_RULES] = { X86_RULES(X86_64_S
 							      MASK_UNLESS(MM_PT_EXEC, X86_XD) };
 static const struct mm_mask x86_64_mask = {
 	X86_ENTRY,
-	.ignored = X86_AD | X86_64_WITNESS,
 	.table = { 0, 0x27, 0x27, 0x27, 0x27 },
 	.addr = X86_ADDR,
 	.same = { { MM_PT_KEYS, 47 } },

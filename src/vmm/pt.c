@@ -197,7 +197,8 @@ static void pt_free_tree(const struct mm_pt *pt, mm_paddr_t root, unsigned top)
 	}
 }
 
-/* The same of tables of which each has nothing in it but what leads to the next, down to level @low: in that is nothing. */
+/* The same of tables of which each has nothing in it but what leads to the next, down to level @low: nothing is in
+ * that. */
 static void pt_free_chain(const struct mm_pt *pt, mm_paddr_t root, unsigned top, unsigned low)
 {
 	mm_paddr_t pa = root, next = root;

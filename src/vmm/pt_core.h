@@ -732,7 +732,7 @@ mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool,
 /* Flush what the gather holds, but keep its dead tables. */
 void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g);
 /* Keep a tree with its root at @level, which is out of the tree and noted, until the next sync; or, from PT_CHAIN() in
- * @level, tables that lead to each other and in which nothing else is, so that nobody looks through them all once more. */
+ * @level, tables that lead to each other and in which nothing else is: nobody looks through them all once more. */
 #define PT_CHAIN(top, low)   (0x80u | (low) << 4 | (top))
 #define PT_CHAIN_TOP(levels) ((levels)&7u)
 #define PT_CHAIN_LOW(levels) ((levels) >> 4 & 7u)
