@@ -600,7 +600,7 @@ class MaskFormat:
         return ((entry & field & ~high) << int(self.mask['shift'])) | ((entry & high) << int(self.mask['high_shift']))
 
     def follows(self, level):
-        return bool(self.mask['follows']) and level > 0
+        return bool(self.port['follows']) and level > 0
 
     def empty(self, level):
         """The empty entry; where hardware follows whatever is there, it leads to a table that leads nowhere."""
@@ -617,7 +617,7 @@ class MaskFormat:
         mask, set_bits = self.mask, int(self.tree['cfg']['set_bits'])
         entry, its = self.order(raw), self.order(raw & ~set_bits)
         differs = its ^ self.empty(level)
-        if not (differs if self.follows(level) else differs & ~int(mask['ignored'])):
+        if not (differs if self.follows(level) else self.order(differs) & ~int(self.port['empty_ignore'])):
             return 'nothing', 0, 0
         tells = int(mask['table_mask'][level])
         if level > 0 and not raw & int(self.tree['reserved']) and entry & tells == int(mask['table'][level]) & tells:
