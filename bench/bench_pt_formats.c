@@ -169,10 +169,10 @@ static bool walker_pages(struct job *j, enum op op)
 	}
 	if (op == MAP_PAGE)
 		for (uint32_t i = 0; i < PAGES; i++)
-			bad |= w->map(&j->pt, VA + i * page, j->pa + i * page, page, RW, 0, &j->gather);
+			bad |= w->map_page(&j->pt, VA + i * page, j->pa + i * page, RW, &j->gather);
 	else
 		for (uint32_t i = 0; i < PAGES; i++)
-			bad |= w->unmap(&j->pt, VA + order[i] * page, page, 0, &j->gather);
+			bad |= w->unmap_page(&j->pt, VA + order[i] * page, &j->gather);
 	return !bad;
 }
 

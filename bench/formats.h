@@ -11,12 +11,14 @@ struct format_pt {
 	const struct mm_pt_port *port;
 	enum mm_status (*map)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint64_t, uint32_t, uint32_t,
 			      struct mm_tlb_gather *);
+	enum mm_status (*map_page)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint32_t, struct mm_tlb_gather *);
 	enum mm_status (*map_list)(struct mm_pt *, mm_vaddr_t, const mm_paddr_t *, size_t, uint32_t, uint32_t,
 				   struct mm_tlb_gather *);
 	enum mm_status (*translate)(const struct mm_pt *, mm_vaddr_t, mm_paddr_t *);
 	bool (*cur_leaves)(struct mm_pt_cur *, struct mm_pt_leaves *);
 	enum mm_status (*protect)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, uint32_t, struct mm_tlb_gather *);
 	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, struct mm_tlb_gather *);
+	enum mm_status (*unmap_page)(struct mm_pt *, mm_vaddr_t, struct mm_tlb_gather *);
 };
 
 /* Loops by hand: see hand.inc. */

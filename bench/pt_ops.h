@@ -211,7 +211,7 @@ static inline bool walker_end(void)
 	}                                                                                          \
 	static inline bool w_##f##_map_page(uint64_t va, uint64_t pa)                              \
 	{                                                                                          \
-		return w_##f##_map(va, pa, PAGE);                                                  \
+		return mm_pt_##format##_map_page(&pt, va, pa, MM_PT_READ | MM_PT_WRITE, &gather) == MM_OK; \
 	}                                                                                          \
 	static inline bool w_##f##_map_list(uint64_t va, const uint64_t *pa, size_t n)             \
 	{                                                                                          \
@@ -299,7 +299,7 @@ static inline bool walker_end(void)
 	}                                                                                          \
 	static inline bool w_##f##_unmap_page(uint64_t va)                                         \
 	{                                                                                          \
-		return w_##f##_unmap(va, PAGE);                                                    \
+		return mm_pt_##format##_unmap_page(&pt, va, &gather) == MM_OK;                     \
 	}                                                                                          \
 	static bool w_##f##_end(void)                                                              \
 	{                                                                                          \

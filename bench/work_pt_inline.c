@@ -63,7 +63,7 @@ MM_PT_DECLARE(inline_pt_riscv64);
 							 uint64_t va, uint64_t pa)         \
 	{                                                                                  \
 		for (uint32_t i = 0; i < n; i++)                                           \
-			if (inline_pt_##f##_map(pt, va + i * PAGE, pa + i * PAGE, PAGE, RW, 0, g) != MM_OK) \
+			if (inline_pt_##f##_map_page(pt, va + i * PAGE, pa + i * PAGE, RW, g) != MM_OK) \
 				return false;                                              \
 		return true;                                                               \
 	}                                                                                  \
@@ -71,7 +71,7 @@ MM_PT_DECLARE(inline_pt_riscv64);
 							   const uint32_t *order, uint32_t n, uint64_t va) \
 	{                                                                                  \
 		for (uint32_t i = 0; i < n; i++)                                           \
-			if (inline_pt_##f##_unmap(pt, va + order[i] * PAGE, PAGE, 0, g) != MM_OK) \
+			if (inline_pt_##f##_unmap_page(pt, va + order[i] * PAGE, g) != MM_OK) \
 				return false;                                              \
 		return true;                                                               \
 	}                                                                                  \

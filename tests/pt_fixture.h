@@ -93,6 +93,8 @@ struct walker {
 			      struct mm_tlb_gather *);
 	enum mm_status (*unmap)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t,
 				struct mm_tlb_gather *);
+	enum mm_status (*map_page)(struct mm_pt *, mm_vaddr_t, mm_paddr_t, uint32_t, struct mm_tlb_gather *);
+	enum mm_status (*unmap_page)(struct mm_pt *, mm_vaddr_t, struct mm_tlb_gather *);
 	enum mm_status (*protect)(struct mm_pt *, mm_vaddr_t, uint64_t, uint32_t, uint32_t,
 				  struct mm_tlb_gather *);
 	enum mm_status (*query)(const struct mm_pt *, mm_vaddr_t, struct mm_pt_run *);
@@ -109,8 +111,9 @@ struct walker {
 
 #define WALKER(format, name, is_folded)                                                            \
 	{                                                                                          \
-		&format, is_folded, name##_map, name##_unmap, name##_protect, name##_query,        \
-			name##_cur_next, name##_unmap_next, name##_map_list, name##_translate,     \
+		&format, is_folded, name##_map, name##_unmap, name##_map_page, name##_unmap_page,  \
+			name##_protect, name##_query, name##_cur_next,                             \
+			name##_unmap_next, name##_map_list, name##_translate,                      \
 			name##_cur_leaves, name##_unmap_leaves                                     \
 	}
 
@@ -167,16 +170,23 @@ static inline void start(void **state)
 	start_with(state, NULL);
 }
 
+/* Is this a call for one page, and one of every second that is made as such? */
+static inline bool alone(uint64_t off, uint64_t len, uint32_t flags)
+{
+	return len == K4 && !flags && (off & K4);
+}
+
 /* The walker and the plain map, with offsets in place of addresses. */
 static inline enum mm_status map(uint64_t off, uint64_t pa, uint64_t len, uint32_t attr,
 				 uint32_t flags)
 {
-	return w->map(&pt, V(off), pa, len, attr, flags, &g);
+	return alone(off, len, flags) ? w->map_page(&pt, V(off), pa, attr, &g)
+				      : w->map(&pt, V(off), pa, len, attr, flags, &g);
 }
 
 static inline enum mm_status unmap(uint64_t off, uint64_t len, uint32_t flags)
 {
-	return w->unmap(&pt, V(off), len, flags, &g);
+	return alone(off, len, flags) ? w->unmap_page(&pt, V(off), &g) : w->unmap(&pt, V(off), len, flags, &g);
 }
 
 static inline enum mm_status protect(uint64_t off, uint64_t len, uint32_t attr, uint32_t flags)

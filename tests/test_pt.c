@@ -712,11 +712,43 @@ static void a_range_without_pages_is_told_by_its_first_entry(void **state)
 	finish();
 }
 
+/* What is wrong with a call for one page is told as of a range. */
+static void one_page_is_refused_as_a_range_is(void **state)
+{
+	struct mm_pt none = { 0 };
+
+	start(state);
+	map_ok(0, PA0, M2, RW, 0);
+	hash_before = ora_hash(&ora);
+	refuse(w->map_page(NULL, V(G1), PA0, RW, &g), MM_E_INVAL);
+	refuse(w->map_page(&pt, V(G1), PA0, RW, NULL), MM_E_INVAL);
+	refuse(w->map_page(&none, V(G1), PA0, RW, &g), MM_E_STATE);
+	refuse(w->map_page(&pt, V(G1), PA0, 0, &g), MM_E_INVAL);
+	refuse(w->map_page(&pt, V(G1), PA0, RW | MM_PT_EXEC, &g), MM_E_PERM);
+	refuse(w->map_page(&pt, V(G1), PA0 + 1, RW, &g), MM_E_ALIGN);
+	refuse(w->map_page(&pt, V(G1) + 1, PA0, RW, &g), MM_E_ALIGN);
+	refuse(w->map_page(&pt, V(G1), (mm_paddr_t)(pt.pa_last + 1), RW, &g), MM_E_RANGE);
+	refuse(w->map_page(&pt, w->f->high - K4, PA0, RW, &g), MM_E_RANGE);
+	refuse(w->map_page(&pt, V(K4), PA0, RW, &g), MM_E_EXIST);
+	refuse(w->unmap_page(NULL, V(0), &g), MM_E_INVAL);
+	refuse(w->unmap_page(&pt, V(0), NULL), MM_E_INVAL);
+	refuse(w->unmap_page(&none, V(0), &g), MM_E_STATE);
+	refuse(w->unmap_page(&pt, V(1), &g), MM_E_ALIGN);
+	refuse(w->unmap_page(&pt, w->f->high - K4, &g), MM_E_RANGE);
+	refuse(w->unmap_page(&pt, V(M2), &g), MM_E_NOENT);
+	ora_fail(&ora, 1, false);
+	refuse(w->unmap_page(&pt, V(K4), &g), MM_E_NOMEM); /* of a large leaf, which is split */
+	ora_fail(&ora, 0, false);
+	unmap_ok(K4, K4);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_refused_says_so_in_the_gather),
 		cmocka_unit_test(a_range_without_pages_is_told_by_its_first_entry),
+		cmocka_unit_test(one_page_is_refused_as_a_range_is),
 		cmocka_unit_test(a_table_goes_with_its_last_page),
 		cmocka_unit_test(what_a_table_says_of_itself_stays_true),
 		cmocka_unit_test(map_takes_the_largest_leaves_that_fit),

@@ -347,6 +347,18 @@ MM_NODISCARD enum mm_status mm_pt_cur_init(struct mm_pt_cur *cur, const struct m
 MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint64_t length,
 				      uint32_t attr, uint32_t flags, struct mm_tlb_gather *g);
 
+/** Map one page, the format's smallest: mm_pt_map() of so many bytes and without flags, in fewer instructions. Those are
+ *  least for pages with the same @p attr in the same table of level 1 (1 GiB of addresses, on most) as the one before.
+ *  @param pt tree @param va,pa first bytes, page-aligned @param attr of #mm_pt_attr @param[in,out] g gather
+ *  @retval MM_OK done
+ *  @retval MM_E_EXIST, MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_OWNER, MM_E_PORT
+ *          as mm_pt_map()
+ *  @return or what `alloc_table` returned
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
+ *  call env->flush; cost: O(levels)} */
+MM_NODISCARD enum mm_status mm_pt_map_page(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint32_t attr,
+					   struct mm_tlb_gather *g);
+
 /** Map a list of frames, one smallest page each, from @p va on: frame k at @p va + k pages. No runs are made.
  *  Otherwise as mm_pt_map(), which is for frames that follow each other.
  *  @param pt tree @param va first byte, page-aligned
@@ -379,6 +391,16 @@ MM_NODISCARD enum mm_status mm_pt_map_list(struct mm_pt *pt, mm_vaddr_t va, cons
  *  #MM_PT_DISCARD O(tables)} */
 MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uint32_t flags,
 					struct mm_tlb_gather *g);
+
+/** Unmap one page, the format's smallest: mm_pt_unmap() of so many bytes and without flags, in fewer instructions. Those
+ *  are least for pages in the same table of level 1 (1 GiB of addresses, on most) as the one before.
+ *  @param pt tree @param va first byte, page-aligned @param[in,out] g gather
+ *  @retval MM_OK done @retval MM_E_NOENT it was not mapped
+ *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
+ *  @return or what `alloc_table` returned for a split; nothing changed
+ *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(levels)\, and entries of a table that may have
+ *  become empty} */
+MM_NODISCARD enum mm_status mm_pt_unmap_page(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g);
 
 /** Change the attributes of what is mapped in a range. Holes and damaged entries are passed over; a
  *  leaf that sticks out of the range is split, a run that does is broken. A run in the range stays one, and
@@ -461,11 +483,15 @@ MM_NODISCARD enum mm_status mm_pt_unmap_leaves(struct mm_pt *pt, struct mm_pt_cu
 	MM_NODISCARD enum mm_status name##_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,         \
 					       uint64_t length, uint32_t attr, uint32_t flags,         \
 					       struct mm_tlb_gather *g);                               \
+	MM_NODISCARD enum mm_status name##_map_page(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa,    \
+						    uint32_t attr, struct mm_tlb_gather *g);           \
 	MM_NODISCARD enum mm_status name##_map_list(struct mm_pt *pt, mm_vaddr_t va,                   \
 						    const mm_paddr_t *pa, size_t n, uint32_t attr,     \
 						    uint32_t flags, struct mm_tlb_gather *g);          \
 	MM_NODISCARD enum mm_status name##_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,     \
 						 uint32_t flags, struct mm_tlb_gather *g);             \
+	MM_NODISCARD enum mm_status name##_unmap_page(struct mm_pt *pt, mm_vaddr_t va,                 \
+						      struct mm_tlb_gather *g);                        \
 	MM_NODISCARD enum mm_status name##_protect(struct mm_pt *pt, mm_vaddr_t va, uint64_t length,   \
 						   uint32_t attr, uint32_t flags,                      \
 						   struct mm_tlb_gather *g);                           \

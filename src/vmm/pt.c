@@ -569,11 +569,11 @@ static mm_paddr_t pt_cut(struct mm_pt *pt, struct mm_tlb_gather *g, const struct
 			 mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
 {
 	const struct mm_pt_port *port = pt->port;
-	uint64_t old = pt_get(port, at->table, i);
+	const uint64_t old = pt_get(port, at->table, i), empty = port->empty(pt, at->level);
 
 	pt_forget(pt, at->level);
-	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, port->empty(pt, at->level));
-	pt_mirror(pt, at->level, i, port->empty(pt, at->level));
+	pt_clear(pt_slot(port, at->table, i), port->entry_lg2, empty);
+	pt_mirror(pt, at->level, i, empty);
 	pt_note(g, va, last, shift,
 		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */
 	return port->pa(pt, old, at->level);
@@ -587,10 +587,8 @@ void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct p
 
 /* Are entries [first, first + n) empty, but for entry @i? */
 static bool pt_empty_but(const struct mm_pt *pt, void *table, unsigned level, size_t first, size_t n,
-			 size_t i)
+			 size_t i, uint64_t empty)
 {
-	const uint64_t empty = pt->port->empty(pt, level);
-
 	for (size_t k = first; k < first + n; k++)
 		if (k != i && pt_used(pt->port, table, k, level, empty))
 			return false;
@@ -605,8 +603,8 @@ static bool pt_alone(const struct mm_pt *pt, void *table, unsigned level, size_t
 	const uint64_t empty = port->empty(pt, level);
 
 	if (n <= PT_GROUP)
-		return pt_empty_but(pt, table, level, 0, n, i);
-	if (!pt_empty_but(pt, table, level, group, PT_GROUP, i))
+		return pt_empty_but(pt, table, level, 0, n, i, empty);
+	if (!pt_empty_but(pt, table, level, group, PT_GROUP, i, empty))
 		return false;
 	for (size_t k = PT_GROUP; k < n; k += PT_GROUP)
 		if (!pt_group_empty(port, table, (group + k) & (n - 1), level, empty))
@@ -645,57 +643,86 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 	mm_pt_priv_retire(pt, g, root, PT_CHAIN(l - 1, level));
 }
 
-/* What is in use of a group of entries of 8 bytes: or-ed together. pt_group_empty() would ask the port for their size
- * each time: an instruction more for each page that is unmapped at random. */
-PT_INLINE uint64_t pt_group_bits(const unsigned char *slot, uint64_t ignore, uint64_t empty)
+#define PT_PAIR (2u * PT_GROUP) /* entries of 8 bytes that are looked at together */
+
+/* What a pair of groups has in any entry. pt_group_empty() would ask the port for the size of entries each time: an
+ * instruction more for each page that is unmapped at random. */
+PT_INLINE uint64_t pt_pair_any(const uint64_t *entry)
 {
 	uint64_t bits = 0;
 
-#pragma GCC unroll 8
-	for (size_t k = 0; k < PT_GROUP; k++)
-		bits |= pt_peek(slot + (k << 3), 3) ^ empty;
-	return bits & ~ignore;
+#pragma GCC unroll 16
+	for (size_t k = 0; k < PT_PAIR; k++)
+		bits |= pt_peek(&entry[k], 3);
+	return bits;
 }
 
-/* The last one of them that is in use. No branches: nobody can foresee it. A call, so that the loop before it keeps no
- * entries for this. */
-static __attribute__((__noinline__)) unsigned pt_group_last(const unsigned char *slot, uint64_t ignore, uint64_t empty)
+/* What it has in all entries. */
+PT_INLINE uint64_t pt_pair_all(const uint64_t *entry)
 {
-	uint32_t used = 0;
+	uint64_t bits = UINT64_MAX;
 
-#pragma GCC unroll 8
-	for (size_t k = 0; k < PT_GROUP; k++)
-		used |= (uint32_t)(((pt_peek(slot + (k << 3), 3) ^ empty) & ~ignore) != 0) << k;
-	return mm_highest_bit32(used);
+#pragma GCC unroll 16
+	for (size_t k = 0; k < PT_PAIR; k++)
+		bits &= pt_peek(&entry[k], 3);
+	return bits;
 }
 
-/* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that is in use. One
- * loop, as each ends where nobody can foresee it. */
-PT_INLINE bool pt_find_used_by(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i,
-			       uint64_t empty)
+/* The last entry of it that has one of these bits. */
+PT_INLINE size_t pt_pair_last(const uint64_t *entry, uint64_t tells)
 {
-	const size_t line = PT_GROUP << 3, mask = (pt_entries(port, 0) << 3) - line;
-	const size_t first = (lo << 3) & mask, last = (hi << 3) & mask;
-	size_t at = first, left = mask - (last - first) + (last != first ? line : 0);
+	const uint64_t *last = entry + PT_PAIR;
 
-	while (!pt_group_bits(table + at, port->empty_ignore, empty)) {
-		at = (at - line) & mask;
-		if (left == 0)
-			return false;
-		left -= line;
-	}
-	*i = (at >> 3) + pt_group_last(table + at, port->empty_ignore, empty);
-	return true;
+	do
+		last--;
+	while (!pt_any_of(tells, last));
+	return (size_t)(last - entry);
 }
 
-/* The same, in a loop of its own where empty entries are 0, as in most formats. */
-static bool pt_find_used(const struct mm_pt_port *port, const unsigned char *table, size_t lo, size_t hi, size_t *i,
-			 uint64_t empty)
+/* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that has a bit which no
+ * empty one has. One loop, as each ends where nobody can foresee it; for two groups at a time, as most of all that is
+ * looked at is a table in which nothing is left. */
+static bool pt_find_more(const struct mm_pt_port *port, const uint64_t *table, size_t lo, size_t hi, size_t *i,
+			 uint64_t tells)
 {
-	return empty ? pt_find_used_by(port, table, lo, hi, i, empty) : pt_find_used_by(port, table, lo, hi, i, 0);
+	const size_t pairs = pt_entries(port, 0) / PT_PAIR, first = lo / PT_PAIR, last = hi / PT_PAIR;
+	const size_t bytes = PT_PAIR << 3, mask = pairs * bytes - 1;
+	size_t at = first * bytes, left = last > first ? pairs + 1 - (last - first) : pairs;
+
+	do {
+		const uint64_t *pair = (const uint64_t *)((const unsigned char *)table + at);
+		if (pt_pair_any(pair) & tells) {
+			*i = (size_t)(pair - table) + pt_pair_last(pair, tells);
+			return true;
+		}
+		at = (at - bytes) & mask;
+	} while (--left > 0);
+	return false;
 }
 
-void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table, size_t lo, size_t hi)
+/* The first that lacks a bit which all empty ones have. */
+static bool pt_find_less(const struct mm_pt_port *port, const uint64_t *table, size_t *i, uint64_t tells)
+{
+	const uint64_t *entry = table, *end = table + pt_entries(port, 0);
+
+	while (entry < end && (pt_pair_all(entry) & tells) == tells)
+		entry += PT_PAIR;
+	while (entry < end && (pt_peek(entry, 3) & tells) == tells)
+		entry++;
+	*i = (size_t)(entry - table);
+	return entry < end;
+}
+
+/* One that is in use. Few of those have no bit that empty ones have not, too: they are looked for at last. */
+static bool pt_find_used(const struct mm_pt_port *port, const void *table, size_t lo, size_t hi, size_t *i, uint64_t empty)
+{
+	const uint64_t tells = ~port->empty_ignore;
+
+	return pt_find_more(port, table, lo, hi, i, tells & ~empty) ||
+	       ((tells & empty) && pt_find_less(port, table, i, tells & empty));
+}
+
+void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, size_t lo, size_t hi)
 {
 	const struct mm_pt_port *port = pt->port;
 	const uint64_t empty = port->empty(pt, 0);
@@ -705,7 +732,7 @@ void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va
 		return; /* C3 */
 	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i, empty))
 		mm_pt_priv_prune(pt, g, va, 0);
-	else if (!pt_used(port, table, 0, 0, empty)) /* else that is its own witness */
+	else if (!((pt_peek(table, 3) ^ empty) & ~port->empty_ignore)) /* else that is its own witness */
 		pt_clear(table, 3, pt_names(port, i, empty)); /* T5 */
 }
 

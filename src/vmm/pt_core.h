@@ -75,6 +75,13 @@ enum pt_site {
 		}                                                                                  \
 	} while (0)
 
+/* Which entries of level 1 a call for one page takes for tables. */
+enum pt_down {
+	PT_DOWN_ANY,  /* all that are */
+	PT_DOWN_OWN,  /* as the walker makes them, which is told sooner where all other bits are the address */
+	PT_DOWN_LEAF, /* the same, or empty ones that hardware follows: only what is a leaf there will change */
+};
+
 /* A place in the tree: an entry and what was read from it. */
 struct pt_at {
 	void *table;
@@ -769,7 +776,7 @@ bool mm_pt_priv_env_ok(const struct mm_pt_env *env);
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
 /* Entries of the table of level 0 around @va were cleared, all of [lo, hi], and there is no witness: name one, or do
  * the same. */
-void mm_pt_priv_emptied(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *table, size_t lo, size_t hi);
+void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, size_t lo, size_t hi);
 /* Change a leaf that must not go from one valid value to another at once. */
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
 		      unsigned level, uint32_t attr);

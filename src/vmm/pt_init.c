@@ -22,7 +22,7 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 	const struct mm_pt_level *top = &port->level[port->nlevels - 1];
 	if (port->va_bits <= top->shift || port->va_bits > top->shift + top->bits)
 		return false;
-	if (port->witness && (port->level[0].bits < 3 || port->entry_lg2 != 3 ||
+	if (port->witness && (port->level[0].bits < 4 || port->entry_lg2 != 3 ||
 			      port->witness + port->level[0].bits > 64 ||
 			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
 		return false;
