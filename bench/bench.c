@@ -134,8 +134,7 @@ bool bench_calm(void)
 	return calm;
 }
 
-/* Others wait while slices are taken: let them go on after some of them. */
-static void pause_sometimes(void)
+void bench_pause_sometimes(void)
 {
 	const struct timespec pause = { .tv_nsec = 25000000 };
 	static __thread double last;
@@ -158,7 +157,7 @@ bool bench_more(struct bench_series *s)
 		s->begin = now;
 		bench_alone(true);
 	}
-	pause_sometimes();
+	bench_pause_sometimes();
 	return s->calm < rounds && s->n < BENCH_SERIES_MAX &&
 	       now - s->begin < (rounds < 5 ? 100e6 : 15e9);
 }

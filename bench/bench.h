@@ -43,6 +43,8 @@ void bench_pin(unsigned cpu);
 /* Let nobody interrupt this thread (nor those that it makes), where that is allowed. Between
  * bench_more() and bench_report() it is so; bench_more() lets others have the CPU now and then. */
 void bench_alone(bool on);
+/* Others wait while slices are taken: let them go on after some of them. */
+void bench_pause_sometimes(void);
 /* Report that something went wrong and stop: a figure of a failed run is worth nothing. */
 _Noreturn void bench_die(const char *what);
 /* Host memory behind [pa, pa + bytes) of the simulated machine; not touched. */

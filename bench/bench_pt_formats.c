@@ -349,10 +349,10 @@ static void measure(struct job *j, enum op op)
 
 	walker = (struct bench_series){ .n = 0 };
 	bench_alone(true);
-	bench_calm();
 	for (unsigned r = 0; r < rounds; r++) {
+		bench_pause_sometimes();
+		bench_calm();
 		double yard = slice(j, op, true);
-
 		bench_record(&walker, slice(j, op, false), yard);
 	}
 	snprintf(pt_name, sizeof(pt_name), "pt.%s.%s", j->f->name, op_names[op]);

@@ -129,6 +129,7 @@ static const struct mm_pt_port odd_port = {
 
 MM_PT_DECLARE(odd_pt);
 #define MM_PT_PORT (&odd_port)
+#define MM_PT_HOST 1
 #define MM_PT_NAME odd_pt
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT

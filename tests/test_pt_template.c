@@ -9,6 +9,7 @@
 
 MM_PT_DECLARE(template_pt);
 #define MM_PT_PORT (&template_port)
+#define MM_PT_HOST 2
 #define MM_PT_NAME template_pt
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT

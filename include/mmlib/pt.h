@@ -159,7 +159,7 @@ struct mm_pt {
 	                                    alone, or the first of a range that was mapped: its address, or
 	                                    with `MM_PT_TO_VIRT` the pointer to it if that fits; */
 	mm_vaddr_t near_va;            /**< @private what it is for begins here, */
-	uint64_t near_pages[6];        /**< @private and is so many smallest pages, for who remembered it; 0: there is none */
+	uint64_t near_pages[8];        /**< @private and is so many smallest pages, for who remembered it; 0: there is none */
 	uint64_t shortcut;             /**< @private the same in one word, for who asks beside a writer */
 	uint8_t shares;                /**< @private all of what `shared` are */
 	struct mm_pt_shared shared[2]; /**< @private */

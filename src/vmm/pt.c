@@ -668,15 +668,26 @@ PT_INLINE uint64_t pt_pair_all(const uint64_t *entry)
 	return bits;
 }
 
-/* The last entry of it that has one of these bits. */
+/* Has one of @n entries one of these bits? */
+PT_INLINE bool pt_any(const uint64_t *entry, size_t n, uint64_t tells)
+{
+	uint64_t bits = 0;
+
+#pragma GCC unroll 8
+	for (size_t k = 0; k < n; k++)
+		bits |= pt_peek(&entry[k], 3);
+	return (bits & tells) != 0;
+}
+
+/* The last entry of a pair of groups that has one of these bits. No branches: nobody can foresee it. */
 PT_INLINE size_t pt_pair_last(const uint64_t *entry, uint64_t tells)
 {
-	const uint64_t *last = entry + PT_PAIR;
+	const uint64_t *at = entry;
 
-	do
-		last--;
-	while (!pt_any_of(tells, last));
-	return (size_t)(last - entry);
+#pragma GCC unroll 4
+	for (size_t n = PT_PAIR / 2; n > 0; n /= 2)
+		at += (size_t)pt_any(at + n, n, tells) * n;
+	return (size_t)(at - entry);
 }
 
 /* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that has a bit which no

@@ -19,6 +19,8 @@ enum pt_walker {
 	PT_WALKER_AARCH64_HIGH,
 	PT_WALKER_SV39,
 	PT_WALKER_SV48,
+	PT_WALKER_HOST_1, /* a host's own: MM_PT_HOST of pt_walk.inc */
+	PT_WALKER_HOST_2,
 	PT_WALKERS,
 };
 
