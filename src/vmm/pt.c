@@ -136,11 +136,13 @@ static bool pt_next_child(const struct mm_pt *pt, struct pt_frame *at, unsigned 
 	return false;
 }
 
-/* Give back the tables of level 0 under one of level 1, where entries can be told and decoded without a call. */
-static void pt_free_plain(const struct mm_pt *pt, const void *table)
+/* Give back the tables of level 0 under one of level 1, where entries of 8 bytes are told without a call. @plain: they
+ * are decoded so, too, and hardware follows none that is empty. */
+PT_INLINE void pt_free_told(const struct mm_pt *pt, const void *table, bool plain)
 {
 	const struct mm_pt_port *port = pt->port;
 	const uint64_t bits = port->table_bits, test = pt->table_test, address = pt->address;
+	const uint64_t nowhere = port->follows ? pt->table_own : ~bits; /* which is no table */
 	const unsigned shift = port->address_plain - 1u;
 	const size_t bytes = pt_bytes(port, 0);
 	void (*const give)(void *ctx, mm_paddr_t pa, size_t bytes) = pt->env->free_table;
@@ -149,8 +151,12 @@ static void pt_free_plain(const struct mm_pt *pt, const void *table)
 
 	for (; slot < end; slot += sizeof(uint64_t)) {
 		uint64_t entry = pt_load(slot, 3);
-		if (!((entry ^ bits) & test))
+		if (((entry ^ bits) & test) || (!plain && entry == nowhere))
+			continue;
+		if (plain || port->address_plain)
 			give(ctx, (mm_paddr_t)mm_shl64(entry & address, shift), bytes);
+		else
+			give(ctx, port->below(pt, entry), bytes);
 	}
 }
 
@@ -161,8 +167,11 @@ static void pt_free_lowest(const struct mm_pt *pt, void *table)
 	const struct mm_pt_env *env = pt->env;
 	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
 
-	if (port->table_mask && port->address_plain && port->entry_lg2 == 3 && !port->follows) {
-		pt_free_plain(pt, table);
+	if (port->table_mask && port->entry_lg2 == 3) {
+		if (port->address_plain && !port->follows)
+			pt_free_told(pt, table, true);
+		else
+			pt_free_told(pt, table, false);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -284,20 +293,30 @@ void mm_pt_priv_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
 	pt_flush(pt, g);
 }
 
+/* Give back what a gather keeps: T2. Mostly tables of level 0. */
+static void pt_free_kept(const struct mm_pt *pt, struct mm_tlb_gather *g)
+{
+	const size_t bytes = pt_bytes(pt->port, 0);
+	void (*const give)(void *ctx, mm_paddr_t pa, size_t bytes) = pt->env->free_table;
+	void *const ctx = pt->env->ctx;
+
+	for (unsigned i = 0; i < g->ntables; i++)
+		if (g->levels[i] == 0)
+			give(ctx, g->trees[i], bytes);
+		else if (g->levels[i] & PT_CHAIN(0, 0))
+			pt_free_chain(pt, g->trees[i], PT_CHAIN_TOP(g->levels[i]), PT_CHAIN_LOW(g->levels[i]));
+		else
+			pt_free_tree(pt, g->trees[i], g->levels[i]);
+	g->ntables = 0;
+}
+
 void mm_pt_sync(struct mm_pt *pt, struct mm_tlb_gather *g)
 {
 	if (!pt || !pt->port || !g)
 		return;
 	if (!PT_SKIPS(PT_SITE_SYNC) && !PT_SKIPS(PT_SITE_FREE))
 		pt_flush(pt, g);
-	for (unsigned i = 0; i < g->ntables; i++) /* T2 */
-		if (g->levels[i] == 0)
-			pt_table_free(pt, g->trees[i], 0);
-		else if (g->levels[i] & PT_CHAIN(0, 0))
-			pt_free_chain(pt, g->trees[i], PT_CHAIN_TOP(g->levels[i]), PT_CHAIN_LOW(g->levels[i]));
-		else
-			pt_free_tree(pt, g->trees[i], g->levels[i]);
-	g->ntables = 0;
+	pt_free_kept(pt, g);
 	if (PT_SKIPS(PT_SITE_FREE))
 		pt_flush(pt, g);
 }
