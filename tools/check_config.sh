@@ -77,6 +77,24 @@ MM_PAGE_POISON=1 poison1
 MM_PT_WINDOW=1 window1
 END
 
+# Two walkers that a host folds do not link if both have the same number: docs/porting.md, step 7.
+fold() { # NAME NUMBER
+  cat >"$out/$1.c" <<END
+#include <mmlib/pt.h>
+#include "ports/ept.h"
+#define MM_PT_PORT (&ept_port.port)
+#define MM_PT_NAME $1
+#define MM_PT_HOST $2
+MM_PT_DECLARE($1);
+#include "vmm/pt_walk.inc"
+END
+  gcc "${flags[@]}" -c -o "$out/$1.o" "$out/$1.c"
+}
+fold one 1 && fold again 1 && fold two 2
+ld -r -o "$out/folded" "$out/one.o" "$out/two.o" || { echo "two folded walkers with a number each do not link"; bad=1; }
+said=$(ld -r -o "$out/folded" "$out/one.o" "$out/again.o" 2>&1) && { echo "two folded walkers with one number link"; bad=1; }
+grep -q "multiple definition of .mm_pt_host_1'" <<<"$said" || { printf '%s\n' "the linker does not say which number:" "$said"; bad=1; }
+
 # Each file that knows the configuration shares such a name with others, or gives one to callers.
 for o in "$library"/*.o; do
   case $o in */status.o | */version.o) continue ;; esac

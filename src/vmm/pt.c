@@ -164,20 +164,16 @@ PT_INLINE void pt_free_told(const struct mm_pt *pt, const void *table, bool plai
 static void pt_free_lowest(const struct mm_pt *pt, void *table)
 {
 	const struct mm_pt_port *port = pt->port;
-	const struct mm_pt_env *env = pt->env;
-	const size_t n = pt_entries(port, 1), bytes = pt_bytes(port, 0);
+	const bool told = port->table_mask && port->entry_lg2 == 3;
 
-	if (port->table_mask && port->entry_lg2 == 3) {
-		if (port->address_plain && !port->follows)
-			pt_free_told(pt, table, true);
-		else
-			pt_free_told(pt, table, false);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
+	if (told && port->address_plain && !port->follows)
+		pt_free_told(pt, table, true);
+	else if (told)
+		pt_free_told(pt, table, false);
+	for (size_t i = 0; !told && i < pt_entries(port, 1); i++) {
 		uint64_t entry = pt_get(port, table, i);
 		if (pt_is_table(pt, port, entry, 1))
-			env->free_table(env->ctx, port->below(pt, entry), bytes);
+			pt_table_free(pt, port->below(pt, entry), 0);
 	}
 }
 
