@@ -86,7 +86,9 @@ test_bigendian() {
 }
 test_clang() {
   # not optimised: with sanitizers that compiles in a ninth of the time, and nothing is optimised away that is wrong
-  CC=clang setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dvariants=release,word8 -Doptimization=0
+  # nor with more debug information than reports show; and ld takes longer than lld to link the runtime
+  CC=clang CC_LD=lld setup build/asan -Dc_args=-g1 -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dvariants=release,word8 -Doptimization=0
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1 \
     meson_tests clang-asan-ubsan build/asan
 }
