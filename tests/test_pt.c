@@ -718,12 +718,16 @@ static void one_page_is_refused_as_a_range_is(void **state)
 	struct mm_pt none = { 0 };
 
 	start(state);
+	assert_int_equal(w->map_page(&pt, V(G1), PA0, UINT32_MAX, &g), MM_E_INVAL); /* nor before all others */
+	assert_int_equal(w->map(&pt, V(G1), PA0, K4, UINT32_MAX, 0, &g), MM_E_INVAL);
+	assert_int_equal(w->map_list(&pt, V(G1), &(mm_paddr_t){ PA0 }, 1, UINT32_MAX, 0, &g), MM_E_INVAL);
 	map_ok(0, PA0, M2, RW, 0);
 	hash_before = ora_hash(&ora);
 	refuse(w->map_page(NULL, V(G1), PA0, RW, &g), MM_E_INVAL);
 	refuse(w->map_page(&pt, V(G1), PA0, RW, NULL), MM_E_INVAL);
 	refuse(w->map_page(&none, V(G1), PA0, RW, &g), MM_E_STATE);
 	refuse(w->map_page(&pt, V(G1), PA0, 0, &g), MM_E_INVAL);
+	refuse(w->map_page(&pt, V(G1), PA0, UINT32_MAX, &g), MM_E_INVAL);
 	refuse(w->map_page(&pt, V(G1), PA0, RW | MM_PT_EXEC, &g), MM_E_PERM);
 	refuse(w->map_page(&pt, V(G1), PA0 + 1, RW, &g), MM_E_ALIGN);
 	refuse(w->map_page(&pt, V(G1) + 1, PA0, RW, &g), MM_E_ALIGN);

@@ -431,6 +431,16 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	bad.empty_ignore = UINT64_MAX;
 	bad.witness = 60; /* and five bits */
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad.witness = 8;
+	for (unsigned bits = 4; bits >= 3; bits--) { /* 16 entries are enough, 8 are not */
+		bad.level[0].bits = (uint8_t)bits;
+		for (unsigned l = 1; l < bad.nlevels; l++)
+			bad.level[l].shift = (uint8_t)(bad.level[l - 1].shift + bad.level[l - 1].bits);
+		bad.va_bits = (uint8_t)(bad.level[bad.nlevels - 1].shift + 1);
+		fail_in = 1; /* which comes after what is asked of the port */
+		assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), bits == 4 ? MM_E_NOMEM : MM_E_PORT);
+	}
+	fail_in = 0;
 	assert_int_equal(used, 0);
 }
 

@@ -5,12 +5,23 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <mmlib/pt_x86_64.h>
 #include "ports/template.h"
 
 MM_PT_DECLARE(template_pt);
 #define MM_PT_PORT (&template_port)
 #define MM_PT_HOST 2
 #define MM_PT_NAME template_pt
+#include "vmm/pt_walk.inc"
+#undef MM_PT_PORT
+#undef MM_PT_NAME
+
+/* One whose port asks pt->port what it is. */
+#include "ports/riscv_more.h"
+MM_PT_DECLARE(asking_pt);
+#define MM_PT_PORT (&svx4_port.port)
+#define MM_PT_HOST 1
+#define MM_PT_NAME asking_pt
 #include "vmm/pt_walk.inc"
 #undef MM_PT_PORT
 #undef MM_PT_NAME
@@ -90,9 +101,33 @@ static void the_copy_works_before_anything_is_changed(void **state)
 	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
 }
 
+/* Nor is a format that asks pt->port asked anything of them. */
+static void other_trees_are_refused(void **state)
+{
+	struct mm_tlb_gather g = { .flush = true, .last = UINT64_MAX };
+	struct mm_pt none = { 0 }, pt;
+
+	(void)state;
+	used = 0;
+	assert_int_equal(asking_pt_map_page(&none, M2, 0, 0, &g), MM_E_STATE);
+	assert_int_equal(asking_pt_unmap_page(&none, M2, &g), MM_E_STATE);
+	assert_int_equal(template_pt_map_page(&none, M2, 0, 0, &g), MM_E_STATE);
+	assert_int_equal(template_pt_map(&none, M2, 0, K4, 0, 0, &g), MM_E_STATE);
+	assert_int_equal(template_pt_unmap_page(&none, M2, &g), MM_E_STATE);
+	assert_int_equal(mm_pt_init(&pt, mm_pt_x86_64_port(), &env, NULL), MM_OK);
+	assert_int_equal(mm_pt_map_page(&pt, M2, M2, RW, &g), MM_OK);
+	assert_int_equal(asking_pt_map_page(&pt, M2 + K4, M2, RW, &g), MM_E_STATE);
+	assert_int_equal(template_pt_map_page(&pt, M2 + K4, M2, RW, &g), MM_E_STATE);
+	assert_int_equal(template_pt_unmap_page(&pt, M2, &g), MM_E_STATE);
+	assert_int_equal(mm_pt_unmap_page(&pt, M2, &g), MM_OK);
+	mm_pt_sync(&pt, &g);
+	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(other_trees_are_refused),
 		cmocka_unit_test(the_copy_works_before_anything_is_changed),
 	};
 	return cmocka_run_group_tests_name("pt_template", tests, NULL, NULL);

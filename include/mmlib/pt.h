@@ -256,8 +256,8 @@ struct mm_pt_cur {
  *  @param port format, e.g. mm_pt_x86_64_port(), kept by pointer
  *  @param env the kernel's part, kept by pointer @param cfg properties of this machine, or NULL
  *  @retval MM_OK done
- *  @retval MM_E_PORT a callback is missing, @p cfg claims more than the format has, or
- *          `alloc_table` returned a misaligned or unrepresentable address
+ *  @retval MM_E_PORT a callback is missing, @p cfg claims more than the format has, the format has no leaf but such as
+ *          may be written and executed, or `alloc_table` returned a misaligned or unrepresentable address
  *  @retval MM_E_INVAL NULL
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */
@@ -355,7 +355,7 @@ MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_
  *          as mm_pt_map()
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may
- *  call env->flush; cost: O(levels)} */
+ *  call env->flush; cost: O(levels)\, and entries of tables that are made} */
 MM_NODISCARD enum mm_status mm_pt_map_page(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_t pa, uint32_t attr,
 					   struct mm_tlb_gather *g);
 

@@ -105,6 +105,20 @@ static bool pt_set_bits_ok(struct mm_pt *pt)
 	return !(set & (used | ~pt->port->addr_mask));
 }
 
+/* A first leaf: what those who map compare attributes with were always checked. False: none is possible. */
+static bool pt_has_leaf(struct mm_pt *pt)
+{
+	static const uint32_t tries[] = { MM_PT_READ, MM_PT_READ | MM_PT_EXEC, MM_PT_READ | MM_PT_WRITE, MM_PT_EXEC };
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+		if (pt->port->check(pt, tries[i]) == MM_OK) {
+			pt->leaf_attr = tries[i];
+			pt->leaf = pt->port->leaf(pt, 0, 0, tries[i]);
+			return true;
+		}
+	return false;
+}
+
 static bool env_reaches(const struct mm_pt_env *env)
 {
 #if MM_PT_WINDOW
@@ -122,7 +136,7 @@ bool mm_pt_priv_env_ok(const struct mm_pt_env *env)
 enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 			  const struct mm_pt_env *env, const struct mm_pt_cfg *cfg)
 {
-	struct mm_pt made = { .port = port, .env = env, .leaf_attr = UINT32_MAX };
+	struct mm_pt made = { .port = port, .env = env };
 
 	if (!pt || !port || !env)
 		return MM_E_INVAL;
@@ -130,7 +144,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		made.cfg = *cfg;
 	if (!mm_pt_priv_env_ok(env) || !pt_port_ok(port))
 		return MM_E_PORT;
-	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made))
+	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made) || !pt_has_leaf(&made))
 		return MM_E_PORT;
 	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)
