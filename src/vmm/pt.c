@@ -745,7 +745,7 @@ static bool pt_find_used(const struct mm_pt_port *port, const void *table, size_
 	const uint64_t tells = ~port->empty_ignore;
 
 	return pt_find_more(port, table, lo, hi, i, tells & ~empty) ||
-	       ((tells & empty) && pt_find_less(port, table, i, tells & empty));
+	       ((tells & empty) && !MM_PLANTED(MM_PLANT_PT_BAREST) && pt_find_less(port, table, i, tells & empty));
 }
 
 void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, size_t lo, size_t hi)
