@@ -660,19 +660,7 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 
 #define PT_PAIR (2u * PT_GROUP) /* entries of 8 bytes that are looked at together */
 
-/* What a pair of groups has in any entry. pt_group_empty() would ask the port for the size of entries each time: an
- * instruction more for each page that is unmapped at random. */
-PT_INLINE uint64_t pt_pair_any(const uint64_t *entry)
-{
-	uint64_t bits = 0;
-
-#pragma GCC unroll 16
-	for (size_t k = 0; k < PT_PAIR; k++)
-		bits |= pt_peek(&entry[k], 3);
-	return bits;
-}
-
-/* What it has in all entries. */
+/* What all entries of a pair have. */
 PT_INLINE uint64_t pt_pair_all(const uint64_t *entry)
 {
 	uint64_t bits = UINT64_MAX;
@@ -683,18 +671,19 @@ PT_INLINE uint64_t pt_pair_all(const uint64_t *entry)
 	return bits;
 }
 
-/* Has one of @n entries one of these bits? */
+/* Has one of @n entries one of these bits? pt_group_empty() would ask the port for the size of entries each time: an
+ * instruction more for each page that is unmapped at random. */
 PT_INLINE bool pt_any(const uint64_t *entry, size_t n, uint64_t tells)
 {
 	uint64_t bits = 0;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 	for (size_t k = 0; k < n; k++)
 		bits |= pt_peek(&entry[k], 3);
 	return (bits & tells) != 0;
 }
 
-/* The last entry of a pair of groups that has one of these bits. No branches: nobody can foresee it. */
+/* The last entry of a pair that has one of these bits. No branches: nobody can foresee it. */
 PT_INLINE size_t pt_pair_last(const uint64_t *entry, uint64_t tells)
 {
 	const uint64_t *at = entry;
@@ -717,7 +706,7 @@ static bool pt_find_more(const struct mm_pt_port *port, const uint64_t *table, s
 
 	do {
 		const uint64_t *pair = (const uint64_t *)((const unsigned char *)table + at);
-		if (pt_pair_any(pair) & tells) {
+		if (pt_any(pair, PT_PAIR, tells)) {
 			*i = (size_t)(pair - table) + pt_pair_last(pair, tells);
 			return true;
 		}
