@@ -234,11 +234,11 @@ test_fuzz() {
   wait
 }
 test_tsan() {
-  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 5000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records; signals as NMIs; 4 writers in one tree, 5000 operations each" scripts/tsan.sh 300000
+  check "ThreadSanitizer: 4 threads, 300000 operations; guarded objects, 1000 caches; 1000 new heaps; 10000 shared pages; 1000 looks at all; a ring of records; signals as NMIs; 4 writers in one tree, 5000 operations each" scripts/tsan.sh 300000
   check_fails "control: ThreadSanitizer notices planted race 15" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 15 stress 300000
   check_fails "control: ThreadSanitizer notices planted race 45" "WARNING: ThreadSanitizer" \
-    scripts/tsan.sh --planted 45 first 5000
+    scripts/tsan.sh --planted 45 first 1000
   check_fails "control: ThreadSanitizer notices planted race 49" "WARNING: ThreadSanitizer" \
     scripts/tsan.sh --planted 49 share 5000
   check_fails "control: ThreadSanitizer notices planted race 48" "WARNING: ThreadSanitizer" \

@@ -4,7 +4,7 @@
 # both hold, three on what may be done at any time, five on a ring of trace records, two that are hit by signals which
 # free as NMIs do, and four in one tree of page tables, under ThreadSanitizer; exit status 0 only without a report.
 #   scripts/tsan.sh [OPERATIONS [SEED]]     default 10^7 operations
-#   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, five times: whether two
+#   scripts/tsan.sh --planted N PROGRAM [ARGUMENT…]   race N of src/hook.h in one of them, at most five times: whether two
 #                                        threads meet hangs on the machine. Fails if it was noticed, as it must be
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,13 +27,13 @@ if [ "${1-}" = --planted ]; then
   race=$2 program=build/tsan/$3 status=0
   shift 3
   for _ in 1 2 3 4 5; do
-    MM_PLANT=$race "$program" "$@" || status=$?
+    MM_PLANT=$race "$program" "$@" || { status=$?; break; }
   done
   exit $status
 fi
 build/tsan/stress "${1:-10000000}" "${2:-1}"
 build/tsan/guard $((${1:-10000000} / 300))
-build/tsan/first $((${1:-10000000} / 60))
+build/tsan/first $((${1:-10000000} / 300))
 build/tsan/share $((${1:-10000000} / 30))
 build/tsan/any $((${1:-10000000} / 300))
 build/tsan/trace "${1:-10000000}"
