@@ -141,32 +141,3 @@ bool machine_cpu_start(const struct cpu *c, const struct machine_start *start)
 	return SBI(SBI_HSM, SBI_HSM_START, c->id, (uintptr_t)image_start - MACHINE_IMAGE_OFFSET)
 		       .error == SBI_OK;
 }
-
-bool machine_irq_save(void)
-{
-	bool on = csr_read(sstatus) & SSTATUS_SIE;
-
-	csr_clear(sstatus, SSTATUS_SIE);
-	return on;
-}
-
-void machine_irq_restore(bool on)
-{
-	if (on)
-		csr_set(sstatus, SSTATUS_SIE);
-	else
-		csr_clear(sstatus, SSTATUS_SIE);
-}
-
-/* wfi ends when an interrupt is pending, enabled or not. */
-void machine_idle(void)
-{
-	__asm__ volatile("wfi" : : : "memory");
-	csr_set(sstatus, SSTATUS_SIE);
-	csr_clear(sstatus, SSTATUS_SIE);
-}
-
-void machine_relax(void)
-{
-	__asm__ volatile("nop");
-}

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and interrupts, and the accesses that are meant to fault. */
 
-#define FRAME 288 /* struct trap_frame */
+#include "word.h"
+
+#define FRAME (36 * WORD) /* struct trap_frame */
+
+	.macro GENERAL op /* all registers but x2 and x4, which are sp and tp */
+	.irp n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	\op x\n, WORD * \n(sp)
+	.endr
+	.endm
 
 /* sscratch holds the end of this CPU's trap stack, or 0 while that is in use: a trap in a trap is a
  * mistake, of which the handler tells without coming back. */
@@ -13,36 +21,8 @@ trap_entry:
 	bnez sp, 1f
 	csrrw sp, sscratch, sp
 1:	addi sp, sp, -FRAME
-	sd ra, 8(sp)
-	sd gp, 24(sp)
-	sd tp, 32(sp)
-	sd t0, 40(sp)
-	sd t1, 48(sp)
-	sd t2, 56(sp)
-	sd s0, 64(sp)
-	sd s1, 72(sp)
-	sd a0, 80(sp)
-	sd a1, 88(sp)
-	sd a2, 96(sp)
-	sd a3, 104(sp)
-	sd a4, 112(sp)
-	sd a5, 120(sp)
-	sd a6, 128(sp)
-	sd a7, 136(sp)
-	sd s2, 144(sp)
-	sd s3, 152(sp)
-	sd s4, 160(sp)
-	sd s5, 168(sp)
-	sd s6, 176(sp)
-	sd s7, 184(sp)
-	sd s8, 192(sp)
-	sd s9, 200(sp)
-	sd s10, 208(sp)
-	sd s11, 216(sp)
-	sd t3, 224(sp)
-	sd t4, 232(sp)
-	sd t5, 240(sp)
-	sd t6, 248(sp)
+	GENERAL STORE
+	STORE tp, 4 * WORD(sp)
 	csrrw t0, sscratch, zero
 	bnez t0, 2f
 	addi t0, sp, FRAME
@@ -50,55 +30,27 @@ trap_entry:
 	csrr t2, scause
 	csrr t3, stval
 	csrr t4, sstatus
-	sd t0, 16(sp)
-	sd t1, 0(sp)
-	sd t2, 256(sp)
-	sd t3, 264(sp)
-	sd t4, 272(sp)
+	STORE t0, 2 * WORD(sp)
+	STORE t1, 0(sp)
+	STORE t2, 32 * WORD(sp)
+	STORE t3, 33 * WORD(sp)
+	STORE t4, 34 * WORD(sp)
 	mv a0, sp
 	call trap_handle
-	ld t1, 0(sp)
-	ld t4, 272(sp)
+	LOAD t1, 0(sp)
+	LOAD t4, 34 * WORD(sp)
 	csrw sepc, t1
 	csrw sstatus, t4
 	addi t0, sp, FRAME
 	csrw sscratch, t0
-	ld ra, 8(sp)
-	ld gp, 24(sp)
-	ld t0, 40(sp)
-	ld t1, 48(sp)
-	ld t2, 56(sp)
-	ld s0, 64(sp)
-	ld s1, 72(sp)
-	ld a0, 80(sp)
-	ld a1, 88(sp)
-	ld a2, 96(sp)
-	ld a3, 104(sp)
-	ld a4, 112(sp)
-	ld a5, 120(sp)
-	ld a6, 128(sp)
-	ld a7, 136(sp)
-	ld s2, 144(sp)
-	ld s3, 152(sp)
-	ld s4, 160(sp)
-	ld s5, 168(sp)
-	ld s6, 176(sp)
-	ld s7, 184(sp)
-	ld s8, 192(sp)
-	ld s9, 200(sp)
-	ld s10, 208(sp)
-	ld s11, 216(sp)
-	ld t3, 224(sp)
-	ld t4, 232(sp)
-	ld t5, 240(sp)
-	ld t6, 248(sp)
-	ld sp, 16(sp)
+	GENERAL LOAD
+	LOAD sp, 2 * WORD(sp)
 	sret
 
 /* If an access to memory at \at faults, the kernel goes on at \to. */
 	.macro FIXUP at, to
 	.pushsection .fixups, "a", @progbits
-	.dword \at, \to
+	ADDRESS \at, \to
 	.popsection
 	.endm
 
@@ -117,15 +69,15 @@ probe_write:
 	ret
 probe_exec:
 	addi sp, sp, -16
-	sd ra, 0(sp)
+	STORE ra, 0(sp)
 	jalr a0
-3:	ld ra, 0(sp)
+3:	LOAD ra, 0(sp)
 	FIXUP 3b, probe_exec_faulted /* the fault is at the target: found by its return address */
 	addi sp, sp, 16
 	li a0, 0
 	ret
 probe_exec_faulted:
-	ld ra, 0(sp)
+	LOAD ra, 0(sp)
 	addi sp, sp, 16
 probe_faulted:
 	li a0, 1
@@ -136,7 +88,7 @@ probe_faulted:
 probe_overflow:
 	mv t0, sp
 	addi sp, a0, -16
-4:	sd zero, 0(sp)
+4:	STORE zero, 0(sp)
 	FIXUP 4b, probe_overflow_faulted
 	mv sp, t0
 	li a0, 0
@@ -148,23 +100,18 @@ probe_overflow_faulted:
 
 /* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to U-mode. Any trap comes back to user_left,
  * by way of trap_handle(). sp stays this thread's stack, which user code does not touch. */
+	.macro SAVED op
+	\op ra, 0(sp)
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+	\op s\n, WORD * (\n + 1)(sp)
+	.endr
+	.endm
+
 	.globl user_enter, user_left
 user_enter:
-	addi sp, sp, -112
-	sd ra, 0(sp)
-	sd s0, 8(sp)
-	sd s1, 16(sp)
-	sd s2, 24(sp)
-	sd s3, 32(sp)
-	sd s4, 40(sp)
-	sd s5, 48(sp)
-	sd s6, 56(sp)
-	sd s7, 64(sp)
-	sd s8, 72(sp)
-	sd s9, 80(sp)
-	sd s10, 88(sp)
-	sd s11, 96(sp)
-	sd sp, 0(a2)
+	addi sp, sp, -16 * WORD
+	SAVED STORE
+	STORE sp, 0(a2)
 	li t0, 0x102 /* SPP, SIE */
 	csrc sstatus, t0
 	li t0, 0x20 /* SPIE */
@@ -172,20 +119,8 @@ user_enter:
 	csrw sepc, a0
 	sret
 user_left:
-	ld ra, 0(sp)
-	ld s0, 8(sp)
-	ld s1, 16(sp)
-	ld s2, 24(sp)
-	ld s3, 32(sp)
-	ld s4, 40(sp)
-	ld s5, 48(sp)
-	ld s6, 56(sp)
-	ld s7, 64(sp)
-	ld s8, 72(sp)
-	ld s9, 80(sp)
-	ld s10, 88(sp)
-	ld s11, 96(sp)
-	addi sp, sp, 112
+	SAVED LOAD
+	addi sp, sp, 16 * WORD
 	ret
 
 	.section .rodata

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions and interrupts of the demo kernel on RV64.
+/* Exceptions and interrupts of the demo kernel on RV64 and RV32.
  *
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
@@ -12,13 +12,13 @@
 #include "cpu.h"
 
 /* scause (Privileged ISA, "Supervisor Cause Register"). */
-#define CAUSE_INTERRUPT (UINT64_C(1) << 63 | 1) /* software interrupt: another hart calls */
+#define CAUSE_INTERRUPT (~(~0ul >> 1) | 1) /* software interrupt: another hart calls */
 enum { CAUSE_USER_CALL = 8, CAUSE_FETCH = 12, CAUSE_READ = 13, CAUSE_WRITE = 15 };
 
 /* What trap.S stores, lowest address first: the pc where x0 would be, then x1 to x31. */
 struct trap_frame {
-	uint64_t pc, ra, sp, x[29];
-	uint64_t cause, value, status;
+	unsigned long pc, ra, sp, x[29];
+	unsigned long cause, value, status;
 };
 
 /* sstatus: the trap was of S-mode; interrupts were on before it. */
@@ -38,7 +38,7 @@ void machine_cpu_init(struct cpu *me)
 	csr_write(sie, SIE_SSIE);
 }
 
-static bool is_page_fault(uint64_t cause)
+static bool is_page_fault(unsigned long cause)
 {
 	return cause == CAUSE_FETCH || cause == CAUSE_READ || cause == CAUSE_WRITE;
 }
@@ -50,7 +50,7 @@ static bool user_trapped(struct trap_frame *f)
 
 	if (f->status & SSTATUS_SPP || !machine_cpu()->user_sp || (!fault && f->cause != CAUSE_USER_CALL))
 		return false;
-	f->pc = (uint64_t)user_left;
+	f->pc = (unsigned long)user_left;
 	f->status |= SSTATUS_SPP | SSTATUS_SPIE;
 	probe_user_trapped((struct fault){
 		.taken = fault, .value = (uint8_t)f->x[X_A0], .va = f->value, .code = f->cause });
@@ -88,6 +88,35 @@ void trap_handle(struct trap_frame *f)
 	} else if (!user_trapped(f) && !fault_expected(f)) {
 		trap_die(f);
 	}
+}
+
+bool machine_irq_save(void)
+{
+	bool on = csr_read(sstatus) & SSTATUS_SIE;
+
+	csr_clear(sstatus, SSTATUS_SIE);
+	return on;
+}
+
+void machine_irq_restore(bool on)
+{
+	if (on)
+		csr_set(sstatus, SSTATUS_SIE);
+	else
+		csr_clear(sstatus, SSTATUS_SIE);
+}
+
+/* wfi ends when an interrupt is pending, enabled or not. */
+void machine_idle(void)
+{
+	__asm__ volatile("wfi" : : : "memory");
+	csr_set(sstatus, SSTATUS_SIE);
+	csr_clear(sstatus, SSTATUS_SIE);
+}
+
+void machine_relax(void)
+{
+	__asm__ volatile("nop");
 }
 
 /* The hart does not tell whether the page is mapped. */
