@@ -124,6 +124,16 @@ static inline uint64_t mm_shr64(uint64_t v, unsigned n)
 #endif
 }
 
+/* Bytes in the other order. On CPUs without such an instruction this must not become a call. */
+static inline uint64_t mm_swap64(uint64_t v)
+{
+	v = mm_shl64(v & UINT64_C(0x00000000ffffffff), 32) | mm_shr64(v, 32);
+	v = mm_shl64(v & UINT64_C(0x0000ffff0000ffff), 16) |
+	    (mm_shr64(v, 16) & UINT64_C(0x0000ffff0000ffff));
+	return mm_shl64(v & UINT64_C(0x00ff00ff00ff00ff), 8) |
+	       (mm_shr64(v, 8) & UINT64_C(0x00ff00ff00ff00ff));
+}
+
 /* The same for a word of the buddy's bitmaps. */
 static inline unsigned mm_lowest_bit_word(mm_word_t v)
 {

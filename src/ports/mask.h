@@ -115,16 +115,6 @@ struct mm_mask {
 	.after_make = MM_PT_AFTER_SYNC, .after_make_top = MM_PT_AFTER_SYNC,                        \
 	.after_gain = MM_PT_AFTER_SYNC
 
-/* On CPUs without such an instruction this must not become a call. */
-MASK_FN uint64_t mask_swap(uint64_t v)
-{
-	v = mm_shl64(v & UINT64_C(0x00000000ffffffff), 32) | mm_shr64(v, 32);
-	v = mm_shl64(v & UINT64_C(0x0000ffff0000ffff), 16) |
-	    (mm_shr64(v, 16) & UINT64_C(0x0000ffff0000ffff));
-	return mm_shl64(v & UINT64_C(0x00ff00ff00ff00ff), 8) |
-	       (mm_shr64(v, 8) & UINT64_C(0x00ff00ff00ff00ff));
-}
-
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define MASK_BE64(v) (v)
 #define MASK_IS_BIG  true
@@ -139,7 +129,7 @@ MASK_FN uint64_t mask_swap(uint64_t v)
 /* Between the manual's order of bytes and this CPU's, which one is the same as the other. */
 MASK_FN uint64_t mask_order(const struct mm_mask *m, uint64_t v)
 {
-	return m->big_endian && !MASK_IS_BIG ? mask_swap(v) : v;
+	return m->big_endian && !MASK_IS_BIG ? mm_swap64(v) : v;
 }
 
 /* An address is aligned, and no longer than its field. */

@@ -129,6 +129,10 @@ PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 	return mm_shl64(1, port->level[level].shift) - 1;
 }
 
+/* How the address of a leaf lies in it: ask the port; as it is, but for some high bits, which few machines have; its
+ * bytes in the other order. */
+enum pt_form { PT_FORM_ASK, PT_FORM_MOSTLY, PT_FORM_SWAPPED };
+
 /* The bits of a leaf at @level that hold its frame. */
 PT_INLINE uint64_t pt_frame_bits(const struct mm_pt *pt, const struct mm_pt_port *port,
 				 unsigned level)
