@@ -17,6 +17,7 @@
 #define mm_count_bits_word plain_count_bits_word
 #define mm_shl64           plain_shl64
 #define mm_shr64           plain_shr64
+#define mm_swap64          plain_swap64
 #include "bits.h"
 #undef MM_SRC_BITS_H
 #undef MM_BITS_PORTABLE
@@ -32,6 +33,7 @@
 #undef mm_count_bits_word
 #undef mm_shl64
 #undef mm_shr64
+#undef mm_swap64
 #include "bits.h"
 
 struct answer {
@@ -129,6 +131,16 @@ static void shifts_move_every_bit(void **state)
 	}
 }
 
+static void bytes_change_their_order(void **state)
+{
+	const uint64_t v = UINT64_C(0x0123456789abcdef), swapped = UINT64_C(0xefcdab8967452301);
+
+	(void)state;
+	assert_true(mm_swap64(v) == swapped && plain_swap64(v) == swapped);
+	for (unsigned byte = 0; byte < 8; byte++)
+		assert_true(mm_swap64(UINT64_C(0xa5) << 8 * byte) == UINT64_C(0xa5) << (56 - 8 * byte));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +148,7 @@ int main(void)
 		cmocka_unit_test(every_run_of_bits),
 		cmocka_unit_test(random_values),
 		cmocka_unit_test(shifts_move_every_bit),
+		cmocka_unit_test(bytes_change_their_order),
 	};
 	return cmocka_run_group_tests_name("bits", tests, NULL, NULL);
 }
