@@ -7,6 +7,11 @@
  *              level 1. Places in it are
  *              looked at as conform_pages.c looks at pages. CPU 0 splits and collapses it; each other CPU writes a count to its own byte of each place and
  *              reads it again, which must be what it wrote.
+ * Phases       four CPUs share few of the host's, and a CPU that waits takes time from the one it waits for. So all
+ *              sleep but around a change: CPU 0 wakes them, and changes the shape when one of them, each in turn, is
+ *              amid its places; all go on until they have used all places as the change left them. Amid a change that
+ *              takes long, one that has used all places often, or met one fault often, sleeps until something
+ *              arrives, be it a flush.
  * Breaks       where the format demands break-before-make, an access may fault for a moment: it is then
  *              repeated until it does not. Elsewhere a fault is a failure. */
 #include "conform.h"
@@ -21,8 +26,14 @@ static bool in_runs;
 static mm_paddr_t block;
 static uint64_t block_bytes;
 static uint32_t wrong[CPUS_MAX], faulted[CPUS_MAX], counted[CPUS_MAX];
-static uint32_t stop;
 static enum mm_status changed;
+
+static uint32_t amid[CPUS_MAX]; /* how often a place was used while the shape changed */
+
+enum phase { REST, GATHER, CHANGE, PHASES };
+static uint32_t phases; /* how many there were; modulo PHASES: which it is */
+static uint32_t stop;
+enum { ROUNDS_AMID = 20, FAULTS_AMID = 50, ROUNDS_AFTER = 3 }; /* and then a CPU sleeps */
 
 /* Their page numbers differ in the low byte: the stride is odd. */
 static mm_vaddr_t place(unsigned i)
@@ -62,10 +73,36 @@ static uint32_t at_most(void)
 	return MM_PT_MAX_LEVEL(level);
 }
 
-/* Who faults is in the way of who is about to mend that, where few host CPUs are four of the machine's. */
-static void fault_and_wait(struct cpu *me)
+static uint32_t phases_now(void)
 {
+	return __atomic_load_n(&phases, __ATOMIC_ACQUIRE);
+}
+
+/* Until something arrives; not at all, if it is another phase by now. */
+static void sleep_in(uint32_t phase)
+{
+	bool irq = machine_irq_save();
+
+	if (phases_now() == phase)
+		machine_idle();
+	machine_irq_restore(irq);
+}
+
+static void next_phase(void)
+{
+	__atomic_store_n(&phases, phases + 1, __ATOMIC_RELEASE);
+	for (uint32_t i = 1; i < kernel.ncpus; i++)
+		machine_interrupt(&cpus[i]);
+}
+
+/* Who faults is in the way of who is about to mend that. */
+static void fault_and_wait(struct cpu *me, unsigned *times)
+{
+	const uint32_t phase = phases_now();
+
 	faulted[me->number]++;
+	if (++*times % FAULTS_AMID == 0 && phase % PHASES == CHANGE)
+		sleep_in(phase);
 	for (unsigned i = 0; i < 500; i++)
 		machine_relax();
 }
@@ -75,8 +112,8 @@ static uint8_t read_there(struct cpu *me, mm_vaddr_t va)
 {
 	struct fault f = probe(ACCESS_READ, (const void *)(uintptr_t)va);
 
-	for (; f.taken; f = probe(ACCESS_READ, (const void *)(uintptr_t)va))
-		fault_and_wait(me);
+	for (unsigned times = 0; f.taken; f = probe(ACCESS_READ, (const void *)(uintptr_t)va))
+		fault_and_wait(me, &times);
 	return f.value;
 }
 
@@ -90,8 +127,9 @@ static void use_place(struct cpu *me, unsigned i, uint8_t count)
 	*memory = count;
 	if (read_there(me, at) != count)
 		wrong[me->number]++;
-	while (probe(ACCESS_WRITE, (const void *)(uintptr_t)at).taken)
-		fault_and_wait(me);
+	for (unsigned times = 0; probe(ACCESS_WRITE, (const void *)(uintptr_t)at).taken;)
+		fault_and_wait(me, &times);
+	amid[me->number] += phases_now() % PHASES == CHANGE;
 	if (*memory != 0)
 		wrong[me->number]++;
 }
@@ -118,32 +156,66 @@ static enum mm_status reshape(bool split)
 	return st;
 }
 
-/* Every CPU has used all places since the shape changed last. */
-static void wait_for_use(void)
+/* A phase begins; until these CPUs have ended so many rounds from then on. */
+static void wait_for_rounds(uint32_t rounds, uint32_t first, uint32_t last)
 {
 	uint32_t before[CPUS_MAX];
 
-	for (uint32_t i = 1; i < kernel.ncpus; i++)
+	for (uint32_t i = first; i <= last; i++)
 		before[i] = __atomic_load_n(&counted[i], __ATOMIC_RELAXED);
-	for (uint32_t i = 1; i < kernel.ncpus; i++)
-		while (__atomic_load_n(&counted[i], __ATOMIC_RELAXED) - before[i] < 2)
+	next_phase();
+	for (uint32_t i = first; i <= last; i++)
+		while (__atomic_load_n(&counted[i], __ATOMIC_RELAXED) - before[i] < rounds)
 			machine_relax();
+}
+
+/* Each CPU in turn. */
+static uint32_t who_is_amid(uint32_t phase)
+{
+	return kernel.ncpus > 1 ? 1 + phase / PHASES % (kernel.ncpus - 1) : 1;
+}
+
+/* May it sleep after so many rounds in that phase? */
+static bool may_sleep(const struct cpu *me, uint32_t phase, uint32_t rounds)
+{
+	if (phase % PHASES == REST)
+		return rounds >= ROUNDS_AFTER;
+	return rounds % ROUNDS_AMID == 0 && (phase % PHASES == CHANGE || me->number != who_is_amid(phase));
+}
+
+static void use_until_stop(struct cpu *me)
+{
+	uint32_t phase = phases_now();
+
+	for (uint32_t rounds = 0; !__atomic_load_n(&stop, __ATOMIC_ACQUIRE);) {
+		use_all(me);
+		rounds++;
+		if (may_sleep(me, phase, rounds))
+			sleep_in(phase);
+		if (phases_now() != phase)
+			rounds = 0;
+		phase = phases_now();
+	}
 }
 
 static void job_reshape(struct cpu *me)
 {
 	if (me->number) {
-		while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
-			use_all(me);
+		use_until_stop(me);
 		return;
 	}
 	/* of runs, each round breaks many */
 	for (unsigned i = 0; i < (in_runs ? 1 : 2) * ROUNDS && changed == MM_OK; i++) {
+		uint32_t last = kernel.ncpus - 1, other = who_is_amid(phases);
+
+		wait_for_rounds(1, other, last ? other : 0); /* GATHER */
+		next_phase();       /* CHANGE */
 		changed = reshape(i % 2 == 0);
+		wait_for_rounds(2, 1, last); /* REST */
 		use_all(me);
-		wait_for_use();
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	next_phase();
 }
 
 static uint32_t sum(const uint32_t *counts)
@@ -168,10 +240,11 @@ static bool breaks(void)
 
 static void under_use(void)
 {
-	stop = 0;
+	stop = phases = 0;
 	changed = MM_OK;
 	smp_run(job_reshape);
-	kprintf("    %u rounds of all places, %u faults on the way\n", sum(counted), sum(faulted));
+	kprintf("    %u rounds of all places, %u looks amid changes, %u faults on the way\n", sum(counted), sum(amid),
+		sum(faulted));
 	check_status(changed, MM_OK,
 		     conform_text(what, ": is split and made again 40 times under use", "", ""));
 	check(sum(wrong) == 0, "no CPU has read or written anything else meanwhile");
@@ -245,7 +318,7 @@ static void shape(const char *name, unsigned leaves, bool runs, uint64_t bytes)
 	in_runs = runs;
 	block_bytes = bytes;
 	for (uint32_t i = 0; i < kernel.ncpus; i++)
-		wrong[i] = faulted[i] = counted[i] = 0;
+		wrong[i] = faulted[i] = counted[i] = amid[i] = 0;
 	st = mm_pt_map(conform.pt, conform.va, block, block_bytes, conform_read() | MM_PT_WRITE,
 		       at_most(), &g);
 	mm_pt_sync(conform.pt, &g);
