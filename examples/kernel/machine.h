@@ -23,6 +23,7 @@
  *   MACHINE_DENIED        what a fault's code has beside machine_fault_code() where a key is the cause
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
+ *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
  *   struct machine_cpu    what the machine keeps for each CPU
  *   machine_cpu()         this CPU's struct cpu, from a register */
 #ifndef MACHINE_H
@@ -32,6 +33,9 @@
 #include <mmlib/pt_port.h>
 #include <stdnoreturn.h>
 #include "layout.h"
+#ifndef MACHINE_LOSES_INTERRUPTS
+#define MACHINE_LOSES_INTERRUPTS false
+#endif
 #ifndef MACHINE_UNMAPPED
 #define MACHINE_UNMAPPED false
 #endif
@@ -79,6 +83,7 @@ struct cpu {
 	void (*job)(struct cpu *me); /* what it is to do instead of idling */
 	struct fault fault;          /* the last one that a probe met */
 	uintptr_t user_sp;           /* the stack to return to while user code runs; else 0 */
+	uint32_t nearly;             /* it is about to end its job */
 	struct machine_cpu machine;
 };
 

@@ -8,6 +8,9 @@
  * Invariants   S1 a mailbox is filled by compare-and-swap and emptied by its owner only.
  *              S2 who waits has its interrupts on, so two CPUs that call each other both go on.
  *              S3 the caller's struct is not touched after `done` is set.
+ *              S4 who waits sleeps: where there are fewer host CPUs than the machine has, it would take one from those
+ *                 that it waits for. It is told that the end is near, is interrupted, and is told of the end, so no
+ *                 interrupt comes later.
  * Numbers      this CPU is 0, the others follow in firmware's order; what the hardware calls them
  *              may have gaps. */
 #include "kernel.h"
@@ -16,7 +19,8 @@
 struct smp_call {
 	void (*fn)(void *arg);
 	void *arg;
-	uint32_t done;
+	const struct cpu *from;
+	uint32_t nearly, done;
 };
 
 struct cpu cpus[CPUS_MAX];
@@ -52,6 +56,24 @@ uint32_t smp_online(void)
 	return n;
 }
 
+/* Until another CPU has set that, and interrupts this one. */
+static void sleep_until(const uint32_t *nearly)
+{
+	bool irq = machine_irq_save();
+
+	if (!MACHINE_LOSES_INTERRUPTS && !__atomic_load_n(nearly, __ATOMIC_ACQUIRE))
+		machine_idle();
+	machine_irq_restore(irq);
+	machine_relax();
+}
+
+static void wake(const struct cpu *c, uint32_t *nearly)
+{
+	__atomic_store_n(nearly, 1, __ATOMIC_RELEASE);
+	if (!MACHINE_LOSES_INTERRUPTS)
+		machine_interrupt(c);
+}
+
 /* Ask, without waiting for the answer: keeps S1. */
 static void call_post(struct cpu *to, struct smp_call *call)
 {
@@ -68,7 +90,7 @@ static void call_post(struct cpu *to, struct smp_call *call)
 static void call_wait(struct smp_call *call)
 {
 	while (!__atomic_load_n(&call->done, __ATOMIC_ACQUIRE))
-		machine_relax();
+		sleep_until(&call->nearly);
 }
 
 void smp_interrupt(void)
@@ -80,12 +102,13 @@ void smp_interrupt(void)
 		return; /* only to end its idling */
 	call->fn(call->arg);
 	__atomic_store_n(&me->call, NULL, __ATOMIC_RELEASE);
+	wake(call->from, &call->nearly);
 	__atomic_store_n(&call->done, 1, __ATOMIC_RELEASE); /* S3 */
 }
 
 void smp_call(uint32_t cpu, void (*fn)(void *arg), void *arg)
 {
-	struct smp_call call = { fn, arg, 0 };
+	struct smp_call call = { fn, arg, machine_cpu(), 0, 0 };
 
 	if (&cpus[cpu] == machine_cpu()) {
 		fn(arg);
@@ -100,7 +123,7 @@ void smp_call_others(void (*fn)(void *arg), void *arg)
 	struct smp_call calls[CPUS_MAX];
 
 	for (uint32_t i = 0; i < found; i++) {
-		calls[i] = (struct smp_call){ fn, arg, 1 };
+		calls[i] = (struct smp_call){ fn, arg, machine_cpu(), 0, 1 };
 		if (&cpus[i] == machine_cpu() || !is_online(&cpus[i]))
 			continue;
 		calls[i].done = 0;
@@ -115,13 +138,14 @@ void smp_run(void (*job)(struct cpu *me))
 	for (uint32_t i = 1; i < found; i++) {
 		if (!is_online(&cpus[i]))
 			continue;
+		cpus[i].nearly = 0;
 		__atomic_store_n(&cpus[i].job, job, __ATOMIC_RELEASE);
 		machine_interrupt(&cpus[i]);
 	}
 	job(&cpus[0]);
 	for (uint32_t i = 1; i < found; i++)
 		while (__atomic_load_n(&cpus[i].job, __ATOMIC_ACQUIRE))
-			machine_relax();
+			sleep_until(&cpus[i].nearly);
 }
 
 /* Between jobs. Here a CPU also gives back what mmlib asked for while it was in the middle of
@@ -140,6 +164,7 @@ static noreturn void idle(struct cpu *me)
 		machine_irq_restore(true);
 		job(me);
 		(void)machine_irq_save();
+		wake(&cpus[0], &me->nearly);
 		__atomic_store_n(&me->job, NULL, __ATOMIC_RELEASE);
 	}
 }

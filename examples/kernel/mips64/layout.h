@@ -4,6 +4,7 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 #define MACHINE_UNMAPPED     true
+#define MACHINE_LOSES_INTERRUPTS true /* machine_relax() */
 #define MACHINE_DIRECT_MAP   0xa800000000000000 /* xkphys, cached and coherent */
 #define MACHINE_REGISTERS    0x9000000000000000 /* xkphys, not cached */
 #define MACHINE_REACH        0x0fffffff
