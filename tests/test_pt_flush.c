@@ -310,9 +310,15 @@ static void registers_are_read_as_the_manual_has_them(void **state)
 	assert_int_equal(tlb.granule[1], 16);
 }
 
-/* Privileged architecture: what SFENCE.VMA and Svinval's three forget, and in which order. */
-static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
+/* Privileged architecture: what SFENCE.VMA, HFENCE.GVMA and what Svinval has forget, and in which order. */
+static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, bool guest, const struct mm_tlb_gather *g)
 {
+	static const enum rv64_tlb_op page[2][2][2] = {
+		{ { RV64_SFENCE_VA, RV64_SFENCE_VA_ASID }, { RV64_SINVAL_VA, RV64_SINVAL_VA_ASID } },
+		{ { RV64_HFENCE_VA, RV64_HFENCE_VA_VMID }, { RV64_HINVAL_VA, RV64_HINVAL_VA_VMID } },
+	};
+	static const enum rv64_tlb_op all[2][2] = { { RV64_SFENCE_ALL, RV64_SFENCE_ASID },
+						    { RV64_HFENCE_ALL, RV64_HFENCE_VMID } };
 	const bool whole = g->sync || g->tables || (g->last - g->start) >> g->min_shift >= 32;
 	const unsigned around = tlb->svinval && !whole;
 	uint64_t at = g->start;
@@ -323,7 +329,7 @@ static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_
 	}
 	if (whole) {
 		assert_int_equal(ndone, 1);
-		assert_int_equal(done[0].op, tlb->one_space ? RV64_SFENCE_ASID : RV64_SFENCE_ALL);
+		assert_int_equal(done[0].op, all[guest][tlb->one_space]);
 		assert_int_equal(done[0].asid, tlb->one_space ? tlb->asid : 0);
 		return;
 	}
@@ -332,9 +338,8 @@ static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_
 		assert_int_equal(done[ndone - 1].op, RV64_SFENCE_INVAL_IR);
 	}
 	for (unsigned i = around; i < ndone - around; i++) {
-		assert_int_equal(done[i].op, tlb->svinval ? tlb->one_space ? RV64_SINVAL_VA_ASID : RV64_SINVAL_VA
-						      : tlb->one_space ? RV64_SFENCE_VA_ASID : RV64_SFENCE_VA);
-		assert_true(done[i].operand == at);
+		assert_int_equal(done[i].op, page[guest][tlb->svinval][tlb->one_space]);
+		assert_true(done[i].operand == (guest ? at / 4 : at));
 		assert_int_equal(done[i].asid, tlb->one_space ? tlb->asid : 0);
 		at += UINT64_C(1) << g->min_shift;
 	}
@@ -344,17 +349,19 @@ static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_
 static void on_riscv_pages_or_all_of_them_are_forgotten(void **state)
 {
 	(void)state;
-	for (unsigned form = 0; form < 32; form++)
+	for (unsigned form = 0; form < 64; form++)
 		for (unsigned n = 1; n < 40; n++) {
+			const bool guest = form >> 5;
 			const struct mm_pt_riscv64_tlb tlb = { .svinval = form & 1, .one_space = form >> 1 & 1, .asid = 5 };
 			const unsigned shift = n & 1 ? 12 : 21;
-			struct mm_tlb_gather g = gather(UINT64_C(0xffffffc000000000), (uint64_t)n << shift, shift, form & 4);
+			const mm_vaddr_t start = guest ? UINT64_C(0x1ff00000000) : UINT64_C(0xffffffc000000000);
+			struct mm_tlb_gather g = gather(start, (uint64_t)n << shift, shift, form & 4);
 
 			g.sync = form & 8;
 			g.flush = form & 16;
 			ndone = 0;
-			rv64_tlb_flush(&tlb, &g);
-			look_riscv(&tlb, &g);
+			rv64_tlb_flush(&tlb, guest, &g);
+			look_riscv(&tlb, guest, &g);
 		}
 }
 

@@ -112,7 +112,8 @@ if LOONGARCH is None:
 #   AArch64   Arm ARM (DDI 0487), D8, "Ordering and completion of TLB maintenance instructions", and the examples in
 #             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
-#             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR
+#             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR. HFENCE.GVMA
+#             and HINVAL.GVMA are the same for the second stage
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
 #   ia32      the same; with PAE CR3 for the root's entries, 4.4.1, "PDPTE Registers"
 #   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
@@ -137,6 +138,9 @@ SEQUENCES = {
     'mm_pt_riscv64_flush_local_by': (
         ['', 'forget', 'sfence.w.inval; sinval; sfence.inval.ir'],
         'sfence.vma, sfence.vma asid, sfence.vma va, sfence.vma va asid, sinval.vma va, sinval.vma va asid'),
+    'mm_pt_riscv64_flush_local_guest': (
+        ['', 'forget', 'sfence.w.inval; hinval; sfence.inval.ir'],
+        'hfence.gvma, hfence.gvma asid, hfence.gvma va, hfence.gvma va asid, hinval.gvma va, hinval.gvma va asid'),
     'mm_pt_x86_64_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4', 'mfence; invpcid'], 'cr3, invlpg, invpcid'),
     'mm_pt_ia32_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
@@ -152,7 +156,7 @@ SEQUENCES = {
     'mm_pt_armv7_flush': (['dsb ishst; isb', 'dsb ishst; forget; bpiallis; dsb ish; isb'], 'tlbi allis, tlbi mvaais'),
     'mm_pt_armv7_flush_local': (['dsb nshst; isb', 'dsb nshst; forget; bpiall; dsb nsh; isb'], 'tlbi all'),
 }
-ALONE = ('sinval', 'invpcid')
+ALONE = ('sinval', 'hinval', 'invpcid')
 LONGEST = 40
 
 
@@ -193,11 +197,12 @@ def in_order(how, code):
 
 
 def by_number(word):
-    """Svinval, whose names a disassembler knows only where the object says that there is such an extension."""
+    """Svinval and HFENCE.GVMA, whose names a disassembler knows only where the object says that there is such an extension."""
     if word in (0x18000073, 0x18100073):
         return 'sfence.w.inval' if word == 0x18000073 else 'sfence.inval.ir'
-    if word & 0xfe007fff == 0x16000073:
-        return 'sinval.vma' + (' va' if word >> 15 & 31 else '') + (' asid' if word >> 20 & 31 else '')
+    names = {0x16000073: 'sinval.vma', 0x62000073: 'hfence.gvma', 0x66000073: 'hinval.gvma'}
+    if word & 0xfe007fff in names:
+        return names[word & 0xfe007fff] + (' va' if word >> 15 & 31 else '') + (' asid' if word >> 20 & 31 else '')
     raise ValueError(f'{word:#x}: what is that?')
 
 

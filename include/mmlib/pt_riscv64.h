@@ -56,6 +56,15 @@ void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ri
  *  @param tlb what this hart has, and which address space @param g gather, of one tree
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_riscv64_flush_local_by(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g);
+
+/** mm_pt_riscv64_flush_local_by() of a second stage, #MM_PT_SV39X4 to #MM_PT_SV57X4 of mmlib/pt_formats.h: HFENCE.GVMA,
+ *  or HINVAL.GVMA between the two fences of Svinval. `asid` of @p tlb is the VMID, and `one_space` is for a tree that
+ *  is used under no other on this hart. HS-mode. What the guest's own tables say of that stays right: where a hart
+ *  keeps both stages as one, these forget that (privileged architecture, "Hypervisor Memory-Management Fence
+ *  Instructions").
+ *  @param tlb what this hart has, and which guest @param g gather, of one tree
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
+void mm_pt_riscv64_flush_local_guest(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g);
 #endif
 MM_END_DECLS
 #endif

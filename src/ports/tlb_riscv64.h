@@ -9,7 +9,9 @@
  *                 SFENCE.W.INVAL, stores come before; SINVAL.VMA for each page; SFENCE.INVAL.IR, walks come after.
  *              F2 with an address it orders leaves only, so changed tables, and entries that became valid below
  *                 new tables, want it without.
- *              F3 rs2 = x0: global entries and every address space; else what is not global of one. */
+ *              F3 rs2 = x0: global entries and every address space; else what is not global of one.
+ * Second stage of the hypervisor extension: the same with HFENCE.GVMA (8.3.2 "Hypervisor Memory-Management Fence
+ *              Instructions") and HINVAL.GVMA, whose rs1 is an address shifted right by 2, and rs2 a VMID. */
 #ifndef MM_SRC_PORTS_TLB_RISCV64_H
 #define MM_SRC_PORTS_TLB_RISCV64_H
 #include <mmlib/pt_riscv64.h>
@@ -27,9 +29,15 @@ enum rv64_tlb_op {
 	RV64_SFENCE_VA,
 	RV64_SFENCE_ASID,
 	RV64_SFENCE_VA_ASID,
-	RV64_SFENCE_W_INVAL,
 	RV64_SINVAL_VA,
 	RV64_SINVAL_VA_ASID,
+	RV64_HFENCE_ALL, /* of the second stage: as those before, in their order */
+	RV64_HFENCE_VA,
+	RV64_HFENCE_VMID,
+	RV64_HFENCE_VA_VMID,
+	RV64_HINVAL_VA,
+	RV64_HINVAL_VA_VMID,
+	RV64_SFENCE_W_INVAL,
 	RV64_SFENCE_INVAL_IR,
 };
 
@@ -40,7 +48,7 @@ enum rv64_tlb_op {
 		__asm__ volatile(text : : "rJ"(va), "rJ"(asid) : "memory"); \
 		break
 
-/* Svinval by number: assemblers want to be told that there is such an extension. */
+/* Svinval and HFENCE by number: assemblers want to be told that there is such an extension. */
 RV64_TLB_FN void rv64_tlb_do(enum rv64_tlb_op op, mm_vaddr_t va, uint64_t asid)
 {
 	switch (op) { /* a constant */
@@ -48,9 +56,15 @@ RV64_TLB_FN void rv64_tlb_do(enum rv64_tlb_op op, mm_vaddr_t va, uint64_t asid)
 		RV64_TLB_ASM(RV64_SFENCE_VA, "sfence.vma %z0, zero");
 		RV64_TLB_ASM(RV64_SFENCE_ASID, "sfence.vma zero, %z1");
 		RV64_TLB_ASM(RV64_SFENCE_VA_ASID, "sfence.vma %z0, %z1");
-		RV64_TLB_ASM(RV64_SFENCE_W_INVAL, ".4byte 0x18000073");
 		RV64_TLB_ASM(RV64_SINVAL_VA, ".insn r 0x73, 0, 0x0b, zero, %z0, zero");
 		RV64_TLB_ASM(RV64_SINVAL_VA_ASID, ".insn r 0x73, 0, 0x0b, zero, %z0, %z1");
+		RV64_TLB_ASM(RV64_HFENCE_ALL, ".insn r 0x73, 0, 0x31, zero, zero, zero");
+		RV64_TLB_ASM(RV64_HFENCE_VA, ".insn r 0x73, 0, 0x31, zero, %z0, zero");
+		RV64_TLB_ASM(RV64_HFENCE_VMID, ".insn r 0x73, 0, 0x31, zero, zero, %z1");
+		RV64_TLB_ASM(RV64_HFENCE_VA_VMID, ".insn r 0x73, 0, 0x31, zero, %z0, %z1");
+		RV64_TLB_ASM(RV64_HINVAL_VA, ".insn r 0x73, 0, 0x33, zero, %z0, zero");
+		RV64_TLB_ASM(RV64_HINVAL_VA_VMID, ".insn r 0x73, 0, 0x33, zero, %z0, %z1");
+		RV64_TLB_ASM(RV64_SFENCE_W_INVAL, ".4byte 0x18000073");
 		RV64_TLB_ASM(RV64_SFENCE_INVAL_IR, ".4byte 0x18100073");
 	}
 }
@@ -66,30 +80,40 @@ RV64_TLB_FN bool rv64_tlb_wants_all(const struct mm_tlb_gather *g)
 	return g->sync || g->tables || (RV64_WORD)(g->last - g->start) >> g->min_shift >= RV64_FLUSH_PAGES;
 }
 
-RV64_TLB_FN void rv64_tlb_page(const struct mm_pt_riscv64_tlb *tlb, bool svinval, mm_vaddr_t va)
+/* Of the first stage, or of the second one. */
+RV64_TLB_FN void rv64_tlb_of(bool guest, enum rv64_tlb_op op, mm_vaddr_t va, uint64_t asid)
 {
-	if (svinval && tlb->one_space)
-		RV64_TLB_DO(RV64_SINVAL_VA_ASID, va, tlb->asid);
-	else if (svinval)
-		RV64_TLB_DO(RV64_SINVAL_VA, va, 0);
-	else if (tlb->one_space)
-		RV64_TLB_DO(RV64_SFENCE_VA_ASID, va, tlb->asid);
+	if (guest)
+		RV64_TLB_DO((enum rv64_tlb_op)(op + RV64_HFENCE_ALL), va >> 2, asid);
 	else
-		RV64_TLB_DO(RV64_SFENCE_VA, va, 0);
+		RV64_TLB_DO(op, va, asid);
 }
 
-RV64_TLB_FN void rv64_tlb_pages(const struct mm_pt_riscv64_tlb *tlb, bool svinval, const struct mm_tlb_gather *g)
+RV64_TLB_FN void rv64_tlb_page(const struct mm_pt_riscv64_tlb *tlb, bool guest, bool svinval, mm_vaddr_t va)
+{
+	if (svinval && tlb->one_space)
+		rv64_tlb_of(guest, RV64_SINVAL_VA_ASID, va, tlb->asid);
+	else if (svinval)
+		rv64_tlb_of(guest, RV64_SINVAL_VA, va, 0);
+	else if (tlb->one_space)
+		rv64_tlb_of(guest, RV64_SFENCE_VA_ASID, va, tlb->asid);
+	else
+		rv64_tlb_of(guest, RV64_SFENCE_VA, va, 0);
+}
+
+RV64_TLB_FN void rv64_tlb_pages(const struct mm_pt_riscv64_tlb *tlb, bool guest, bool svinval,
+				const struct mm_tlb_gather *g)
 {
 	const RV64_WORD step = (RV64_WORD)1 << g->min_shift, last = (RV64_WORD)g->last;
 
 	for (RV64_WORD va = (RV64_WORD)g->start;; va += step) {
-		rv64_tlb_page(tlb, svinval, va);
+		rv64_tlb_page(tlb, guest, svinval, va);
 		if (last - va < step)
 			break;
 	}
 }
 
-RV64_TLB_FN void rv64_tlb_flush(const struct mm_pt_riscv64_tlb *how, const struct mm_tlb_gather *g)
+RV64_TLB_FN void rv64_tlb_flush(const struct mm_pt_riscv64_tlb *how, bool guest, const struct mm_tlb_gather *g)
 {
 	const struct mm_pt_riscv64_tlb copy = *how, *const tlb = &copy; /* no barrier has it loaded again */
 
@@ -97,17 +121,17 @@ RV64_TLB_FN void rv64_tlb_flush(const struct mm_pt_riscv64_tlb *how, const struc
 		return;
 	if (rv64_tlb_wants_all(g)) {
 		if (tlb->one_space) /* F3 */
-			RV64_TLB_DO(RV64_SFENCE_ASID, 0, tlb->asid);
+			rv64_tlb_of(guest, RV64_SFENCE_ASID, 0, tlb->asid);
 		else
-			RV64_TLB_DO(RV64_SFENCE_ALL, 0, 0);
+			rv64_tlb_of(guest, RV64_SFENCE_ALL, 0, 0);
 		return;
 	}
 	if (!tlb->svinval) {
-		rv64_tlb_pages(tlb, false, g); /* F1 */
+		rv64_tlb_pages(tlb, guest, false, g); /* F1 */
 		return;
 	}
 	RV64_TLB_DO(RV64_SFENCE_W_INVAL, 0, 0); /* F1 */
-	rv64_tlb_pages(tlb, true, g);
+	rv64_tlb_pages(tlb, guest, true, g);
 	if (!MM_PLANTED(MM_PLANT_RV64_INVAL))
 		RV64_TLB_DO(RV64_SFENCE_INVAL_IR, 0, 0);
 }

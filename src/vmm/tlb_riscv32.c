@@ -9,6 +9,6 @@
 
 void mm_pt_riscv32_flush_local(const struct mm_tlb_gather *g)
 {
-	rv64_tlb_flush(&(struct mm_pt_riscv64_tlb){ 0 }, g);
+	rv64_tlb_flush(&(struct mm_pt_riscv64_tlb){ 0 }, false, g);
 }
 #endif

@@ -9,11 +9,16 @@
 
 void mm_pt_riscv64_flush_local_by(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
 {
-	rv64_tlb_flush(tlb, g);
+	rv64_tlb_flush(tlb, false, g);
 }
 
 void mm_pt_riscv64_flush_local(const struct mm_tlb_gather *g)
 {
-	rv64_tlb_flush(&(struct mm_pt_riscv64_tlb){ 0 }, g);
+	rv64_tlb_flush(&(struct mm_pt_riscv64_tlb){ 0 }, false, g);
+}
+
+void mm_pt_riscv64_flush_local_guest(const struct mm_pt_riscv64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	rv64_tlb_flush(tlb, true, g);
 }
 #endif
