@@ -23,10 +23,12 @@ struct conform {
 	struct mm_pt *pt;    /* the tree under test, in use by all CPUs */
 	struct mm_pt own;    /* that tree, where it is not the kernel's */
 	mm_vaddr_t va;       /* from here on nothing is mapped */
+	mm_vaddr_t end;      /* where the emulator's addresses end; 0: where the format's do */
 	mm_vaddr_t code;     /* page with code for user mode */
 	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
 	bool all_exec;       /* what can be read can be executed: there is no no-execute */
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
+	bool exec_forgets;   /* the emulator's TLB forgets all when the kernel executes there, or the user does anything */
 	bool keeps_numbers;  /* the TLB holds translations of several address spaces */
 };
 

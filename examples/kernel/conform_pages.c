@@ -50,7 +50,8 @@ static void job_look(struct cpu *me)
 			bad += machine_cpu()->fault.value != mark_of(i, view.set) &&
 			       conform_allowed(view.attr, ACCESS_READ, view.user);
 		bad += !one_look(i, ACCESS_WRITE);
-		bad += !one_look(i, ACCESS_EXEC);
+		if (view.user || !conform.exec_forgets)
+			bad += !one_look(i, ACCESS_EXEC);
 	}
 	wrong[me->number] = bad;
 }
@@ -155,8 +156,8 @@ static void flushed_otherwise(void)
 			check_skip(conform_text("64 pages of the user ", way, "forgotten", ""), lacks);
 			continue;
 		}
-		one_way(conform_user(), way, true, ALL);
-		one_way(conform_user(), way, true, THREE);
+		one_way(conform_user(), way, !conform.exec_forgets, ALL);
+		one_way(conform_user(), way, !conform.exec_forgets, THREE);
 	}
 	(void)machine_conform_flush(0, &lacks);
 }
@@ -205,7 +206,10 @@ void conform_pages(void)
 		for (unsigned i = 0; i < CONFORM_PAGES; i++)
 			conform_mark(frames[set] + (mm_paddr_t)(i * conform_page()), mark_of(i, set));
 	both_ways(0, "64 pages of the kernel, ", false);
-	both_ways(MM_PT_GLOBAL, "64 global pages, ", false);
+	if (conform.pt->port->check(conform.pt, conform_read() | MM_PT_GLOBAL) == MM_OK)
+		both_ways(MM_PT_GLOBAL, "64 global pages, ", false);
+	else
+		check_skip("64 global pages are seen and forgotten", "the format has no such pages");
 	both_ways(conform_user(), "64 pages of the user, ", true);
 	flushed_otherwise();
 	beside_others();

@@ -21,6 +21,8 @@
  *   MACHINE_DENY(key, what, user)  take this, of enum denied, from pages with a protection key, the user's or the
  *                         kernel's; false: they have none. Left out where no page has
  *   MACHINE_DENIED        what a fault's code has beside machine_fault_code() where a key is the cause
+ *   MACHINE_GUEST()       is the tree under test what a guest's memory is behind? Then guest_read() and its like of
+ *                         probe.h go there, and the user is the guest's. Left out where there are no guests
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
@@ -41,6 +43,9 @@
 #endif
 #ifndef MACHINE_FRAME
 #define MACHINE_FRAME(va) ((void)(va), MM_PADDR_MAX)
+#endif
+#ifndef MACHINE_GUEST
+#define MACHINE_GUEST() false
 #endif
 #ifndef MACHINE_MOVED
 #define MACHINE_MOVED() ((void)0)

@@ -35,12 +35,14 @@ struct fault probe(enum access access, const void *va)
 {
 	struct fault *met = &machine_cpu()->fault;
 
+	const bool guest = MACHINE_GUEST();
+
 	*met = (struct fault){ 0 };
 	if (access == ACCESS_READ)
-		return result(probe_read(va, &met->value));
+		return result(guest ? guest_read(va, &met->value) : probe_read(va, &met->value));
 	if (access == ACCESS_WRITE)
-		return result(probe_write(va));
-	return result(probe_exec(va));
+		return result(guest ? guest_write(va) : probe_write(va));
+	return result(guest ? guest_exec(va) : probe_exec(va));
 }
 
 struct fault probe_user(enum access access, const void *va, uintptr_t code)

@@ -30,6 +30,10 @@ bool probe_in_guard(uintptr_t va);
 bool probe_read(const void *va, uint8_t *value);
 bool probe_write(const void *va);
 bool probe_exec(const void *va);
+/* The same of a guest's memory, where MACHINE_GUEST() may be true. */
+bool guest_read(const void *va, uint8_t *value);
+bool guest_write(const void *va);
+bool guest_exec(const void *va);
 bool probe_overflow(uintptr_t stack);
 /* Run user code at @pc with @argument, until it traps; @sp is where to note the stack. */
 void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp);

@@ -17,6 +17,9 @@
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_riscv64.h>
 extern struct mm_pt_riscv64_tlb machine_tlb; /* how a TLB is flushed */
+extern bool machine_guest; /* the user that trap.S enters is a guest's */
+bool machine_at_guest(void);
+#define MACHINE_GUEST() machine_at_guest()
 #define MACHINE_NAME   "RV64"
 #define MACHINE_PT(op) mm_pt_##op /* Sv39 or Sv48: known at run time */
 /* Physical memory attributes say what is a device. */

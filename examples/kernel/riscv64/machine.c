@@ -104,6 +104,10 @@ static void flush_here(void *gather)
 	struct mm_pt_riscv64_tlb tlb = machine_tlb;
 	const struct mm_tlb_gather *g = gather;
 
+	if (MACHINE_GUEST()) {
+		mm_pt_riscv64_flush_local_guest(&tlb, g);
+		return;
+	}
 	tlb.one_space = tlb.one_space && !(g->start >> 63);
 	mm_pt_riscv64_flush_local_by(&tlb, g);
 }

@@ -47,13 +47,6 @@ trap_entry:
 	LOAD sp, 2 * WORD(sp)
 	sret
 
-/* If an access to memory at \at faults, the kernel goes on at \to. */
-	.macro FIXUP at, to
-	.pushsection .fixups, "a", @progbits
-	ADDRESS \at, \to
-	.popsection
-	.endm
-
 /* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
@@ -98,8 +91,9 @@ probe_overflow_faulted:
 	li a0, 1
 	ret
 
-/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to U-mode. Any trap comes back to user_left,
- * by way of trap_handle(). sp stays this thread's stack, which user code does not touch. */
+/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to U-mode, or with machine_guest to VU-mode. Any
+ * trap comes back to user_left, by way of trap_handle(). sp stays this thread's stack, which user code does not touch.
+ * guest_enter() is the same to VS-mode, where the argument is the address that code returns to. */
 	.macro SAVED op
 	\op ra, 0(sp)
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -107,16 +101,28 @@ probe_overflow_faulted:
 	.endr
 	.endm
 
-	.globl user_enter, user_left
+	.globl user_enter, guest_enter, user_left
+guest_enter:
+	li t1, 0x120 /* SPP, SPIE */
+	j 5f
 user_enter:
-	addi sp, sp, -16 * WORD
+	li t1, 0x20 /* SPIE */
+5:	addi sp, sp, -16 * WORD
 	SAVED STORE
 	STORE sp, 0(a2)
 	li t0, 0x102 /* SPP, SIE */
 	csrc sstatus, t0
-	li t0, 0x20 /* SPIE */
-	csrs sstatus, t0
+	csrs sstatus, t1
+#if __riscv_xlen == 64
+	la t0, machine_guest
+	lbu t0, 0(t0)
+	beqz t0, 6f
+	li t0, 0x80 /* SPV */
+	csrs 0x600, t0 /* hstatus */
+6:
+#endif
 	csrw sepc, a0
+	mv ra, a1
 	sret
 user_left:
 	SAVED LOAD

@@ -3,7 +3,7 @@
  *
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
- * User mode    whatever traps there ends it.
+ * User mode    whatever traps there ends it; a guest's, too (RV64's conform.c), and what it does as a supervisor.
  * Stacks       traps have a stack of their own for each CPU, so a stack that is used up can still
  *              be reported.
  * All others   print the registers and leave the machine with a failure. */
@@ -13,7 +13,8 @@
 
 /* scause (Privileged ISA, "Supervisor Cause Register"). */
 #define CAUSE_INTERRUPT (~(~0ul >> 1) | 1) /* software interrupt: another hart calls */
-enum { CAUSE_USER_CALL = 8, CAUSE_FETCH = 12, CAUSE_READ = 13, CAUSE_WRITE = 15 };
+enum { CAUSE_USER_CALL = 8, CAUSE_GUEST_CALL = 10, CAUSE_FETCH = 12, CAUSE_READ = 13, CAUSE_WRITE = 15 };
+enum { CAUSE_GUEST = 8 }; /* more than those three, where the second stage is at fault */
 
 /* What trap.S stores, lowest address first: the pc where x0 would be, then x1 to x31. */
 struct trap_frame {
@@ -23,6 +24,7 @@ struct trap_frame {
 
 /* sstatus: the trap was of S-mode; interrupts were on before it. */
 enum { SSTATUS_SPP = 0x100, SSTATUS_SPIE = 0x20, X_A0 = 7 };
+enum { HSTATUS_SPV = 0x80 }; /* the same of hstatus: the trap was of a guest */
 
 extern const char trap_entry[], user_left[];
 extern uint64_t boot_hart;
@@ -40,7 +42,18 @@ void machine_cpu_init(struct cpu *me)
 
 static bool is_page_fault(unsigned long cause)
 {
+	if (MACHINE_GUEST() && cause > CAUSE_WRITE)
+		cause -= CAUSE_GUEST;
 	return cause == CAUSE_FETCH || cause == CAUSE_READ || cause == CAUSE_WRITE;
+}
+
+/* Of a guest, hstatus tells. What follows is the host again. */
+static bool of_user(const struct trap_frame *f)
+{
+	if (!MACHINE_GUEST() || !(csr_read(0x600) & HSTATUS_SPV))
+		return !(f->status & SSTATUS_SPP);
+	csr_clear(0x600, HSTATUS_SPV);
+	return true;
 }
 
 /* User code ends with a call, or with a page fault. */
@@ -48,7 +61,8 @@ static bool user_trapped(struct trap_frame *f)
 {
 	bool fault = is_page_fault(f->cause);
 
-	if (f->status & SSTATUS_SPP || !machine_cpu()->user_sp || (!fault && f->cause != CAUSE_USER_CALL))
+	if (!of_user(f) || !machine_cpu()->user_sp ||
+	    (!fault && f->cause != CAUSE_USER_CALL && f->cause != CAUSE_GUEST_CALL))
 		return false;
 	f->pc = (unsigned long)user_left;
 	f->status |= SSTATUS_SPP | SSTATUS_SPIE;
@@ -122,8 +136,8 @@ void machine_relax(void)
 /* The hart does not tell whether the page is mapped. */
 uint64_t machine_fault_code(enum access access, bool mapped)
 {
+	static const unsigned char causes[] = { CAUSE_READ, CAUSE_WRITE, CAUSE_FETCH };
+
 	(void)mapped;
-	if (access == ACCESS_EXEC)
-		return CAUSE_FETCH;
-	return access == ACCESS_WRITE ? CAUSE_WRITE : CAUSE_READ;
+	return causes[access] + (MACHINE_GUEST() ? CAUSE_GUEST : 0u);
 }

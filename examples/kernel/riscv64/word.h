@@ -11,3 +11,10 @@
 #define WORD    4
 #define ADDRESS .word
 #endif
+
+/* If an access to memory at \at faults, the kernel goes on at \to. */
+	.macro FIXUP at, to
+	.pushsection .fixups, "a", @progbits
+	ADDRESS \at, \to
+	.popsection
+	.endm
