@@ -17,6 +17,7 @@ package_there() {
     libc6-dev-s390x-cross) [ -f /usr/s390x-linux-gnu/lib/crt1.o ] ;;
     qemu-user) command -v qemu-s390x ;;
     qemu-system-x86) command -v qemu-system-x86_64 ;;
+    qemu-system-ppc) command -v qemu-system-ppc64 ;;
     qemu-system-arm) command -v qemu-system-aarch64 ;;
     qemu-system-misc) command -v qemu-system-riscv64 ;;
     libcmocka-dev) pkg-config --exists cmocka ;;

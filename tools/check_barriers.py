@@ -119,8 +119,8 @@ if LOONGARCH is None:
 #   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
 #             DSB; TLBI; BPIALL; DSB; ISB
 #   RV32      as RV64
-#   PPC64     Power ISA 3.0B, book III, 5.10.1.2, "Translation Table Updates": PTESYNC; TLBIE; EIEIO; TLBSYNC; PTESYNC;
-#             chapter 12, "Synchronization Requirements for Context Alterations": ISYNC
+#   PPC64     Power ISA 3.0B, book III, 5.10.1.2, "Modifying a Translation Table Entry": PTESYNC; TLBIE; EIEIO; TLBSYNC;
+#             PTESYNC; chapter 12, "Synchronization Requirements for Context Alterations": ISYNC
 #   LoongArch Reference Manual, volume 1, "INVTLB": what orders it is not said, so barriers on both sides
 #   s390x     Principles of Operation, chapter 10, "Invalidate DAT Table Entry", which serializes
 #   MIPS64    Architecture For Programmers, volume III, "CP0 Hazards": EHB from DMTC0 to TLBR and TLBWI, and from TLBR
