@@ -195,6 +195,39 @@ static void beside_others(void)
 	change_all(ALL, false, true);
 }
 
+/* Two pages that follow each other by one flush, which is of more than its first page and less than all. Not unmapped:
+ * where a table goes with them, all may be forgotten. */
+static void two_at_once(void)
+{
+	const uint32_t r = conform_read(), rw = r | MM_PT_WRITE;
+	const char *const kind = "64 pairs of pages, ";
+
+	view.user = view.gain = false;
+	for (unsigned beside = 0; beside < 2; beside++) {
+		turn_to(beside, rw);
+		change_all(ALL, true, false);
+		all_see(kind, beside ? "the others " : "", "can be written");
+	}
+	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
+		struct mm_tlb_gather g = { 0 };
+
+		for (unsigned beside = 0; beside < 2; beside++) {
+			turn_to(beside, r);
+			if (change(i, false, false, &g) != MM_OK)
+				check(false, "a pair is made read-only");
+		}
+		mm_pt_sync(conform.pt, &g);
+	}
+	for (unsigned beside = 0; beside < 2; beside++) {
+		turn_to(beside, r);
+		all_see(kind, beside ? "the others " : "", "cannot be written, by one flush of both");
+	}
+	for (unsigned beside = 0; beside < 2; beside++) {
+		turn_to(beside, 0);
+		change_all(ALL, false, true);
+	}
+}
+
 void conform_pages(void)
 {
 	const uint64_t bytes = CONFORM_PAGES * conform_page();
@@ -213,6 +246,7 @@ void conform_pages(void)
 	both_ways(conform_user(), "64 pages of the user, ", true);
 	flushed_otherwise();
 	beside_others();
+	two_at_once();
 	conform_give(frames[0], bytes);
 	conform_give(frames[1], bytes);
 }
