@@ -290,6 +290,10 @@ test_conformance() {
     "stopped before its end" scripts/conformance.sh --append unaligned aarch64:4K
   check_fails "control: a window whose old table CPUs go on using fails conformance" "stopped before its end|checks failed" \
     scripts/conformance.sh --append stale x86:2-levels
+  for what in unfollowed unisolated; do
+    check_fails "control: a second root that is $what fails conformance" "[1-9][0-9]* failed, .* checks failed" \
+      scripts/conformance.sh --append "roots $what" x86_64:4-levels
+  done
 }
 test_linux() {
   check "linux: a module of Debian's kernel; checks, figures that repeat, nothing left behind" scripts/linux.sh

@@ -74,7 +74,7 @@ bool conform_allowed(uint32_t attr, enum access access, bool user)
 	return user || !(attr & MM_PT_USER) || machine_kernel_at_user(access);
 }
 
-static unsigned place_of(enum access access, bool user)
+unsigned conform_place(enum access access, bool user)
 {
 	if (access == ACCESS_EXEC)
 		return user ? AT_TRAP : AT_RETURN;
@@ -83,7 +83,7 @@ static unsigned place_of(enum access access, bool user)
 
 struct fault conform_try(mm_vaddr_t va, enum access access, bool user)
 {
-	const void *at = (const void *)(uintptr_t)(va + place_of(access, user));
+	const void *at = (const void *)(uintptr_t)(va + conform_place(access, user));
 
 	return user ? probe_user(access, at, (uintptr_t)conform.code) : probe(access, at);
 }
@@ -94,7 +94,7 @@ bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user)
 
 	if (f.taken == conform_allowed(attr, access, user))
 		return false;
-	return !f.taken || (f.va == (uintptr_t)va + place_of(access, user) &&
+	return !f.taken || (f.va == (uintptr_t)va + conform_place(access, user) &&
 			    f.code == machine_fault_code(access, attr != 0));
 }
 
@@ -122,10 +122,15 @@ static void list_unseen(void)
 
 static void all_parts(void)
 {
+	if (kernel_has_word("roots")) { /* no more than that */
+		conform_roots();
+		return;
+	}
 	conform_rights();
 	conform_pages();
 	conform_shape();
 	conform_spaces();
+	conform_roots();
 	list_unseen();
 }
 

@@ -34,12 +34,13 @@ struct conform {
 
 extern struct conform conform;
 
-/* The four parts: rights and types of single pages; many pages on all CPUs; large pages; accessed, dirty,
- * and address spaces. */
+/* The five parts: rights and types of single pages; many pages on all CPUs; large pages; accessed, dirty,
+ * and address spaces; two roots of one space, where the machine has a part for that. */
 void conform_rights(void);
 void conform_pages(void);
 void conform_shape(void);
 void conform_spaces(void);
+void conform_roots(void);
 
 /* Frames in a row, aligned to their length; and back. */
 bool conform_take(uint64_t bytes, mm_paddr_t *pa);
@@ -56,7 +57,8 @@ enum mm_status conform_unmap(mm_vaddr_t va, uint64_t bytes);
 
 /* Is this access allowed, to a page with @attr, by the user or by the kernel? 0: nothing is mapped. */
 bool conform_allowed(uint32_t attr, enum access access, bool user);
-/* Try it at the right place of the page at @va. */
+/* Where in a page it is tried; and try it there, in the page at @va. */
+unsigned conform_place(enum access access, bool user);
 struct fault conform_try(mm_vaddr_t va, enum access access, bool user);
 /* Try it: was it as @attr says, and if it faulted, where and how it should? */
 bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user);

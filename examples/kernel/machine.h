@@ -24,6 +24,7 @@
  *   MACHINE_GUEST()       is the tree under test what a guest's memory is behind? Then guest_read() and its like of
  *                         probe.h go there, and the user is the guest's. Left out where there are no guests
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
+ *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
  *   struct machine_cpu    what the machine keeps for each CPU
@@ -49,6 +50,10 @@
 #endif
 #ifndef MACHINE_MOVED
 #define MACHINE_MOVED() ((void)0)
+#endif
+
+#ifndef MACHINE_ROOTS
+#define MACHINE_ROOTS 0
 #endif
 
 #ifndef MACHINE_DENY
@@ -171,6 +176,25 @@ enum { MACHINE_TYPE_UNSEEN = 1 };
 uint32_t machine_memory_type(const void *va);
 /* Of MACHINE_DENY. */
 bool machine_deny(unsigned key, enum denied what, bool user);
+/* User mode on a root of its own (MACHINE_ROOTS). What of the kernel that has: pieces of the image, of whole pages.
+ * Start with 0. The linker script has the borders of the code among them. */
+struct entry_part {
+	const char *start, *end;
+	uint32_t attr;
+};
+extern char image_entry[], image_entry_end[];
+bool machine_entry_part(uint32_t *it, struct entry_part *part);
+/* This CPU to @kernel_root, and from here on its user mode on @second: user_enter() goes there, and traps come back.
+ * 0: no more. */
+void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second);
+/* How many traps came on a second root on this CPU. */
+uint32_t machine_switches(void);
+/* probe(), by the kernel while the second root is loaded. */
+struct fault machine_second_probe(enum access access, const void *va);
+/* Code for user mode, as machine_user: writes 1 behind where the second argument of user_enter() points, reads there
+ * until that is not 0, and traps. */
+extern const char machine_user_wait[];
+enum { MACHINE_USER_WAIT_BYTES = 16 };
 /* Why QEMU cannot show something of this machine: pairs of a promise and a reason, up to NULL. */
 extern const char *const machine_conform_unseen[][2];
 #endif

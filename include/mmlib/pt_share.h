@@ -22,6 +22,18 @@
  *      st = mm_pt_share(&space, &kernel, &g);                      // for each space
  *      st = mm_pt_mirror(&user, &space, 0, USER_BYTES, &g);
  *      st = mm_pt_share(&user, &entry, &g);
+ *      …
+ *      st = mm_pt_destroy(&space);                                 // in this order, when no CPU is on either
+ *      st = mm_pt_destroy(&user);
+ *
+ * What is in `entry` is all that a trap touches before it has loaded the kernel's root, and after it has loaded the
+ * user's: code, the tables by which the CPU finds it (x86's IDT, GDT and TSS), what each CPU keeps for itself, a
+ * stack. It lies where the kernel has it, with the rights that it has there. So pieces of the kernel's image may be
+ * mapped again: below the same entry of the root, the tables are others in each of the two.
+ *
+ * The rest of the kernel's half must not be #MM_PT_GLOBAL, or global pages must be off (CR4.PGE): loading a root
+ * leaves them in the TLB, where user mode is isolated from them no more. A flush of `space` is about `user` as well,
+ * and about both ASIDs, if they have two (mmlib/pt_x86_64.h). examples/kernel/conform_roots.c does all of this.
  *
  * A tree has two such ranges at most, of whole entries of its root, none of which is in both: one that it keeps at
  * most, one in which it is followed, and else what is another's. In what is another tree's a tree is only asked: what

@@ -43,6 +43,7 @@ static inline uint32_t cpu_id7_ecx(void)
 	return ecx;
 }
 
+#define CR4_PGE ((uintptr_t)1 << 7)
 #define CR4_PKE ((uintptr_t)1 << 22)
 #define CR4_PKS ((uintptr_t)1 << 24)
 

@@ -26,6 +26,7 @@
 #define MACHINE_DEVICE MM_PT_DEVICE
 #define MACHINE_DENY(key, what, user) machine_deny(key, what, user)
 #define MACHINE_DENIED                0x20 /* PK */
+#define MACHINE_ROOTS                 1
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0xffffff }, { .name = "DMA32", .last = 0xffffffff },              \
@@ -44,14 +45,19 @@ struct __attribute__((packed)) tss {
 
 struct cpu;
 
+/* What traps need before they are on the kernel's root, in pages of its own: mapped in second roots, too. */
 struct machine_cpu {
 	struct cpu *self;      /* what gs points to */
 	uint64_t overflow_rsp; /* gs:8: the stack to return to while a probe is running off it */
+	uint64_t kernel_root;  /* gs:16: CR3 of traps that come while it is... */
+	uint64_t second_root;  /* gs:24: ...this, that of user mode; 0: it has none of its own */
+	uint64_t entry_stack;  /* gs:32: end of user_stack */
 	uint64_t gdt[6];
 	struct tss tss;
+	uint32_t switches;                                   /* traps that came on the second root */
 	char fault_stack[4096] __attribute__((aligned(16))); /* of double faults */
 	char user_stack[8192] __attribute__((aligned(16)));  /* of traps from user mode */
-};
+} __attribute__((aligned(4096)));
 
 static inline struct cpu *machine_cpu(void)
 {

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and interrupts, and the accesses that are meant to fault. */
 
+/* What is in section .entry is mapped in second roots, too, as is struct machine_cpu, which gs points to. */
+#define KERNEL_ROOT 16
+#define SECOND_ROOT 24
+#define ENTRY_STACK 32
+
 /* One entry point for each vector of traps.h; those where the CPU pushes no error code push a 0, so
  * that all frames look like struct trap_frame. */
-	.text
+	.section .entry, "ax", @progbits
 	.altmacro
 	.macro TRAP vector
 	.balign 16
@@ -42,9 +47,22 @@ trap_common:
 	pushq %r14
 	pushq %r15
 	cld
-	movq %rsp, %rdi
+	movq %cr3, %rax
+	pushq %rax
+	pushq %rax /* keeps the stack aligned */
+	cmpq %gs:SECOND_ROOT, %rax
+	jne 1f
+	movq %gs:KERNEL_ROOT, %rcx
+	movq %rcx, %cr3
+1:	movq %rsp, %rdi
 	call trap_handle
-	popq %r15
+	popq %rax
+	popq %rcx
+	movq %cr3, %rcx
+	cmpq %rcx, %rax
+	je 2f
+	movq %rax, %cr3
+2:	popq %r15
 	popq %r14
 	popq %r13
 	popq %r12
@@ -69,6 +87,65 @@ trap_common:
 	.popsection
 	.endm
 
+/* unsigned probe_second(const void *va, unsigned access): an access by the kernel, on the second root and a stack
+ * that it has. Interrupts off. What was read, or 256 if it faulted. */
+	.globl probe_second
+probe_second:
+	pushq %rbx
+	pushq %rbp
+	movq %rsp, %rbp
+	movq %cr3, %rbx
+	movq %gs:ENTRY_STACK, %rsp
+	movq %gs:SECOND_ROOT, %rax
+	movq %rax, %cr3
+	movl $256, %eax
+	cmpl $1, %esi
+	je 4f
+	ja 5f
+3:	movb (%rdi), %cl
+	FIXUP 3b, probe_second_faulted
+	movzbl %cl, %eax
+	jmp probe_second_faulted
+4:	movb $0, (%rdi)
+	FIXUP 4b, probe_second_faulted
+	xorl %eax, %eax
+	jmp probe_second_faulted
+5:	call *%rdi
+6:	xorl %eax, %eax
+	FIXUP 6b, probe_second_faulted /* the fault is at the target */
+probe_second_faulted:
+	movq %rbx, %cr3
+	movq %rbp, %rsp
+	popq %rbp
+	popq %rbx
+	ret
+
+/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to ring 3, without a stack there, on the second
+ * root if there is one. Any trap comes back to user_left, by way of trap_handle(). */
+	.globl user_enter
+user_enter:
+	pushfq
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, (%rdx)
+	cli
+	movq %gs:ENTRY_STACK, %rsp
+	pushq $0x23 /* data, ring 3 */
+	pushq $0
+	pushq $0x202 /* interrupts on */
+	pushq $0x2b /* code, ring 3 */
+	pushq %rdi
+	movq %gs:SECOND_ROOT, %rax
+	testq %rax, %rax
+	jz 7f
+	movq %rax, %cr3
+7:	iretq
+
+	.text
 /* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
@@ -112,25 +189,8 @@ probe_overflow_done:
 	movl $1, %eax
 	ret
 
-/* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to ring 3, without a stack there. Any trap
- * comes back to user_left, by way of trap_handle(). */
-	.globl user_enter, user_left
-user_enter:
-	pushfq
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
-	movq %rsp, (%rdx)
-	pushq $0x23 /* data, ring 3 */
-	pushq $0
-	pushq $0x202 /* interrupts on */
-	pushq $0x2b /* code, ring 3 */
-	pushq %rdi
-	iretq
-user_left:
+	.globl user_left
+user_left: /* of user_enter */
 	popq %r15
 	popq %r14
 	popq %r13
@@ -150,6 +210,14 @@ machine_user: /* for user mode: see machine.h */
 	movb $0, (%rsi)
 	ud2
 	.balign 16, 0xcc
+	ud2
+	.balign 16, 0xcc
+	.globl machine_user_wait
+machine_user_wait: /* the same */
+	movb $1, 1(%rsi)
+8:	movb (%rsi), %al
+	testb %al, %al
+	jz 8b
 	ud2
 	.balign 16, 0xcc
 

@@ -4,11 +4,13 @@
  * Theory of operation
  * Provoked     page faults at the marks of probe.h go on there.
  * User mode    whatever traps there ends it.
+ * Roots        a trap on the second root (conform_roots.c) is handled on the kernel's, and goes back to the second.
  * Stacks       a double fault uses a stack of its own (IST 1), because it mostly means that the
  *              normal stack is used up. All others run on the stack they interrupt.
  * All others   print the registers and leave the machine with a failure. */
 #include "../console.h"
 #include "../probe.h"
+#include "../smp.h"
 #include "apic.h"
 #include "cpu.h"
 #include "traps.h"
@@ -20,6 +22,7 @@ enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
 
 /* What trap.S pushes, lowest address first. */
 struct trap_frame {
+	uint64_t root, pad; /* where it goes back to, and where it came from */
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
@@ -43,7 +46,9 @@ void trap_handle(struct trap_frame *f);
 
 enum { SELECTOR_CODE = 8, SELECTOR_TSS = 16, SELECTOR_RING = 3 };
 #define MSR_GS_BASE 0xc0000101u
-static struct gate idt[TRAP_COUNT];
+/* A page of its own. */
+static struct gate idt[4096 / sizeof(struct gate)] __attribute__((aligned(4096)));
+_Static_assert(sizeof(idt) == 4096 && TRAP_COUNT <= 4096 / sizeof(struct gate), "one page");
 
 static void gate_set(struct gate *g, const void *entry, uint8_t ist)
 {
@@ -71,7 +76,8 @@ static void gdt_load(struct machine_cpu *m)
 	m->gdt[3] = base >> 32;
 	m->gdt[4] = 0x00cff3000000ffff; /* data, ring 3 */
 	m->gdt[5] = 0x00affb000000ffff; /* code: 64 bits, ring 3 */
-	m->tss.rsp[0] = (uint64_t)(m->user_stack + sizeof(m->user_stack));
+	m->entry_stack = (uint64_t)(m->user_stack + sizeof(m->user_stack));
+	m->tss.rsp[0] = m->entry_stack;
 	__asm__ volatile("lgdt %0" : : "m"(pointer));
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
@@ -87,7 +93,7 @@ static void keys_enable(void)
 
 void machine_cpu_init(struct cpu *me)
 {
-	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
+	struct table_pointer pointer = { TRAP_COUNT * sizeof(*idt) - 1, (uint64_t)idt };
 
 	me->machine.self = me;
 	cpu_write_msr(MSR_GS_BASE, (uint64_t)&me->machine.self);
@@ -137,6 +143,7 @@ static bool user_trapped(struct trap_frame *f)
 	if (!(f->cs & SELECTOR_RING) || !me->user_sp ||
 	    (f->vector != TRAP_PAGE_FAULT && f->vector != TRAP_INVALID))
 		return false;
+	f->root = cpu_cr3();
 	f->rip = (uint64_t)user_left;
 	f->cs = SELECTOR_CODE;
 	f->ss = 0;
@@ -166,6 +173,7 @@ static noreturn void trap_die(const struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
+	machine_cpu()->machine.switches += f->root != cpu_cr3();
 	if (user_trapped(f))
 		return;
 	if (f->vector == TRAP_PAGE_FAULT && page_fault_expected(f))
@@ -189,4 +197,20 @@ uint64_t machine_fault_code(enum access access, bool mapped)
 	if (access == ACCESS_EXEC)
 		code |= PF_FETCH;
 	return code;
+}
+
+/* All that traps need on the second root: where they begin, the table that tells the CPU where that is, and of each
+ * CPU its segments and stacks. */
+bool machine_entry_part(uint32_t *it, struct entry_part *part)
+{
+	const uint32_t i = (*it)++;
+
+	if (i == 0)
+		*part = (struct entry_part){ image_entry, image_entry_end, MM_PT_READ | MM_PT_EXEC };
+	else if (i == 1)
+		*part = (struct entry_part){ (char *)idt, (char *)idt + sizeof(idt), MM_PT_READ };
+	else if (i - 2 < CPUS_MAX)
+		*part = (struct entry_part){ (char *)&cpus[i - 2].machine, (char *)(&cpus[i - 2].machine + 1),
+					     MM_PT_READ | MM_PT_WRITE };
+	return i - 2 < CPUS_MAX || i < 2;
 }
