@@ -192,9 +192,10 @@ static void use_until_stop(struct cpu *me)
 		rounds++;
 		if (may_sleep(me, phase, rounds))
 			sleep_in(phase);
-		if (phases_now() != phase)
+		const uint32_t now = phases_now(); /* once, or a phase may begin with the rounds of the one before */
+		if (now != phase)
 			rounds = 0;
-		phase = phases_now();
+		phase = now;
 	}
 }
 
