@@ -68,7 +68,8 @@ void mm_pt_riscv32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ri
 void mm_pt_ppc64_flush(const struct mm_tlb_gather *g, uint32_t pid, uint32_t lpid) MM_TAGGED(mm_pt_ppc64_flush);
 
 /** s390x, #MM_PT_S390X and #MM_PT_S390X_R2: make every CPU forget all of a tree, by IDTE, which clears by ASCE. The
- *  tree is attached nowhere, as it has to be while it changes, and this is before it is attached again.
+ *  tree is attached nowhere, as it has to be while it changes, and this is before it is attached again: a PSW turns
+ *  translation on while a control register has its ASCE.
  *  @param g gather @param asce what trees are attached by, in a control register: the same as CPUs had it
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
 void mm_pt_s390x_flush(const struct mm_tlb_gather *g, uint64_t asce) MM_TAGGED(mm_pt_s390x_flush);

@@ -11,7 +11,8 @@
  * RISC-V with #MM_PT_RISCV64_SVNAPOT, ARMv7 short with #MM_PT_ARMV7_LARGE and #MM_PT_ARMV7_SUPER.
  * The CPU must be set up as that file says. What nothing reports: without CR0.WP (ia32) the kernel writes to
  * what is not writable; where DACR does not make domain 0 a client (ARMv7 short) rights mean nothing; with
- * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection. With
+ * HCR_EL2.FWB (AArch64 stage 2) memory types mean others; s390x wants instruction-execution protection, and EDAT-1 and
+ * EDAT-2 for large leaves, or mm_pt_cfg::leaf_levels has to say that there are fewer. With
  * 52 bits, bits 51:48 of the root's address go into bits 5:2 of TTBR. ARMv7 cores whose walks are not coherent
  * (ID_MMFR3) want env->to_virt to return addresses that are not cached.
  *
