@@ -19,6 +19,7 @@ use_machine() {
   fi
   demo_loaders=
   demo_formats=
+  demo_build=
   # shellcheck source=examples/kernel/x86_64/run.sh
   . "examples/kernel/$1/run.sh"
 }
@@ -33,7 +34,8 @@ build() {
   local dir=build/demo-$1 arguments=() lock layers=$demo_layers${demo_formats:+,$demo_formats}
   need_packages meson gcc
   if $2 || [ "$1" != "$(uname -m)" ]; then
-    need_packages clang lld llvm
+    # shellcheck disable=SC2086
+    need_packages clang lld llvm $demo_build
     dir=build/demo-$1-cross
     arguments=(--cross-file "examples/kernel/$1/cross.ini")
   fi

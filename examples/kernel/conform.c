@@ -94,7 +94,7 @@ bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user)
 
 	if (f.taken == conform_allowed(attr, access, user))
 		return false;
-	return !f.taken || (f.va == (uintptr_t)va + conform_place(access, user) &&
+	return !f.taken || (f.va == MACHINE_FAULT_VA((uintptr_t)va + conform_place(access, user)) &&
 			    f.code == machine_fault_code(access, attr != 0));
 }
 

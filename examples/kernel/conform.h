@@ -29,6 +29,7 @@ struct conform {
 	bool all_exec;       /* what can be read can be executed: there is no no-execute */
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
 	bool exec_forgets;   /* the emulator's TLB forgets all when the kernel executes there, or the user does anything */
+	bool detached;       /* a tree changes only while no CPU uses it */
 	bool keeps_numbers;  /* the TLB holds translations of several address spaces */
 };
 

@@ -122,7 +122,7 @@ static void address_bits(void)
 	for (unsigned i = conform.pt->port->level[0].shift; i < conform.pt->cfg.pa_bits; i++) {
 		const mm_paddr_t pa = (mm_paddr_t)1 << i;
 
-		ok = conform_map(conform.va, pa, conform_page(), conform_read() | MM_PT_DEVICE) == MM_OK && ok;
+		ok = conform_map(conform.va, pa, conform_page(), conform_read() | MACHINE_DEVICE) == MM_OK && ok;
 		found = MACHINE_FRAME(conform.va);
 		ok = conform_unmap(conform.va, conform_page()) == MM_OK && ok && found == pa;
 	}

@@ -18,6 +18,7 @@
  *   MACHINE_ZONES         initialisers of the zones, lowest first
  *   MACHINE_FRAME(va)     physical address of the page at a virtual one, as the CPU translates it for the kernel to
  *                         read; 0: it is not there. Left out where the CPU does not tell
+ *   MACHINE_FAULT_VA(va)  the address that a fault at this one tells; left out where that is itself
  *   MACHINE_DENY(key, what, user)  take this, of enum denied, from pages with a protection key, the user's or the
  *                         kernel's; false: they have none. Left out where no page has
  *   MACHINE_DENIED        what a fault's code has beside machine_fault_code() where a key is the cause
@@ -47,6 +48,9 @@
 #endif
 #ifndef MACHINE_GUEST
 #define MACHINE_GUEST() false
+#endif
+#ifndef MACHINE_FAULT_VA
+#define MACHINE_FAULT_VA(va) (va)
 #endif
 #ifndef MACHINE_MOVED
 #define MACHINE_MOVED() ((void)0)
