@@ -114,6 +114,7 @@ test_plant() {
 121 pt_tree split_keeps_what_is_mapped
 122 pt_recursive each_table_is_where_it_is_said_to_be
 135 pt_recursive pages_beside_it_are_no_way_into_it
+168 pt_recursive what_it_showed_is_flushed
 BUGS
   beside check_fails "control: test_pmm_poison notices planted bug 27" "FAILED +\\] any_byte_of_a_block_will_do" \
     env MM_PLANT=27 build/gcc/tests/test_pmm_poison_word8 tests/data

@@ -144,6 +144,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_FOLLOWS 164 /* walker: an empty entry that hardware follows is taken for one that leads to a table */
 #define MM_PLANT_PT_BAREST  167 /* walker: a leaf without a bit that empty entries have not is overlooked in a table */
 #define MM_PLANT_PT_IGNORED 166 /* walker: a damaged entry that hardware follows is taken for an empty one */
+#define MM_PLANT_PT_SHOWN   168 /* walker: what the recursive entry showed of a table that goes is not flushed */
 #define MM_PLANT_PT_PLAIN   165 /* walker: high bits of addresses that lie elsewhere in entries are told from there */
 #define MM_PLANT_PT_WITNESS  44 /* walker: what is said to be in use in a table is believed, although it was cleared */
 #define MM_PLANT_RUN_FLUSH   72 /* contiguous runs: a run is broken without a flush in between */

@@ -467,7 +467,7 @@ static bool is_table_size(const struct ora *ora, size_t bytes)
 	for (unsigned l = 0; l <= ora->arch->top; l++)
 		if (bytes == entry_bytes(ora) << bits_of(ora, l))
 			return true;
-	return false;
+	return ora->page_roots && bytes == span_of(ora, 0);
 }
 
 static enum mm_status env_alloc(void *ctx, size_t bytes, mm_paddr_t *pa)

@@ -153,6 +153,7 @@ struct ora {
 	uint32_t features; /* of the machine, as mm_pt_cfg::features */
 	uint8_t pa_bits;   /* of the machine */
 	uint64_t c_bit;    /* encryption bit, not an address bit */
+	bool page_roots;   /* a root takes a whole page */
 	bool quick;        /* look at what may have changed only, see ora_begin() */
 	const void *seen;  /* tree that was observed last */
 	uint64_t latched[4]; /* the root's entries as all CPUs have them, where they keep them */

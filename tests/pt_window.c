@@ -55,8 +55,11 @@ static bool is_in_tree(struct ora *ora, const struct mm_pt *pt, mm_paddr_t pa, u
 /* Whole pages of memory for a table of the level that a window is for. */
 static size_t length(const struct mm_pt *pt, unsigned window)
 {
-	size_t bytes = pt_entries(pt->port, window % (MM_PT_WINDOWS / 2)) << pt->port->entry_lg2;
+	const unsigned level = window % (MM_PT_WINDOWS / 2);
+	size_t bytes = pt_entries(pt->port, level) << pt->port->entry_lg2;
 
+	if (level == pt->port->nlevels - 1u && (pt->cfg.features & pt->port->recursive_feature))
+		bytes = pt_mask(pt->port, 0) + 1; /* of a root that shows itself */
 	return (bytes + ORA_PAGE - 1) & ~(size_t)(ORA_PAGE - 1);
 }
 

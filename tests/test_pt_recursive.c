@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The recursive entry: it shows each table where mm_pt_recursive_va() says, as the oracle's MMU walks there; all tables
- * of the tree are reached through it while the tree changes; and nothing takes it for a part of the tree. */
+ * of the tree are reached through it while the tree changes; and nothing takes it for a part of the tree. Where the
+ * format wants break-before-make, nobody forgets what the entry showed but who is told to by a flush: a TLB that holds
+ * all that ever was there must never meet anything else. */
 #include <mmlib/pt_recursive.h>
 #include <mmlib/pt_share.h>
 #include <mmlib/pt_tree.h>
@@ -38,6 +40,70 @@ static struct ora_run walk(mm_vaddr_t va)
 	return run;
 }
 
+/* ---- a TLB of what is seen through the entry ---- */
+
+/* What an entry at @level on the way to what is translated led to. */
+static struct kept {
+	mm_vaddr_t va; /* first byte that it is for */
+	uint64_t to;
+	unsigned level;
+	bool upper; /* to a table, or what is taken for one */
+} kept[4096];
+static size_t nkept;
+
+static void keep(mm_vaddr_t va, unsigned level, uint64_t to, bool upper)
+{
+	for (size_t i = 0; i < nkept; i++)
+		if (kept[i].va == va && kept[i].level == level) {
+			if (kept[i].to != to || kept[i].upper != upper)
+				ora_violation(&ora, "something else was there, and no flush has covered it since");
+			return;
+		}
+	if (nkept == sizeof(kept) / sizeof(kept[0]))
+		ora_violation(&ora, "no room in the TLB");
+	else
+		kept[nkept++] = (struct kept){ .va = va, .to = to, .level = level, .upper = upper };
+}
+
+/* A walk, maybe of a CPU that only guesses. */
+static void look_at(mm_vaddr_t va)
+{
+	uint64_t table[ORA_LEVELS];
+
+	ora.pt = &pt;
+	struct ora_run run = ora_path(&ora, va, table);
+	ora.pt = NULL;
+	for (unsigned l = ora.arch->top; l > run.level; l--)
+		keep(va & ~(ora_size(&ora, l) - 1), l, table[l - 1], true);
+	if (run.attr && ora.arch->is_leaf(mmu_get(&ora, table[run.level], index_of(&ora, va, run.level)), run.level))
+		keep(run.va, run.level, run.pa, false);
+}
+
+static void forget(void *ctx, const struct mm_tlb_gather *what)
+{
+	ora.env.flush(ctx, what);
+	for (size_t i = nkept; what->flush && i-- > 0;) {
+		const mm_vaddr_t last = kept[i].va + (ora_size(&ora, kept[i].level) - 1);
+		if (kept[i].va <= what->last && last >= what->start && (!kept[i].upper || what->tables))
+			kept[i] = kept[--nkept];
+	}
+}
+
+/* What is read from the lowest table on the way is read as the entry of a page of the kernel's data. */
+static void check_page(mm_vaddr_t va)
+{
+	const uint32_t all = RW | MM_PT_EXEC | MM_PT_USER | MM_PT_GLOBAL | MM_PT_ACCESSED | MM_PT_DIRTY | MM_PT_TYPE;
+	uint64_t table[ORA_LEVELS];
+
+	ora.pt = &pt;
+	struct ora_run run = ora_path(&ora, va, table);
+	ora.pt = NULL;
+	if (run.level || (run.attr & all) != (RW | MM_PT_ACCESSED | MM_PT_DIRTY))
+		ora_violation(&ora, "what is shown is not a page of the kernel's data");
+	else if (ora.arch->reserved(&ora, mmu_get(&ora, table[0], index_of(&ora, va, 0)), 0, true))
+		ora_violation(&ora, "what leads to a table has bits that no page has");
+}
+
 static void *through_the_entry(const struct mm_pt *tree, mm_paddr_t pa, unsigned window, mm_vaddr_t va)
 {
 	if (window < MM_PT_WINDOWS / 2 && tree->recursive) {
@@ -45,30 +111,56 @@ static void *through_the_entry(const struct mm_pt *tree, mm_paddr_t pa, unsigned
 		struct ora_run run = walk(at);
 		if (!run.attr || run.pa + (at - run.va) != pa)
 			ora_violation(&ora, "the entry does not show this table");
+		if (ora.arch->must_break) {
+			check_page(at);
+			look_at(at);
+		}
 		shown++;
 	}
 	return window_show(tree, pa, window, va);
 }
 
-static bool has_none(void)
+/* What a format wants for an entry that leads to a table to be a leaf. 0: it is one, or none. */
+static uint32_t features_for(const struct mm_pt_port *port)
 {
-	return w->f != &x86_64; /* an entry that leads to a table is no leaf, or one that faults */
+	return port->recursive_feature;
 }
 
-/* A tree with its entry. False: the format has none. */
-static bool begin(void **state)
+static bool has_none(void)
 {
-	start(state);
-	ora.pt = NULL;
-	if (has_none())
-		return false;
-	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
+	return w->f != &x86_64 && w->f != &aarch64 && w->f != &aarch64_high; /* a leaf is no table, or faults */
+}
+
+/* A machine with a tree of this format, and its entry. */
+static void begin_with(const struct mm_pt_port *port, const struct ora_arch *arch, uint32_t features, mm_vaddr_t at)
+{
+	const struct mm_pt_cfg cfg = { .allow_wx = true, .features = features | features_for(port) };
+
+	if (!ora.mem)
+		ora_init(&ora, 0x80000000, ROOM);
+	ora_reset(&ora);
+	ora_set_arch(&ora, arch);
+	ora.features = cfg.features;
+	ora.page_roots = features_for(port);
 	env = ora.env;
 	env.window = through_the_entry;
+	env.flush = forget;
 	shown = 0;
-	assert_int_equal(mm_pt_init(&pt, w->f->port(), &env, NULL), MM_OK);
-	assert_int_equal(mm_pt_recurse(&pt, V(entry_at()), &g), MM_OK);
+	nkept = 0;
+	g = (struct mm_tlb_gather){ 0 };
+	assert_int_equal(mm_pt_init(&pt, port, &env, &cfg), MM_OK);
+	assert_int_equal(mm_pt_recurse(&pt, at, &g), MM_OK);
 	mm_pt_sync(&pt, &g);
+}
+
+/* The same of a walker's format. False: that has none. */
+static bool begin(void **state)
+{
+	w = *state;
+	if (has_none())
+		return false;
+	ora_set_arch(&ora, w->f->arch);
+	begin_with(w->f->port(), w->f->arch, w->f->arch->run_feature, V(entry_at()));
 	return true;
 }
 
@@ -82,20 +174,18 @@ static void end(void)
 	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
 	assert_int_equal(ora.used, 0);
 	nothing_is_wrong();
+	ora.page_roots = false;
 }
 
 /* The table at @level around @va, by the oracle's own way down. 0: there is none. */
-static uint64_t table_at(unsigned level, uint64_t va)
+static uint64_t table_at(unsigned level, mm_vaddr_t va)
 {
-	uint64_t table = pt.root;
+	uint64_t table[ORA_LEVELS] = { 0 };
 
-	for (unsigned l = ora.arch->top; l > level; l--) {
-		uint64_t entry = mmu_get(&ora, table, va >> (12 + 9 * l) & 511);
-		if (!(entry & 1) || (entry & 0x80))
-			return 0;
-		table = entry & UINT64_C(0x0000fffffffff000);
-	}
-	return table;
+	ora.pt = &pt;
+	(void)ora_path(&ora, va, table);
+	ora.pt = NULL;
+	return table[level];
 }
 
 static void each_table_is_where_it_is_said_to_be(void **state)
@@ -130,7 +220,11 @@ static void what_cannot_be_is_refused(void **state)
 	struct mm_pt none = { 0 };
 	const uint64_t at = 200 * UINT64_C(0x8000000000);
 
-	start(state);
+	const struct walker *of = *state;
+	const struct mm_pt_cfg cfg = { .features = features_for(of->f->port()) };
+
+	ora.page_roots = cfg.features;
+	start_with(state, &cfg);
 	ora.pt = NULL;
 	assert_int_equal(mm_pt_recurse(NULL, V(at), &g), MM_E_INVAL);
 	assert_int_equal(mm_pt_recurse(&pt, V(at), NULL), MM_E_INVAL);
@@ -201,10 +295,11 @@ static void nothing_is_changed_through_it(void **state)
 	assert_int_equal(w->query(&pt, mm_pt_recursive_va(&pt, 0, V(at - K4)), &run), MM_OK);
 	assert_true(run.pa == table_at(0, V(at - K4)));
 	assert_int_equal(run.attr & (RW | MM_PT_EXEC | MM_PT_USER), RW);
-	assert_int_equal(cur_init(&cur, run.va, K4), MM_OK);
+	const uint64_t table = run.va - w->f->base;
+	assert_int_equal(cur_init(&cur, table, K4), MM_OK);
 	assert_true(next(&cur, &run));
 	assert_int_equal(run.attr & (RW | MM_PT_EXEC | MM_PT_USER), RW);
-	assert_int_equal(cur_init(&cur, run.va, K4), MM_OK);
+	assert_int_equal(cur_init(&cur, table, K4), MM_OK);
 	leaves.attr = attr;
 	assert_true(w->leaves(&cur, &leaves));
 	assert_int_equal(attr[0] & (RW | MM_PT_EXEC | MM_PT_USER), RW);
@@ -246,73 +341,140 @@ static void the_tree_changes_through_it(void **state)
 	end();
 }
 
-/* The same with the other formats that have one. */
+/* ---- formats that are selected by number ---- */
+
+/* One of them, with its entry amid those of the root, and the sizes of its leaves by level. */
+static struct other {
+	const struct mm_pt_port *port;
+	mm_vaddr_t base, at;
+	uint64_t size[4], top;
+	unsigned tops; /* entries of the root around the one that shows it */
+} o;
+
+static void begin_other(enum mm_pt_format f)
+{
+	const struct mm_pt_port *port = mm_pt_format(f);
+	const unsigned top = port->nlevels - 1u, n = 1u << (port->va_bits - port->level[top].shift);
+
+	o = (struct other){ .port = port, .top = UINT64_C(1) << port->level[top].shift, .tops = n > 2 ? 3 : 2 };
+	o.base = port->extension == MM_PT_VA_ONES ? -(UINT64_C(1) << port->va_bits) : 0;
+	o.at = o.base + (n > 4 ? n / 4 : n / 2) * o.top;
+	for (unsigned l = 0; l < 4; l++)
+		o.size[l] = l < port->nlevels ? UINT64_C(1) << port->level[l].shift : 0;
+	begin_with(port, ora_formats[f], 0, o.at);
+}
+
+/* Map and unmap, @large: leaves of level 2 too. */
+static enum mm_status change_other(uint64_t r, mm_vaddr_t page, bool large)
+{
+	const uint64_t length = large ? o.size[2] : r >> 60 & 1 ? o.size[1] + 3 * o.size[0] : o.size[0];
+	const unsigned what = (r >> 56) % 8;
+
+	if (what < 3)
+		return mm_pt_map(&pt, page, (mm_paddr_t)(page % o.size[large ? 2 : 1]), length, RW | RX, 0, &g);
+	if (what < 6)
+		return mm_pt_unmap(&pt, page, length, what == 5 ? MM_PT_DISCARD : 0, &g);
+	if (what == 6)
+		return mm_pt_protect(&pt, page, length, RX, 0, &g);
+	return mm_pt_collapse(&pt, page & ~(o.size[1] - 1), o.size[1], 0, &g);
+}
+
+/* All that may be shown around what changes. */
+static void look_around(void)
+{
+	for (unsigned l = 0; l < o.port->nlevels; l++)
+		for (uint64_t k = 0; k < o.tops * 8u; k++)
+			look_at(mm_pt_recursive_va(&pt, l, o.at - o.top + k / 8 * o.top + (k & 1) * o.size[1] +
+								   (o.port->nlevels > 3 ? k >> 1 & 3 : 0) * o.size[2]));
+}
+
+static void change_others(uint64_t seed, bool guesses)
+{
+	unsigned changes = 0;
+
+	for (unsigned i = 0; i < 1500; i++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		const bool large = guesses && o.port->nlevels > 3 && (seed >> 44) % 2 == 0;
+		mm_vaddr_t page = o.at - o.top + (seed >> 33) % o.tops * o.top;
+		if (o.port->nlevels > 3)
+			page += (seed >> 38 & 3) * o.size[2];
+		if (!large)
+			page += (o.port->nlevels > 2 ? (seed >> 40) % 3 * o.size[1] : 0) + (seed >> 50) % 8 * o.size[0];
+		const enum mm_status st = change_other(seed, page, large);
+		if (page - o.at < o.top)
+			assert_int_equal(st, MM_E_OWNER);
+		changes += st == MM_OK;
+		if (guesses && ora.arch->must_break)
+			look_around();
+		if (i % (guesses ? 2 : 7) == 0)
+			mm_pt_sync(&pt, &g);
+		if (i % 50 == 0)
+			assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
+		nothing_is_wrong();
+	}
+	assert_true(changes > 200);
+	assert_true(shown > 2500);
+}
+static const enum mm_pt_format others[] = {
+	MM_PT_X86_64_LA57,
+	MM_PT_IA32,
+	MM_PT_AARCH64_16K,
+	MM_PT_AARCH64_16K_HIGH,
+	MM_PT_AARCH64_64K,
+	MM_PT_AARCH64_64K_HIGH,
+	MM_PT_AARCH64_64K_LPA,
+	MM_PT_AARCH64_64K_LPA_HIGH,
+	MM_PT_AARCH64_4K_LPA2,
+	MM_PT_AARCH64_4K_LPA2_HIGH,
+	MM_PT_AARCH64_16K_LPA2,
+	MM_PT_AARCH64_16K_LPA2_HIGH,
+};
+
+static bool is_one_of(enum mm_pt_format f)
+{
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] == f)
+			return true;
+	return false;
+}
+
 static void trees_of_other_formats_change_through_it(void **state)
 {
-	static const enum mm_pt_format formats[] = { MM_PT_IA32, MM_PT_X86_64_LA57 };
-	uint64_t seed = 78;
-
 	(void)state;
-	if (!ora.mem)
-		ora_init(&ora, 0x80000000, ROOM);
-	for (unsigned f = 0; f < 2; f++) {
-		const struct mm_pt_port *port = mm_pt_format(formats[f]);
-		const uint64_t top = UINT64_C(1) << port->level[port->nlevels - 1u].shift;
-		const uint64_t large = UINT64_C(1) << port->level[1].shift;
-		const struct mm_pt_cfg cfg = { .allow_wx = true };
-		unsigned changes = 0;
-		ora_reset(&ora);
-		ora_set_arch(&ora, ora_formats[formats[f]]);
-		env = ora.env;
-		env.window = through_the_entry;
-		shown = 0;
-		assert_int_equal(mm_pt_init(&pt, port, &env, &cfg), MM_OK);
-		assert_int_equal(mm_pt_recurse(&pt, 100 * top, &g), MM_OK);
-		mm_pt_sync(&pt, &g);
-		for (unsigned i = 0; i < 3000; i++) {
-			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-			const mm_vaddr_t page = ((seed >> 33) % 3 + 99) * top + (f ? (seed >> 40) % 3 * large : 0) +
-						(seed >> 50) % 8 * K4;
-			const unsigned what = (seed >> 56) % 8;
-			const uint64_t length = what < 7 && seed >> 60 & 1 ? large + 3 * K4 : K4;
-			const bool in_it = page + length > 100 * top && page < 101 * top;
-			enum mm_status st = MM_OK;
-			if (what < 3)
-				st = mm_pt_map(&pt, page, (mm_paddr_t)(page % large), length, RW | RX, 0, &g);
-			else if (what < 6)
-				st = mm_pt_unmap(&pt, page, length, what == 5 ? MM_PT_DISCARD : 0, &g);
-			else if (what == 6)
-				st = mm_pt_protect(&pt, page, length, RX, 0, &g);
-			else
-				st = mm_pt_collapse(&pt, page & ~(large - 1), large, 0, &g);
-			if (in_it)
-				assert_int_equal(st, MM_E_OWNER);
-			changes += st == MM_OK;
-			if (i % 7 == 0)
-				mm_pt_sync(&pt, &g);
-			if (i % 50 == 0)
-				assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
-			nothing_is_wrong();
-		}
-		assert_true(changes > 500);
-		assert_true(shown > 5000);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		begin_other(others[i]);
+		change_others(78 + i, false);
 		end();
 	}
 }
 
-/* Of the formats that are selected by number. */
+/* Whatever a CPU may have guessed is flushed before something else is there. */
+static void what_it_showed_is_flushed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		begin_other(others[i]);
+		change_others(178 + i, true);
+		end();
+	}
+}
+
+/* Of all of them, with what a format wants for it and without. */
 static void few_formats_have_one(void **state)
 {
 	(void)state;
 	if (!ora.mem)
 		ora_init(&ora, 0x80000000, ROOM);
-	for (unsigned f = 0; f < MM_PT_FORMATS; f++) {
-		const struct mm_pt_port *port = mm_pt_format((enum mm_pt_format)f);
+	for (unsigned f = 0; f < 2 * MM_PT_FORMATS; f++) {
+		const enum mm_pt_format format = (enum mm_pt_format)(f / 2);
+		const struct mm_pt_port *port = mm_pt_format(format);
+		const struct mm_pt_cfg cfg = { .features = f % 2 ? MM_PT_AARCH64_RECURSIVE : 0 };
 		const mm_vaddr_t last = port->extension == MM_PT_VA_ONES ? -(UINT64_C(1) << port->level[port->nlevels - 1u].shift) : 0;
-		const bool has = f == MM_PT_X86_64_LA57 || f == MM_PT_IA32;
+		const bool has = is_one_of(format) && (f % 2 || !features_for(port));
 		ora_reset(&ora);
-		ora_set_arch(&ora, ora_formats[f]);
-		assert_int_equal(mm_pt_init(&pt, port, &ora.env, NULL), MM_OK);
+		ora_set_arch(&ora, ora_formats[format]);
+		ora.page_roots = f % 2 && features_for(port);
+		assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
 		enum mm_status st = mm_pt_recurse(&pt, last, &g);
 		if (st != (has ? MM_OK : MM_E_NOTSUP))
 			fail_msg("%s: %d", port->name, (int)st);
@@ -321,6 +483,7 @@ static void few_formats_have_one(void **state)
 		assert_int_equal(mm_pt_destroy(&pt), MM_OK);
 		nothing_is_wrong();
 	}
+	ora.page_roots = false;
 }
 
 /* In two levels the table of level 1 that is remembered is the root: the entry is in it. */
@@ -362,9 +525,10 @@ int main(void)
 		cmocka_unit_test(nothing_is_changed_through_it),
 		cmocka_unit_test(the_tree_changes_through_it),
 	};
-	const struct CMUnitTest others[] = { cmocka_unit_test(few_formats_have_one),
+	const struct CMUnitTest formats[] = { cmocka_unit_test(few_formats_have_one),
 					     cmocka_unit_test(trees_of_other_formats_change_through_it),
+					     cmocka_unit_test(what_it_showed_is_flushed),
 					     cmocka_unit_test(pages_beside_it_are_no_way_into_it) };
-	int failed = cmocka_run_group_tests_name("pt_recursive, formats", others, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("pt_recursive, formats", formats, NULL, NULL);
 	return failed + run_for_all("pt_recursive", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -97,7 +97,8 @@ struct mm_pt_env {
 #else
 	/** Only with #MM_PT_WINDOW. Address through which the table page at @p pa is read and written until the next
 	 *  call with the same number of a window, or to the end of the operation: one page of address space for each
-	 *  of #MM_PT_WINDOWS is enough, which is made to lead to @p pa here. The length of the table is that of its level.
+	 *  of #MM_PT_WINDOWS is enough, which is made to lead to @p pa here. The length of the table is that of its level, of
+	 *  the root as `alloc_table` was told it.
 	 *  Windows below #MM_PT_WINDOWS / 2 are for tables in the tree, and the number is the table's level: with a
 	 *  recursive entry in its root, it is also where that entry shows the table of this level around @p va, and
 	 *  nothing needs to be mapped if @p pt is the active tree. What CPUs keep of that address is theirs: it may be of
@@ -172,6 +173,7 @@ struct mm_pt {
 	mm_vaddr_t va_recursive; /**< @private what the recursive entry is for begins here... */
 	uint32_t attr_recursive; /**< @private ...and no more rights than these are there */
 	uint16_t recursive;      /**< @private 1 + its number: mmlib/pt_recursive.h. 0: there is none */
+	bool recursive_breaks;   /**< @private what it shows wants break-before-make */
 #endif
 };
 

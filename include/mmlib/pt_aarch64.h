@@ -22,6 +22,13 @@ MM_BEGIN_DECLS
  *  granule of 4 KiB 16 pages, blocks of 2 MiB or of 1 GiB are one; 16 KiB: 128 pages or 32 blocks; 64 KiB: 32 of either. */
 #define MM_PT_AARCH64_CONTIG 1u
 
+/** For mm_pt_cfg::features, of every AArch64 format but stage 2: a tree that may have a recursive entry
+ *  (mmlib/pt_recursive.h). An entry that leads to a table has bits 1:0 set, as that of a page, but the CPU ignores in it
+ *  what a page has in bits 11:2 and 58:51 (DDI 0487, D8.3). With this they are those of a page of the kernel's: AF, nG,
+ *  MAIR's index 0, inner shareable (with LPA2 TCR_EL1 says that), to be read and written, PXN and UXN. And a root takes a
+ *  whole page, as what is shown of it is. Only with #MM_PT_WINDOW; elsewhere it changes nothing. */
+#define MM_PT_AARCH64_RECURSIVE 2u
+
 /** The low half of the address space, for mm_pt_init().
  *  @return static data
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */

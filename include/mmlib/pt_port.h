@@ -94,6 +94,8 @@ struct mm_pt_port {
 	uint8_t run_lg2[MM_PT_LEVELS_MAX];
 	uint32_t run_feature; /**< of mm_pt_cfg::features: runs are used */
 	uint32_t run_feature_0; /**< the same for those at level 0 alone; 0: they are not apart */
+	uint32_t recursive_feature; /**< of mm_pt_cfg::features, with #MM_PT_WINDOW: table() makes what is a leaf at level 0,
+	                                 too, and a root is as long as a smallest page (mmlib/pt_recursive.h); 0: never */
 	uint32_t key_feature; /**< of mm_pt_cfg::features: leaf() is asked for protection keys (#MM_PT_KEYS); 0: never */
 
 	/** The empty entry at a level. Not always 0. */

@@ -22,7 +22,12 @@
  *                 becomes set, need ordered stores and nothing else.
  *              A5 from valid to valid, other address, type, size or nG: break before make. So is what no leaf()
  *                 changes, as shareability: classify() does not look at it in pages. Rights alone: a flush.
- *                 Hardware that keeps dirty clears AP[2] by itself. */
+ *                 Hardware that keeps dirty clears AP[2] by itself.
+ *              A6 with MM_PT_AARCH64_RECURSIVE an entry that leads to a table is what leaf() makes of that, for the
+ *                 kernel to read and write, and writes are kept nowhere: AF is set and AP[2] clear. In a table's
+ *                 descriptor bits 11:2 and 58:51 are ignored, but for AF with FEAT_HAFT, which wants it set, too, and
+ *                 9:8 with LPA2, which are of the address in either. The bits of a table that take rights away, 63:59,
+ *                 stay clear: what a walk ends with tells all. */
 #ifndef MM_SRC_PORTS_AARCH64_H
 #define MM_SRC_PORTS_AARCH64_H
 #include <mmlib/pt_aarch64.h>
@@ -76,7 +81,7 @@ static const struct mm_mask_rule a64_rules[MASK_RULES] = {
 };
 #define A64_STAGE_1(sh)                                                                            \
 	A64_ENTRY((sh) | A64_RO | A64_NG | A64_PXN | A64_UXN), .rules = { a64_rules }, .type_left = 2, \
-		.type_mask = { 0x1c }
+		.type_mask = { 0x1c }, .table_leaf = (sh) | A64_AF | A64_NG | A64_DBM | A64_PXN | A64_UXN /* A6 */
 
 #define A64_4K      UINT64_C(0x0000fffffffff000)
 #define A64_WITNESS(bits) (((UINT64_C(1) << (bits)) - 1) << 16) /* all but bit 0 of what is not valid is software's */
@@ -88,6 +93,7 @@ MM_MASK_PORT(a64)
 	.level = { { 12, 9, true }, { 21, 9, true }, { 30, 9, true }, { 39, 9, false } },          \
 	.empty_ignore = A64_WITNESS(9), .witness = 16, A64_FORMAT(A64_4K),                            \
 	.leaf_mask = 3 | A64_RES0(A64_4K) | A64_CONTIG, .leaf_bits = 3, MM_MASK_CALLS(a64),        \
+	.recursive_feature = MM_PT_AARCH64_RECURSIVE,                                              \
 	MM_MASK_RUNS(a64, MM_PT_AARCH64_CONTIG, 4, 4, 4)
 static const struct mm_pt_port a64_port = {
 	.name = "AArch64 4K low", .extension = MM_PT_VA_ZERO, A64_4K_FORMAT

@@ -23,11 +23,11 @@
 		.mask = &data,                                                                     \
 	};
 #define A64_HALVES(id, what, field, ...)                                                           \
-	A64_ANY(id, id##_mask, what " low", MM_PT_VA_ZERO, field, __VA_ARGS__, .hw_final = A64_AF, A64_LEAF(field)) \
-	A64_ANY(id##_high, id##_mask, what " high", MM_PT_VA_ONES, field, __VA_ARGS__, .hw_final = A64_AF, \
-		A64_LEAF(field))
+	A64_ANY(id, id##_mask, what " low", MM_PT_VA_ZERO, field, __VA_ARGS__, A64_LEAF(field))    \
+	A64_ANY(id##_high, id##_mask, what " high", MM_PT_VA_ONES, field, __VA_ARGS__, A64_LEAF(field))
 /* What is surely a leaf: write-back, and of stage 1 what nobody executes (A3), of stage 2 what may be written. */
 #define A64_LEAF(field)                                                                            \
+	.hw_final = A64_AF, .recursive_feature = MM_PT_AARCH64_RECURSIVE,                          \
 	.leaf_mask = ~((field) | A64_EL0 | A64_RO | A64_DBM | A64_AF | A64_NG | A64_SOFT_D),       \
 	.leaf_bits = A64_PXN | A64_UXN | ((3 | A64_SH) & ~(field))
 #define A64S2_LEAF .leaf_mask = ~(A64_4K | A64_RO | A64_AF | A64_UXN), .leaf_bits = A64_DBM | A64_SH | A64_EL0 | 0x3f

@@ -86,6 +86,7 @@ struct mm_mask {
 	uint32_t nowhere;    /* with port->follows: bytes from the root on of the table that leads nowhere */
 	uint64_t table[MM_PT_LEVELS_MAX];      /* what a table's entry has beside its address... */
 	uint64_t table_mask[MM_PT_LEVELS_MAX]; /* ...and which bits tell that it is one */
+	uint64_t table_leaf; /* what it has, too, if the tree has port->recursive_feature */
 	uint64_t leaf[MM_PT_LEVELS_MAX];       /* what all leaves have */
 	uint64_t addr, table_addr;             /* fields of addresses; 0: the same */
 	uint64_t spare;                        /* what large leaves use otherwise of that field */
@@ -346,11 +347,13 @@ MASK_FN uint64_t mask_leaf(const struct mm_mask *m, const struct mm_pt *pt, mm_p
 	return mask_order(m, entry) | pt->cfg.set_bits;
 }
 
-MASK_FN uint64_t mask_table(const struct mm_mask *m, const struct mm_pt *pt, mm_paddr_t pa,
-			    unsigned level)
+MASK_FN uint64_t mask_table(const struct mm_mask *m, const struct mm_pt_port *port, const struct mm_pt *pt,
+			    mm_paddr_t pa, unsigned level)
 {
-	return mask_order(m, m->table[level] | mask_field(m, pa, mask_table_addr(m))) |
-	       pt->cfg.set_bits;
+	const bool leaf = MM_PT_WINDOW && (pt->cfg.features & port->recursive_feature);
+	const uint64_t has = leaf ? m->table[level] | m->table_leaf : m->table[level];
+
+	return mask_order(m, has | mask_field(m, pa, mask_table_addr(m))) | pt->cfg.set_bits;
 }
 
 /* Where no value of a directory's entry means that nothing is there, an empty one has the address of a table that
@@ -361,7 +364,7 @@ MASK_FN uint64_t mask_empty(const struct mm_mask *m, const struct mm_pt_port *po
 			    unsigned level)
 {
 	if (port->follows && level > 0)
-		return mask_table(m, pt, pt->root + m->nowhere, level);
+		return mask_table(m, port, pt, pt->root + m->nowhere, level);
 	return mask_order(m, mask_nothing(m, level));
 }
 
@@ -582,7 +585,7 @@ MASK_FN uint64_t mask_run(const struct mm_mask *m, uint64_t leaf, unsigned level
 	}                                                                                          \
 	MASK_FN uint64_t id##_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)          \
 	{                                                                                          \
-		return mask_table(&id##_mask, pt, pa, level);                                      \
+		return mask_table(&id##_mask, &id##_port, pt, pa, level);                          \
 	}                                                                                          \
 	MASK_FN mm_paddr_t id##_below(const struct mm_pt *pt, uint64_t e)                           \
 	{                                                                                          \

@@ -101,7 +101,7 @@ MASK_ANY uint32_t mask_any_attr(const struct mm_pt *pt, uint64_t entry, unsigned
 
 MASK_ANY uint64_t mask_any_table(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
-	return mask_table(mask_of(pt), pt, pa, level);
+	return mask_table(mask_of(pt), &mask_port_of(pt)->port, pt, pa, level);
 }
 
 MASK_ANY mm_paddr_t mask_any_below(const struct mm_pt *pt, uint64_t entry)

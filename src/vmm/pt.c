@@ -39,9 +39,15 @@ static size_t pt_bytes(const struct mm_pt_port *port, unsigned level)
 	return pt_entries(port, level) << port->entry_lg2;
 }
 
+/* Bytes that a table takes. */
+static size_t pt_taken(const struct mm_pt *pt, unsigned level)
+{
+	return pt_room(pt, level) << pt->port->entry_lg2;
+}
+
 static void pt_table_free(const struct mm_pt *pt, mm_paddr_t pa, unsigned level)
 {
-	pt->env->free_table(pt->env->ctx, pa, pt_bytes(pt->port, level));
+	pt->env->free_table(pt->env->ctx, pa, pt_taken(pt, level));
 }
 
 /* Tables come dirty. Nobody sees this one yet. */
@@ -50,12 +56,12 @@ void mm_pt_priv_fill_empty(const struct mm_pt *pt, void *table, unsigned level)
 	uint64_t empty = pt->port->empty(pt, level);
 
 	if (!empty) {
-		__builtin_memset(table, 0, pt_bytes(pt->port, level));
+		__builtin_memset(table, 0, pt_taken(pt, level));
 		return;
 	}
 	const unsigned lg2 = pt->port->entry_lg2;
 	unsigned char *slot = table;
-	size_t n = pt_entries(pt->port, level);
+	size_t n = pt_room(pt, level);
 	for (; lg2 == 3 && n >= PT_GROUP; n -= PT_GROUP, slot += PT_GROUP << 3) {
 #pragma GCC unroll 8
 		for (size_t j = 0; j < PT_GROUP; j++)
@@ -83,7 +89,7 @@ mm_paddr_t mm_pt_priv_pool_take(const struct mm_pt *pt, struct mm_pt_pool *pool,
 
 enum mm_status mm_pt_priv_table_new(const struct mm_pt *pt, struct mm_pt_pool *pool, unsigned level, mm_paddr_t *pa)
 {
-	size_t bytes = pt_bytes(pt->port, level);
+	size_t bytes = pt_taken(pt, level);
 	mm_paddr_t got = MM_PADDR_MAX;
 
 	if (pool && pool->n[level]) {
@@ -280,6 +286,7 @@ PT_INLINE void pt_flush(const struct mm_pt *pt, struct mm_tlb_gather *g)
 		pt_flush_misses(pt, g);
 	else if (g->flush || g->sync)
 		pt->env->flush(pt->env->ctx, g);
+	pt_flush_shown(pt, g);
 	g->sync = g->flush = g->tables = g->misses = false;
 	g->last = 0; /* see pt_note() */
 }

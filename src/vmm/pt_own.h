@@ -91,6 +91,28 @@ PT_INLINE uint32_t pt_rights(const struct mm_pt *pt, const struct mm_pt_port *po
 	return attr;
 }
 
+/* Entries that a table has room for: X3 of pt_recursive.c. */
+PT_INLINE size_t pt_room(const struct mm_pt *pt, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	const bool page = PT_WINDOW && level == port->nlevels - 1u && (pt->cfg.features & port->recursive_feature);
+
+	return page ? (size_t)1 << (port->level[0].shift - port->entry_lg2) : pt_entries(port, level);
+}
+
+/* X2 of pt_recursive.c: the gather was flushed; so must be what the entry showed of tables on the way there. */
+void mm_pt_priv_flush_shown(const struct mm_pt *pt, const struct mm_tlb_gather *g);
+
+PT_INLINE void pt_flush_shown(const struct mm_pt *pt, const struct mm_tlb_gather *g)
+{
+#if MM_PT_WINDOW
+	if (pt->recursive && g->flush)
+		mm_pt_priv_flush_shown(pt, g);
+#endif
+	(void)pt;
+	(void)g;
+}
+
 /* Does [va, last] reach into entries of the root that are another tree's (H3), or into the recursive one (X1)? */
 PT_INLINE bool pt_is_foreign(const struct mm_pt *pt, const struct mm_pt_port *port, mm_vaddr_t va, mm_vaddr_t last)
 {
