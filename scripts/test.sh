@@ -295,6 +295,8 @@ test_conformance() {
     check_fails "control: a second root that is $what fails conformance" "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append "roots $what" x86_64:4-levels
   done
+  check_fails "control: an address that showed a table, and that nobody forgets when another takes its place, fails conformance" \
+    "stopped before its end|checks failed" scripts/conformance.sh --append stale aarch64:4K-recursive
 }
 test_linux() {
   check "linux: a module of Debian's kernel; checks, figures that repeat, nothing left behind" scripts/linux.sh

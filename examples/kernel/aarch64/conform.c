@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an AArch64: the low half of the address space is a tree of its own (TTBR0),
  * with its own granule, while the kernel stays in the high half. Words on the command line: 16k, 64k,
- * 64k-lpa, 4k-lpa2, 16k-lpa2. Hardware keeps accessed and dirty (FEAT_HAFDBS), where it can. */
+ * 64k-lpa, 4k-lpa2, 16k-lpa2; and recursive: window.c. Hardware keeps accessed and dirty (FEAT_HAFDBS), where
+ * it can. */
 #include <mmlib/pt_formats.h>
 #include "../conform.h"
 #include "cpu.h"
@@ -61,13 +62,17 @@ const char *machine_conform(struct conform *c)
 	if (lacks)
 		return lacks;
 	mm_pt_aarch64_probe(&cfg);
-	cfg.features = MM_PT_AARCH64_CONTIG;
+	cfg.features = MM_PT_AARCH64_CONTIG | (windows_wanted() ? MM_PT_AARCH64_RECURSIVE : 0u);
 	if (granule->va_bits == 52)
 		cfg.pa_bits = 52;
 	if (mm_pt_init(&c->own,
 		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
 		       &memory_table_env, &cfg) != MM_OK)
 		return "no memory for a root table";
+	if (windows_wanted()) {
+		windows_check(&kernel.pt, MACHINE_SCRATCH);
+		check_status(machine_windows_start(&c->own), MM_OK, "the low half has a recursive entry, too");
+	}
 	c->pt = &c->own;
 	c->keeps = (hafdbs >= HAFDBS_AF ? MM_PT_ACCESSED : 0u) | (hafdbs >= HAFDBS_DIRTY ? MM_PT_DIRTY : 0u);
 	return NULL;
@@ -95,6 +100,8 @@ const char *machine_conform_flush(unsigned way, const char **lacks)
 	if (way >= sizeof(ways) / sizeof(*ways))
 		return NULL;
 	mm_pt_aarch64_tlb_probe(&machine_tlb); /* the low half has its granule by now */
+	if (!way && windows_wanted())
+		windows_check(conform.pt, conform.va);
 	*lacks = way && way % 2 == 0 && !machine_tlb.ranges ? "this CPU has no FEAT_TLBIRANGE" : NULL;
 	machine_tlb.ranges = machine_tlb.ranges && way % 2 == 0;
 	machine_tlb.one_space = way >= 3;

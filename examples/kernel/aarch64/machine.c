@@ -110,7 +110,7 @@ struct mm_pt_aarch64_tlb machine_tlb;
 void machine_pt_probe(struct mm_pt_cfg *cfg)
 {
 	mm_pt_aarch64_probe(cfg);
-	cfg->features = MM_PT_AARCH64_CONTIG;
+	cfg->features = MM_PT_AARCH64_CONTIG | (windows_wanted() ? MM_PT_AARCH64_RECURSIVE : 0u);
 	mm_pt_aarch64_tlb_probe(&machine_tlb);
 	machine_tlb.lpa2 = machine_lpa2; /* once the tables are these */
 }
@@ -120,6 +120,8 @@ void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 {
 	struct mm_pt_aarch64_tlb tlb = machine_tlb;
 
+	if (windows_keep(g))
+		return;
 	tlb.one_space = tlb.one_space && !(g->start >> 63);
 	if (all)
 		mm_pt_aarch64_flush_by(&tlb, g);
