@@ -25,10 +25,11 @@
  *   MACHINE_GUEST()       is the tree under test what a guest's memory is behind? Then guest_read() and its like of
  *                         probe.h go there, and the user is the guest's. Left out where there are no guests
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
- *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c
+ *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c; else left out
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
- *   struct machine_cpu    what the machine keeps for each CPU
+ *   struct machine_cpu    what the machine keeps for each CPU; where MACHINE_ROOTS is 1 among it uint32_t switches,
+ *                         traps that came on a second root
  *   machine_cpu()         this CPU's struct cpu, from a register */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -191,14 +192,13 @@ bool machine_entry_part(uint32_t *it, struct entry_part *part);
 /* This CPU to @kernel_root, and from here on its user mode on @second: user_enter() goes there, and traps come back.
  * 0: no more. */
 void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second);
-/* How many traps came on a second root on this CPU. */
-uint32_t machine_switches(void);
-/* probe(), by the kernel while the second root is loaded. */
-struct fault machine_second_probe(enum access access, const void *va);
+/* As probe_read() and its like, by the kernel while the second root is loaded: what was read, or 256 if it faulted.
+ * Interrupts off. */
+unsigned probe_second(const void *va, unsigned access);
 /* Code for user mode, as machine_user: writes 1 behind where the second argument of user_enter() points, reads there
  * until that is not 0, and traps. */
 extern const char machine_user_wait[];
-enum { MACHINE_USER_WAIT_BYTES = 16 };
+enum { MACHINE_USER_WAIT_BYTES = 32 };
 /* Why QEMU cannot show something of this machine: pairs of a promise and a reason, up to NULL. */
 extern const char *const machine_conform_unseen[][2];
 #endif

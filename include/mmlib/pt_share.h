@@ -35,6 +35,9 @@
  * leaves them in the TLB, where user mode is isolated from them no more. A flush of `space` is about `user` as well,
  * and about both ASIDs, if they have two (mmlib/pt_x86_64.h). examples/kernel/conform_roots.c does all of this.
  *
+ * Where the format can have leaves in a root (RV64's, for example), none of these trees may: mm_pt_cfg::leaf_levels says
+ * so, of the kernel's tree when it is set up, too.
+ *
  * A tree has two such ranges at most, of whole entries of its root, none of which is in both: one that it keeps at
  * most, one in which it is followed, and else what is another's. In what is another tree's a tree is only asked: what
  * would change it is refused with #MM_E_OWNER. A flush of what is shared must reach the CPUs that use any of the

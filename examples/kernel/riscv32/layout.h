@@ -26,6 +26,8 @@
 
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));
+	unsigned long kernel_satp, second_satp; /* 0: user mode has no root of its own */
+	uint32_t switches;
 };
 
 struct cpu;

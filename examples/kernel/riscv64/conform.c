@@ -3,6 +3,8 @@
  * memory types by the word svpbmt, contiguous runs by svnapot, flushes by svinval; user pages are in the low half of the
  * kernel's own tree.
  *
+ * By the word roots no leaf is in the root, and user mode has a root of its own.
+ *
  * By the words sv39x4, sv48x4 and sv57x4 it is a second stage, in a tree of its own, with the hypervisor extension: what
  * the kernel reads and writes in it is by HLV and HSV; what it executes, a guest does as a supervisor; and what the user
  * does, a guest's user. The guest has no tables of its own: its addresses are what the tree under test translates. */
@@ -88,6 +90,36 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	else
 		csr_write(satp, machine_satp_mode << SATP_MODE_SHIFT | (uint64_t)asid << SATP_ASID_SHIFT |
 					root >> 12);
+}
+
+/* A number for each root. */
+static unsigned long satp_of(mm_paddr_t root, unsigned asid)
+{
+	return root ? machine_satp_mode << SATP_MODE_SHIFT | (unsigned long)asid << SATP_ASID_SHIFT | root >> 12 : 0;
+}
+
+void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second)
+{
+	struct machine_cpu *m = &machine_cpu()->machine;
+	const bool irq = machine_irq_save();
+
+	m->kernel_satp = satp_of(kernel_root, 1);
+	m->second_satp = satp_of(second, 2);
+	csr_write(satp, m->kernel_satp);
+	machine_irq_restore(irq);
+}
+
+/* All that traps need on the second root: where they begin, and of each CPU its stack. */
+bool machine_entry_part(uint32_t *it, struct entry_part *part)
+{
+	const uint32_t i = (*it)++;
+
+	if (i == 0)
+		*part = (struct entry_part){ image_entry, image_entry_end, MM_PT_READ | MM_PT_EXEC };
+	else if (i <= CPUS_MAX)
+		*part = (struct entry_part){ (char *)&cpus[i - 1].machine, (char *)(&cpus[i - 1].machine + 1),
+					     MM_PT_READ | MM_PT_WRITE };
+	return i <= CPUS_MAX;
 }
 
 /* At a return, which is followed by a call that traps: conform_mark(). */

@@ -24,6 +24,7 @@ bool machine_at_guest(void);
 #define MACHINE_PT(op) mm_pt_##op /* Sv39 or Sv48: known at run time */
 /* Physical memory attributes say what is a device. */
 #define MACHINE_DEVICE MM_PT_WB
+#define MACHINE_ROOTS  1
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0x80ffffff }, { .name = "DMA32", .last = 0xffffffff },            \
@@ -31,9 +32,13 @@ bool machine_at_guest(void);
 		.name = "NORMAL", .last = MM_PADDR_MAX                                             \
 	}
 
+/* What traps need before they are on the kernel's root, in pages of its own: mapped in second roots, too. */
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));
-};
+	unsigned long kernel_satp; /* of traps that come while satp is... */
+	unsigned long second_satp; /* ...this, that of user mode; 0: it has none of its own */
+	uint32_t switches;         /* traps that came on the second root */
+} __attribute__((aligned(4096)));
 
 struct cpu;
 

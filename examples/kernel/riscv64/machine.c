@@ -95,6 +95,8 @@ void machine_pt_probe(struct mm_pt_cfg *cfg)
 		.features = (kernel_has_word("svpbmt") ? MM_PT_RISCV64_SVPBMT : 0u) |
 			    (kernel_has_word("svnapot") ? MM_PT_RISCV64_SVNAPOT : 0u)
 	};
+	if (kernel_has_word("roots")) /* none in the root: mm_pt_mirror() */
+		cfg->leaf_levels = (uint8_t)((1u << (machine_pt_port()->nlevels - 1)) - 1);
 	machine_tlb.svinval = kernel_has_word("svinval");
 }
 

@@ -8,6 +8,7 @@ demo_formats=pt_riscv64 # layers of mmlib that it needs beside those of scripts/
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
 conform_modes=("Sv39|rv64|sv39" "Sv48|rv64|sv48" "Sv57|rv64|sv57" "Sv48-Svpbmt|rv64,svpbmt=true|sv48 svpbmt"
   "Sv39-Svnapot|rv64,svnapot=true|sv39 svnapot" "Sv48-Svinval|rv64,svinval=true|sv48 svinval"
+  "Sv39-roots|rv64|sv39 roots" "Sv48-roots|rv64|sv48 roots" "Sv57-roots|rv64|sv57 roots"
   "Sv39x4|rv64,h=true,svinval=true|sv48 sv39x4 svinval")
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time

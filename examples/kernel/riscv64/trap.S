@@ -5,6 +5,16 @@
 
 #define FRAME (36 * WORD) /* struct trap_frame */
 
+/* struct machine_cpu, from the end of its trap stack on. It is mapped in second roots, too, as is section .entry. */
+#define KERNEL_SATP 0
+#define SECOND_SATP WORD
+
+/* To another root. Pages that are global there are of one root only: nothing of the other stays in the TLB. */
+	.macro ROOT satp
+	csrw satp, \satp
+	sfence.vma
+	.endm
+
 	.macro GENERAL op /* all registers but x2 and x4, which are sp and tp */
 	.irp n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	\op x\n, WORD * \n(sp)
@@ -13,7 +23,7 @@
 
 /* sscratch holds the end of this CPU's trap stack, or 0 while that is in use: a trap in a trap is a
  * mistake, of which the handler tells without coming back. */
-	.text
+	.section .entry, "ax", @progbits
 	.balign 4
 	.globl trap_entry
 trap_entry:
@@ -23,9 +33,15 @@ trap_entry:
 1:	addi sp, sp, -FRAME
 	GENERAL STORE
 	STORE tp, 4 * WORD(sp)
+	csrr t5, satp
 	csrrw t0, sscratch, zero
-	bnez t0, 2f
+	bnez t0, 1f
 	addi t0, sp, FRAME
+	j 2f
+1:	LOAD t1, FRAME + SECOND_SATP(sp)
+	bne t1, t5, 2f
+	LOAD t1, FRAME + KERNEL_SATP(sp)
+	ROOT t1
 2:	csrr t1, sepc
 	csrr t2, scause
 	csrr t3, stval
@@ -35,11 +51,16 @@ trap_entry:
 	STORE t2, 32 * WORD(sp)
 	STORE t3, 33 * WORD(sp)
 	STORE t4, 34 * WORD(sp)
+	STORE t5, 35 * WORD(sp)
 	mv a0, sp
 	call trap_handle
 	LOAD t1, 0(sp)
 	LOAD t4, 34 * WORD(sp)
-	csrw sepc, t1
+	LOAD t5, 35 * WORD(sp)
+	csrr t6, satp
+	beq t5, t6, 3f
+	ROOT t5
+3:	csrw sepc, t1
 	csrw sstatus, t4
 	addi t0, sp, FRAME
 	csrw sscratch, t0
@@ -47,6 +68,35 @@ trap_entry:
 	LOAD sp, 2 * WORD(sp)
 	sret
 
+/* unsigned probe_second(const void *va, unsigned access): an access by the kernel, on the second root. Interrupts off.
+ * What was read, or 256 if it faulted. */
+	.globl probe_second
+probe_second:
+	csrr t0, sscratch
+	LOAD t0, SECOND_SATP(t0)
+	csrr t1, satp
+	mv t2, ra
+	ROOT t0
+	li t3, 256
+	li t4, 1
+	beq a1, t4, 5f
+	bgtu a1, t4, 6f
+4:	lbu t3, 0(a0)
+	FIXUP 4b, probe_second_faulted
+	j probe_second_faulted
+5:	sb zero, 0(a0)
+	FIXUP 5b, probe_second_faulted
+	li t3, 0
+	j probe_second_faulted
+6:	jalr a0
+7:	li t3, 0
+	FIXUP 7b, probe_second_faulted /* the fault is at the target */
+probe_second_faulted:
+	ROOT t1
+	mv a0, t3
+	jr t2
+
+	.text
 /* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
@@ -93,7 +143,7 @@ probe_overflow_faulted:
 
 /* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to U-mode, or with machine_guest to VU-mode. Any
  * trap comes back to user_left, by way of trap_handle(). sp stays this thread's stack, which user code does not touch.
- * guest_enter() is the same to VS-mode, where the argument is the address that code returns to. */
+ * On the second root, if there is one. guest_enter() is the same to VS-mode, where the argument is the address that code returns to. */
 	.macro SAVED op
 	\op ra, 0(sp)
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -101,7 +151,8 @@ probe_overflow_faulted:
 	.endr
 	.endm
 
-	.globl user_enter, guest_enter, user_left
+	.section .entry, "ax", @progbits
+	.globl user_enter, guest_enter
 guest_enter:
 	li t1, 0x120 /* SPP, SPIE */
 	j 5f
@@ -123,7 +174,14 @@ user_enter:
 #endif
 	csrw sepc, a0
 	mv ra, a1
-	sret
+	csrr t0, sscratch
+	LOAD t0, SECOND_SATP(t0)
+	beqz t0, 7f
+	ROOT t0
+7:	sret
+
+	.text
+	.globl user_left
 user_left:
 	SAVED LOAD
 	addi sp, sp, 16 * WORD
@@ -141,6 +199,15 @@ machine_user: /* for user mode: see machine.h */
 	.balign 16
 	ecall
 	.balign 16
+	.balign 32
+	.globl machine_user_wait
+machine_user_wait: /* the same */
+	li t0, 1
+	sb t0, 1(a1)
+8:	lbu a0, 0(a1)
+	beqz a0, 8b
+	ecall
+	.balign 32
 
 	.text
 	.balign 8

@@ -4,6 +4,7 @@
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
  * User mode    whatever traps there ends it; a guest's, too (RV64's conform.c), and what it does as a supervisor.
+ * Roots        a trap on the second root (conform_roots.c) is handled on the kernel's, and goes back to the second.
  * Stacks       traps have a stack of their own for each CPU, so a stack that is used up can still
  *              be reported.
  * All others   print the registers and leave the machine with a failure. */
@@ -20,6 +21,7 @@ enum { CAUSE_GUEST = 8 }; /* more than those three, where the second stage is at
 struct trap_frame {
 	unsigned long pc, ra, sp, x[29];
 	unsigned long cause, value, status;
+	unsigned long satp; /* where it goes back to */
 };
 
 /* sstatus: the trap was of S-mode; interrupts were on before it. */
@@ -64,6 +66,7 @@ static bool user_trapped(struct trap_frame *f)
 	if (!of_user(f) || !machine_cpu()->user_sp ||
 	    (!fault && f->cause != CAUSE_USER_CALL && f->cause != CAUSE_GUEST_CALL))
 		return false;
+	f->satp = csr_read(satp);
 	f->pc = (unsigned long)user_left;
 	f->status |= SSTATUS_SPP | SSTATUS_SPIE;
 	probe_user_trapped((struct fault){
@@ -96,6 +99,7 @@ static noreturn void trap_die(const struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
+	machine_cpu()->machine.switches += f->satp != csr_read(satp);
 	if (f->cause == CAUSE_INTERRUPT) {
 		csr_clear(sip, SIP_SSIP);
 		smp_interrupt();

@@ -40,28 +40,6 @@ void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second)
 	machine_irq_restore(irq);
 }
 
-uint32_t machine_switches(void)
-{
-	return machine_cpu()->machine.switches;
-}
-
-unsigned probe_second(const void *va, unsigned access);
-
-struct fault machine_second_probe(enum access access, const void *va)
-{
-	struct fault *met = &machine_cpu()->fault;
-	const bool irq = machine_irq_save();
-	unsigned found;
-
-	*met = (struct fault){ 0 };
-	found = probe_second(va, access);
-	machine_irq_restore(irq);
-	if (met->taken != (found == 256))
-		return (struct fault){ 0 };
-	met->value = (uint8_t)found;
-	return *met;
-}
-
 /* There are no PCIDs, so all spaces have number 0. */
 const char *machine_conform_flush(unsigned way, const char **lacks)
 {

@@ -212,6 +212,7 @@ machine_user: /* for user mode: see machine.h */
 	.balign 16, 0xcc
 	ud2
 	.balign 16, 0xcc
+	.balign 32, 0xcc
 	.globl machine_user_wait
 machine_user_wait: /* the same */
 	movb $1, 1(%rsi)
@@ -219,7 +220,7 @@ machine_user_wait: /* the same */
 	testb %al, %al
 	jz 8b
 	ud2
-	.balign 16, 0xcc
+	.balign 32, 0xcc
 
 	.text
 	.balign 8
