@@ -8,8 +8,10 @@ package_there() {
   case $1 in
     acpica-tools) command -v iasl ;;
     lld) command -v ld.lld ;;
+    lld-[0-9]*) command -v "ld.$1" ;;
     xz-utils) command -v xz ;;
     llvm) command -v llvm-ar ;;
+    llvm-[0-9]*) command -v "llvm-ar-${1#llvm-}" ;;
     graphviz) command -v dot ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
     gcc-*-linux-gnu) command -v "${1#gcc-}-gcc" ;;

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 . scripts/setup.sh
 # All that any step needs, since two cannot install at a time.
 need_packages gcc g++ gcc-12-multilib gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-none-eabi gcc-s390x-linux-gnu \
-  libc6-dev-s390x-cross qemu-user clang lld llvm libclang-rt-14-dev rustc meson pkg-config cmake make gdb valgrind cppcheck \
+  libc6-dev-s390x-cross qemu-user clang lld llvm clang-19 lld-19 llvm-19 libclang-rt-14-dev rustc meson pkg-config cmake make gdb valgrind cppcheck \
   libcmocka-dev libfdt-dev relacy-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 doxygen doxygen-awesome-css graphviz chromium \
   linkchecker codespell reuse python3 qemu-system-x86 qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-misc linux-headers-amd64 busybox-static \
   cpio xz-utils grub-common grub-pc-bin xorriso || exit 1
@@ -280,7 +280,7 @@ test_demo() {
 }
 test_conformance() {
   check "conformance: page tables of every MMU that QEMU has" scripts/conformance.sh
-  for mode in aarch64:{4K,16K,64K} riscv64:{Sv39,Sv48,Sv57,Sv39x4} x86_64:{4,5}-levels x86:PAE arm:{LPAE,short} mips64:4K s390x:region-3 ppc64:radix riscv32:Sv32; do
+  for mode in aarch64:{4K,16K,64K} riscv64:{Sv39,Sv48,Sv57,Sv39x4} x86_64:{4,5}-levels x86:PAE arm:{LPAE,short} mips64:4K loongarch64:16K s390x:region-3 ppc64:radix riscv32:Sv32; do
     check_fails "control: a missing flush of other CPUs fails conformance on $mode" \
       "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append noflush "$mode"

@@ -91,7 +91,7 @@ MACHINES = {
         'branches': r'b(?!l$|ctr)\w*$',
         'plants': [],
     },
-    'loongarch64': { # no compiler of Debian 12 that scripts/setup.sh installs: tried where there is one
+    'loongarch64': { # Debian 12's own clang does not know it, its clang-19 does
         'compilers': [f'clang{LOONGARCH} --target=loongarch64-none-elf'],
         'objdump': f'llvm-objdump{LOONGARCH}',
         'branches': r'b(?!l$|str)\w*$',

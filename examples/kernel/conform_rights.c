@@ -108,7 +108,7 @@ static void last_pages(void)
 		end = conform.end;
 	last_page(conform.pt, end - (mm_vaddr_t)conform_page(), "last page of the user's part");
 	if (kernel.pt.port->extension != MM_PT_VA_ZERO)
-		last_page(&kernel.pt, (mm_vaddr_t)0 - (mm_vaddr_t)MM_FRAME_SIZE, "last page of all");
+		last_page(&kernel.pt, (mm_vaddr_t)0 - (mm_vaddr_t)(UINT64_C(1) << kernel.pt.port->level[0].shift), "last page of all");
 }
 
 /* Frames with one bit set in their addresses, each bit in turn, where the CPU tells what it finds. Memory need not be
