@@ -291,9 +291,9 @@ test_conformance() {
     "stopped before its end" scripts/conformance.sh --append unaligned aarch64:4K
   check_fails "control: a window whose old table CPUs go on using fails conformance" "stopped before its end|checks failed" \
     scripts/conformance.sh --append stale x86:2-levels
-  for what in unfollowed unisolated; do
-    check_fails "control: a second root that is $what fails conformance" "[1-9][0-9]* failed, .* checks failed" \
-      scripts/conformance.sh --append "roots $what" x86_64:4-levels
+  for mode in unfollowed:x86_64:4-levels unisolated:x86_64:4-levels unfollowed:riscv64:Sv39-roots unisolated:aarch64:4K-roots; do
+    check_fails "control: a second root that is ${mode%%:*} fails conformance on ${mode#*:}" "[1-9][0-9]* failed, .* checks failed" \
+      scripts/conformance.sh --append "roots ${mode%%:*}" "${mode#*:}"
   done
   check_fails "control: an address that showed a table, and that nobody forgets when another takes its place, fails conformance" \
     "stopped before its end|checks failed" scripts/conformance.sh --append stale aarch64:4K-recursive

@@ -8,6 +8,8 @@
  *              All CPUs are in the space: what they do is on its root, user mode on the second one, and traps go from
  *              that to this and back. So a probe of user mode goes through all of that. The machine also has a probe by
  *              the kernel while the second root is loaded, whose fault comes in the same way.
+ *              Where the kernel's half has a root register of its own (AArch64's TTBR1), the user's half is one tree
+ *              and entry is the second root: nothing follows anything.
  * Controls     `unfollowed`: the second root does not follow, so nothing of the user's is in it. `unisolated`: it has
  *              the kernel's half. `roots`: nothing but this part is tried. */
 #include "conform.h"
@@ -16,21 +18,41 @@
 static struct mm_pt space, second, entry;
 static mm_paddr_t frames; /* two, marked 1 and 2, and one for code */
 static uint32_t wrong[CPUS_MAX];
+static const bool split = MACHINE_ROOTS == 2;
 
 static unsigned top(void)
 {
-	return kernel.pt.port->nlevels - 1u;
+	return conform.pt->port->nlevels - 1u;
 }
 
 /* Bytes of an entry of the root, and of half of all. */
 static uint64_t entry_bytes(void)
 {
-	return UINT64_C(1) << kernel.pt.port->level[top()].shift;
+	return UINT64_C(1) << conform.pt->port->level[top()].shift;
 }
 
 static uint64_t half_bytes(void)
 {
-	return UINT64_C(1) << (kernel.pt.port->va_bits - 1);
+	return UINT64_C(1) << (kernel.pt.port->va_bits - (kernel.pt.port->extension == MM_PT_VA_SIGN));
+}
+
+/* The first byte behind the user's half. */
+static mm_vaddr_t user_end(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+
+	return (mm_vaddr_t)1 << (port->va_bits - (port->extension == MM_PT_VA_SIGN));
+}
+
+/* Frames of a table on each level but the root's. */
+static mm_pfn_t frames_of_path(void)
+{
+	const struct mm_pt_port *port = conform.pt->port;
+	mm_pfn_t n = 0;
+
+	for (unsigned l = 0; l < top(); l++)
+		n += (mm_pfn_t)1 << memory_order(UINT64_C(1) << (port->level[l].bits + port->entry_lg2));
+	return n;
 }
 
 /* The first address of the kernel's half. */
@@ -77,13 +99,15 @@ static bool make_kept(void)
 	struct mm_tlb_gather g = { 0 };
 	enum mm_status st;
 
-	check_status(mm_pt_keep(&kernel.pt, half(), half_bytes(), &g), MM_OK,
-		     "second root: the kernel's half gets tables that stay");
-	mm_pt_sync(&kernel.pt, &g);
+	if (!split) {
+		check_status(mm_pt_keep(&kernel.pt, half(), half_bytes(), &g), MM_OK,
+			     "second root: the kernel's half gets tables that stay");
+		mm_pt_sync(&kernel.pt, &g);
+	}
 	st = mm_pt_init(&entry, kernel.pt.port, &memory_table_env, &kernel.pt.cfg);
 	if (st == MM_OK)
 		st = map_entry(&g);
-	if (st == MM_OK)
+	if (st == MM_OK && !split)
 		st = mm_pt_keep(&entry, at, entry_bytes(), &g);
 	mm_pt_sync(&entry, &g);
 	return check_status(st, MM_OK, "second root: what traps need is mapped in a tree that keeps it");
@@ -115,7 +139,12 @@ static bool make_space(void)
 
 static void job_on(struct cpu *me)
 {
-	machine_roots(space.root, second.root);
+	const mm_paddr_t isolated = kernel_has_word("unisolated") ? kernel.pt.root : entry.root;
+
+	if (split)
+		machine_roots(kernel.pt.root, isolated);
+	else
+		machine_roots(space.root, second.root);
 	wrong[me->number] = 0;
 }
 
@@ -242,14 +271,17 @@ static void new_entries(void)
 {
 	const uint32_t attr = conform_read() | MM_PT_WRITE | MM_PT_USER;
 	const mm_pfn_t before = used();
+	unsigned n = 0;
 
-	for (unsigned i = 1; i <= 3; i++) {
+	while (n < 3 && user_end() - conform.va > (n + 1) * entry_bytes())
+		n++;
+	for (unsigned i = 1; i <= n; i++) {
 		map(conform.va + (mm_vaddr_t)(i * entry_bytes()), attr, (uint8_t)(1 + i % 2));
 		look("new entries of the root are in both");
 		if (i == 1)
-			check(used() == before + top(), "second root: they lead to the same tables");
+			check(used() == before + frames_of_path(), "second root: they lead to the same tables");
 	}
-	for (unsigned i = 3; i >= 1; i--) {
+	for (unsigned i = n; i >= 1; i--) {
 		page.va = conform.va + (mm_vaddr_t)(i * entry_bytes());
 		unmap();
 	}
@@ -282,6 +314,18 @@ static bool denied(enum access access, uintptr_t va, bool user, bool mapped)
 
 /* All that the kernel's half has, from its first byte to its last. */
 static uint32_t leaves[CPUS_MAX];
+enum { SMALL = 128 };
+
+/* Each page of what is small, which the entry may have a part of; both ends of what is not. */
+static bool is_gone(uintptr_t va, uintptr_t last)
+{
+	const uintptr_t step = last - va < SMALL * MM_FRAME_SIZE ? MM_FRAME_SIZE : last - va;
+	bool ok = in_entry(last) || denied(ACCESS_READ, last, false, false);
+
+	for (uintptr_t off = 0; off <= last - va; off += step)
+		ok = ok && (in_entry(va + off) || denied(ACCESS_READ, va + off, false, false));
+	return ok;
+}
 
 static void job_all_of_kernel(struct cpu *me)
 {
@@ -292,11 +336,10 @@ static void job_all_of_kernel(struct cpu *me)
 	leaves[me->number] = 0;
 	bad += mm_pt_cur_init(&cur, &kernel.pt, half(), half_bytes()) != MM_OK;
 	while (bad == 0 && mm_pt_cur_next(&cur, &at)) {
-		if (!at.attr || in_entry((uintptr_t)at.va))
+		if (!at.attr)
 			continue;
 		leaves[me->number]++;
-		bad += !denied(ACCESS_READ, (uintptr_t)at.va, false, false);
-		bad += !denied(ACCESS_READ, (uintptr_t)at.last, false, false);
+		bad += !is_gone((uintptr_t)at.va, (uintptr_t)at.last);
 	}
 	wrong[me->number] = bad;
 }
@@ -306,7 +349,7 @@ static void job_some_of_kernel(struct cpu *me)
 	uint32_t bad = 0;
 	const uintptr_t at[] = { (uintptr_t)machine_return,          (uintptr_t)&secret,
 				 (uintptr_t)&kernel,                 me->stack + STACK_BYTES - 1,
-				 (uintptr_t)direct_map(second.root), (uintptr_t)direct_map(frames) };
+				 (uintptr_t)direct_map(entry.root), (uintptr_t)direct_map(frames) };
 
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
 		bad += !denied(ACCESS_READ, at[i], true, false);
@@ -434,7 +477,7 @@ static void refusals(void)
 {
 	struct mm_tlb_gather g = { 0 };
 
-	if (kernel_has_word("unfollowed"))
+	if (split || kernel_has_word("unfollowed"))
 		return;
 	check_status(mm_pt_map(&second, conform.va, frames, conform_page(), conform_read(), 0, &g), MM_E_OWNER,
 		     "second root: nothing is mapped through it");
@@ -457,9 +500,11 @@ static void try_all(void)
 	isolation();
 	meet();
 	refusals();
-	/* goes with the space */
-	check_status(conform_map(conform.va + (mm_vaddr_t)entry_bytes(), frames, conform_page(), conform_read()), MM_OK,
-		     "second root: a page stays mapped");
+	if (split)
+		check_status(conform_unmap(conform.code, conform_page()), MM_OK, "second root: code is unmapped");
+	else /* goes with the space */
+		check_status(conform_map(conform.va + (mm_vaddr_t)entry_bytes(), frames, conform_page(),
+					 conform_read()), MM_OK, "second root: a page stays mapped");
 	check(run(job_off), "second root: all CPUs are out of it");
 }
 
@@ -467,25 +512,42 @@ static void destroy(mm_pfn_t before)
 {
 	struct mm_tlb_gather g = { 0 };
 
-	check_status(mm_pt_destroy(&space), MM_OK, "second root: the space ends");
-	check_status(mm_pt_destroy(&second), MM_OK, "second root: it ends");
+	if (!split) {
+		check_status(mm_pt_destroy(&space), MM_OK, "second root: the space ends");
+		check_status(mm_pt_destroy(&second), MM_OK, "second root: it ends");
+		check_status(mm_pt_unkeep(&kernel.pt, &g), MM_OK, "second root: the kernel's half is the kernel's alone");
+		mm_pt_sync(&kernel.pt, &g);
+	}
 	check_status(mm_pt_destroy(&entry), MM_OK, "second root: so does what it had of the kernel");
-	check_status(mm_pt_unkeep(&kernel.pt, &g), MM_OK, "second root: the kernel's half is the kernel's alone");
-	mm_pt_sync(&kernel.pt, &g);
 	check(used() == before, "second root: all tables are given back");
 }
 
 static void both_roots(void)
 {
 	struct mm_pt *under_test = conform.pt;
+	const mm_vaddr_t code = conform.code;
 	const mm_pfn_t before = used();
 
-	if (make_kept() && make_space()) {
-		conform.pt = &space;
+	if (make_kept() && (split || make_space())) {
+		conform.pt = split ? conform.pt : &space;
+		conform.code += (mm_vaddr_t)conform_page();
 		try_all();
+		conform.code = code;
 		conform.pt = under_test;
 	}
 	destroy(before);
+}
+
+/* Why this kernel's trees are not for it; or NULL. */
+static const char *unfit(void)
+{
+	struct mm_pt_run at;
+
+	if (!split && (conform.pt != &kernel.pt || kernel.pt.cfg.leaf_levels >> top() & 1))
+		return "the tree under test may have leaves in its root, or is another: the word roots";
+	if (split && (mm_pt_query(&kernel.pt, (mm_vaddr_t)(uintptr_t)&secret, &at) != MM_OK || at.attr & MM_PT_GLOBAL))
+		return "the kernel's pages are global: the word roots";
+	return NULL;
 }
 
 void conform_roots(void)
@@ -493,8 +555,10 @@ void conform_roots(void)
 	const uint64_t bytes = 4 * conform_page();
 	char *code;
 
-	if (conform.pt != &kernel.pt || kernel.pt.cfg.leaf_levels >> top() & 1) {
-		check_skip("second root: one space has two", "the tree under test may have leaves in its root, or is another");
+	const char *lacks = unfit();
+
+	if (lacks) {
+		check_skip("second root: user mode is on it", lacks);
 		return;
 	}
 	if (!check(conform_take(bytes, &frames), "second root: frames are allocated"))

@@ -25,10 +25,12 @@
  *   MACHINE_GUEST()       is the tree under test what a guest's memory is behind? Then guest_read() and its like of
  *                         probe.h go there, and the user is the guest's. Left out where there are no guests
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
- *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c; else left out
+ *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c; 2: and the kernel's half
+ *                         has a root register of its own; else left out
+ *   MACHINE_GLOBAL        MM_PT_GLOBAL, or 0 if the kernel's pages are not to be in all address spaces
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
- *   struct machine_cpu    what the machine keeps for each CPU; where MACHINE_ROOTS is 1 among it uint32_t switches,
+ *   struct machine_cpu    what the machine keeps for each CPU; where there is MACHINE_ROOTS among it uint32_t switches,
  *                         traps that came on a second root
  *   machine_cpu()         this CPU's struct cpu, from a register */
 #ifndef MACHINE_H
@@ -55,6 +57,10 @@
 #endif
 #ifndef MACHINE_MOVED
 #define MACHINE_MOVED() ((void)0)
+#endif
+
+#ifndef MACHINE_GLOBAL
+#define MACHINE_GLOBAL MM_PT_GLOBAL
 #endif
 
 #ifndef MACHINE_ROOTS

@@ -225,11 +225,11 @@ struct section {
 };
 
 static const struct section sections[] = {
-	{ image_text, image_text_end, MM_PT_READ | MM_PT_EXEC | MM_PT_GLOBAL },
-	{ image_rodata, image_rodata_end, MM_PT_READ | MM_PT_GLOBAL },
+	{ image_text, image_text_end, MM_PT_READ | MM_PT_EXEC },
+	{ image_rodata, image_rodata_end, MM_PT_READ },
 	/* up to the guard page, and on from behind it */
-	{ image_data, image_guard, MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL },
-	{ image_stack, image_end, MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL },
+	{ image_data, image_guard, MM_PT_READ | MM_PT_WRITE },
+	{ image_stack, image_end, MM_PT_READ | MM_PT_WRITE },
 };
 
 static enum mm_status map_image(struct mm_tlb_gather *g)
@@ -240,7 +240,7 @@ static enum mm_status map_image(struct mm_tlb_gather *g)
 		const struct section *s = &sections[i];
 
 		st = MACHINE_PT(map)(&kernel.pt, (uintptr_t)s->start, image_pa(s->start),
-				     (uint64_t)(s->end - s->start), s->attr, 0, g);
+				     (uint64_t)(s->end - s->start), s->attr | MACHINE_GLOBAL, 0, g);
 	}
 	return st;
 }
@@ -255,7 +255,7 @@ static bool in_direct_map(enum mm_mem_type type)
 static enum mm_status map_piece(mm_paddr_t base, mm_paddr_t last, struct mm_tlb_gather *g)
 {
 	return MACHINE_PT(map)(&kernel.pt, MACHINE_DIRECT_MAP + base, base, last - base + 1,
-			       MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL, 0, g);
+			       MM_PT_READ | MM_PT_WRITE | MACHINE_GLOBAL, 0, g);
 }
 
 /* Pieces that touch are mapped as one, so that large pages may span them. */
@@ -289,7 +289,7 @@ static enum mm_status map_devices(struct mm_tlb_gather *g)
 
 	while (st == MM_OK && machine_next_device(&it, &pa))
 		st = MACHINE_PT(map)(&kernel.pt, MACHINE_DIRECT_MAP + pa, pa, MM_FRAME_SIZE,
-				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL | MACHINE_DEVICE, 0,
+				     MM_PT_READ | MM_PT_WRITE | MACHINE_GLOBAL | MACHINE_DEVICE, 0,
 				     g);
 	return st;
 }
@@ -355,7 +355,7 @@ static enum mm_status stack_init(struct cpu *c)
 		c->stack = (uintptr_t)direct_map(pa);
 	else if (st == MM_OK)
 		st = MACHINE_PT(map)(&kernel.pt, c->stack, pa, STACK_BYTES,
-				     MM_PT_READ | MM_PT_WRITE | MM_PT_GLOBAL, 0, &g);
+				     MM_PT_READ | MM_PT_WRITE | MACHINE_GLOBAL, 0, &g);
 	mm_pt_sync(&kernel.pt, &g);
 	return st;
 }

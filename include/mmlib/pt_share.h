@@ -35,6 +35,9 @@
  * leaves them in the TLB, where user mode is isolated from them no more. A flush of `space` is about `user` as well,
  * and about both ASIDs, if they have two (mmlib/pt_x86_64.h). examples/kernel/conform_roots.c does all of this.
  *
+ * Where the kernel's half has a root register of its own (AArch64's TTBR1), `entry` is the second root, nothing is
+ * shared or followed, and the kernel's tree and `entry` have an ASID each (TCR_EL1.A1).
+ *
  * Where the format can have leaves in a root (RV64's, for example), none of these trees may: mm_pt_cfg::leaf_levels says
  * so, of the kernel's tree when it is set up, too.
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an AArch64: the low half of the address space is a tree of its own (TTBR0),
  * with its own granule, while the kernel stays in the high half. Words on the command line: 16k, 64k,
- * 64k-lpa, 4k-lpa2, 16k-lpa2; and recursive: window.c. Hardware keeps accessed and dirty (FEAT_HAFDBS), where
- * it can. */
+ * 64k-lpa, 4k-lpa2, 16k-lpa2; recursive: window.c; roots: user mode has another tree of the high half (TTBR1).
+ * Hardware keeps accessed and dirty (FEAT_HAFDBS), where it can. */
 #include <mmlib/pt_formats.h>
 #include "../conform.h"
 #include "cpu.h"
@@ -11,6 +11,7 @@
 #define TCR_T0SZ   UINT64_C(0x3f)
 #define TCR_EPD0   UINT64_C(0x80)
 #define TCR_TG0    UINT64_C(0xc000)
+#define TCR_A1     (UINT64_C(1) << 22) /* the number is TTBR1's */
 #define TCR_IPS    (UINT64_C(7) << 32)
 #define TCR_HA     (UINT64_C(1) << 39)
 #define TCR_HD     (UINT64_C(1) << 40)
@@ -89,6 +90,34 @@ void machine_conform_load(mm_paddr_t root, unsigned asid)
 	cpu_write(ttbr0_el1, root | (uint64_t)asid << ASID_SHIFT);
 	cpu_write(tcr_el1, tcr);
 	__asm__ volatile("isb" : : : "memory");
+}
+
+/* A number for each, in TTBR1: that of TTBR0 is passed over then. */
+void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second)
+{
+	struct machine_cpu *m = &machine_cpu()->machine;
+	const bool irq = machine_irq_save();
+	const uint64_t tcr = cpu_read(tcr_el1);
+
+	m->kernel_root = kernel_root | (second ? UINT64_C(1) << ASID_SHIFT : 0);
+	m->second_root = second ? second | UINT64_C(2) << ASID_SHIFT : 0;
+	cpu_write(ttbr1_el1, m->kernel_root);
+	cpu_write(tcr_el1, second ? tcr | TCR_A1 : tcr & ~TCR_A1);
+	__asm__ volatile("isb; tlbi vmalle1; dsb nsh; isb" : : : "memory");
+	machine_irq_restore(irq);
+}
+
+/* All that traps need on the second root: the vectors, and of each CPU its stack. */
+bool machine_entry_part(uint32_t *it, struct entry_part *part)
+{
+	const uint32_t i = (*it)++;
+
+	if (i == 0)
+		*part = (struct entry_part){ image_entry, image_entry_end, MM_PT_READ | MM_PT_EXEC };
+	else if (i <= CPUS_MAX)
+		*part = (struct entry_part){ (char *)&cpus[i - 1].machine, (char *)(&cpus[i - 1].machine + 1),
+					     MM_PT_READ | MM_PT_WRITE };
+	return i <= CPUS_MAX;
 }
 
 /* Ranges are this machine's own way, if it has them. */

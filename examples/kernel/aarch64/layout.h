@@ -26,6 +26,9 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 #define MACHINE_PT(op) (*(machine_lpa2 ? &mm_pt_##op : &mm_pt_aarch64_high_##op))
 #define MACHINE_DEVICE MM_PT_DEVICE
 #define MACHINE_FRAME(va) machine_frame(va)
+#define MACHINE_ROOTS     2
+/* Pages of one number only, if user mode is to have a root of its own. */
+#define MACHINE_GLOBAL    (kernel_has_word("roots") ? 0u : (uint32_t)MM_PT_GLOBAL)
 #define MACHINE_MOVED()   machine_moved()
 /* The first 16 MiB of RAM, what 32 bits reach, and all. */
 #define MACHINE_ZONES                                                                              \
@@ -48,9 +51,13 @@ bool windows_keep(const struct mm_tlb_gather *g);
 mm_paddr_t machine_frame(mm_vaddr_t va);
 void machine_moved(void); /* first.c */
 
+/* What traps need before they are on the kernel's root, in pages of its own: mapped in second roots, too. */
 struct machine_cpu {
 	char trap_stack[8192] __attribute__((aligned(16)));
-};
+	uint64_t kernel_root; /* TTBR1 of traps that come while it is... */
+	uint64_t second_root; /* ...this, that of user mode; 0: it has none of its own */
+	uint32_t switches;    /* traps that came on the second root */
+} __attribute__((aligned(4096)));
 
 struct cpu;
 

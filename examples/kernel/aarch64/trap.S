@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and interrupts, and the accesses that are meant to fault. */
 
-	.text
+#define FRAME 304 /* struct trap_frame */
+
+/* struct machine_cpu, from the end of its trap stack on. It is mapped in second roots, too, as is section .entry. */
+#define KERNEL_ROOT 0
+#define SECOND_ROOT 8
+
+/* To another root, which has a number of its own (TCR_EL1.A1), so nothing of the other is found. */
+	.macro ROOT ttbr
+	msr ttbr1_el1, \ttbr
+	isb
+	.endm
+
+	.section .entry, "ax", %progbits
 	.macro VECTOR number
 	.balign 128
-	sub sp, sp, #288
+	sub sp, sp, #FRAME
 	stp x0, x1, [sp]
 	mov x1, #\number
 	b trap_common
@@ -40,8 +52,21 @@ trap_common: /* struct trap_frame */
 	mrs x2, esr_el1
 	mrs x3, far_el1
 	stp x2, x3, [sp, #272]
-	mov x0, sp
+	mrs x2, ttbr1_el1
+	str x2, [sp, #288]
+	ldr x3, [sp, #FRAME + SECOND_ROOT]
+	cmp x2, x3
+	b.ne 1f
+	ldr x3, [sp, #FRAME + KERNEL_ROOT]
+	ROOT x3
+1:	mov x0, sp
 	bl trap_handle
+	ldr x2, [sp, #288]
+	mrs x3, ttbr1_el1
+	cmp x2, x3
+	b.eq 2f
+	ROOT x2
+2:
 	ldp x2, x3, [sp, #256]
 	msr elr_el1, x2
 	msr spsr_el1, x3
@@ -61,7 +86,7 @@ trap_common: /* struct trap_frame */
 	ldp x26, x27, [sp, #208]
 	ldp x28, x29, [sp, #224]
 	ldr x30, [sp, #240]
-	add sp, sp, #288
+	add sp, sp, #FRAME
 	eret
 
 /* If an access to memory at \at faults, the kernel goes on at \to. */
@@ -71,6 +96,42 @@ trap_common: /* struct trap_frame */
 	.popsection
 	.endm
 
+/* The end of this CPU's trap stack. */
+	.macro TRAP_STACK to
+	msr spsel, #1
+	mov \to, sp
+	msr spsel, #0
+	.endm
+
+/* unsigned probe_second(const void *va, unsigned access): an access by the kernel, on the second root. Interrupts off.
+ * What was read, or 256 if it faulted. */
+	.globl probe_second
+probe_second:
+	TRAP_STACK x9
+	ldr x10, [x9, #SECOND_ROOT]
+	mrs x11, ttbr1_el1
+	mov x12, x30
+	ROOT x10
+	mov w13, #256
+	cmp w1, #1
+	b.eq 5f
+	b.hi 6f
+4:	ldrb w13, [x0]
+	FIXUP 4b, probe_second_faulted
+	b probe_second_faulted
+5:	strb wzr, [x0]
+	FIXUP 5b, probe_second_faulted
+	mov w13, #0
+	b probe_second_faulted
+6:	blr x0
+7:	mov w13, #0
+	FIXUP 7b, probe_second_faulted /* the fault is at the target */
+probe_second_faulted:
+	ROOT x11
+	mov w0, w13
+	ret x12
+
+	.text
 /* The accesses of probe.h: each answers whether it faulted. */
 	.globl probe_read, probe_write, probe_exec
 probe_read:
@@ -113,8 +174,10 @@ probe_overflow_faulted:
 	ret
 
 /* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to EL0. Any exception comes back to
- * user_left, by way of trap_handle(). SP_EL0 stays this thread's stack, which user code does not touch. */
-	.globl user_enter, user_left
+ * user_left, by way of trap_handle(). SP_EL0 stays this thread's stack, which user code does not touch. On the second
+ * root, if there is one. */
+	.section .entry, "ax", %progbits
+	.globl user_enter
 user_enter:
 	stp x29, x30, [sp, #-96]!
 	stp x19, x20, [sp, #16]
@@ -127,7 +190,14 @@ user_enter:
 	msr daifset, #2
 	msr elr_el1, x0
 	msr spsr_el1, xzr /* EL0, interrupts on */
-	eret
+	TRAP_STACK x4
+	ldr x4, [x4, #SECOND_ROOT]
+	cbz x4, 8f
+	ROOT x4
+8:	eret
+
+	.text
+	.globl user_left
 user_left:
 	ldp x19, x20, [sp, #16]
 	ldp x21, x22, [sp, #32]
@@ -148,7 +218,15 @@ machine_user: /* for user mode: see machine.h */
 	svc #0
 	.balign 16
 	svc #0
-	.balign 16
+	.balign 32
+	.globl machine_user_wait
+machine_user_wait: /* the same */
+	mov w0, #1
+	strb w0, [x1, #1]
+9:	ldrb w0, [x1]
+	cbz w0, 9b
+	svc #0
+	.balign 32
 
 	.text
 	.balign 8

@@ -4,6 +4,7 @@
  * Theory of operation
  * Provoked     faults at the marks of probe.h go on there.
  * User mode    whatever it raises ends it.
+ * Roots        a trap on the second root (conform_roots.c) is handled on the kernel's, and goes back to the second.
  * Stacks       threads use SP_EL0, exceptions SP_EL1, which is another stack.
  * All others   print the registers and leave the machine with a failure. */
 #include "../console.h"
@@ -27,6 +28,7 @@ enum { ESR_STATUS = 0x3f, TRANSLATION_ROOT = 0x2b }; /* of level -1, which has a
 /* What trap.S stores, lowest address first. */
 struct trap_frame {
 	uint64_t x[31], sp, elr, spsr, esr, far;
+	uint64_t root, pad; /* where it goes back to */
 };
 
 extern const char trap_vectors[], user_left[];
@@ -72,6 +74,7 @@ static bool user_trapped(struct trap_frame *f)
 
 	if (!machine_cpu()->user_sp || (!fault && class != EC_SVC))
 		return false;
+	f->root = cpu_read(ttbr1_el1);
 	f->elr = (uint64_t)user_left;
 	f->spsr = SPSR_THREAD;
 	probe_user_trapped(
@@ -95,6 +98,7 @@ static noreturn void trap_die(const struct trap_frame *f, uint64_t vector)
 
 void trap_handle(struct trap_frame *f, uint64_t vector)
 {
+	machine_cpu()->machine.switches += f->root != cpu_read(ttbr1_el1);
 	if (vector == VECTOR_IRQ || vector == VECTOR_USER_IRQ)
 		gic_handle();
 	else if (vector == VECTOR_USER_SYNC && user_trapped(f))
