@@ -9,7 +9,9 @@
  *              is odd while CPU 0 changes something. All others read and write all pages all the
  *              time. What a CPU met between two looks at one even stage must be exactly that view.
  * Certainty    CPU 0 goes on only when every CPU has gone over all pages in this stage: so each TLB
- *              holds the old translations when they change. */
+ *              holds the old translations when they change; and when one of them, each in turn, is amid its looks.
+ * Sleep        who has seen a stage, or looked often while it changes, sleeps until something arrives, be it a flush:
+ *              where four CPUs share few of the host's, it would take one from those that are waited for. */
 #include "console.h"
 #include "kernel.h"
 #include "probe.h"
@@ -19,6 +21,7 @@ enum { PAGES = 128, VIEWS = 6, ROUNDS = 4, STAGE_END = 2 * VIEWS * ROUNDS };
 /* Pages changed at once: few are flushed one by one, many all at once. Those mapped are mapped at once, as contiguous
  * runs where the machine has them: few are then a part of one, which is broken under use. */
 enum { PIECE_SMALL = 8 };
+enum { PASSES_AMID = 20, PASSES_AFTER = 3 }; /* over all pages, and then a CPU sleeps */
 
 struct view {
 	bool mapped, writable;
@@ -36,6 +39,7 @@ struct looks {
 	uint64_t between; /* looks while something changed */
 	uint64_t stale;   /* looks that were not as the stage says */
 	uint32_t seen;    /* the stage that it has gone over */
+	uint32_t passes;  /* over all pages */
 };
 
 static struct looks looks[CPUS_MAX];
@@ -121,6 +125,51 @@ static void wait_until_seen(uint32_t now)
 			machine_relax();
 }
 
+static void next_stage(uint32_t now)
+{
+	__atomic_store_n(&stage, now, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 1; i < kernel.ncpus; i++)
+		machine_interrupt(&cpus[i]);
+}
+
+/* Something is about to change: another CPU, each in turn, is looking. */
+static void wait_for_look(uint32_t now)
+{
+	const uint32_t *passes = &looks[kernel.ncpus > 1 ? 1 + now / 2 % (kernel.ncpus - 1) : 0].passes;
+	uint32_t before = __atomic_load_n(passes, __ATOMIC_ACQUIRE);
+
+	next_stage(now);
+	while (kernel.ncpus > 1 && __atomic_load_n(passes, __ATOMIC_ACQUIRE) == before)
+		machine_relax();
+}
+
+/* Until something arrives; not at all, if it is another stage by now. */
+static void sleep_in(uint32_t now)
+{
+	bool irq = machine_irq_save();
+
+	if (stage_now() == now)
+		machine_idle();
+	machine_irq_restore(irq);
+}
+
+static void job_look(struct cpu *me)
+{
+	struct looks *l = &looks[me->number];
+	uint32_t now = stage_now(), passes = 0;
+
+	while (l->seen < STAGE_END) {
+		look(me, l);
+		__atomic_store_n(&l->passes, l->passes + 1, __ATOMIC_RELEASE);
+		if (stage_now() != now) {
+			now = stage_now();
+			passes = 0;
+		} else if (++passes % (now & 1 ? PASSES_AMID : PASSES_AFTER) == 0) {
+			sleep_in(now);
+		}
+	}
+}
+
 static bool changed_well;
 
 static void job_change(struct cpu *me)
@@ -130,10 +179,10 @@ static void job_change(struct cpu *me)
 		bool by_pieces = now / 2 / VIEWS % 2 && !(to->mapped && to->writable);
 		unsigned piece = by_pieces ? PIECE_SMALL : PAGES;
 
-		__atomic_store_n(&stage, now - 1, __ATOMIC_SEQ_CST);
+		wait_for_look(now - 1);
 		for (unsigned first = 0; first < PAGES; first += piece)
 			changed_well = changed_well && change(to, first, piece) == MM_OK;
-		__atomic_store_n(&stage, now, __ATOMIC_SEQ_CST);
+		next_stage(now);
 		look(me, &looks[0]);
 		wait_until_seen(now);
 	}
@@ -144,8 +193,7 @@ static void job(struct cpu *me)
 	if (me->number == 0)
 		job_change(me);
 	else
-		while (looks[me->number].seen < STAGE_END)
-			look(me, &looks[me->number]);
+		job_look(me);
 }
 
 static void mark_frames(void)
