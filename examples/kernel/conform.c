@@ -4,14 +4,22 @@
 
 struct conform conform;
 
+/* Frames begin where a page of the emulator does. */
+static unsigned order_of(uint64_t bytes)
+{
+	const uint64_t least = conform_alike() * conform_page();
+
+	return memory_order(bytes < least ? least : bytes);
+}
+
 bool conform_take(uint64_t bytes, mm_paddr_t *pa)
 {
-	return mm_page_alloc(&kernel.pmm, memory_order(bytes), 0, pa) == MM_OK;
+	return mm_page_alloc(&kernel.pmm, order_of(bytes), 0, pa) == MM_OK;
 }
 
 void conform_give(mm_paddr_t pa, uint64_t bytes)
 {
-	if (mm_page_free(&kernel.pmm, pa, memory_order(bytes)) != MM_OK)
+	if (mm_page_free(&kernel.pmm, pa, order_of(bytes)) != MM_OK)
 		check(false, "frames are given back");
 }
 

@@ -30,6 +30,7 @@ struct conform {
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
 	bool exec_forgets;   /* the emulator's TLB forgets all when the kernel executes there, or the user does anything */
 	bool detached;       /* a tree changes only while no CPU uses it */
+	uint8_t coarse;      /* log2 of the pages that the emulator has by itself, if they are larger than the smallest */
 	bool keeps_numbers;  /* the TLB holds translations of several address spaces */
 };
 
@@ -67,6 +68,14 @@ bool conform_as(mm_vaddr_t va, uint32_t attr, enum access access, bool user);
 static inline uint64_t conform_page(void)
 {
 	return UINT64_C(1) << conform.pt->port->level[0].shift;
+}
+
+/* The numbers of a page and of its frame are alike modulo that: an emulator may look up but one of so many in a row. */
+static inline unsigned conform_alike(void)
+{
+	const uint8_t page = conform.pt->port->level[0].shift;
+
+	return conform.coarse > page ? 1u << (conform.coarse - page) : 1;
 }
 
 /* What makes a page the user's. */

@@ -87,8 +87,9 @@ static void last_page(struct mm_pt *pt, mm_vaddr_t va, const char *name)
 
 	conform.pt = pt;
 	last = (const void *)(uintptr_t)(va + (mm_vaddr_t)(conform_page() - 1));
-	((volatile uint8_t *)direct_map(frame))[conform_page() - 1] = 0x5a;
-	check_status(conform_map(va, frame, conform_page(), conform_read()), MM_OK,
+	const mm_paddr_t pa = frame + (mm_paddr_t)((conform_alike() - 1) * conform_page());
+	((volatile uint8_t *)direct_map(pa))[conform_page() - 1] = 0x5a;
+	check_status(conform_map(va, pa, conform_page(), conform_read()), MM_OK,
 		     conform_text(name, ": is mapped", "", ""));
 	read = probe(ACCESS_READ, last);
 	check(conform_as(va, conform_read(), ACCESS_READ, false) && !read.taken && read.value == 0x5a,

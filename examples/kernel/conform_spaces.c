@@ -216,7 +216,7 @@ static bool space_map(struct mm_pt *pt, unsigned rotate)
 	bool ok = true;
 
 	for (unsigned i = 0; i < CONFORM_PAGES; i++) {
-		mm_paddr_t pa = frames + (mm_paddr_t)((i + rotate) % CONFORM_PAGES * conform_page());
+		mm_paddr_t pa = frames + (mm_paddr_t)((i + rotate * conform_alike()) % CONFORM_PAGES * conform_page());
 		struct mm_tlb_gather g = { 0 };
 
 		ok = ok && mm_pt_map(pt, conform_va(i), pa, conform_page(), conform_read(), 0, &g) == MM_OK;
@@ -239,7 +239,7 @@ static uint32_t look_at(unsigned rotate)
 		if (rotate == NOTHING)
 			bad += !f.taken;
 		else
-			bad += f.taken || f.value != (i + rotate) % CONFORM_PAGES + 1;
+			bad += f.taken || f.value != (i + rotate * conform_alike()) % CONFORM_PAGES + 1;
 	}
 	return bad;
 }

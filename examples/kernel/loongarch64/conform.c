@@ -4,6 +4,7 @@
 #include "../conform.h"
 #include "cpu.h"
 
+enum { QEMU_PAGE = 14 }; /* log2: version 7.2 looks up but one of four pages of 4 KiB */
 enum { LO_TYPE_SHIFT = 4, TYPE_ORDERED = 0, TYPE_CACHED = 1, TYPE_WEAK = 2 };
 
 const char *const machine_conform_unseen[][2] = {
@@ -23,6 +24,7 @@ const char *machine_conform(struct conform *c)
 		return "no memory for a root table";
 	c->pt = &c->own;
 	c->keeps = MM_PT_ACCESSED | MM_PT_DIRTY; /* tlb.c does, as hardware would */
+	c->coarse = QEMU_PAGE;
 	c->keeps_numbers = true;
 	return NULL;
 }

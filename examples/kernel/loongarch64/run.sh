@@ -6,9 +6,8 @@ demo_cpus=                    # none to show all of the demo on
 demo_exit_ok=0                # QEMU's status when the kernel says that all is well
 demo_formats=pt_refill        # layers of mmlib that it needs beside those of scripts/machines.sh
 demo_build="clang-19 lld-19 llvm-19" # packages to build it with, beside those of scripts/machines.sh
-# Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line. Not those with pages of 4 KiB: by
-# itself QEMU 7.2 has pages of 16 KiB, and takes four frames that are looked up by the first for four in a row.
-conform_modes=("16K|la464|16k" "16K-walk|la464|16k walk")
+# Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
+conform_modes=("16K|la464|16k" "16K-walk|la464|16k walk" "4K|la464|" "4K-walk|la464|walk")
 
 # demo_run KERNEL CPU MEMORY CPUS WORDS: boot it, console on standard output; by exec, for the limit of time. QEMU 7.2
 # hands no command line to a kernel that it boots without firmware, but a file. Who fails panics, which ends QEMU.
