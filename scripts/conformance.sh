@@ -86,8 +86,11 @@ for machine in "${machines[@]}"; do
   fi
   need_packages "$demo_package"
   build "$machine" "$cross"
+  built=
   for mode in "${modes[@]}"; do
-    IFS='|' read -r name cpu more <<<"$mode"
+    IFS='|' read -r name cpu more with <<<"$mode"
+    [ "$with" = "$built" ] || build "$machine" "$cross" "$with"
+    built=$with
     run_mode "$machine" "$name" "$cpu" "$more"
   done
 done

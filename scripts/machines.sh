@@ -28,17 +28,18 @@ use_machine() {
 # there is to compile.
 demo_layers=status,selftest,pvh,multiboot,fdt,acpi,heap,percpu,pt_tree,pt_any,pt_formats,pt_flush
 
-# build MACHINE CROSS: sets kernel. This machine's own compiler will do for this machine. One at a time: both
-# scripts may be at work.
+# build MACHINE CROSS [OPTION]: sets kernel; of mmlib with this option (mmlib/config.h), a kernel of its own. This
+# machine's own compiler will do for this machine. One at a time: both scripts may be at work.
 build() {
-  local dir=build/demo-$1 arguments=() lock layers=$demo_layers${demo_formats:+,$demo_formats}
+  local dir=build/demo-$1${3:+-$3} arguments=() lock layers=$demo_layers${demo_formats:+,$demo_formats}
   need_packages meson gcc
   if $2 || [ "$1" != "$(uname -m)" ]; then
     # shellcheck disable=SC2086
     need_packages clang lld llvm $demo_build
-    dir=build/demo-$1-cross
+    dir+=-cross
     arguments=(--cross-file "examples/kernel/$1/cross.ini")
   fi
+  [ -z "${3-}" ] || arguments+=("-Dc_args=-D$3=1")
   mkdir -p build
   exec {lock}>"build/lock-demo-$1"
   flock "$lock"

@@ -49,11 +49,9 @@ static void first_free(void *ctx, mm_paddr_t pa, size_t bytes)
 	(void)bytes;
 }
 
-static void *first_window(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va)
+static void *first_table_at(TABLE_AT_ARGS)
 {
-	(void)pt;
-	(void)window;
-	(void)va;
+	TABLE_AT_UNUSED;
 	return (void *)(uintptr_t)pa;
 }
 
@@ -65,7 +63,7 @@ static void first_flush(void *ctx, const struct mm_tlb_gather *g)
 }
 
 static const struct mm_pt_env first_env = {
-	.alloc_table = first_alloc, .free_table = first_free, .window = first_window, .flush = first_flush,
+	.alloc_table = first_alloc, .free_table = first_free, .TABLE_AT = first_table_at, .flush = first_flush,
 };
 
 /* Pointers into the image, as it is linked, are moved to where it is. No number in there looks like one. */
@@ -135,11 +133,9 @@ mm_paddr_t machine_first_tables(void)
 }
 
 /* Tables of the image are where that is, others in the direct map. */
-static void *moved_window(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va)
+static void *moved_table_at(TABLE_AT_ARGS)
 {
-	(void)pt;
-	(void)window;
-	(void)va;
+	TABLE_AT_UNUSED;
 	if (pa - image_pa(image_start) < (mm_paddr_t)(image_end - image_start))
 		return (void *)(uintptr_t)(pa + MACHINE_IMAGE_OFFSET);
 	return direct_map(pa);
@@ -183,7 +179,7 @@ void machine_moved(void)
 	mm_paddr_t pa;
 
 	env = memory_table_env;
-	env.window = moved_window;
+	env.TABLE_AT = moved_table_at;
 	if (!check(cpu_read(ttbr1_el1) == first.pt.root && mm_page_alloc(&kernel.pmm, 0, 0, &pa) == MM_OK,
 		   "the CPU runs on tables that mmlib made before the MMU was on"))
 		return;

@@ -40,13 +40,27 @@ _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
 extern struct mm_pt_aarch64_tlb machine_tlb; /* how TLBs are flushed */
 extern uint32_t machine_lpa2; /* both halves of the address space have LPA2's descriptors: for boot.S */
 
-/* The window of mm_pt_env. Reach the tables of a tree by a recursive entry, if the command line wants that; try whether
- * they are; and shall a flush be left out? */
+/* How mm_pt_env asks for the table at pa. */
+#if MM_PT_WINDOW
+#define TABLE_AT        window
+#define TABLE_AT_ARGS   const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va
+#define TABLE_AT_UNUSED ((void)pt, (void)window, (void)va)
+/* Reach the tables of a tree by a recursive entry, if the command line wants that; try whether they are; and shall a
+ * flush be left out? */
 void *machine_pt_window(const struct mm_pt *pt, mm_paddr_t pa, unsigned window, mm_vaddr_t va);
 bool windows_wanted(void);
 enum mm_status machine_windows_start(struct mm_pt *pt);
 void windows_check(struct mm_pt *pt, mm_vaddr_t va);
 bool windows_keep(const struct mm_tlb_gather *g);
+#else
+#define TABLE_AT              to_virt
+#define TABLE_AT_ARGS         void *ctx, mm_paddr_t pa
+#define TABLE_AT_UNUSED       ((void)ctx)
+#define windows_wanted()      false
+#define machine_windows_start(pt) MM_OK
+#define windows_check(pt, va) ((void)(pt), (void)(va))
+#define windows_keep(g)       false
+#endif
 
 mm_paddr_t machine_frame(mm_vaddr_t va);
 void machine_moved(void); /* first.c */

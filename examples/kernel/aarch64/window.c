@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables without a direct map of them: with the word `recursive` on the command line all tables of the tree that
+/* Page tables without a direct map of them, in a kernel that is built for that: with the word `recursive` on the command line all tables of the tree that
  * the CPU runs on are reached by its recursive entry, those of the low half too while it is this CPU's. Tables that are
  * in no tree that is active are reached by the direct map of this kernel; one without any has a page of address space
  * for each of those windows, as x86/window.c.
@@ -12,6 +12,7 @@
 #include "../console.h"
 #include "../kernel.h"
 #include "cpu.h"
+#if MM_PT_WINDOW
 
 #define TTBR_BADDR UINT64_C(0x0000fffffffff000) /* what is recursive has a page, below 48 bits here, for its root */
 
@@ -102,3 +103,4 @@ void windows_check(struct mm_pt *pt, mm_vaddr_t va)
 	check(ok && reached > 0, "a page is mapped, told and unmapped through the recursive entry");
 	check(shown, "which shows the tree's tables");
 }
+#endif
