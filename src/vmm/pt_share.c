@@ -102,6 +102,17 @@ static struct share_range share_kept(const struct mm_pt *pt)
 	return (struct share_range){ .first = s->first, .n = s->n, .va = s->va };
 }
 
+/* Is there no leaf among the entries? Asked before any table is, which cannot help then. */
+static enum mm_status share_leafless(const struct mm_pt *pt, const struct share_range *range, struct mm_tlb_gather *g)
+{
+	for (size_t i = 0; i < range->n; i++) {
+		enum mm_pt_kind kind = share_kind(pt, range, i);
+		if (kind != MM_PT_EMPTY && kind != MM_PT_TABLE)
+			return pt_stop(g, share_va(pt, range, i), share_top(pt), MM_E_EXIST);
+	}
+	return MM_OK;
+}
+
 /* Set aside a table for each entry that has none. All or none. */
 static enum mm_status share_tables(const struct mm_pt *pt, const struct share_range *range, struct mm_tlb_gather *g,
 				   struct mm_pt_pool *own)
@@ -110,13 +121,12 @@ static enum mm_status share_tables(const struct mm_pt *pt, const struct share_ra
 	enum mm_status st = MM_OK;
 
 	for (size_t i = 0; i < range->n && st == MM_OK; i++) {
-		enum mm_pt_kind kind = share_kind(pt, range, i);
 		mm_paddr_t pa;
-		if (kind != MM_PT_EMPTY && kind != MM_PT_TABLE)
-			st = pt_stop(g, share_va(pt, range, i), below + 1, MM_E_EXIST);
-		else if (kind == MM_PT_EMPTY && (st = mm_pt_priv_table_new(pt, g->pool, below, &pa)) == MM_OK)
+		if (share_kind(pt, range, i) == MM_PT_TABLE)
+			continue;
+		if ((st = mm_pt_priv_table_new(pt, g->pool, below, &pa)) == MM_OK)
 			mm_pt_priv_pool_put(pt, own, below, pa);
-		else if (st != MM_OK)
+		else
 			(void)pt_stop(g, share_va(pt, range, i), below + 1, st);
 	}
 	while (st != MM_OK && own->n[below] > 0)
@@ -142,7 +152,7 @@ enum mm_status mm_pt_keep(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, stru
 		return MM_E_STATE;
 	enum mm_status st = share_range(pt, va, length, &range);
 	if (st != MM_OK || (st = share_room(pt, &range, PT_SHARES_OWN)) != MM_OK ||
-	    (st = share_tables(pt, &range, g, &own)) != MM_OK)
+	    (st = share_leafless(pt, &range, g)) != MM_OK || (st = share_tables(pt, &range, g, &own)) != MM_OK)
 		return st;
 	share_settle(pt, g);
 	for (size_t i = 0; i < range.n; i++) {
