@@ -7,12 +7,12 @@
 #include "ports/s390x.h"
 #define MM_PT_PORT (&s390x_port.port)
 
-/* No execution; 0x200 is read-only, 0x400 in segment and region entries a leaf. Tables: region 3 has type 1, length 3. */
+/* No execution, and a bit of software's; 0x200 is read-only, 0x400 in segment and region entries a leaf. Tables: region 3 has type 1, length 3. */
 #define BE(value)             __builtin_bswap64(value)
 #define HAND_TOP              2u
 #define HAND_SHIFT(level)     ((level) ? 9 + 11 * (level) : 12)
 #define HAND_BITS(level)      ((level) ? 11 : 8)
-#define HAND_LEAF             BE(UINT64_C(0x100))
+#define HAND_LEAF             BE(UINT64_C(0x101))
 #define HAND_BIG              BE(UINT64_C(0x500))
 #define HAND_FILLS
 #define HAND_EMPTY(level)     ((level) == 0 ? BE(UINT64_C(0x400)) : (level) == 1 ? BE(UINT64_C(0x20)) : BE(UINT64_C(0x24)))

@@ -80,8 +80,9 @@ struct mm_pt_port {
 	uint8_t address_plain; /**< 1 + n: below(), and pa() at level 0, are no more than the bits that pt->address
 	                            leaves, n bits further left; 0: the walker asks them */
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits, 4 or more, in which software may keep a
-	                           number in an empty entry of level 0, where an entry has 8 bytes and
-	                           empty_ignore has the field. 0: there is none. With it a single
+	                           number in an empty entry of level 0, where an entry has 8 bytes,
+	                           empty_ignore has the field, and each leaf a bit that no empty entry
+	                           has: one of software's, maybe. 0: there is none. With it a single
 	                           unmap need not look through the table whether that was the last page;
 	                           fastest inside of an aligned half-word that has no other bits of
 	                           empty_ignore */

@@ -24,6 +24,9 @@
 	}
 #define S390_ADDR UINT64_C(0xfffffffffffff000)
 #define S390_WITNESS (UINT64_C(255) << 16) /* in this CPU's order of bytes: of an address, which I makes none */
+/* A bit of software's in all leaves of pages: else frame 0 with all rights had none that an empty entry has not. Who
+ * reads a leaf does not ask for it. */
+#define S390_PRESENT UINT64_C(1)
 static const struct mm_mask_rule s390x_rules[MASK_RULES] = {
 	MASK_UNLESS(MM_PT_WRITE, 0x200),
 	MASK_UNLESS(MM_PT_EXEC, 0x100),
@@ -35,13 +38,14 @@ static const struct mm_mask s390x_mask = {
 	.invalid = 0x420,
 	.table = { 0, 0, 7, 0xb },
 	.table_mask = { 0, 0x7ff, 0xfff, 0xfff },
-	.leaf = { 0, 0x400, 0x404 },
+	.leaf = { S390_PRESENT, 0x400, 0x404 },
 	.addr = S390_ADDR,
 	.table_addr = UINT64_C(0xfffffffffffff800),
 	.rules = { s390x_rules },
 	.type = { S390_TYPES },
 	.must = MM_PT_READ,
 	.never = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TRACK,
+	.exact = { S390_PRESENT },
 	.told = MM_PT_ACCESSED | MM_PT_DIRTY,
 	.gone = { 0x300 },
 };
@@ -56,7 +60,7 @@ static const struct mm_mask s390x_mask = {
 			  .addr_mask = MASK_BE64(S390_ADDR),                                       \
 			  .table_low = true, /* TT and TL differ by level */                       \
 			  .table_mask = MASK_BE64(UINT64_C(0x7ff)),                                \
-			  .leaf_mask = MASK_BE64(UINT64_C(0xcff)),                                 \
+			  .leaf_mask = MASK_BE64(UINT64_C(0xcff) & ~S390_PRESENT),                                 \
 			  .empty_ignore = S390_WITNESS,                                            \
 			  .witness = 16,                                                           \
 			  .level = { { 12, 8, true }, { 20, 11, true }, __VA_ARGS__ },             \

@@ -667,17 +667,6 @@ void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, 
 
 #define PT_PAIR (2u * PT_GROUP) /* entries of 8 bytes that are looked at together */
 
-/* What all entries of a pair have. */
-PT_INLINE uint64_t pt_pair_all(const uint64_t *entry)
-{
-	uint64_t bits = UINT64_MAX;
-
-#pragma GCC unroll 16
-	for (size_t k = 0; k < PT_PAIR; k++)
-		bits &= pt_peek(&entry[k], 3);
-	return bits;
-}
-
 /* Has one of @n entries one of these bits? pt_group_empty() would ask the port for the size of entries each time: an
  * instruction more for each page that is unmapped at random. */
 PT_INLINE bool pt_any(const uint64_t *entry, size_t n, uint64_t tells)
@@ -704,16 +693,18 @@ PT_INLINE size_t pt_pair_last(const uint64_t *entry, uint64_t tells)
 /* In a table of level 0, from entry @lo on downwards and then from its end on, to @hi: the next that has a bit which no
  * empty one has. One loop, as each ends where nobody can foresee it; for two groups at a time, as most of all that is
  * looked at is a table in which nothing is left. */
-static bool pt_find_more(const struct mm_pt_port *port, const uint64_t *table, size_t lo, size_t hi, size_t *i,
-			 uint64_t tells)
+PT_INLINE bool pt_find_used(const struct mm_pt_port *port, const uint64_t *table, struct pt_part cleared, size_t *i,
+			    uint64_t empty)
 {
-	const size_t pairs = pt_entries(port, 0) / PT_PAIR, first = lo / PT_PAIR, last = hi / PT_PAIR;
+	const size_t pairs = pt_entries(port, 0) / PT_PAIR, first = cleared.lo / PT_PAIR, last = cleared.hi / PT_PAIR;
 	const size_t bytes = PT_PAIR << 3, mask = pairs * bytes - 1;
+	const uint64_t tells = ~(port->empty_ignore | empty) & (MM_PLANTED(MM_PLANT_PT_BAREST) ? port->addr_mask : ~UINT64_C(0));
 	size_t at = first * bytes, left = last > first ? pairs + 1 - (last - first) : pairs;
 
 	do {
 		const uint64_t *pair = (const uint64_t *)((const unsigned char *)table + at);
 		if (pt_any(pair, PT_PAIR, tells)) {
+			__asm__("" : "+r"(pair)); /* else compilers keep entries of each pair, in case it is this one */
 			*i = (size_t)(pair - table) + pt_pair_last(pair, tells);
 			return true;
 		}
@@ -722,37 +713,15 @@ static bool pt_find_more(const struct mm_pt_port *port, const uint64_t *table, s
 	return false;
 }
 
-/* The first that lacks a bit which all empty ones have. */
-static bool pt_find_less(const struct mm_pt_port *port, const uint64_t *table, size_t *i, uint64_t tells)
-{
-	const uint64_t *entry = table, *end = table + pt_entries(port, 0);
-
-	while (entry < end && (pt_pair_all(entry) & tells) == tells)
-		entry += PT_PAIR;
-	while (entry < end && (pt_peek(entry, 3) & tells) == tells)
-		entry++;
-	*i = (size_t)(entry - table);
-	return entry < end;
-}
-
-/* One that is in use. Few of those have no bit that empty ones have not, too: they are looked for at last. */
-static bool pt_find_used(const struct mm_pt_port *port, const void *table, size_t lo, size_t hi, size_t *i, uint64_t empty)
-{
-	const uint64_t tells = ~port->empty_ignore;
-
-	return pt_find_more(port, table, lo, hi, i, tells & ~empty) ||
-	       ((tells & empty) && !MM_PLANTED(MM_PLANT_PT_BAREST) && pt_find_less(port, table, i, tells & empty));
-}
-
-void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, size_t lo, size_t hi)
+void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, struct pt_part cleared,
+			uint64_t empty)
 {
 	const struct mm_pt_port *port = pt->port;
-	const uint64_t empty = port->empty(pt, 0);
 	size_t i = 0;
 
 	if (pt_table_is_shared(pt, va, 0) && !MM_PLANTED(MM_PLANT_PT_CLAIM_WITNESS))
 		return; /* C3 */
-	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, lo, hi, &i, empty))
+	if (MM_PLANTED(MM_PLANT_PT_EMPTY) || !pt_find_used(port, table, cleared, &i, empty))
 		mm_pt_priv_prune(pt, g, va, 0);
 	else if (!((pt_peek(table, 3) ^ empty) & ~port->empty_ignore)) /* else that is its own witness */
 		pt_clear(table, 3, pt_names(port, i, empty)); /* T5 */

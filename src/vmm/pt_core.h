@@ -320,7 +320,7 @@ PT_INLINE bool pt_leads_down(const struct mm_pt *pt, const struct mm_pt_port *po
 PT_INLINE bool pt_is_leaf(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
 {
 	if (port->leaf_mask)
-		return !((entry ^ port->leaf_bits) & pt->leaf_test);
+		return (entry & pt->leaf_test) == port->leaf_bits;
 	return port->classify(pt, entry, 0) == MM_PT_LEAF;
 }
 
@@ -780,9 +780,13 @@ bool mm_pt_priv_env_ok(const struct mm_pt_env *env);
 /* The table of level @level around @va has become empty: detach it and all above it that this
  * leaves empty. */
 void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level);
-/* Entries of the table of level 0 around @va were cleared, all of [lo, hi], and there is no witness: name one, or do
- * the same. */
-void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, size_t lo, size_t hi);
+/* Entries of the table of level 0 around @va were cleared, all of these, and there is no witness: name one, or do the
+ * same. @empty: what an empty one is. */
+struct pt_part {
+	uint32_t lo, hi; /* first and last entry */
+};
+void mm_pt_priv_emptied(struct mm_pt *pt, mm_vaddr_t va, struct mm_tlb_gather *g, void *table, struct pt_part cleared,
+			uint64_t empty);
 /* Change a leaf that must not go from one valid value to another at once. */
 void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
 		      unsigned level, uint32_t attr);
