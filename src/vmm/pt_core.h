@@ -320,8 +320,14 @@ PT_INLINE bool pt_leads_down(const struct mm_pt *pt, const struct mm_pt_port *po
 PT_INLINE bool pt_is_leaf(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
 {
 	if (port->leaf_mask)
-		return (entry & pt->leaf_test) == port->leaf_bits;
+		return !((entry ^ port->leaf_bits) & pt->leaf_test);
 	return port->classify(pt, entry, 0) == MM_PT_LEAF;
+}
+
+/* The same for who asks no more of the entry: a comparison, and CPUs take that and the branch behind it as one. */
+PT_INLINE bool pt_was_leaf(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
+{
+	return port->leaf_mask ? (entry & pt->leaf_test) == port->leaf_bits : pt_is_leaf(pt, port, entry);
 }
 
 /* What must follow if such a leaf becomes empty. */
