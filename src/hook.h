@@ -110,6 +110,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_A64_RANGE   141 /* AArch64: the odd page of a range is not flushed */
 #define MM_PLANT_ARMV7_BRANCH 149 /* ARMv7: branch predictors go on with what was there before a flush */
 #define MM_PLANT_PAE_ROOT     150 /* ia32 PAE: a CPU goes on with the four entries that it read before */
+#define MM_PLANT_EPT_FAILED   171 /* EPT: where a flush fails, nothing is forgotten */
 #define MM_PLANT_MIPS_EHB     151 /* MIPS64: what is read of a TLB entry may be that of the one before */
 #define MM_PLANT_RV64_INVAL  140 /* RISC-V: walks are not ordered behind what Svinval forgets */
 #define MM_PLANT_MASK_KEY_FLUSH 137 /* formats that are data: another protection key is not flushed */

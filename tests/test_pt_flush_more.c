@@ -35,6 +35,9 @@ static void execute_mips(unsigned op, uint64_t *value);
 #include "ports/tlb_ppc64.h"
 #define S390X_TLB_DO(op, asce) write_down(op, asce, 0)
 #include "ports/tlb_s390x.h"
+static bool execute_ept(unsigned type, uint64_t eptp);
+#define EPT_TLB_DO(op, eptp) execute_ept(op, eptp)
+#include "ports/tlb_ept.h"
 #define LOONG_TLB_DO(op, asid, va) write_down(op, va, asid)
 #include "ports/tlb_loongarch64.h"
 #include "sim.h"
@@ -391,6 +394,39 @@ static void on_s390x_all_of_the_tree_is_forgotten(void **state)
 	assert_true(done[0].op == S390X_IDTE && done[0].operand == UINT64_C(0x123456007));
 }
 
+static bool ept_fails; /* this CPU has no INVEPT of a single context */
+
+static bool execute_ept(unsigned type, uint64_t eptp)
+{
+	write_down(type, eptp, 0);
+	return type != EPT_INVEPT_ONE || !ept_fails;
+}
+
+static void on_ept_all_is_forgotten_once_or_where_that_fails_of_all_trees(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4 * RANGES; i++) {
+		const struct mm_tlb_gather g = range(i / 4, i & 1);
+
+		ept_fails = i & 2;
+		ndone = 0;
+		ept_tlb_flush(&g, UINT64_C(0x12345605e));
+		assert_int_equal(ndone, ept_fails ? 2 : 1);
+		assert_true(done[0].op == EPT_INVEPT_ONE && done[0].operand == UINT64_C(0x12345605e));
+		assert_true(done[ndone - 1].op == EPT_INVEPT_ALL || !ept_fails);
+	}
+}
+
+static void on_ept_what_became_valid_wants_nothing(void **state)
+{
+	const struct mm_tlb_gather g = { .sync = true };
+
+	(void)state;
+	ndone = 0;
+	ept_tlb_flush(&g, UINT64_C(0x12345605e));
+	assert_int_equal(ndone, 0);
+}
+
 static void order_alone_is_barriers_alone(void **state)
 {
 	static const int ppc64[] = { PPC_PTESYNC, PPC_ISYNC, -1 }, loong[] = { LOONG_DBAR, LOONG_IBAR, -1 };
@@ -418,6 +454,8 @@ int main(void)
 		cmocka_unit_test(on_armv7_order_alone_wants_no_tlbi),
 		cmocka_unit_test(on_ia32_all_is_forgotten_that_has_to_be),
 		cmocka_unit_test(on_ia32_order_alone_wants_nothing),
+		cmocka_unit_test(on_ept_all_is_forgotten_once_or_where_that_fails_of_all_trees),
+		cmocka_unit_test(on_ept_what_became_valid_wants_nothing),
 		cmocka_unit_test(on_mips_every_entry_goes_that_is_in_it_and_no_other),
 		cmocka_unit_test(on_mips_order_alone_wants_nothing),
 		cmocka_unit_test(on_ppc64_all_of_the_process_is_forgotten_or_pages_of_one_size),

@@ -64,6 +64,12 @@ MACHINES = {
         'objdump': 'objdump',
         'plants': [150],
     },
+    'ept': {
+        'compilers': ['gcc -mno-red-zone -mgeneral-regs-only',
+                      'clang --target=x86_64-none-elf -mno-red-zone -mgeneral-regs-only'],
+        'objdump': 'objdump',
+        'plants': [171],
+    },
     'mips64': {
         'compilers': [f'clang --target=mips64-none-elf -march={cpu} -mabi=64 -mno-abicalls -msoft-float'
                       for cpu in ('mips64r6', 'mips64r2')],
@@ -116,6 +122,8 @@ if LOONGARCH is None:
 #             and HINVAL.GVMA are the same for the second stage
 #   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
 #   ia32      the same; with PAE CR3 for the root's entries, 4.4.1, "PDPTE Registers"
+#   EPT       SDM volume 3C, "Guidelines for Use of the INVEPT Instruction": INVEPT, which serializes; once more, of all
+#             contexts, where it fails
 #   ARMv7     Arm ARM (DDI 0406C), B3.10.1, "TLB maintenance operations and the memory order model", and its example:
 #             DSB; TLBI; BPIALL; DSB; ISB
 #   RV32      as RV64
@@ -145,6 +153,7 @@ SEQUENCES = {
     'mm_pt_x86_64_flush_local_by': (['', 'forget', 'cr4; cr4', 'mfence; invpcid'], 'cr3, invlpg, invpcid'),
     'mm_pt_ia32_flush_local': (['', 'forget', 'cr4; cr4'], 'cr3, invlpg'),
     'mm_pt_ia32_pae_flush_local': (['', 'forget', 'forget; cr3', 'cr3', 'cr4; cr3; cr4'], 'invlpg'),
+    'mm_pt_ept_flush_local': (['', 'invept', 'invept; invept'], ''),
     'mm_pt_mips64_flush_local': (
         [''] + ['get hi; ' + some + 'set hi; jr.hb' for some in (
             '', MIPS_LOOK, MIPS_LOOK + MIPS_DROP, MIPS_LOOK + MIPS_DROP + MIPS_LOOK)], ''),
@@ -219,7 +228,7 @@ def token_of(machine, name, operands):
         return by_number(int(operands, 16)) if machine.startswith('riscv') else None
     if name.startswith('mcr'):
         return ARMV7[operands.split(', ', 3)[3]] if name == 'mcr' else f'{name} {operands}'
-    others = ('fence', 'invlpg', 'invpcid', 'lfence', 'mfence', 'sfence.w', 'sfence.i')
+    others = ('fence', 'invept', 'invlpg', 'invpcid', 'lfence', 'mfence', 'sfence.w', 'sfence.i')
     if name in ('dsb', 'dmb'):
         return f'{name} ' + {'un': 'nsh', 'unst': 'nshst'}.get(operands, operands)
     if name.startswith(others):

@@ -42,6 +42,17 @@ void mm_pt_ia32_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_ia32_pae_flush_local(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_ia32_pae_flush_local);
 
+/** Intel's extended page tables, #MM_PT_EPT and #MM_PT_EPT5, on x86-64: make this CPU forget what it has of a tree, if a
+ *  gather holds something that was lost: INVEPT of a single context, or of all where the CPU does not do that. That is
+ *  all guest addresses of the tree, under every VPID, with what was combined with a guest's own tables; nothing where
+ *  there is but what became valid. In VMX root operation, and where the CPU has INVEPT (IA32_VMX_EPT_VPID_CAP, bit 20):
+ *  else it is an invalid opcode. A CPU that runs a guest leaves it first, which the interrupt sees to that has it call
+ *  this. CPUs that have run the guest and do so no more have kept what they had: they call it too, or before they
+ *  enter it again. A tree that several EPTPs lead into, by tables in common, wants a call for each.
+ *  @param g gather @param eptp what guests use the tree by: the VMCS's field, of the same bits
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(1)} */
+void mm_pt_ept_flush_local(const struct mm_tlb_gather *g, uint64_t eptp) MM_TAGGED(mm_pt_ept_flush_local);
+
 /** MIPS64 with EntryHi.EHINV (Config4.IE is 2 or 3) and ASIDs (Config5.MI is 0), any tree that software fills the TLB
  *  from: make this CPU forget what a gather holds, entry by entry: TLBR, and TLBWI if it has a byte of that, under any
  *  ASID, in any segment. Ends with JR.HB. EntryHi is left with its ASID; Index, EntryLo0, EntryLo1 and PageMask are
