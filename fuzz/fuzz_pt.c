@@ -162,11 +162,39 @@ static bool exact_hole(uint64_t va, uint64_t len, uint32_t flags)
 	return pages == 0 || ((flags & MM_PT_EXACT) && pages != len / PAGE);
 }
 
+/* With MM_PT_NO_BREAK, what an operation on a range does not unmap stays mapped at each moment. */
+static void begin_calm(uint32_t flags, uint64_t va, uint64_t len, bool unmaps)
+{
+	if (!(flags & MM_PT_NO_BREAK))
+		return;
+	stays.n = model.n;
+	memcpy(stays.run, model.run, model.n * sizeof(model.run[0]));
+	if (unmaps && change_status(va, len) == MM_OK)
+		set_remove(&stays, va, va + len - 1);
+	ora.stays = &stays;
+}
+
+/* Was it refused, as it had to be if it was not? */
+static bool end_calm(uint32_t flags, enum mm_status st, enum mm_status expect)
+{
+	ora.stays = NULL;
+	if (st != MM_E_BBM)
+		return false;
+	MUST(!expect && (flags & MM_PT_NO_BREAK) && (ora.arch->must_break || f.writer->runs));
+	failed(st, MM_E_BBM);
+	return true;
+}
+
 static void op_unmap(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
-	uint32_t flags = (op->flags & 1 ? MM_PT_EXACT : 0u) | (op->flags & 2 ? MM_PT_DISCARD : 0u);
+	uint32_t flags = (op->flags & 1 ? MM_PT_EXACT : 0u) | (op->flags & 2 ? MM_PT_DISCARD : 0u) |
+			 (op->flags & 4 ? MM_PT_NO_BREAK : 0u);
+	begin_calm(flags, va, len, true);
 	enum mm_status expect = change_status(va, len), st = do_unmap(va, len, flags);
+
+	if (end_calm(flags, st, expect))
+		return;
 
 	if (!expect && exact_hole(va, len, flags))
 		expect = MM_E_NOENT;
@@ -182,10 +210,13 @@ static void op_unmap(const struct op *op)
 static void op_protect(const struct op *op)
 {
 	uint64_t va = pick_va(op), len = pick_length(op);
-	uint32_t flags = op->flags & 1 ? MM_PT_EXACT : 0u, attr = pick_attr(op);
+	uint32_t flags = (op->flags & 1 ? MM_PT_EXACT : 0u) | (op->flags & 4 ? MM_PT_NO_BREAK : 0u), attr = pick_attr(op);
+	begin_calm(flags, va, len, false);
 	enum mm_status expect = change_status(va, len), st = do_protect(va, len, attr, flags);
 
 	expect = expect ? expect : attr_status(attr);
+	if (end_calm(flags, st, expect))
+		return;
 	if (!expect && exact_hole(va, len, flags))
 		expect = MM_E_NOENT;
 	if (expect || st == MM_E_NOMEM) {
@@ -444,8 +475,14 @@ static void op_split(const struct op *op)
 	uint32_t flags;
 	enum mm_status expect = pick_range(op, &va, &len, &flags);
 	size_t used = ora.used;
+	flags |= op->flags & 32 ? MM_PT_NO_BREAK : 0u;
+	begin_calm(flags, va, len, false);
 	enum mm_status st = mm_pt_split(f.writer, va, len, flags, &f.g);
 
+	if (end_calm(flags, st, expect)) {
+		MUST(ora.used == used);
+		return;
+	}
 	if (expect || st == MM_E_NOMEM) {
 		failed(st, expect ? expect : MM_E_NOMEM);
 		MUST(ora.used == used);
@@ -486,8 +523,11 @@ static void op_collapse(const struct op *op)
 	uint64_t va, len;
 	uint32_t flags;
 	enum mm_status expect = pick_range(op, &va, &len, &flags);
+	flags |= op->flags & 32 ? MM_PT_NO_BREAK : 0u;
+	begin_calm(flags, va, len, false);
 	enum mm_status st = mm_pt_collapse(f.writer, va, len, flags, &f.g);
 
+	MUST(!end_calm(flags, st, expect));
 	if (expect) {
 		failed(st, expect);
 		return;

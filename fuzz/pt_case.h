@@ -88,7 +88,7 @@ struct fuzz {
 /* Tests try formats that are wrong: what to take in place of one, or NULL. */
 static const struct mm_pt_port *(*swap_port)(const struct mm_pt_port *port);
 static struct ora ora;
-static struct ora_set model, before, part, one;
+static struct ora_set model, before, part, one, stays;
 static struct fuzz f;
 static struct second {
 	struct mm_pt pt; /* no port: there is none */

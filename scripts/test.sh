@@ -158,6 +158,7 @@ BUGS
 165 pt_formats batches_tell_of_the_highest_frames
 166 pt_formats what_loops_ask_is_what_the_format_says
 167 pt_formats the_barest_leaf_keeps_its_table
+173 pt_formats what_stays_is_mapped_at_each_moment
 139 pt_flush ranges_are_all_of_what_is_flushed
 140 pt_flush on_riscv_pages_or_all_of_them_are_forgotten
 141 pt_flush each_short_range_too

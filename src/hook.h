@@ -145,6 +145,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_FOLLOWS 164 /* walker: an empty entry that hardware follows is taken for one that leads to a table */
 #define MM_PLANT_PT_BAREST  167 /* walker: a leaf without a bit of an address is overlooked in a table */
 #define MM_PLANT_PT_IGNORED 166 /* walker: a damaged entry that hardware follows is taken for an empty one */
+#define MM_PLANT_PT_UNBROKEN 173 /* walker: MM_PT_NO_BREAK is not asked what would break */
 #define MM_PLANT_PT_SHOWN   168 /* walker: what the recursive entry showed of a table that goes is not flushed */
 #define MM_PLANT_PT_PLAIN   165 /* walker: high bits of addresses that lie elsewhere in entries are told from there */
 #define MM_PLANT_PT_WITNESS  44 /* walker: what is said to be in use in a table is believed, although it was cleared */

@@ -180,11 +180,11 @@ static struct ora_run decode_run(struct ora *ora, uint64_t table, uint64_t i, un
 static void check_reserved(struct ora *ora, uint64_t e, unsigned level, bool leaf)
 {
 	const struct ora_arch *arch = ora->arch;
-	uint64_t beyond = ~((UINT64_C(1) << ora->pa_bits) - 1) >> arch->shift;
+	uint64_t high = ora->pa_bits < 64 ? ~((UINT64_C(1) << ora->pa_bits) - 1) : 0, beyond = high >> arch->shift;
 
 	if (ora->damaged)
 		return;
-	if (arch->pa ? pa_of(ora, e, level) >> ora->pa_bits : e & beyond & arch->address & ~ora->c_bit)
+	if (arch->pa ? pa_of(ora, e, level) & high : e & beyond & arch->address & ~ora->c_bit)
 		ora_violation(ora, "an address beyond the machine's physical bits");
 	const char *wrong = arch->reserved(ora, without_run(ora, e, level, leaf), level, leaf);
 	if (wrong)

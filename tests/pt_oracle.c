@@ -527,6 +527,11 @@ static void env_flush(void *ctx, const struct mm_tlb_gather *g)
 	if (!g->flush && !g->sync)
 		ora_violation(ora, "a flush of nothing");
 	ora_observe(ora);
+	for (size_t i = 0; ora->stays && i < ora->stays->n; i++) {
+		const struct ora_run *r = &ora->stays->run[i];
+		if (set_pages(&ora->live, r->va, r->last) != set_run_pages(r))
+			ora_violation(ora, "what has to stay mapped is not, for a moment");
+	}
 	if (g->flush)
 		drop_stale(ora, g->start, g->last, g->tables);
 	if (g->flush && g->tables && ora->pt)
@@ -556,6 +561,7 @@ void ora_reset(struct ora *ora)
 	ora->wrong = NULL;
 	ora->give = ora->given_back = 0;
 	ora->flushes = 0;
+	ora->stays = NULL;
 	ora->pt = ora->seen = NULL;
 	ora->damaged = ora->unordered = ora->new_table = ora->keeps = false;
 	ora->apart = ora->nclaims = 0;

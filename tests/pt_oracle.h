@@ -144,6 +144,7 @@ struct ora {
 	mm_paddr_t given_back; /* address outside the memory that came back */
 	unsigned flushes;
 	struct mm_tlb_gather flushed; /* what the last flush was told */
+	const struct ora_set *stays;  /* what each flush has to find mapped; or NULL */
 
 	const struct mm_pt *pt; /* observed tree, or NULL */
 	bool damaged;           /* the test planted damage: reserved bits are no violation */

@@ -624,6 +624,65 @@ static void batches_tell_of_the_highest_frames(void **state)
 	}
 }
 
+/* Nothing is changed: what stays is all that is mapped, and all of the same tables. */
+static void refused(enum mm_status st, uint64_t hash, size_t used, mm_vaddr_t va, const struct mm_tlb_gather *g)
+{
+	assert_int_equal(st, MM_E_BBM);
+	assert_true(ora_hash(&ora) == hash);
+	assert_int_equal(ora.used, used);
+	assert_true(g->stop_va == va && g->stop_level == 1);
+	assert_false(g->flush || g->ntables);
+}
+
+/* With MM_PT_NO_BREAK, a large leaf is split, made whole again, and changed at once, or not at all. */
+static void what_stays_is_mapped_at_each_moment(void **state)
+{
+	static struct ora_set stays;
+	unsigned at_once = 0, never = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
+		struct mm_tlb_gather g = { 0 };
+
+		start(k);
+		const uint64_t page = ora_size(&ora, 0), big = ora_size(&ora, 1);
+		const mm_vaddr_t va = port->extension == MM_PT_VA_ONES ? (mm_vaddr_t)(0 - 4 * big) : (mm_vaddr_t)(4 * big);
+		const uint32_t rw = MM_PT_READ | MM_PT_WRITE, more = arch->can(rw, arch->features) ? 0 : MM_PT_EXEC;
+		if (!port->level[1].leaf) {
+			stop();
+			continue;
+		}
+		assert_int_equal(mm_pt_map(&pt, va, (mm_paddr_t)(2 * big), big, rw | more, MM_PT_NO_RUNS, &g), MM_OK);
+		mm_pt_sync(&pt, &g);
+		ora_observe(&ora);
+		const uint64_t hash = ora_hash(&ora);
+		const size_t used = ora.used;
+		stays.n = 0;
+		set_insert(&stays, ora_walk(&ora, va));
+		ora.stays = &stays;
+		enum mm_status st = mm_pt_split(&pt, va, page, MM_PT_NO_BREAK, &g);
+		if (arch->must_break) {
+			never++;
+			refused(st, hash, used, va, &g);
+			refused(mm_pt_protect(&pt, va + page, page, MM_PT_READ | more, MM_PT_NO_BREAK, &g), hash, used, va + page, &g);
+			refused(mm_pt_unmap(&pt, va + page, page, MM_PT_NO_BREAK, &g), hash, used, va + page, &g);
+		} else {
+			at_once++;
+			assert_int_equal(st, MM_OK);
+			mm_pt_sync(&pt, &g);
+			assert_int_equal(mm_pt_collapse(&pt, va, big, MM_PT_NO_BREAK | MM_PT_NO_RUNS, &g), MM_OK);
+			assert_int_equal(g.pages, big / page);
+			assert_int_equal(mm_pt_protect(&pt, va + page, page, MM_PT_READ | more, MM_PT_NO_BREAK, &g), MM_OK);
+			set_remove(&stays, va + page, va + 2 * page - 1);
+			assert_int_equal(mm_pt_unmap(&pt, va + page, page, MM_PT_NO_BREAK, &g), MM_OK);
+		}
+		mm_pt_sync(&pt, &g);
+		ora.stays = NULL;
+		stop();
+	}
+	assert_true(at_once > 5 && never > 5);
+}
+
 /* Of formats with witnesses (mmlib/pt_port.h): what is looked for in a table is a bit that tells it from empty entries. */
 static void each_leaf_has_a_bit_that_no_empty_entry_has(void **state)
 {
@@ -672,6 +731,7 @@ static void the_barest_leaf_keeps_its_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_stays_is_mapped_at_each_moment),
 		cmocka_unit_test(each_leaf_has_a_bit_that_no_empty_entry_has),
 		cmocka_unit_test(the_barest_leaf_keeps_its_table),
 		cmocka_unit_test(there_are_as_many_as_are_named),

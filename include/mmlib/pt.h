@@ -69,6 +69,10 @@ enum mm_pt_flags {
 	MM_PT_DISCARD = 1u << 2, /**< unmap: tables that the range covers whole are dropped unread, some
 	                              fifty times faster; `gather->pages` counts them as full */
 	MM_PT_NO_RUNS = 1u << 3, /**< map, reserve, collapse: make no contiguous runs; split: leave none */
+	/** unmap, protect, split: what stays mapped is so at each moment. If a leaf would have to pass through an empty entry
+	 *  (break-before-make; a contiguous run in every format), #MM_E_BBM, nothing changed. collapse: such leaves stay as
+	 *  they are. For the pages of a kernel's own code, stacks and tables. O(entries) more */
+	MM_PT_NO_BREAK = 1u << 4,
 };
 
 /** Use no leaf above level @p level (0: the smallest pages only). Or it into the flags. */
@@ -384,9 +388,10 @@ MM_NODISCARD enum mm_status mm_pt_map_list(struct mm_pt *pt, mm_vaddr_t va, cons
  *  tables that become empty are detached. Frames may be reused
  *  only after mm_pt_sync().
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags #MM_PT_EXACT, #MM_PT_DISCARD, both or 0 @param[in,out] g gather
+ *  @param flags #MM_PT_EXACT, #MM_PT_DISCARD, #MM_PT_NO_BREAK, or 0 @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
  *  @retval MM_E_NOENT nothing was mapped, or with #MM_PT_EXACT not all; nothing changed
+ *  @retval MM_E_BBM with #MM_PT_NO_BREAK: the leaf at `g->stop_va` sticks out, and cannot be split at once; nothing changed
  *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(entries)\, with
@@ -408,9 +413,10 @@ MM_NODISCARD enum mm_status mm_pt_unmap_page(struct mm_pt *pt, mm_vaddr_t va, st
  *  leaf that sticks out of the range is split, a run that does is broken. A run in the range stays one, and
  *  changes through empty entries and a flush. Accessed and dirty bits that are set stay set.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param attr of #mm_pt_attr @param flags 0 or #MM_PT_EXACT @param[in,out] g gather
+ *  @param attr of #mm_pt_attr @param flags #MM_PT_EXACT, #MM_PT_NO_BREAK, both or 0 @param[in,out] g gather
  *  @retval MM_OK done; `g->pages` says how many pages were mapped
  *  @retval MM_E_NOENT nothing is mapped, or with #MM_PT_EXACT not all; nothing changed
+ *  @retval MM_E_BBM with #MM_PT_NO_BREAK: the leaf at `g->stop_va` cannot be changed or split at once; nothing changed
  *  @retval MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER
  *          as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed

@@ -50,10 +50,11 @@ void mm_pt_unreserve(const struct mm_pt *pt, struct mm_pt_pool *pool);
  *  stays mapped to the same frames, with the same attributes. Where the format demands
  *  break-before-make, the gather is synced for each leaf, and nothing is mapped there meanwhile.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags 0: only what sticks out; or MM_PT_MAX_LEVEL(), #MM_PT_NO_RUNS, or both
+ *  @param flags 0: only what sticks out; or MM_PT_MAX_LEVEL(), #MM_PT_NO_RUNS, #MM_PT_NO_BREAK, or several
  *  @param[in,out] g gather; `g->pages` says how many smallest pages were in leaves that were split
  *  and runs that were broken
  *  @retval MM_OK done, or nothing was to do
+ *  @retval MM_E_BBM with #MM_PT_NO_BREAK: the leaf at `g->stop_va` cannot be split at once; nothing changed
  *  @retval MM_E_INVAL, MM_E_ALIGN, MM_E_RANGE, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none\, calls env->alloc_table and may call
@@ -67,7 +68,7 @@ MM_NODISCARD enum mm_status mm_pt_split(struct mm_pt *pt, mm_vaddr_t va, uint64_
  *  dirty are those of any of them. Where the format demands break-before-make, or where hardware may
  *  set accessed and dirty bits yet, the TLB is flushed for each such table.
  *  @param pt tree @param va first byte, page-aligned @param length bytes, a multiple of the page size
- *  @param flags #MM_PT_NO_RUNS, MM_PT_MAX_LEVEL(), both or 0
+ *  @param flags #MM_PT_NO_RUNS, #MM_PT_NO_BREAK, MM_PT_MAX_LEVEL(), several or 0
  *  @param[in,out] g gather; `g->pages` says how many smallest pages the new leaves and runs have, those that
  *  became part of a larger one again counted again
  *  @retval MM_OK done, or nothing was to do

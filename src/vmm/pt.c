@@ -741,24 +741,3 @@ bool mm_pt_priv_name_witness(const struct mm_pt *pt, void *table, unsigned level
 		pt_clear(table, 3, pt_names(port, i, empty));
 	return true;
 }
-
-void mm_pt_priv_break(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, void *slot,
-		      unsigned level, uint32_t attr)
-{
-	const struct mm_pt_port *port = pt->port;
-	uint64_t old = pt_load(slot, port->entry_lg2), empty = port->empty(pt, level);
-	uint64_t mask = pt_mask(port, level);
-
-	PT_EARLY(PT_SITE_BREAK_SWAP, mm_pt_sync(pt, g));
-	while (!pt_change(slot, port->entry_lg2, &old, empty))
-		;
-	pt_note(g, va & ~mask, va | mask, port->level[level].shift,
-		PT_AFTER(PT_SITE_BREAK_EMPTY, MM_PT_AFTER_FLUSH));
-	if (!PT_SKIPS(PT_SITE_BREAK_SYNC) && !PT_SKIPS(PT_SITE_BREAK_SWAP))
-		mm_pt_sync(pt, g);
-	attr |= port->attr(pt, old, level) & (MM_PT_ACCESSED | MM_PT_DIRTY);
-	uint64_t now = port->leaf(pt, port->pa(pt, old, level), level, attr);
-	pt_make(slot, port->entry_lg2, now);
-	pt_note_made(pt, g, va & ~mask, va | mask,
-		     PT_AFTER(PT_SITE_BREAK_MAKE, port->transition(pt, empty, now, level)));
-}

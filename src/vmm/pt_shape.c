@@ -296,9 +296,12 @@ enum mm_status mm_pt_split(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, uin
 
 	if (!pt || !g)
 		return MM_E_INVAL;
-	enum mm_status st = shape_range(pt, va, length, flags, &span);
+	enum mm_status st = shape_range(pt, va, length, flags & ~(uint32_t)MM_PT_NO_BREAK, &span);
 	if (st != MM_OK)
 		return mm_pt_priv_refuse(g, va, st);
+	const struct pt_unbroken want = { va, span.last, 0, span.flags, span.runs };
+	if ((flags & MM_PT_NO_BREAK) && (st = mm_pt_priv_unbroken(pt, g, &want)) != MM_OK)
+		return st;
 	g->pages = 0;
 	shape_count_split(pt, span, &need);
 	for (unsigned l = 0; g->pool && l < pt->port->nlevels; l++)
@@ -423,8 +426,17 @@ static struct pt_at shape_seek(const struct mm_pt *pt, mm_vaddr_t va, unsigned l
 	}
 }
 
+/* Does a table at @at become a leaf at once? */
+static bool shape_at_once(const struct mm_pt *pt, const struct pt_at *at, const struct shape_leaf *leaf)
+{
+	const uint64_t now = pt->port->leaf(pt, leaf->pa, at->level, leaf->attr | MM_PT_TRACK);
+
+	return !(pt->port->transition(pt, at->entry, now, at->level) & MM_PT_AFTER_BBM);
+}
+
+/* @breaks: break-before-make may be. */
 static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, struct pt_span span,
-				 unsigned level)
+				 unsigned level, bool breaks)
 {
 	const struct mm_pt_port *port = pt->port;
 
@@ -434,7 +446,8 @@ static void shape_collapse_level(struct mm_pt *pt, struct mm_tlb_gather *g, stru
 		if (at.level == level && pt_is_table(pt, port, at.entry, level) &&
 		    !(level == port->nlevels - 1u && pt_stays(pt, port, span.va)) &&
 		    pt_covered(port, span.va, span.last, level) &&
-		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry), level - 1, span.va), level - 1, &leaf)) {
+		    shape_alike(pt, pt_virt(pt, port->below(pt, at.entry), level - 1, span.va), level - 1, &leaf) &&
+		    (breaks || shape_at_once(pt, &at, &leaf))) {
 			shape_join(pt, g, span.va, &at, &leaf);
 			g->pages += pt_pages(port, level);
 		}
@@ -468,13 +481,14 @@ enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint64_t length, 
 
 	if (!pt || !g)
 		return MM_E_INVAL;
-	enum mm_status st = shape_range(pt, va, length, flags, &span);
+	const bool breaks = !(flags & MM_PT_NO_BREAK);
+	enum mm_status st = shape_range(pt, va, length, flags & ~(uint32_t)MM_PT_NO_BREAK, &span);
 	if (st != MM_OK)
 		return mm_pt_priv_refuse(g, va, st);
 	g->pages = 0;
 	for (unsigned l = 1; l <= span.flags && (pt->cfg.leaf_levels >> l & 1); l++)
-		shape_collapse_level(pt, g, span, l);
-	for (unsigned l = 0; span.runs && l <= span.flags; l++)
+		shape_collapse_level(pt, g, span, l, breaks);
+	for (unsigned l = 0; breaks && span.runs && l <= span.flags; l++)
 		if (pt->runs >> l & 1)
 			shape_run_level(pt, g, span, l);
 	return MM_OK;
