@@ -285,10 +285,24 @@ static const char *of_it(const char *text)
 	return conform_text(what, ": ", text, "");
 }
 
+/* A kernel whose own pages they were would not have them taken away for a moment. */
+static void odd_part_unbroken(uint32_t attr)
+{
+	struct mm_tlb_gather g = { 0 };
+
+	if (!breaks())
+		return; /* then no access has faulted under_use() */
+	check_status(mm_pt_protect(conform.pt, place(ODD), conform_page(), attr, MM_PT_NO_BREAK, &g), MM_E_BBM,
+		     of_it("a part that would be away for a moment is left alone"));
+	mm_pt_sync(conform.pt, &g);
+	check(all_are_one(true), of_it("it is not split for that"));
+}
+
 static void odd_part(void)
 {
 	const uint32_t r = conform_read(), rw = r | MM_PT_WRITE;
 
+	odd_part_unbroken(r);
 	all_see(rw, rw, "all can be written");
 	check_status(conform_protect(place(ODD), conform_page(), r), MM_OK,
 		     of_it("a part is made read-only"));
