@@ -77,7 +77,8 @@ bool conform_allowed(uint32_t attr, enum access access, bool user)
 {
 	static const uint32_t right[] = { MM_PT_READ, MM_PT_WRITE, MM_PT_EXEC };
 
-	if (!(attr & right[access]) || (user && !conform.by_segment && !(attr & MM_PT_USER)))
+	if (!(attr & right[access]) || (user && !conform.by_segment && !(attr & MM_PT_USER)) ||
+	    (conform.user_only && !(attr & MM_PT_USER)))
 		return false;
 	return user || !(attr & MM_PT_USER) || machine_kernel_at_user(access);
 }
@@ -155,6 +156,7 @@ void check_conformance(void)
 		check_skip("the MMU is as the command line wants it", lacks);
 		return;
 	}
+	conform.with_kernel = conform.with_kernel || conform.pt == &kernel.pt;
 	kprintf("    format under test: %s\n", conform.pt->port->name);
 	smp_run(job_load);
 	(void)machine_conform_flush(0, &lacks);
@@ -163,6 +165,7 @@ void check_conformance(void)
 	check_status(conform_unmap(conform.code, conform_page()), MM_OK, "it is unmapped");
 	conform_give(code, conform_page());
 	check_status(mm_pt_verify(conform.pt, NULL), MM_OK, "the tree is whole");
+	MACHINE_CONFORM_END();
 	if (conform.pt == &conform.own)
 		check_status(mm_pt_destroy(conform.pt), MM_OK, "and is given back");
 }

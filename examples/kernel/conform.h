@@ -28,6 +28,9 @@ struct conform {
 	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
 	bool all_exec;       /* what can be read can be executed: there is no no-execute */
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
+	bool user_only;      /* a page that is not the user's is nobody's */
+	bool with_kernel;    /* the tree under test has what the kernel runs on, too, in other entries of its root */
+	bool faults_forget;  /* the emulator's TLB forgets all with each fault */
 	bool exec_forgets;   /* the emulator's TLB forgets all when the kernel executes there, or the user does anything */
 	bool detached;       /* a tree changes only while no CPU uses it */
 	uint8_t coarse;      /* log2 of the pages that the emulator has by itself, if they are larger than the smallest */
@@ -84,10 +87,16 @@ static inline uint32_t conform_user(void)
 	return conform.by_segment ? 0u : (uint32_t)MM_PT_USER;
 }
 
+/* What each page has that somebody uses. */
+static inline uint32_t conform_any(void)
+{
+	return conform.user_only ? MM_PT_USER : 0u;
+}
+
 /* What makes a page readable, and no more than the format has to. */
 static inline uint32_t conform_read(void)
 {
-	return MM_PT_READ | (conform.all_exec ? MM_PT_EXEC : 0u);
+	return MM_PT_READ | conform_any() | (conform.all_exec ? MM_PT_EXEC : 0u);
 }
 
 static inline mm_vaddr_t conform_va(unsigned i)

@@ -182,7 +182,7 @@ static void keep_a_free_entry(void)
 	mm_pt_sync(conform.pt, &g);
 }
 
-/* Where the kernel's tree also holds user pages, a new one has all of it, down from the root's entries, but for
+/* Where the tree under test also holds the kernel, a new one has all of it, down from the root's entries, but for
  * those of what is under test. */
 static bool space_init(struct mm_pt *pt)
 {
@@ -190,9 +190,9 @@ static bool space_init(struct mm_pt *pt)
 
 	if (mm_pt_init(pt, conform.pt->port, &memory_table_env, &conform.pt->cfg) != MM_OK)
 		return false;
-	if (conform.pt != &kernel.pt)
+	if (!conform.with_kernel)
 		return true;
-	__builtin_memcpy(direct_map(pt->root), direct_map(kernel.pt.root), root_bytes());
+	__builtin_memcpy(direct_map(pt->root), direct_map(conform.pt->root), root_bytes());
 	clear_root_entry(pt, conform.va);
 	clear_root_entry(pt, conform.code);
 	if (!shared)
@@ -206,7 +206,7 @@ static bool space_init(struct mm_pt *pt)
 /* What is under test is unmapped, so all that is left is the kernel's. */
 static bool space_destroy(struct mm_pt *pt)
 {
-	if (conform.pt == &kernel.pt)
+	if (conform.with_kernel)
 		__builtin_memset(direct_map(pt->root), 0, root_bytes());
 	return mm_pt_destroy(pt) == MM_OK;
 }

@@ -27,6 +27,8 @@
  *   MACHINE_MOVED()       checks of the boot tables, if mmlib made them: before the kernel's own are there
  *   MACHINE_ROOTS         1: it has machine_roots() and what is with it, for conform_roots.c; 2: and the kernel's half
  *                         has a root register of its own; else left out
+ *   MACHINE_CONFORM_END() conformance is at its end, and the tree under test is given back next. Left out where there is
+ *                         nothing to do
  *   MACHINE_GLOBAL        MM_PT_GLOBAL, or 0 if the kernel's pages are not to be in all address spaces
  *   MACHINE_UNMAPPED      true, if the kernel and its direct map are where no tables are needed
  *   MACHINE_LOSES_INTERRUPTS  true, if a CPU that waits for an interrupt may wait for ever: it does not sleep then
@@ -57,6 +59,10 @@
 #endif
 #ifndef MACHINE_MOVED
 #define MACHINE_MOVED() ((void)0)
+#endif
+
+#ifndef MACHINE_CONFORM_END
+#define MACHINE_CONFORM_END() ((void)0)
 #endif
 
 #ifndef MACHINE_GLOBAL

@@ -25,6 +25,10 @@ MM_BEGIN_DECLS
  *  A gain of rights is not flushed: at worst a CPU takes one page fault too many. A fault handler asks
  *  mm_pt_query() and returns if the access is allowed by then.
  *
+ *  AMD's nested tables are this format, too: what a guest does is a user's access to them, so that all pages are
+ *  #MM_PT_USER, in a tree of its own. None of the functions below flushes them, nor does INVLPGA: a kernel has TLB_CONTROL
+ *  of the VMCB do that (docs/embedding.md).
+ *
  *  Memory encryption (SME, SEV): put the C bit into `cfg.set_bits`, and what CPUID 8000001Fh says is
  *  left of the physical bits into `cfg.pa_bits`.
  *  @return static data

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an x86-64: four levels, or five if the command line has the word la57 and the CPU
- * has them; user pages are in the low half of the kernel's own tree. */
+ * has them; user pages are in the low half of the kernel's own tree. By the word nested it is a tree of nested tables,
+ * and the kernel a guest behind it: guest.c. */
 #include "../conform.h"
 #include "cpu.h"
+#include "guest.h"
 
 #define MSR_PKRS 0x6e1u
 
@@ -18,13 +20,20 @@ const char *machine_conform(struct conform *c)
 	if (kernel_has_word("la57") && !machine_five_levels)
 		return "this CPU has no LA57";
 	c->keeps = MM_PT_ACCESSED | MM_PT_DIRTY;
-	return NULL;
+	return kernel_has_word("nested") ? guest_init(c) : NULL;
 }
 
 void machine_conform_load(mm_paddr_t root, unsigned asid)
 {
-	(void)asid;
-	cpu_set_cr3(root);
+	if (guest_is_in())
+		guest_load(root, asid);
+	else
+		cpu_set_cr3(root);
+}
+
+void machine_conform_end(void)
+{
+	guest_end();
 }
 
 /* The kernel's half has global pages, which CR3 leaves in the TLB: none are while there are second roots. */
@@ -44,8 +53,14 @@ void machine_roots(mm_paddr_t kernel_root, mm_paddr_t second)
 const char *machine_conform_flush(unsigned way, const char **lacks)
 {
 	static const char *const ways[] = { "", "all PCIDs, ", "INVPCID, ", "one PCID, without INVPCID, " };
+	static const char *const nested[] = { "", "by another ASID, " };
 	struct mm_pt_x86_64_tlb found;
 
+	*lacks = NULL;
+	if (guest_is_in()) {
+		guest_flush_by_asid = way == 1;
+		return way <= 1 ? nested[way] : NULL;
+	}
 	if (way >= sizeof(ways) / sizeof(*ways))
 		return NULL;
 	mm_pt_x86_64_tlb_probe(&found);
@@ -60,7 +75,7 @@ bool machine_deny(unsigned key, enum denied what, bool user)
 {
 	const uint32_t bits = (what == DENIED_DATA ? 1u : what == DENIED_WRITE ? 2u : 0u) << 2 * key;
 
-	if (!(cpu_cr4() & (user ? CR4_PKE : CR4_PKS)))
+	if (guest_is_in() || !(cpu_cr4() & (user ? CR4_PKE : CR4_PKS)))
 		return false;
 	if (user)
 		cpu_write_pkru(bits);

@@ -27,6 +27,7 @@
 #define MACHINE_DENY(key, what, user) machine_deny(key, what, user)
 #define MACHINE_DENIED                0x20 /* PK */
 #define MACHINE_ROOTS                 1
+#define MACHINE_CONFORM_END()         machine_conform_end()
 /* Old devices reach 16 MiB, many reach 4 GiB. */
 #define MACHINE_ZONES                                                                              \
 	{ .name = "DMA", .last = 0xffffff }, { .name = "DMA32", .last = 0xffffffff },              \
@@ -44,6 +45,7 @@ struct __attribute__((packed)) tss {
 };
 
 struct cpu;
+void machine_conform_end(void);
 
 /* What traps need before they are on the kernel's root, in pages of its own: mapped in second roots, too. */
 struct machine_cpu {

@@ -6,7 +6,7 @@ demo_cpus="max qemu64"         # CPUs to show it on: with 1 GiB pages, and witho
 demo_exit_ok=33                # QEMU's status when the kernel says that all is well
 demo_formats=pt_x86_64 # layers of mmlib that it needs beside those of scripts/machines.sh
 # Formats for scripts/conformance.sh: name, CPU, words for the kernel's command line
-conform_modes=("4-levels|max|" "4-levels-2M|qemu64|" "5-levels|max|la57")
+conform_modes=("4-levels|max|" "4-levels-2M|qemu64|" "5-levels|max|la57" "nested|max|nested")
 demo_loaders="pvh multiboot2 multiboot" # ways to boot: QEMU's own, and GRUB's
 demo_grub_packages="grub-common grub-pc-bin xorriso"
 

@@ -3,6 +3,7 @@
 #include <mmlib/pt_formats.h>
 #include "../smp.h"
 #include "cpu.h"
+#include "guest.h"
 
 const struct mm_pt_port *machine_pt_port(void)
 {
@@ -23,7 +24,12 @@ struct mm_pt_x86_64_tlb machine_tlb;
 
 static void flush_here(void *gather)
 {
-	mm_pt_x86_64_flush_local_by(&machine_tlb, gather);
+	const struct mm_tlb_gather *g = gather;
+
+	if (!guest_is_in())
+		mm_pt_x86_64_flush_local_by(&machine_tlb, g);
+	else if (g->flush)
+		guest_flush();
 }
 
 /* A CPU cannot reach into the TLB of another: it has to be asked. */
