@@ -63,7 +63,7 @@ static const char *s390_reserved(const struct ora *ora, uint64_t e, unsigned lev
 {
 	(void)ora;
 	if (level == 0)
-		return e & (BIT(11) | BITS(7, 1)) ? "bit 11 of a page, or software bits that have no meaning" : NULL;
+		return e & (BIT(11) | BITS(7, 1)) || !(e & BIT(0)) ? "bit 11 of a page, or not the software bits of a leaf" : NULL;
 	if (FIELD(3, 2) != level - 1)
 		return "a table type of another level";
 	if (leaf)

@@ -428,7 +428,7 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	bad = odd_port;
 	bad.entry_lg2 = 3;
 	bad.empty = all_zero;
-	bad.empty_ignore = UINT64_MAX;
+	bad.empty_ignore = UINT64_MAX << 60 | 0xff << 8;
 	bad.witness = 60; /* and five bits */
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	bad.witness = 8;
@@ -440,6 +440,11 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 		fail_in = 1; /* which comes after what is asked of the port */
 		assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), bits == 4 ? MM_E_NOMEM : MM_E_PORT);
 	}
+	bad.level[0].bits = 4;
+	for (unsigned l = 1; l < bad.nlevels; l++)
+		bad.level[l].shift = (uint8_t)(bad.level[l - 1].shift + bad.level[l - 1].bits);
+	bad.empty_ignore = UINT64_MAX; /* then what tells a leaf? */
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	fail_in = 0;
 	assert_int_equal(used, 0);
 }

@@ -3,7 +3,7 @@
  * z/Architecture Principles of Operation (SA22-7832), chapter 3: "Dynamic Address Translation", "Region-Table Entries",
  * "Segment-Table Entries", "Page-Table Entries"; enhanced DAT 1 and 2 (large leaves, FC), instruction-execution
  * protection (NX). Entries are big-endian; masks count from the low end. Indexes have 8 bits for pages, 11 above.
- *   page     frame ~0xfff  I 0x400  P 0x200 (read-only)  NX 0x100  0x800 zero
+ *   page     frame ~0xfff  I 0x400  P 0x200 (read-only)  NX 0x100  0x800 zero  0xff software, of which 1 is in all leaves
  *   segment  origin ~0x7ff, or FC 0x400 and frame ~0xfffff  P 0x200  NX 0x100  I 0x20  TT 0xc = 0
  *   region 3 origin ~0xfff, or FC 0x400 and frame ~0x7fffffff  P  NX  I 0x20  TT 4  TL 3;  region 2: TT 8
  * An entry of 0 is valid: an empty one is I, and TT. Referenced and changed are kept with the frame, not here, as
@@ -25,7 +25,8 @@
 #define S390_ADDR UINT64_C(0xfffffffffffff000)
 #define S390_WITNESS (UINT64_C(255) << 16) /* in this CPU's order of bytes: of an address, which I makes none */
 /* A bit of software's in all leaves of pages: else frame 0 with all rights had none that an empty entry has not. Who
- * reads a leaf does not ask for it. */
+ * reads a leaf does not ask for it, as hardware does not: the fast paths would pay for that. An entry of 0, which nobody
+ * makes, is such a leaf without it: it does not keep its table, and mm_pt_verify() tells it. */
 #define S390_PRESENT UINT64_C(1)
 static const struct mm_mask_rule s390x_rules[MASK_RULES] = {
 	MASK_UNLESS(MM_PT_WRITE, 0x200),
@@ -45,7 +46,7 @@ static const struct mm_mask s390x_mask = {
 	.type = { S390_TYPES },
 	.must = MM_PT_READ,
 	.never = MM_PT_USER | MM_PT_GLOBAL | MM_PT_TRACK,
-	.exact = { S390_PRESENT },
+	.exact = { S390_PRESENT }, /* nobody changes it */
 	.told = MM_PT_ACCESSED | MM_PT_DIRTY,
 	.gone = { 0x300 },
 };

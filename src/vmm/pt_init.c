@@ -119,6 +119,20 @@ static bool pt_has_leaf(struct mm_pt *pt)
 	return false;
 }
 
+/* With a witness: has each leaf a bit that no empty entry has? Bits that differ by rights and by what is tracked are not
+ * all that a leaf has, so few attributes tell. */
+static bool pt_leaves_are_told(const struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	const uint64_t tells = ~(port->empty(pt, 0) | port->empty_ignore);
+	const uint32_t rights = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC, tried = rights | MM_PT_TRACK;
+
+	for (uint32_t attr = tried; port->witness && attr > 0; attr = (attr - 1) & tried)
+		if ((attr & rights) && port->check(pt, attr) == MM_OK && !(port->leaf(pt, 0, 0, attr) & tells))
+			return false;
+	return true;
+}
+
 static bool env_reaches(const struct mm_pt_env *env)
 {
 #if MM_PT_WINDOW
@@ -144,7 +158,8 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 		made.cfg = *cfg;
 	if (!mm_pt_priv_env_ok(env) || !pt_port_ok(port))
 		return MM_E_PORT;
-	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made) || !pt_has_leaf(&made))
+	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made) || !pt_has_leaf(&made) ||
+	    !pt_leaves_are_told(&made))
 		return MM_E_PORT;
 	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)

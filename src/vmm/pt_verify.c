@@ -46,6 +46,14 @@ static bool pt_witness_is_true(const struct mm_pt *pt, void *table)
 	return pt_used(port, table, i, 0, empty);
 }
 
+/* Is it a leaf that a search for what is in use passes over? No port makes one. T5 */
+static bool pt_is_untold(const struct mm_pt *pt, uint64_t entry, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+
+	return level == 0 && port->witness && !(entry & ~(port->empty(pt, 0) | port->empty_ignore));
+}
+
 /* First byte of the entry at @level that a walk has come to. */
 static mm_vaddr_t pt_place(const struct mm_pt *pt, const struct pt_frame *at, unsigned level)
 {
@@ -124,7 +132,7 @@ enum mm_status mm_pt_verify_at(const struct mm_pt *pt, size_t *tables, struct mm
 			if (!pt_table_ok(pt, at, level))
 				return pt_damaged(pt, at, level + 1, where);
 			level++;
-		} else if (kind == MM_PT_BAD ||
+		} else if (kind == MM_PT_BAD || pt_is_untold(pt, entry, level) ||
 			   (kind == MM_PT_RUN &&
 			    !mm_pt_priv_run_whole(pt, at[level].table, at[level].next - 1,
 						  level))) {
