@@ -426,6 +426,12 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 	bad.transition = NULL;
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
 	bad = odd_port;
+	bad.leaf_bits = ~bad.leaf_mask;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
+	bad.table_bits = ~bad.table_mask;
+	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
+	bad = odd_port;
 	bad.entry_lg2 = 3;
 	bad.empty = all_zero;
 	bad.empty_ignore = UINT64_MAX << 60 | 0xff << 8;

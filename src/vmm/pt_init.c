@@ -26,6 +26,8 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 			      port->witness + port->level[0].bits > 64 ||
 			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
 		return false;
+	if ((port->leaf_bits & ~port->leaf_mask) || (port->table_bits & ~port->table_mask))
+		return false;
 	for (unsigned l = 0; l < port->nlevels; l++)
 		if (port->run_lg2[l] > (port->run && port->level[l].leaf ? port->level[l].bits : 0))
 			return false;
