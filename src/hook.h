@@ -108,6 +108,7 @@ static inline bool mm_hook_fail(void)
 /* Page-table formats: */
 #define MM_PLANT_A64_DSB     139 /* AArch64: a flush does not wait until it has ended everywhere */
 #define MM_PLANT_A64_RANGE   141 /* AArch64: the odd page of a range is not flushed */
+#define MM_PLANT_A64_COMBINED 169 /* AArch64: a flush of a second stage leaves entries that hold both stages */
 #define MM_PLANT_ARMV7_BRANCH 149 /* ARMv7: branch predictors go on with what was there before a flush */
 #define MM_PLANT_PAE_ROOT     150 /* ia32 PAE: a CPU goes on with the four entries that it read before */
 #define MM_PLANT_EPT_FAILED   171 /* EPT: where a flush fails, nothing is forgotten */

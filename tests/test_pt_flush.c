@@ -310,6 +310,92 @@ static void registers_are_read_as_the_manual_has_them(void **state)
 	assert_int_equal(tlb.granule[1], 16);
 }
 
+/* What a TLBI of a second stage drops: IPA[51:12] in bits 39:0, TTL 47:44 (0: of any level), NS 63; or a range. */
+static struct forgets read_guest(unsigned op, uint64_t x, unsigned min_shift)
+{
+	struct forgets f = { 0 };
+
+	if (op == A64_RIPAS2E1IS || op == A64_RIPAS2LE1IS)
+		f = read_range(x, 12, false);
+	else {
+		assert_true(op == A64_IPAS2E1IS || op == A64_IPAS2LE1IS);
+		f.from = x << 12;
+		f.to = f.from | ((UINT64_C(1) << min_shift) - 1);
+	}
+	assert_int_equal(x >> 48, 0);
+	f.last_level = op == A64_IPAS2LE1IS || op == A64_RIPAS2LE1IS;
+	return f;
+}
+
+/* DDI 0487, D8: by IPA, and when that has ended all of the first stage, with what holds both; or both stages at once.
+ * Returns how many TLBI by IPA there were. */
+static unsigned flush_guest(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	uint64_t reached = g->start;
+
+	ndone = 0;
+	a64_tlb_flush_guest(tlb, g);
+	assert_int_equal(done[0].op, A64_DSB_ISHST);
+	assert_int_equal(done[ndone - 1].op, A64_ISB);
+	if (!g->flush) {
+		assert_int_equal(ndone, 2);
+		return 0;
+	}
+	assert_int_equal(done[ndone - 2].op, A64_DSB_ISH);
+	if (done[1].op == A64_VMALLS12E1IS) {
+		assert_int_equal(ndone, 4);
+		return 0;
+	}
+	assert_true(ndone >= 6);
+	assert_int_equal(done[ndone - 3].op, A64_VMALLE1IS);
+	assert_int_equal(done[ndone - 4].op, A64_DSB_ISH);
+	for (unsigned i = 1; i < ndone - 4; i++) {
+		const struct forgets f = read_guest(done[i].op, done[i].operand, g->min_shift);
+
+		assert_int_equal(f.last_level, !g->tables);
+		assert_true(f.from == reached);
+		reached = f.to + 1;
+	}
+	assert_true(reached == g->last + 1);
+	return ndone - 5;
+}
+
+/* At both ends of 40 and of 48 bits. What is said of ASIDs, granules and LPA2 is of the first stage: it does not matter. */
+static void a_guests_pages_are_forgotten_and_then_both_stages_as_one(void **state)
+{
+	static const uint64_t ends[] = { 0, UINT64_C(1) << 40, UINT64_C(1) << 48 };
+
+	(void)state;
+	for (unsigned form = 0; form < 24; form++)
+		for (unsigned n = 1; n < 100; n++) {
+			const struct mm_pt_aarch64_tlb tlb = { { 16, 14 }, form & 1, form & 1, form & 1, 0xbeef };
+			const unsigned shift = form & 2 ? 21 : 12;
+			const uint64_t bytes = (uint64_t)n << shift, end = ends[form >> 3];
+			const struct mm_tlb_gather g = gather(end ? end - bytes : 0, bytes, shift, form & 4);
+			const unsigned tlbis = flush_guest(&tlb, &g);
+
+			if (tlb.ranges)
+				assert_in_range(tlbis, 1, n == 1 ? 1 : 5);
+			else
+				assert_int_equal(tlbis, n <= 32 ? n : 0);
+		}
+}
+
+static void of_a_guest_order_alone_and_too_much_are_one_step(void **state)
+{
+	const struct mm_pt_aarch64_tlb tlb = { .ranges = true };
+	const struct mm_tlb_gather sync = { .sync = true };
+	const uint64_t most = UINT64_C(1) << 21;
+	const struct mm_tlb_gather g = gather(0x1000, most << 12, 12, false);
+	const struct mm_tlb_gather more = gather(0x1000, (most + 1) << 12, 12, false);
+
+	(void)state;
+	assert_int_equal(flush_guest(&tlb, &sync), 0);
+	assert_int_equal(flush_guest(&tlb, &g), 1);
+	assert_int_equal(flush_guest(&tlb, &more), 0);
+	assert_int_equal(done[1].op, A64_VMALLS12E1IS);
+}
+
 /* Privileged architecture: what SFENCE.VMA, HFENCE.GVMA and what Svinval has forget, and in which order. */
 static void look_riscv(const struct mm_pt_riscv64_tlb *tlb, bool guest, const struct mm_tlb_gather *g)
 {
@@ -520,6 +606,8 @@ int main(void)
 		cmocka_unit_test(more_than_ranges_reach_is_everything),
 		cmocka_unit_test(a_half_without_a_known_granule_has_no_ranges),
 		cmocka_unit_test(registers_are_read_as_the_manual_has_them),
+		cmocka_unit_test(a_guests_pages_are_forgotten_and_then_both_stages_as_one),
+		cmocka_unit_test(of_a_guest_order_alone_and_too_much_are_one_step),
 		cmocka_unit_test(on_riscv_pages_or_all_of_them_are_forgotten),
 		cmocka_unit_test(on_x86_all_is_forgotten_that_has_to_be),
 		cmocka_unit_test(on_x86_one_space_leaves_the_others),

@@ -38,7 +38,7 @@ MACHINES = {
         'compilers': ['aarch64-linux-gnu-gcc -mgeneral-regs-only',
                       'clang --target=aarch64-none-elf -mgeneral-regs-only'],
         'objdump': 'aarch64-linux-gnu-objdump',
-        'plants': [139],
+        'plants': [139, 169],
     },
     'riscv64': {
         'compilers': ['riscv64-linux-gnu-gcc -march=rv64imac -mabi=lp64 -mcmodel=medany',
@@ -116,7 +116,8 @@ if LOONGARCH is None:
 # What the manuals want: for each function all sequences that a call may execute, no more and no less, and which
 # instructions the word "forget" stands for, which may be repeated.
 #   AArch64   Arm ARM (DDI 0487), D8, "Ordering and completion of TLB maintenance instructions", and the examples in
-#             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB
+#             K11 (barrier litmus tests): DSB ISHST; TLBI; DSB ISH; ISB. Of a second stage by IPA: what holds both
+#             stages goes when the former has ended, so DSB ISH; TLBI VMALLE1IS; DSB ISH
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
 #             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR. HFENCE.GVMA
 #             and HINVAL.GVMA are the same for the second stage
@@ -141,6 +142,10 @@ SEQUENCES = {
         A64_ORDER,
         'tlbi aside1is, tlbi rvaae1is, tlbi rvaale1is, tlbi rvae1is, tlbi rvale1is, tlbi vaae1is, tlbi vaale1is, '
         'tlbi vae1is, tlbi vale1is, tlbi vmalle1is'),
+    'mm_pt_aarch64_flush_guest': (
+        [A64_ORDER[0], 'dsb ishst; tlbi vmalls12e1is; dsb ish; isb',
+         'dsb ishst; forget; dsb ish; tlbi vmalle1is; dsb ish; isb'],
+        'tlbi ipas2e1is, tlbi ipas2le1is, tlbi ripas2e1is, tlbi ripas2le1is'),
     'mm_pt_aarch64_tlb_probe': ([''], ''),
     'mm_pt_riscv64_flush_local': (['', 'forget'], 'sfence.vma, sfence.vma va'),
     'mm_pt_riscv64_flush_local_by': (

@@ -88,6 +88,16 @@ void mm_pt_aarch64_tlb_probe(struct mm_pt_aarch64_tlb *tlb);
  *  @param tlb what CPUs have, and which address space @param g gather, of one tree
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: 32 TLBI at most\, 5 with ranges} */
 void mm_pt_aarch64_flush_by(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g);
+
+/** mm_pt_aarch64_flush_by() of a guest's second stage, #MM_PT_AARCH64_S2 and #MM_PT_AARCH64_S2_48 of mmlib/pt_formats.h:
+ *  TLBI IPAS2E1IS for each page, or ranges, or IPAS2LE1IS where no tables went; DSB ISH; and VMALLE1IS, since what CPUs
+ *  keep of both stages as one is not found by its IPA. Where that is too much, VMALLS12E1IS forgets both stages. EL2, with the
+ *  guest's VMID in VTTBR_EL2, behind an ISB if it was just written, and HCR_EL2.TGE clear: with E2H and TGE set these
+ *  instructions are about the host. A tree that is used under several VMIDs wants a call for each. On a CPU with an
+ *  erratum that wants TLBI and DSB twice, call it twice.
+ *  @param tlb what CPUs have: of it only `ranges` matters @param g gather, of one tree
+ *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: 33 TLBI at most\, 6 with ranges} */
+void mm_pt_aarch64_flush_guest(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g);
 #endif
 MM_END_DECLS
 #endif

@@ -20,7 +20,11 @@
  *                 begins up to 15 granules early; the pieces behind the first begin there since each but the
  *                 last page is a multiple of 64 granules, or the last piece.
  *              F4 the granule that a range is told is that of the half which it is in: a TLBI that is told
- *                 another need not do anything. */
+ *                 another need not do anything.
+ *              F5 what goes by IPA (IPAS2E1IS and its like) leaves entries that hold both stages as one. So, when it
+ *                 has ended everywhere (DSB ISH), all of the guest's first stage goes, and such entries with it
+ *                 (VMALLE1IS): a walk between the two would find nothing old to make another from. VMALLS12E1IS
+ *                 takes all three kinds at once. */
 #ifndef MM_SRC_PORTS_TLB_AARCH64_H
 #define MM_SRC_PORTS_TLB_AARCH64_H
 #include <mmlib/pt_aarch64.h>
@@ -44,6 +48,11 @@ enum a64_tlb_op {
 	A64_RVAALE1IS,
 	A64_RVAE1IS,
 	A64_RVALE1IS,
+	A64_VMALLS12E1IS, /* both stages of a guest; IPA..: its second stage, otherwise as VA.. */
+	A64_IPAS2E1IS,
+	A64_IPAS2LE1IS,
+	A64_RIPAS2E1IS,
+	A64_RIPAS2LE1IS,
 };
 
 #ifndef A64_TLB_DO
@@ -70,6 +79,11 @@ A64_TLB_FN void a64_tlb_do(enum a64_tlb_op op, uint64_t operand)
 		A64_TLB_ASM(A64_RVAALE1IS, "sys #0, c8, c2, #7, %x0");
 		A64_TLB_ASM(A64_RVAE1IS, "sys #0, c8, c2, #1, %x0");
 		A64_TLB_ASM(A64_RVALE1IS, "sys #0, c8, c2, #5, %x0");
+		A64_TLB_ASM(A64_VMALLS12E1IS, "tlbi vmalls12e1is");
+		A64_TLB_ASM(A64_IPAS2E1IS, "tlbi ipas2e1is, %x0");
+		A64_TLB_ASM(A64_IPAS2LE1IS, "tlbi ipas2le1is, %x0");
+		A64_TLB_ASM(A64_RIPAS2E1IS, "sys #4, c8, c0, #2, %x0");
+		A64_TLB_ASM(A64_RIPAS2LE1IS, "sys #4, c8, c0, #6, %x0");
 	}
 }
 #undef A64_TLB_ASM
@@ -119,9 +133,13 @@ A64_TLB_FN uint64_t a64_tlb_range(const struct mm_pt_aarch64_tlb *tlb, uint32_t 
 }
 
 /* One TLBI of the form that is wanted: F2. */
-A64_TLB_FN void a64_tlb_forget(const struct mm_pt_aarch64_tlb *tlb, bool tables, uint64_t page)
+A64_TLB_FN void a64_tlb_forget(const struct mm_pt_aarch64_tlb *tlb, bool guest, bool tables, uint64_t page)
 {
-	if (tlb->one_space && tables)
+	if (guest && tables)
+		A64_TLB_DO(A64_IPAS2E1IS, page);
+	else if (guest)
+		A64_TLB_DO(A64_IPAS2LE1IS, page);
+	else if (tlb->one_space && tables)
 		A64_TLB_DO(A64_VAE1IS, page);
 	else if (tlb->one_space)
 		A64_TLB_DO(A64_VALE1IS, page);
@@ -131,9 +149,13 @@ A64_TLB_FN void a64_tlb_forget(const struct mm_pt_aarch64_tlb *tlb, bool tables,
 		A64_TLB_DO(A64_VAALE1IS, page);
 }
 
-A64_TLB_FN void a64_tlb_forget_range(const struct mm_pt_aarch64_tlb *tlb, bool tables, uint64_t range)
+A64_TLB_FN void a64_tlb_forget_range(const struct mm_pt_aarch64_tlb *tlb, bool guest, bool tables, uint64_t range)
 {
-	if (tlb->one_space && tables)
+	if (guest && tables)
+		A64_TLB_DO(A64_RIPAS2E1IS, range);
+	else if (guest)
+		A64_TLB_DO(A64_RIPAS2LE1IS, range);
+	else if (tlb->one_space && tables)
 		A64_TLB_DO(A64_RVAE1IS, range);
 	else if (tlb->one_space)
 		A64_TLB_DO(A64_RVALE1IS, range);
@@ -143,67 +165,95 @@ A64_TLB_FN void a64_tlb_forget_range(const struct mm_pt_aarch64_tlb *tlb, bool t
 		A64_TLB_DO(A64_RVAALE1IS, range);
 }
 
-A64_TLB_FN void a64_tlb_forget_all(const struct mm_pt_aarch64_tlb *tlb)
+A64_TLB_FN void a64_tlb_forget_all(const struct mm_pt_aarch64_tlb *tlb, bool guest)
 {
-	if (tlb->one_space)
+	if (guest)
+		A64_TLB_DO(A64_VMALLS12E1IS, 0);
+	else if (tlb->one_space)
 		A64_TLB_DO(A64_ASIDE1IS, a64_tlb_asid(tlb));
 	else
 		A64_TLB_DO(A64_VMALLE1IS, 0);
 }
 
+/* Behind the last one that went by address. F5 */
+A64_TLB_FN void a64_tlb_forget_combined(bool guest)
+{
+	if (!guest || MM_PLANTED(MM_PLANT_A64_COMBINED))
+		return;
+	A64_TLB_DO(A64_DSB_ISH, 0);
+	A64_TLB_DO(A64_VMALLE1IS, 0);
+}
+
 /* Page by page, or all if these are too many. */
-A64_TLB_FN void a64_tlb_pages(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g)
+A64_TLB_FN void a64_tlb_pages(const struct mm_pt_aarch64_tlb *tlb, bool guest, const struct mm_tlb_gather *g)
 {
 	const mm_vaddr_t step = (mm_vaddr_t)1 << g->min_shift;
 
 	if ((g->last - g->start) >> g->min_shift >= A64_FLUSH_PAGES) {
-		a64_tlb_forget_all(tlb);
+		a64_tlb_forget_all(tlb, guest);
 		return;
 	}
 	for (mm_vaddr_t va = g->start;; va += step) {
-		a64_tlb_forget(tlb, g->tables, a64_tlb_page(tlb, va));
+		a64_tlb_forget(tlb, guest, g->tables, a64_tlb_page(tlb, va));
 		if (g->last - va < step)
-			return;
+			break;
 	}
+	a64_tlb_forget_combined(guest);
 }
 
 /* Piece by piece, or all if the range is too long. F3 */
-A64_TLB_FN void a64_tlb_ranges(const struct mm_pt_aarch64_tlb *tlb, uint32_t granule, const struct mm_tlb_gather *g)
+A64_TLB_FN void a64_tlb_ranges(const struct mm_pt_aarch64_tlb *tlb, bool guest, uint32_t granule,
+			       const struct mm_tlb_gather *g)
 {
 	mm_vaddr_t va = tlb->lpa2 ? g->start & ~(mm_vaddr_t)0xffff : g->start;
 	uint64_t left = ((uint64_t)(g->last - va) >> granule) + 1;
 
 	if (left > A64_RANGE_MAX) {
-		a64_tlb_forget_all(tlb);
+		a64_tlb_forget_all(tlb, guest);
 		return;
 	}
 	while (left) {
 		const struct a64_tlb_piece piece = a64_tlb_cut(left);
 
 		if (piece.granules > 1)
-			a64_tlb_forget_range(tlb, g->tables, a64_tlb_range(tlb, granule, va, piece));
+			a64_tlb_forget_range(tlb, guest, g->tables, a64_tlb_range(tlb, granule, va, piece));
 		else if (!MM_PLANTED(MM_PLANT_A64_RANGE))
-			a64_tlb_forget(tlb, g->tables, a64_tlb_page(tlb, va));
+			a64_tlb_forget(tlb, guest, g->tables, a64_tlb_page(tlb, va));
 		va += (mm_vaddr_t)(piece.granules << granule);
 		left -= piece.granules;
 	}
+	a64_tlb_forget_combined(guest);
 }
 
-A64_TLB_FN void a64_tlb_flush(const struct mm_pt_aarch64_tlb *how, const struct mm_tlb_gather *g)
+/* Of the first stage, or of a guest's second one. */
+A64_TLB_FN void a64_tlb_flush_of(const struct mm_pt_aarch64_tlb *how, bool guest, const struct mm_tlb_gather *g)
 {
 	const struct mm_pt_aarch64_tlb copy = *how, *const tlb = &copy; /* no barrier has it loaded again */
-	const uint32_t granule = tlb->granule[(uint64_t)g->start >> 55 & 1]; /* F4 */
+	const uint32_t granule = guest ? 12 : tlb->granule[(uint64_t)g->start >> 55 & 1]; /* F4 */
 
 	A64_TLB_DO(A64_DSB_ISHST, 0); /* F1 */
 	if (g->flush) {
 		if (tlb->ranges && granule && (g->last - g->start) >> g->min_shift)
-			a64_tlb_ranges(tlb, granule, g);
+			a64_tlb_ranges(tlb, guest, granule, g);
 		else
-			a64_tlb_pages(tlb, g);
+			a64_tlb_pages(tlb, guest, g);
 		if (!MM_PLANTED(MM_PLANT_A64_DSB))
 			A64_TLB_DO(A64_DSB_ISH, 0);
 	}
 	A64_TLB_DO(A64_ISB, 0);
+}
+
+A64_TLB_FN void a64_tlb_flush(const struct mm_pt_aarch64_tlb *how, const struct mm_tlb_gather *g)
+{
+	a64_tlb_flush_of(how, false, g);
+}
+
+/* The formats of second stages have granules of 4 KiB, and no LPA2; VTTBR_EL2 says which VMID. */
+A64_TLB_FN void a64_tlb_flush_guest(const struct mm_pt_aarch64_tlb *how, const struct mm_tlb_gather *g)
+{
+	const struct mm_pt_aarch64_tlb tlb = { .ranges = how->ranges };
+
+	a64_tlb_flush_of(&tlb, true, g);
 }
 
 /* TCR_EL1: TG0 15:14, TG1 31:30, DS 59; ID_AA64ISAR0_EL1.TLB 59:56: 2 and more have ranges. */

@@ -23,4 +23,9 @@ void mm_pt_aarch64_flush(const struct mm_tlb_gather *g)
 {
 	a64_tlb_flush(&(struct mm_pt_aarch64_tlb){ 0 }, g);
 }
+
+void mm_pt_aarch64_flush_guest(const struct mm_pt_aarch64_tlb *tlb, const struct mm_tlb_gather *g)
+{
+	a64_tlb_flush_guest(tlb, g);
+}
 #endif
