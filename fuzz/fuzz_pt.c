@@ -723,7 +723,7 @@ static uint64_t pick_c_bit(const struct mm_pt_port *port)
 static void start(uint8_t format, uint8_t how)
 {
 	static bool ready;
-	const unsigned k = format % (NFOLDED + MM_PT_FORMATS);
+	const unsigned k = format % NALL;
 	const struct mm_pt_port *port;
 
 	if (!ready)
@@ -733,11 +733,11 @@ static void start(uint8_t format, uint8_t how)
 	set_clear(&model);
 	f = (struct fuzz){ .allow_wx = how & 2, .folded = k < NFOLDED && (how & 1) };
 	f.format = k < NFOLDED ? &folded[k] : NULL;
-	f.arch = k < NFOLDED ? folded[k].arch : ora_formats[k - NFOLDED];
-	port = k < NFOLDED ? folded[k].port() : mm_pt_format((enum mm_pt_format)(k - NFOLDED));
-	port = swap_port ? swap_port(port) : port;
+	f.arch = arch_of(k);
+	port = swap_port ? swap_port(port_of(k)) : port_of(k);
 	f.features = how & 32 ? f.arch->features : 0;
 	ora_set_arch(&ora, f.arch);
+	ora.base = port->pa_bits < 32 ? 0x100000 : 0x40000000; /* tables have addresses that entries can hold */
 	ora.pages = ora.slot > PAGE_4K ? LONG : TABLES;
 	pick_bases();
 	struct mm_pt_cfg cfg = { .pa_bits = port->pa_bits < PA_BITS ? port->pa_bits : PA_BITS };

@@ -9,6 +9,7 @@
 #include <mmlib/pt_riscv64.h>
 #include <mmlib/pt_tree.h>
 #include <mmlib/pt_x86_64.h>
+#include "../tests/pt_extra.h"
 #include "../tests/pt_oracle.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,22 @@ static const struct folded folded[] = {
 	{ mm_pt_sv48_port, &ora_sv48, FOLDED(mm_pt_sv48) },
 };
 #define NFOLDED (sizeof(folded) / sizeof(folded[0]))
+#define NBUILT  (NFOLDED + MM_PT_FORMATS) /* those that are in the library, then those of tests */
+#define NALL    (NBUILT + ORA_EXTRA)
+
+static const struct ora_arch *arch_of(unsigned k)
+{
+	if (k >= NBUILT)
+		return ora_extra[k - NBUILT].arch;
+	return k < NFOLDED ? folded[k].arch : ora_formats[k - NFOLDED];
+}
+
+static const struct mm_pt_port *port_of(unsigned k)
+{
+	if (k >= NBUILT)
+		return ora_extra[k - NBUILT].port;
+	return k < NFOLDED ? folded[k].port() : mm_pt_format((enum mm_pt_format)(k - NFOLDED));
+}
 
 struct fuzz {
 	const struct folded *format; /* NULL: it has no instance of its own */

@@ -267,7 +267,7 @@ static void walk_meanwhile(void)
 static void run_walks(unsigned cases)
 {
 	sim_step = walk_meanwhile;
-	for (unsigned k = 0; k < NFOLDED + MM_PT_FORMATS; k++)
+	for (unsigned k = 0; k < NALL; k++)
 		run_cases(k, cases);
 }
 
@@ -279,7 +279,7 @@ static void run_site(unsigned site)
 		sim_step = walk_meanwhile;
 	seed = UINT64_C(0x9e3779b97f4a7c15);
 	for (unsigned i = 0; i < PATIENCE; i++)
-		for (unsigned k = 0; k < NFOLDED + MM_PT_FORMATS; k++)
+		for (unsigned k = 0; k < NALL; k++)
 			run_random(k);
 }
 
@@ -324,7 +324,7 @@ int main(void)
 
 	try_sites(&sites, &alive);
 	swap_port = make_mutant;
-	for (unsigned k = 0; k < NFOLDED + MM_PT_FORMATS; k++)
+	for (unsigned k = 0; k < NALL; k++)
 		try_format(k, &tried, &alive);
 	printf("%u sites of the walker, %u mutants of formats, %u not noticed\n", sites, tried, alive);
 	return alive || tried < 200;

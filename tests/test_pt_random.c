@@ -38,7 +38,7 @@ int main(void)
 {
 	static uint8_t in[2 + MAX_OPS * sizeof(struct op)];
 
-	for (unsigned k = 0; k < NFOLDED + MM_PT_FORMATS; k++) {
+	for (unsigned k = 0; k < NALL; k++) {
 		for (unsigned i = 0; i < INPUTS; i++) {
 			in[0] = (uint8_t)k;
 			in[1] = (uint8_t)random_byte();
