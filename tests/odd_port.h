@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A page-table format that is odd on purpose: entries of 4 bytes, tables of three different lengths, an empty entry
- * that is not 0 and depends on the level, pages of 512 bytes, no sign extension, break-before-make for a split. */
+ * that is not 0 and depends on the level, pages of 512 bytes, no sign extension, break-before-make for
+ * another frame and between leaf and table. */
 #ifndef ODD_PORT_H
 #define ODD_PORT_H
 #include <mmlib/pt_port.h>
@@ -90,7 +91,7 @@ static unsigned odd_transition(const struct mm_pt *pt, uint64_t old, uint64_t no
 	(void)level;
 	if ((old & ODD_KIND) == ODD_EMPTY)
 		return MM_PT_AFTER_SYNC;
-	if ((old & ODD_KIND) == ODD_LEAF && (now & ODD_KIND) == ODD_TABLE)
+	if ((now & ODD_KIND) != ODD_EMPTY && (old ^ now) & (ODD_KIND | 0x7ffff)) /* another frame, a table */
 		return MM_PT_AFTER_FLUSH | MM_PT_AFTER_BBM;
 	return MM_PT_AFTER_FLUSH;
 }

@@ -4,7 +4,7 @@
  *             write-combining, device  51:12 address. Three levels of 512, leaves at each. Stores are to be ordered.
  *   odd       31:30 kind: 1 table, 2 leaf, 3 and the level nothing  24 write  25 execution  26 user  27 accessed
  *             28 dirty  18:0 address >> 5. Tables of 32, 8 and 16 entries of 4 bytes, no leaf at the root.
- *             A leaf is broken before a table takes its place; stores are to be ordered. */
+ *             Break-before-make for another frame, and between leaf and table; stores are to be ordered. */
 #include "pt_extra.h"
 #include "odd_port.h"
 #include "ports/template.h"

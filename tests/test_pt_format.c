@@ -3,7 +3,7 @@
  * long random runs against an array with one element for each page.
  *
  * What is odd: entries of 4 bytes, tables of three different lengths, an empty entry that is not 0
- * and depends on the level, pages of 512 bytes, no sign extension, break-before-make for a split. */
+ * and depends on the level, pages of 512 bytes, no sign extension, break-before-make. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

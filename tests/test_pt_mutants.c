@@ -318,10 +318,19 @@ static void try_format(unsigned format, unsigned *tried, unsigned *alive)
 	}
 }
 
+/* Nothing is planted: nobody else looks at what the formats of tests ask for as long as that takes to be met. One that
+ * is wrong ends here. */
+static void try_extra(void)
+{
+	for (unsigned k = NBUILT; k < NALL; k++)
+		run_cases(k, PATIENCE);
+}
+
 int main(void)
 {
 	unsigned sites = 0, tried = 0, alive = 0;
 
+	try_extra();
 	try_sites(&sites, &alive);
 	swap_port = make_mutant;
 	for (unsigned k = 0; k < NALL; k++)
