@@ -122,7 +122,8 @@ struct mm_pt_port {
 	 *  each other one is, too, or has it clear: who reads many entries asks for those only that have one of these. */
 	mm_paddr_t (*pa)(const struct mm_pt *pt, uint64_t entry, unsigned level);
 	/** What must follow a change from @p old to @p now: bits of #mm_pt_after. All rules of the
-	 *  architecture about TLBs and barriers are here. */
+	 *  architecture about TLBs and barriers are here. Who says #MM_PT_AFTER_BBM to anything says it to another frame in
+	 *  a leaf of level 0: mm_pt_map() asks for that. */
 	unsigned (*transition)(const struct mm_pt *pt, uint64_t old, uint64_t now, unsigned level);
 	/** A member of a run, made of @p leaf, which is what leaf() said; NULL: the format has no runs.
 	 *  attr() tells the attributes of both. pa() of a member is anywhere in the run. */
