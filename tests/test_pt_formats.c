@@ -644,7 +644,7 @@ static void refused(enum mm_status st, uint64_t hash, size_t used, mm_vaddr_t va
 static void what_stays_is_mapped_at_each_moment(void **state)
 {
 	static struct ora_set stays;
-	unsigned at_once = 0, never = 0;
+	unsigned at_once = 0, never = 0, rights = 0;
 
 	(void)state;
 	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
@@ -683,10 +683,18 @@ static void what_stays_is_mapped_at_each_moment(void **state)
 			assert_int_equal(mm_pt_unmap(&pt, va + page, page, MM_PT_NO_BREAK, &g), MM_OK);
 		}
 		mm_pt_sync(&pt, &g);
-		ora.stays = NULL;
+		if (k >= MM_PT_AARCH64_16K && k <= MM_PT_AARCH64_16K_LPA2_HIGH) { /* other rights are no break there, another type is */
+			assert_int_equal(mm_pt_protect(&pt, va, big, MM_PT_READ, MM_PT_NO_BREAK, &g), MM_OK);
+			assert_int_equal(mm_pt_protect(&pt, va, big, MM_PT_READ | MM_PT_DEVICE, MM_PT_NO_BREAK, &g), MM_E_BBM);
+			mm_pt_sync(&pt, &g);
+			rights++;
+		}
+		ora.stays = NULL; /* nothing is to stay */
+		assert_int_equal(mm_pt_unmap(&pt, va, big, MM_PT_NO_BREAK, &g), MM_OK);
+		mm_pt_sync(&pt, &g);
 		stop();
 	}
-	assert_true(at_once > 5 && never > 5);
+	assert_true(at_once > 5 && never > 5 && rights > 5);
 }
 
 /* Of formats with witnesses (mmlib/pt_port.h): what is looked for in a table is a bit that tells it from empty entries. */

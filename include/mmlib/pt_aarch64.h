@@ -70,7 +70,8 @@ void mm_pt_aarch64_probe(struct mm_pt_cfg *cfg);
  *  everything when there are more than 32, with the barriers around it: DSB ISHST, TLBI, DSB ISH, ISB (DDI 0487, D8,
  *  "TLB maintenance instructions"). Where no tables went, what is cached of tables stays (the forms for the last level).
  *  No interrupt to other CPUs is needed, so this can be all of env->flush of a kernel. EL1, or EL2 with
- *  HCR_EL2.{E2H, TGE} set. On a CPU with an erratum that wants TLBI and DSB twice, call it twice.
+ *  HCR_EL2.{E2H, TGE} set. On a CPU with an erratum that wants TLBI and DSB twice, call it twice. Not for second stages:
+ *  mm_pt_aarch64_flush_guest().
  *  @param g gather
  *  @mm_ctx{boot\, irq-ok\, nmi-ok\, no-sleep; locks: none; cost: O(pages)\, bounded} */
 void mm_pt_aarch64_flush(const struct mm_tlb_gather *g) MM_TAGGED(mm_pt_aarch64_flush);
