@@ -176,17 +176,26 @@ static inline bool alone(uint64_t off, uint64_t len, uint32_t flags)
 	return len == K4 && !flags && (off & K4);
 }
 
+/* What such a call does not say. */
+static inline enum mm_status count_one(enum mm_status st)
+{
+	if (st == MM_OK)
+		g.pages = 1;
+	return st;
+}
+
 /* The walker and the plain map, with offsets in place of addresses. */
 static inline enum mm_status map(uint64_t off, uint64_t pa, uint64_t len, uint32_t attr,
 				 uint32_t flags)
 {
-	return alone(off, len, flags) ? w->map_page(&pt, V(off), pa, attr, &g)
+	return alone(off, len, flags) ? count_one(w->map_page(&pt, V(off), pa, attr, &g))
 				      : w->map(&pt, V(off), pa, len, attr, flags, &g);
 }
 
 static inline enum mm_status unmap(uint64_t off, uint64_t len, uint32_t flags)
 {
-	return alone(off, len, flags) ? w->unmap_page(&pt, V(off), &g) : w->unmap(&pt, V(off), len, flags, &g);
+	return alone(off, len, flags) ? count_one(w->unmap_page(&pt, V(off), &g))
+				      : w->unmap(&pt, V(off), len, flags, &g);
 }
 
 static inline enum mm_status protect(uint64_t off, uint64_t len, uint32_t attr, uint32_t flags)

@@ -287,6 +287,57 @@ static uint64_t all_zero(const struct mm_pt *t, unsigned level)
 	return 0;
 }
 
+/* Entries that are addresses, and a bit that tells that something is there. */
+static uint64_t plain_leaf(const struct mm_pt *t, mm_paddr_t pa, unsigned level, uint32_t attr)
+{
+	(void)t;
+	(void)level;
+	(void)attr;
+	return pa >> 1 | 1;
+}
+
+static uint64_t plain_frame(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
+{
+	return plain_leaf(t, pa, level, 0) ^ 1;
+}
+
+static uint64_t plain_table(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
+{
+	return plain_leaf(t, pa, level, 0);
+}
+
+/* As mm_pt_init() without memory, which is asked for after all that a port is asked. */
+static enum mm_status init_in_vain(const struct mm_pt_port *port)
+{
+	fail_in = 1;
+	enum mm_status st = mm_pt_init(&pt, port, &odd_env, NULL);
+	fail_in = 0;
+	return st;
+}
+
+static void where_addresses_lie_is_looked_at(void **state)
+{
+	struct mm_pt_port plain = odd_port;
+
+	(void)state;
+	plain.leaf = plain_leaf;
+	plain.frame = plain_frame;
+	plain.table = plain_table;
+	plain.addr_mask = (UINT64_C(1) << 24) - 2;
+	plain.entry_lg2 = 3;
+	for (unsigned n = 0; n <= 3; n++) {
+		plain.address_plain = (uint8_t)n;
+		assert_int_equal(init_in_vain(&plain), n == 0 || n == 2 ? MM_E_NOMEM : MM_E_PORT);
+	}
+	plain.address_plain = 2;
+	plain.address_swapped = true;
+	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+	plain.address_plain = 0;
+	assert_int_equal(init_in_vain(&plain), MM_E_NOMEM);
+	plain.entry_lg2 = 2; /* four bytes */
+	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+}
+
 static void a_format_that_contradicts_itself_is_refused(void **state)
 {
 	struct mm_pt_port bad = odd_port;
@@ -330,15 +381,13 @@ static void a_format_that_contradicts_itself_is_refused(void **state)
 		for (unsigned l = 1; l < bad.nlevels; l++)
 			bad.level[l].shift = (uint8_t)(bad.level[l - 1].shift + bad.level[l - 1].bits);
 		bad.va_bits = (uint8_t)(bad.level[bad.nlevels - 1].shift + 1);
-		fail_in = 1; /* which comes after what is asked of the port */
-		assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), bits == 4 ? MM_E_NOMEM : MM_E_PORT);
+		assert_int_equal(init_in_vain(&bad), bits == 4 ? MM_E_NOMEM : MM_E_PORT);
 	}
 	bad.level[0].bits = 4;
 	for (unsigned l = 1; l < bad.nlevels; l++)
 		bad.level[l].shift = (uint8_t)(bad.level[l - 1].shift + bad.level[l - 1].bits);
 	bad.empty_ignore = UINT64_MAX; /* then what tells a leaf? */
 	assert_int_equal(mm_pt_init(&pt, &bad, &odd_env, NULL), MM_E_PORT);
-	fail_in = 0;
 	assert_int_equal(used, 0);
 }
 
@@ -407,6 +456,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_long_random_run),
 		cmocka_unit_test(the_edges_of_a_short_address_space),
+		cmocka_unit_test(where_addresses_lie_is_looked_at),
 		cmocka_unit_test(a_format_that_contradicts_itself_is_refused),
 		cmocka_unit_test(one_page_in_the_half_that_is_no_address),
 	};

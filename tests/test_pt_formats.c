@@ -111,24 +111,25 @@ static uint64_t some_frame(unsigned level, unsigned i)
 /* What a format says of addresses, so that loops need not ask it. */
 static void addresses_are_as_plain_as_is_said(void **state)
 {
-	unsigned plain = 0;
+	unsigned plain = 0, swapped = 0;
 
 	(void)state;
 	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
 		start(k);
-		plain += port->address_plain > 0;
+		plain += port->address_plain && !arch->big_endian;
+		swapped += port->address_plain && arch->big_endian;
 		for (unsigned i = 0; port->address_plain && i < 3; i++) {
 			mm_paddr_t pa = (mm_paddr_t)some_frame(0, i);
-			uint64_t frame = port->frame(&pt, pa, 0), leaf = port->leaf(&pt, pa, 0, MM_PT_READ),
-				 table = port->table(&pt, pa, 1);
-			assert_true(frame << (port->address_plain - 1) == pa);
-			assert_true((leaf & pt.address) == frame && port->pa(&pt, leaf, 0) == pa);
-			assert_true((table & pt.address) == frame && port->below(&pt, table) == pa);
+			uint64_t leaf = port->leaf(&pt, pa, 0, MM_PT_READ), table = port->table(&pt, pa, 1);
+			assert_true(order(port->frame(&pt, pa, 0)) << (port->address_plain - 1) == pa);
+			assert_true(order(leaf & pt.address) << (port->address_plain - 1) == pa && port->pa(&pt, leaf, 0) == pa);
+			assert_true(order(table & pt.address) << (port->address_plain - 1) == pa && port->below(&pt, table) == pa);
 		}
 		stop();
 	}
 	/* x86-64 with five levels, EPT, RISC-V with 64 bits, AArch64 without LPA, MIPS64, LoongArch */
 	assert_int_equal(plain, 18);
+	assert_int_equal(swapped, 3); /* PPC64, s390x */
 }
 
 static void a_leaf_says_what_was_asked_for(unsigned level, uint32_t attr)

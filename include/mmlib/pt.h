@@ -216,7 +216,8 @@ struct mm_tlb_gather {
 	mm_vaddr_t small;      /**< @private nothing is left to note of a smallest page from here to `last` */
 	mm_vaddr_t miss_start; /**< @private of `misses`: the first byte... */
 	mm_vaddr_t miss_last;  /**< @private ...and the last */
-	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed */
+	uint64_t pages;     /**< smallest-size pages the last operation mapped, unmapped or changed; after #MM_OK of
+	                         mm_pt_map_page() and mm_pt_unmap_page(), which is one page, it says nothing */
 	mm_vaddr_t stop_va; /**< where the last operation that failed stopped. Map, unmap, protect, split and collapse
 	                         whose arguments are refused: where it was to begin, and `pages` is 0 */
 	uint8_t stop_level; /**< level of the entry it stopped at; 0 is the level of the smallest pages */
@@ -356,7 +357,7 @@ MM_NODISCARD enum mm_status mm_pt_map(struct mm_pt *pt, mm_vaddr_t va, mm_paddr_
 /** Map one page, the format's smallest: mm_pt_map() of so many bytes and without flags, in fewer instructions. Those are
  *  least for pages with the same @p attr in the same table of level 1 (1 GiB of addresses, on most) as the one before.
  *  @param pt tree @param va,pa first bytes, page-aligned @param attr of #mm_pt_attr @param[in,out] g gather
- *  @retval MM_OK done
+ *  @retval MM_OK done: one page, `g->pages` does not say it
  *  @retval MM_E_EXIST, MM_E_PERM, MM_E_NOTSUP, MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_OWNER, MM_E_PORT
  *          as mm_pt_map()
  *  @return or what `alloc_table` returned
@@ -402,7 +403,7 @@ MM_NODISCARD enum mm_status mm_pt_unmap(struct mm_pt *pt, mm_vaddr_t va, uint64_
 /** Unmap one page, the format's smallest: mm_pt_unmap() of so many bytes and without flags, in fewer instructions. Those
  *  are least for pages in the same table of level 1 (1 GiB of addresses, on most) as the one before.
  *  @param pt tree @param va first byte, page-aligned @param[in,out] g gather
- *  @retval MM_OK done @retval MM_E_NOENT it was not mapped
+ *  @retval MM_OK done: one page, `g->pages` does not say it @retval MM_E_NOENT it was not mapped
  *  @retval MM_E_RANGE, MM_E_INVAL, MM_E_ALIGN, MM_E_STATE, MM_E_PORT, MM_E_OWNER as mm_pt_map()
  *  @return or what `alloc_table` returned for a split; nothing changed
  *  @mm_ctx{boot\, irq-ok if the env is\, no-sleep; locks: none; cost: O(levels)\, and entries of a table that may have

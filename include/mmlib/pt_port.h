@@ -79,6 +79,7 @@ struct mm_pt_port {
 	                           leaf_bits. Mask 0: the walker asks both */
 	uint8_t address_plain; /**< 1 + n: below(), and pa() at level 0, are no more than the bits that pt->address
 	                            leaves, n bits further left; 0: the walker asks them */
+	bool address_swapped; /**< the same, but the bytes of an entry, of which it has 8, are first put in the other order */
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits, 4 or more, in which software may keep a
 	                           number in an empty entry of level 0, where an entry has 8 bytes,
 	                           empty_ignore has the field, and each leaf a bit that no empty entry

@@ -48,6 +48,7 @@ static const struct mm_mask_port ppc64_port = {
 		.extension = MM_PT_VA_ZERO, .hw_volatile = MASK_BE64(UINT64_C(0x180)),
 		.hw_final = MASK_BE64(UINT64_C(0x180)), .addr_mask = MASK_BE64(PPC_ADDR),
 		.table_mask = MASK_BE64(PPC_DIR), .table_bits = MASK_BE64(PPC_V | UINT64_C(9)),
+		.address_plain = 1, .address_swapped = !MASK_IS_BIG,
 		.empty_ignore = PPC_WITNESS, .witness = 16,
 		.leaf_mask = MASK_BE64(~(PPC_ADDR | UINT64_C(0x18b))), /* readable, memory */
 		.leaf_bits = MASK_BE64(PPC_V | PPC_L | UINT64_C(4)),

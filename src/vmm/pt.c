@@ -149,6 +149,7 @@ PT_INLINE void pt_free_told(const struct mm_pt *pt, const void *table, bool plai
 	const struct mm_pt_port *port = pt->port;
 	const uint64_t bits = port->table_bits, test = pt->table_test, address = pt->address;
 	const uint64_t nowhere = port->follows ? pt->table_own : ~bits; /* which is no table */
+	const bool as_it_is = port->address_plain && !port->address_swapped;
 	const unsigned shift = port->address_plain - 1u;
 	const size_t bytes = pt_bytes(port, 0);
 	void (*const give)(void *ctx, mm_paddr_t pa, size_t bytes) = pt->env->free_table;
@@ -159,7 +160,7 @@ PT_INLINE void pt_free_told(const struct mm_pt *pt, const void *table, bool plai
 		uint64_t entry = pt_load(slot, 3);
 		if (((entry ^ bits) & test) || (!plain && entry == nowhere))
 			continue;
-		if (plain || port->address_plain)
+		if (plain || as_it_is)
 			give(ctx, (mm_paddr_t)mm_shl64(entry & address, shift), bytes);
 		else
 			give(ctx, port->below(pt, entry), bytes);
@@ -172,7 +173,7 @@ static void pt_free_lowest(const struct mm_pt *pt, void *table)
 	const struct mm_pt_port *port = pt->port;
 	const bool told = port->table_mask && port->entry_lg2 == 3;
 
-	if (told && port->address_plain && !port->follows)
+	if (told && port->address_plain && !port->address_swapped && !port->follows)
 		pt_free_told(pt, table, true);
 	else if (told)
 		pt_free_told(pt, table, false);
@@ -586,6 +587,12 @@ void mm_pt_priv_retire(struct mm_pt *pt, struct mm_tlb_gather *g, mm_paddr_t roo
 	pt->detached++;
 }
 
+/* The table that an entry above level 0 leads to. */
+PT_INLINE mm_paddr_t pt_lower(const struct mm_pt *pt, uint64_t entry)
+{
+	return pt->port->address_plain ? pt_plain(pt->port, entry & pt->address) : pt->port->below(pt, entry);
+}
+
 /* Clear the entry that leads to a table. Returns where that is. */
 static mm_paddr_t pt_cut(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
 			 mm_vaddr_t va, mm_vaddr_t last, uint8_t shift)
@@ -598,7 +605,7 @@ static mm_paddr_t pt_cut(struct mm_pt *pt, struct mm_tlb_gather *g, const struct
 	pt_mirror(pt, at->level, i, empty);
 	pt_note(g, va, last, shift,
 		PT_AFTER(PT_SITE_DETACH, MM_PT_AFTER_FLUSH | MM_PT_AFTER_TABLES)); /* T2 */
-	return port->pa(pt, old, at->level);
+	return pt_lower(pt, old);
 }
 
 void mm_pt_priv_detach(struct mm_pt *pt, struct mm_tlb_gather *g, const struct pt_at *at, size_t i,
@@ -634,35 +641,40 @@ static bool pt_alone(const struct mm_pt *pt, void *table, unsigned level, size_t
 	return true;
 }
 
-void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level)
+/* The level of the highest entry around @va that may go, where some are shared. */
+static __attribute__((__noinline__)) unsigned pt_may_go(const struct mm_pt *pt, mm_vaddr_t va)
 {
-	const struct mm_pt_port *port = pt->port;
-	struct pt_at at[MM_PT_LEVELS_MAX];
-	unsigned l = port->nlevels - 1u;
-	unsigned most = l - pt_stays(pt, port, va); /* the level of the highest entry that may go */
-	uint64_t mask = pt_mask(port, level);
+	unsigned most = pt->port->nlevels - 1u - pt_stays(pt, pt->port, va);
 
 	while (most > 0 && pt_table_is_shared(pt, va, most - 1) && !MM_PLANTED(MM_PLANT_PT_CLAIM_PRUNE))
 		most--; /* C3 */
+	return most;
+}
+
+void mm_pt_priv_prune(struct mm_pt *pt, struct mm_tlb_gather *g, mm_vaddr_t va, unsigned level)
+{
+	const struct mm_pt_port *port = pt->port;
+	struct pt_at at = { .level = port->nlevels - 1u };
+	const unsigned most = pt->shares ? pt_may_go(pt, va) : at.level;
+	const uint64_t mask = pt_mask(port, level);
+	void *table[MM_PT_LEVELS_MAX];
+	size_t i;
+
 	if (level + 1 > most)
 		return;
-	at[l] = (struct pt_at){ .table = pt_virt(pt, pt->root, l, va), .level = l };
-	for (; l > level + 1; l--) {
-		uint64_t entry = pt_get(port, at[l].table, pt_index(port, va, l));
-		at[l - 1] = (struct pt_at){ .table = pt_virt(pt, port->pa(pt, entry, l), l - 1, va),
-					    .level = l - 1 };
+	table[at.level] = pt_virt(pt, pt->root, at.level, va);
+	for (; at.level > level + 1; at.level--) {
+		i = pt_index(port, va, at.level);
+		table[at.level - 1] = pt_virt(pt, pt_lower(pt, pt_get(port, table[at.level], i)), at.level - 1, va);
 	}
-	while (l < most) {
-		size_t i = pt_index(port, va, l);
-		if (!pt_alone(pt, at[l].table, l, i))
-			break;
-		l++;
-	}
+	i = pt_index(port, va, at.level);
+	while (at.level < most && pt_alone(pt, table[at.level], at.level, i))
+		i = pt_index(port, va, ++at.level);
+	at.table = table[at.level];
 	/* Translations were noted when they were cleared. Upper entries that lead to these tables
 	 * are found by any address under the emptied table: the cleared one. */
-	mm_paddr_t root = pt_cut(pt, g, &at[l], pt_index(port, va, l), va & ~mask, va | mask,
-				 port->level[level].shift);
-	mm_pt_priv_retire(pt, g, root, PT_CHAIN(l - 1, level));
+	mm_paddr_t root = pt_cut(pt, g, &at, i, va & ~mask, va | mask, port->level[level].shift);
+	mm_pt_priv_retire(pt, g, root, PT_CHAIN(at.level - 1, level));
 }
 
 #define PT_PAIR (2u * PT_GROUP) /* entries of 8 bytes that are looked at together */

@@ -129,10 +129,6 @@ PT_INLINE uint64_t pt_mask(const struct mm_pt_port *port, unsigned level)
 	return mm_shl64(1, port->level[level].shift) - 1;
 }
 
-/* How the address of a leaf lies in it: ask the port; as it is, but for some high bits, which few machines have; its
- * bytes in the other order. */
-enum pt_form { PT_FORM_ASK, PT_FORM_MOSTLY, PT_FORM_SWAPPED };
-
 /* The bits of a leaf at @level that hold its frame. */
 PT_INLINE uint64_t pt_frame_bits(const struct mm_pt *pt, const struct mm_pt_port *port,
 				 unsigned level)
@@ -296,6 +292,12 @@ PT_INLINE bool pt_tells_table(const struct mm_pt_port *port, unsigned level)
 PT_INLINE bool pt_leads_nowhere(const struct mm_pt *pt, const struct mm_pt_port *port, uint64_t entry)
 {
 	return port->follows && entry == pt->table_own && !MM_PLANTED(MM_PLANT_PT_FOLLOWS);
+}
+
+/* Where an entry leads of which nothing is left but bits of the address, if that is plain. */
+PT_INLINE mm_paddr_t pt_plain(const struct mm_pt_port *port, uint64_t bits)
+{
+	return (mm_paddr_t)mm_shl64(port->address_swapped ? mm_swap64(bits) : bits, port->address_plain - 1u);
 }
 
 /* Does an entry above level 0 point to a table? */
@@ -524,6 +526,13 @@ PT_INLINE void pt_note_page(const struct mm_pt_port *port, struct mm_tlb_gather 
 	if (__builtin_expect(va >= g->last, 0))
 		pt_note_beyond(g, va, va + pt_mask(port, 0), port->level[0].shift, va);
 	g->tables |= (after & MM_PT_AFTER_TABLES) != 0;
+}
+
+/* Who asked for a range is told that it was one page; those who ask for a page know. */
+PT_INLINE enum mm_status pt_one_page(struct mm_tlb_gather *g)
+{
+	g->pages = 1;
+	return MM_OK;
 }
 
 /* The same where an entry became valid, for formats that want more than order then. In pt.c. */

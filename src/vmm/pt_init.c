@@ -26,6 +26,8 @@ static bool pt_port_ok(const struct mm_pt_port *port)
 			      port->witness + port->level[0].bits > 64 ||
 			      (mm_shl64(pt_entries(port, 0) - 1, port->witness) & ~port->empty_ignore)))
 		return false;
+	if (port->address_swapped && port->entry_lg2 != 3)
+		return false;
 	if ((port->leaf_bits & ~port->leaf_mask) || (port->table_bits & ~port->table_mask))
 		return false;
 	for (unsigned l = 0; l < port->nlevels; l++)
@@ -135,6 +137,16 @@ static bool pt_leaves_are_told(const struct mm_pt *pt)
 	return true;
 }
 
+/* What the port says of how addresses lie in entries: is the highest read back so? */
+static bool pt_addresses_are_plain(const struct mm_pt *pt)
+{
+	const struct mm_pt_port *port = pt->port;
+	const mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~pt_mask(port, 0));
+
+	return !port->address_plain || (pt_plain(port, port->leaf(pt, highest, 0, pt->leaf_attr) & pt->address) == highest &&
+					pt_plain(port, port->table(pt, highest, 1) & pt->address) == highest);
+}
+
 static bool env_reaches(const struct mm_pt_env *env)
 {
 #if MM_PT_WINDOW
@@ -161,7 +173,7 @@ enum mm_status mm_pt_init(struct mm_pt *pt, const struct mm_pt_port *port,
 	if (!mm_pt_priv_env_ok(env) || !pt_port_ok(port))
 		return MM_E_PORT;
 	if (!pt_cfg_resolve(&made) || !pt_set_bits_ok(&made) || !pt_has_leaf(&made) ||
-	    !pt_leaves_are_told(&made))
+	    !pt_leaves_are_told(&made) || !pt_addresses_are_plain(&made))
 		return MM_E_PORT;
 	enum mm_status st = mm_pt_priv_table_new(&made, NULL, port->nlevels - 1u, &made.root);
 	if (st != MM_OK)
