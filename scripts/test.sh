@@ -283,7 +283,7 @@ test_demo() {
 }
 test_conformance() {
   check "conformance: page tables of every MMU that QEMU has" scripts/conformance.sh
-  for mode in aarch64:{4K,16K,64K} riscv64:{Sv39,Sv48,Sv57,Sv39x4} x86_64:{4-levels,5-levels,nested} x86:PAE arm:{LPAE,short} mips64:4K loongarch64:16K s390x:region-3 ppc64:radix riscv32:Sv32; do
+  for mode in aarch64:{4K,16K,64K,S2} riscv64:{Sv39,Sv48,Sv57,Sv39x4} x86_64:{4-levels,5-levels,nested} x86:PAE arm:{LPAE,short} mips64:4K loongarch64:16K s390x:region-3 ppc64:radix riscv32:Sv32; do
     check_fails "control: a missing flush of other CPUs fails conformance on $mode" \
       "[1-9][0-9]* failed, .* checks failed" \
       scripts/conformance.sh --append noflush "$mode"

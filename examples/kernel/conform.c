@@ -114,12 +114,12 @@ static void job_load(struct cpu *me)
 }
 
 /* Code for user mode, and a frame's worth of it. */
-static bool map_user_code(mm_paddr_t *pa)
+static bool map_user_code(void)
 {
-	if (!conform_take(conform_page(), pa))
+	if (!conform_take(conform_page(), &conform.code_at))
 		return false;
-	__builtin_memcpy(direct_map(*pa), machine_user, MACHINE_USER_BYTES);
-	return conform_map(conform.code, *pa, conform_page(), MM_PT_READ | MM_PT_EXEC | conform_user()) == MM_OK;
+	__builtin_memcpy(direct_map(conform.code_at), machine_user, MACHINE_USER_BYTES);
+	return conform_map(conform.code, conform.code_at, conform_page(), MM_PT_READ | MM_PT_EXEC | conform_user()) == MM_OK;
 }
 
 static void list_unseen(void)
@@ -145,7 +145,6 @@ static void all_parts(void)
 
 void check_conformance(void)
 {
-	mm_paddr_t code;
 	const char *lacks;
 
 	conform.pt = &kernel.pt;
@@ -160,10 +159,10 @@ void check_conformance(void)
 	kprintf("    format under test: %s\n", conform.pt->port->name);
 	smp_run(job_load);
 	(void)machine_conform_flush(0, &lacks);
-	if (check(map_user_code(&code), "code for user mode is mapped"))
+	if (check(map_user_code(), "code for user mode is mapped"))
 		all_parts();
 	check_status(conform_unmap(conform.code, conform_page()), MM_OK, "it is unmapped");
-	conform_give(code, conform_page());
+	conform_give(conform.code_at, conform_page());
 	check_status(mm_pt_verify(conform.pt, NULL), MM_OK, "the tree is whole");
 	MACHINE_CONFORM_END();
 	if (conform.pt == &conform.own)

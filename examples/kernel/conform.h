@@ -24,9 +24,11 @@ struct conform {
 	struct mm_pt own;    /* that tree, where it is not the kernel's */
 	mm_vaddr_t va;       /* from here on nothing is mapped */
 	mm_vaddr_t end;      /* where the emulator's addresses end; 0: where the format's do */
-	mm_vaddr_t code;     /* page with code for user mode */
+	mm_vaddr_t code;     /* page with code for user mode, */
+	mm_paddr_t code_at;  /* and its frame */
 	uint32_t keeps;      /* which of MM_PT_ACCESSED and MM_PT_DIRTY this MMU sets by itself */
 	bool all_exec;       /* what can be read can be executed: there is no no-execute */
+	bool code_in_all;    /* accesses are by code behind the tree under test, which each tree has at `code` then */
 	bool by_segment;     /* who may use a page is its address's to say, not its own */
 	bool user_only;      /* a page that is not the user's is nobody's */
 	bool with_kernel;    /* the tree under test has what the kernel runs on, too, in other entries of its root */

@@ -190,6 +190,8 @@ static bool space_init(struct mm_pt *pt)
 
 	if (mm_pt_init(pt, conform.pt->port, &memory_table_env, &conform.pt->cfg) != MM_OK)
 		return false;
+	if (conform.code_in_all)
+		return mm_pt_map(pt, conform.code, conform.code_at, conform_page(), MM_PT_READ | MM_PT_EXEC, 0, &g) == MM_OK;
 	if (!conform.with_kernel)
 		return true;
 	__builtin_memcpy(direct_map(pt->root), direct_map(conform.pt->root), root_bytes());
@@ -208,6 +210,13 @@ static bool space_destroy(struct mm_pt *pt)
 {
 	if (conform.with_kernel)
 		__builtin_memset(direct_map(pt->root), 0, root_bytes());
+	if (conform.code_in_all) {
+		struct mm_tlb_gather g = { 0 };
+
+		if (mm_pt_unmap(pt, conform.code, conform_page(), MM_PT_EXACT, &g) != MM_OK)
+			return false;
+		mm_pt_sync(pt, &g);
+	}
 	return mm_pt_destroy(pt) == MM_OK;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader to C.
  *
- * QEMU starts an ELF kernel at its entry, in EL1, MMU off, with the device tree at the start of
- * RAM. This code
+ * QEMU starts an ELF kernel at its entry, in EL1, or in EL2 with virtualization=on, MMU off, with the
+ * device tree at the start of RAM. This code
  *   1. builds boot tables: the first 4 GiB in blocks of 1 GiB, visible at 0 for the jump, by itself, and by mmlib
  *      (first.c) at MACHINE_DIRECT_MAP for good, and the image at MACHINE_IMAGE_OFFSET;
  *   2. turns on MMU and caches: up to there memory is Device memory, without atomics;
@@ -33,9 +33,7 @@
 	.section .boot, "ax", %progbits
 	.globl _start, secondary_start
 _start:
-	mrs x0, CurrentEL
-	cmp x0, #4
-1:	b.ne 1b /* QEMU with virtualization=on: not for this kernel */
+	bl level_start
 	adrp x1, boot_l1
 	ldr x2, =DEVICE_BLOCK
 	str x2, [x1]
@@ -75,10 +73,30 @@ _start:
 	br x1
 
 secondary_start: /* x0 is what CPU_ON was given: a struct machine_start */
+	bl level_start
 	adr x30, 3f
 	b mmu_on
 3:	ldr x1, =secondary_high
 	br x1
+
+/* At EL1 there is nothing to do. At EL2 this kernel is a host, so what follows is the same there: EL1's names are
+ * those of EL2's registers, and SCTLR is as at EL1. Guests are to have nothing in the TLB. */
+level_start:
+	mrs x1, CurrentEL
+	cmp x1, #(1 << 2)
+	b.eq 8f
+	ldr x1, =MACHINE_HCR
+	msr hcr_el2, x1
+	isb
+	mrs x2, hcr_el2
+	cmp x1, x2
+7:	b.ne 7b /* a CPU without FEAT_VHE: not for this kernel */
+	mrs x1, s3_5_c1_c0_0 /* SCTLR_EL12 */
+	msr sctlr_el2, x1
+	tlbi alle1
+	dsb nsh
+	isb
+8:	ret
 
 mmu_on:
 	msr daifset, #15

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What conform.h wants of an AArch64: the low half of the address space is a tree of its own (TTBR0),
  * with its own granule, while the kernel stays in the high half. Words on the command line: 16k, 64k,
- * 64k-lpa, 4k-lpa2, 16k-lpa2; recursive: window.c; roots: user mode has another tree of the high half (TTBR1).
+ * 64k-lpa, 4k-lpa2, 16k-lpa2; s2, s2-48: a second stage instead, guest.c; recursive: window.c; roots: user mode has
+ * another tree of the high half (TTBR1).
  * Hardware keeps accessed and dirty (FEAT_HAFDBS), where it can. */
 #include <mmlib/pt_formats.h>
 #include "../conform.h"
 #include "cpu.h"
+#include "guest.h"
 
 /* TCR_EL1, of the low half: size, granule, walks of it off; size of addresses; hardware keeps AF, dirty. */
 #define TCR_T0SZ   UINT64_C(0x3f)
@@ -38,25 +40,29 @@ const char *const machine_conform_unseen[][2] = {
 	{ NULL, NULL },
 };
 
-static const char *choose(void)
+static const char *choose(const struct mm_pt_port **port)
 {
 	uint64_t mmfr0 = cpu_read(id_aa64mmfr0_el1), mmfr2 = cpu_read(id_aa64mmfr2_el1);
 	unsigned has;
 
+	*port = guest_port();
 	granule = granules;
-	while (*granule->word && !kernel_has_word(granule->word))
+	while (*granule->word && (*port || !kernel_has_word(granule->word)))
 		granule++;
 	has = mmfr0 >> granule->tgran_shift & 15;
 	if (has == granule->tgran_none || has < granule->tgran_least)
 		return "this CPU has no such granule";
 	if (granule->va_bits == 52 && ((mmfr2 >> 16 & 15) != VA_RANGE_52 || (mmfr0 & 15) < PA_RANGE_52))
 		return "this CPU has no 52-bit addresses";
+	if (!*port)
+		*port = granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format);
 	return NULL;
 }
 
 const char *machine_conform(struct conform *c)
 {
-	const char *lacks = choose();
+	const struct mm_pt_port *port;
+	const char *lacks = choose(&port);
 	unsigned hafdbs = cpu_read(id_aa64mmfr1_el1) & 15;
 	struct mm_pt_cfg cfg;
 
@@ -66,9 +72,7 @@ const char *machine_conform(struct conform *c)
 	cfg.features = MM_PT_AARCH64_CONTIG | (windows_wanted() ? MM_PT_AARCH64_RECURSIVE : 0u);
 	if (granule->va_bits == 52)
 		cfg.pa_bits = 52;
-	if (mm_pt_init(&c->own,
-		       granule->format == MM_PT_FORMATS ? mm_pt_aarch64_port() : mm_pt_format(granule->format),
-		       &memory_table_env, &cfg) != MM_OK)
+	if (mm_pt_init(&c->own, port, &memory_table_env, &cfg) != MM_OK)
 		return "no memory for a root table";
 	if (windows_wanted()) {
 		windows_check(&kernel.pt, MACHINE_SCRATCH);
@@ -76,11 +80,15 @@ const char *machine_conform(struct conform *c)
 	}
 	c->pt = &c->own;
 	c->keeps = (hafdbs >= HAFDBS_AF ? MM_PT_ACCESSED : 0u) | (hafdbs >= HAFDBS_DIRTY ? MM_PT_DIRTY : 0u);
-	return NULL;
+	return guest_port() ? guest_init(c) : NULL;
 }
 
 void machine_conform_load(mm_paddr_t root, unsigned asid)
 {
+	if (machine_guest) {
+		guest_load(root, asid);
+		return;
+	}
 	uint64_t tcr = cpu_read(tcr_el1) & ~(TCR_T0SZ | TCR_EPD0 | TCR_TG0 | TCR_HA | TCR_HD);
 
 	tcr |= (64 - granule->va_bits) | (uint64_t)granule->tg0 << TG0_SHIFT;
@@ -128,6 +136,8 @@ const char *machine_conform_flush(unsigned way, const char **lacks)
 
 	if (way >= sizeof(ways) / sizeof(*ways))
 		return NULL;
+	if (machine_guest)
+		return guest_flush_way(way, lacks);
 	mm_pt_aarch64_tlb_probe(&machine_tlb); /* the low half has its granule by now */
 	if (!way && windows_wanted())
 		windows_check(conform.pt, conform.va);
@@ -146,9 +156,11 @@ bool machine_kernel_at_user(enum access access)
 
 #define PAR_FRAME UINT64_C(0x000ffffffffff000)
 
-/* PAR_EL1: what the CPU makes of an address, for the kernel to read. */
+/* PAR_EL1: what the CPU makes of an address, for the kernel to read, or a guest. */
 static uint64_t translate(mm_vaddr_t va)
 {
+	if (machine_at_guest())
+		return guest_translate(va);
 	__asm__ volatile("at s1e1r, %0; isb" : : "r"(va) : "memory");
 	return cpu_read(par_el1);
 }

@@ -18,6 +18,9 @@
 #define BOOT_ATTR_MEMORY 0
 #define BOOT_ATTR_DEVICE 4
 
+/* HCR_EL2, where the kernel is at EL2: E2H, RW, TGE, DC, FMO, IMO, VM. guest.c has the reasons. */
+#define MACHINE_HCR 0x488001019
+
 #ifndef __ASSEMBLER__
 #include <mmlib/pt_aarch64.h>
 _Static_assert(BOOT_MAIR == MM_PT_AARCH64_MAIR, "the number in boot.S");
@@ -61,6 +64,11 @@ bool windows_keep(const struct mm_tlb_gather *g);
 #define windows_check(pt, va) ((void)(pt), (void)(va))
 #define windows_keep(g)       false
 #endif
+
+extern bool machine_guest;   /* a guest's memory is what is under test, */
+bool machine_at_guest(void); /* and is just now */
+#define MACHINE_GUEST() machine_at_guest()
+bool machine_is_host(void); /* at EL2 */
 
 mm_paddr_t machine_frame(mm_vaddr_t va);
 void machine_moved(void); /* first.c */

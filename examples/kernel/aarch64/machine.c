@@ -7,6 +7,7 @@
 #include "../smp.h"
 #include "cpu.h"
 #include "gic.h"
+#include "guest.h"
 
 enum { UART = 0x09000000, UART_DATA = 0x00, UART_FLAGS = 0x18, UART_FULL = 0x20 };
 
@@ -15,7 +16,7 @@ enum { GICD = 0x08000000, GICD_CTLR = 0x000, GICD_TARGETS = 0x800, GICD_SGI = 0x
 enum { GICC = 0x08010000, GICC_CTLR = 0x00, GICC_MASK = 0x04, GICC_ACK = 0x0c, GICC_DONE = 0x10 };
 enum { GIC_ON = 1, GIC_ALL_PRIORITIES = 0xff, GIC_ID = 0x3ff, GIC_NOTHING = 1020, SGI_CALL = 0 };
 
-/* PSCI 1.1, by HVC. */
+/* PSCI 1.1, by HVC, or by SMC from EL2. */
 #define PSCI_SYSTEM_OFF    0x84000008
 #define PSCI_CPU_ON        0xc4000003
 #define PSCI_AFFINITY_INFO 0xc4000004
@@ -43,16 +44,22 @@ void machine_console_put(char c)
 	*reg(UART, UART_DATA) = (uint8_t)c;
 }
 
+bool machine_is_host(void)
+{
+	return cpu_read(currentel) == 2 << 2;
+}
+
 static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
+	register uint64_t host __asm__("x18") = machine_is_host();
 	register uint64_t x0 __asm__("x0") = function;
 	register uint64_t x1 __asm__("x1") = a;
 	register uint64_t x2 __asm__("x2") = b;
 	register uint64_t x3 __asm__("x3") = c;
 
-	__asm__ volatile("hvc #0"
+	__asm__ volatile("cbnz %4, 1f; hvc #0; b 2f; 1: smc #0; 2:"
 			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
-			 :
+			 : "r"(host)
 			 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
 			   "x15", "x16", "x17", "memory");
 	return (int64_t)x0;
@@ -122,6 +129,10 @@ void machine_tlb_flush(const struct mm_tlb_gather *g, bool all)
 
 	if (windows_keep(g))
 		return;
+	if (machine_guest && !(g->start >> 63)) {
+		guest_flush(g, all);
+		return;
+	}
 	tlb.one_space = tlb.one_space && !(g->start >> 63);
 	if (all)
 		mm_pt_aarch64_flush_by(&tlb, g);

@@ -175,10 +175,13 @@ probe_overflow_faulted:
 
 /* void user_enter(uintptr_t pc, uintptr_t argument, uintptr_t *sp): to EL0. Any exception comes back to
  * user_left, by way of trap_handle(). SP_EL0 stays this thread's stack, which user code does not touch. On the second
- * root, if there is one. */
+ * root, if there is one. Of a guest the user is at its EL0. */
 	.section .entry, "ax", %progbits
 	.globl user_enter
 user_enter:
+	adrp x3, machine_guest
+	ldrb w3, [x3, #:lo12:machine_guest]
+	cbnz w3, guest_user
 	stp x29, x30, [sp, #-96]!
 	stp x19, x20, [sp, #16]
 	stp x21, x22, [sp, #32]

@@ -15,8 +15,8 @@
 /* Of those that trap.S numbers, those that are no mistakes: from EL1 with SP_EL0, and from EL0. */
 enum { VECTOR_SYNC = 0, VECTOR_IRQ = 1, VECTOR_USER_SYNC = 8, VECTOR_USER_IRQ = 9 };
 
-/* EL1 with SP_EL0, and only interrupts on: as threads run here. */
-enum { SPSR_THREAD = 0x344 };
+/* With SP_EL0, at this level, and only interrupts on: as threads run here. */
+enum { SPSR_THREAD = 0x340 };
 
 enum { MPIDR_AFFINITY = 0xffffff };
 
@@ -76,7 +76,7 @@ static bool user_trapped(struct trap_frame *f)
 		return false;
 	f->root = cpu_read(ttbr1_el1);
 	f->elr = (uint64_t)user_left;
-	f->spsr = SPSR_THREAD;
+	f->spsr = SPSR_THREAD | cpu_read(currentel);
 	probe_user_trapped(
 		(struct fault){ .taken = fault,
 				.value = (uint8_t)f->x[0],
