@@ -3,15 +3,15 @@
  *
  * Theory of operation
  * Problem      what is behind a second stage only a guest reaches, at EL1 or EL0; the kernel that looks is at EL2.
- * Structure    the kernel is a host (HCR_EL2.{E2H, TGE}), where it finds its registers by the names that they have at
- *              EL1. A probe is a guest of one access: its supervisor at EL1, or its user at EL0, runs the
- *              code for user mode (machine.h), which is behind the second stage like all that it reaches. It has no first
+ * Structure    the kernel is a host (HCR_EL2.{E2H, TGE}), where it finds its registers by the names that they have
+ *              at EL1. A probe is a guest of one access: its supervisor at EL1, or its user at EL0, runs the code for
+ *              user mode (machine.h), which is behind the second stage like all that it reaches. It has no first
  *              stage: with HCR_EL2.DC an address of it is what the second one translates.
  * End          a fault of the second stage comes to EL2. SVC goes to the guest's supervisor, whose vectors are where
  *              nothing is ever mapped: so it is a fault of theirs, and ESR_EL1 says of what. An interrupt is the
  *              host's: it is let in, and the guest begins anew, which an access may.
- * Invariants   G1 HCR_EL2.{VM, DC} stay as they are. As a host this CPU passes over them, and an emulator forgets all
- *                 when they change, which would hide what a flush leaves behind.
+ * Invariants   G1 HCR_EL2.{VM, DC} stay as they are, but for T1 in guest_tables.c. As a host this CPU passes over them,
+ *                 and an emulator forgets all when they change, which would hide what a flush leaves behind.
  *              G2 TGE is clear while a guest runs, and where its translations are asked for or flushed: elsewhere
  *                 those instructions are about the host. Interrupts are off there, as handlers are the host's. */
 #include "guest.h"
@@ -28,13 +28,11 @@ enum { HCR_TGE = 1 << 27 };
 #define VTCR_HD   (UINT64_C(1) << 22)
 enum { VTCR_SL0_SHIFT = 6, VMID_SHIFT = 48 };
 
-/* Nothing is ever mapped here. */
-#define GUEST_VECTORS UINT64_C(0x0e00000000)
 enum { VECTOR_OF_EL1 = 0x200, VECTOR_OF_EL0 = 0x400 };
 
-/* ESR: class; what a fault of a walk of the guest's own tables has; kinds of fault. */
+/* ESR: class; kinds of fault. */
 enum { EC_SHIFT = 26, EC_SVC = 0x15, EC_GUEST_FETCH = 0x20, EC_GUEST_DATA = 0x24, EC_OF_KERNEL = 1 };
-enum { ESR_WALK = 0x80, ESR_WRITE = 0x40, ESR_KIND = 0x3c, KIND_PERMISSION = 0x0c, FAULT_IPA_SHIFT = 8 };
+enum { ESR_WRITE = 0x40, ESR_KIND = 0x3c, KIND_PERMISSION = 0x0c, FAULT_IPA_SHIFT = 8 };
 
 /* What guest.S knows: how it begins, and how it ended. */
 struct guest {
@@ -80,6 +78,9 @@ const char *guest_init(struct conform *c)
 	c->code_in_all = true;
 	c->end = (mm_vaddr_t)1 << c->own.port->va_bits;
 	machine_guest = true;
+	check_skip("guests: where tables went, more than the last level is forgotten",
+		   "QEMU 7.2 takes IPAS2LE1IS for IPAS2E1IS");
+	check_skip("guests: no page is missed by a long range of IPAs", "QEMU 7.2 forgets all addresses then");
 	return NULL;
 }
 
@@ -161,6 +162,12 @@ const char *guest_flush_way(unsigned way, const char **lacks)
 	mm_pt_aarch64_tlb_probe(&tlb);
 	*lacks = way == 2 && !tlb.ranges ? "this CPU has no FEAT_TLBIRANGE" : NULL;
 	tlb.ranges = tlb.ranges && way != 1;
+	if (way == 1) {
+		guest_tables("one by one, ", 1);
+		guest_tables("by 64 at once, ", 64);
+	} else if (tlb.ranges && way == 2) {
+		guest_tables("by ranges of three, ", 3);
+	}
 	return ways[way];
 }
 
@@ -171,20 +178,23 @@ static noreturn void die(const struct guest *g)
 	machine_exit(false);
 }
 
-/* As a fault of the kernel's own, whose classes differ from a guest's by one. The CPU need not tell the page where it is
- * a right that lacks. */
+/* As a fault of the kernel's own, whose classes differ from a guest's by one. The CPU need not tell the page where
+ * it is a right that lacks. */
 static struct fault ended(const struct guest *g)
 {
 	const uint64_t class = g->esr >> EC_SHIFT, vector = g->spsr == SPSR_EL1 ? VECTOR_OF_EL1 : VECTOR_OF_EL0;
+	const uint64_t ipa = g->hpfar << FAULT_IPA_SHIFT;
+	const bool walk = g->esr & GUEST_WALK;
 
 	if (class == EC_GUEST_FETCH && g->far == GUEST_VECTORS + vector && g->esr_el1 >> EC_SHIFT == EC_SVC)
 		return (struct fault){ .value = (uint8_t)g->value };
-	if ((class != EC_GUEST_FETCH && class != EC_GUEST_DATA) || g->esr & ESR_WALK ||
-	    ((g->esr & ESR_KIND) != KIND_PERMISSION && g->hpfar << FAULT_IPA_SHIFT != (g->far & ~UINT64_C(0xfff))))
+	if ((class != EC_GUEST_FETCH && class != EC_GUEST_DATA) ||
+	    (!walk && (g->esr & ESR_KIND) != KIND_PERMISSION && ipa != (g->far & ~UINT64_C(0xfff))))
 		die(g);
 	return (struct fault){ .taken = true,
-			       .va = g->far,
-			       .code = (class | EC_OF_KERNEL) << EC_SHIFT | (g->esr & (ESR_WRITE | ESR_KIND)) };
+			       .va = walk ? ipa : g->far,
+			       .code = (class | EC_OF_KERNEL) << EC_SHIFT |
+				       (g->esr & (GUEST_WALK | ESR_WRITE | ESR_KIND)) };
 }
 
 static struct fault run(struct guest g)

@@ -15,6 +15,12 @@ void guest_flush(const struct mm_tlb_gather *g, bool all);
 uint64_t guest_translate(mm_vaddr_t va);
 /* The way to flush, as machine_conform_flush() has it. */
 const char *guest_flush_way(unsigned way, const char **lacks);
+/* In the code of a fault: it was of a walk of the guest's own tables, and at their IPA. */
+enum { GUEST_WALK = 0x80 };
+/* A guest's vectors, of both stages. Nothing is ever mapped there. */
+#define GUEST_VECTORS UINT64_C(0x0e00000000)
+/* Checks with such tables, of which so many share a flush. */
+void guest_tables(const char *way, unsigned share);
 /* trap.S: what user_enter() is while the user is a guest's. */
 void guest_user(uintptr_t pc, uintptr_t argument);
 #endif
