@@ -116,8 +116,8 @@ static bool give_some(unsigned first, unsigned n, unsigned to)
 		  mm_pt_unmap(conform.pt, table_at(first), n * conform_page(), MM_PT_EXACT, &g) == MM_OK;
 
 	for (unsigned i = first; to != NO_SET && i < first + n; i++)
-		ok = mm_pt_map(conform.pt, table_at(i), frame(TABLES + to), conform_page(), MM_PT_READ, 0, &g) == MM_OK &&
-		     ok;
+		ok = ok && mm_pt_map(conform.pt, table_at(i), frame(TABLES + to), conform_page(), MM_PT_READ, 0, &g) ==
+				   MM_OK;
 	mm_pt_sync(conform.pt, &g);
 	return ok;
 }
