@@ -5,7 +5,9 @@
  *   mm_hook_step()   called before every atomic operation: a schedule explorer may switch CPUs there
  *   mm_hook_fail()   called before every internal allocation: true makes it fail. Each place that does has a struct
  *                    mm_hook_site in one section, so that a test can tell which never failed
- *   mm_hook_plant    number of a planted bug, from the list below; 0: none */
+ *   mm_hook_plant    number of a planted bug, from the list below; 0: none
+ *   mm_hook_left_out what a site of the page-table walker that is planted has left out so far, of enum mm_pt_after or
+ *                    another bit: 0, it was not met */
 #ifndef MM_SRC_HOOK_H
 #define MM_SRC_HOOK_H
 #include <mmlib/types.h>
@@ -28,14 +30,16 @@ bool mm_hook_fail_at(struct mm_hook_site *site);
 		};                                                                            \
 		mm_hook_fail_at(&mm_site);                                                    \
 	})
-extern unsigned mm_hook_plant;
+extern unsigned mm_hook_plant, mm_hook_left_out;
 #define MM_PLANTED(bug) (mm_hook_plant == (bug))
+#define MM_LEAVE_OUT(bits) (mm_hook_left_out |= (bits))
 #else
 #ifdef MM_PLANT /* one that is compiled in, to see what a compiler makes of it */
 #define MM_PLANTED(bug) (MM_PLANT == (bug))
 #else
 #define MM_PLANTED(bug) false
 #endif
+#define MM_LEAVE_OUT(bits) ((void)0)
 
 static inline void mm_hook_step(void)
 {

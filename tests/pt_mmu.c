@@ -301,6 +301,16 @@ void mmu_scan(struct ora *ora, uint64_t pa, unsigned level, uint64_t base, uint3
 	}
 }
 
+/* An entry that a CPU walks by. */
+static uint64_t walked(struct ora *ora, uint64_t pa, uint64_t i)
+{
+	const uint64_t e = mmu_get(ora, pa, i), all = UINT64_MAX >> (64 - 8 * entry_bytes(ora));
+
+	if (ora->meanwhile && e == (all / 0xff * ORA_FREE))
+		ora_violation(ora, "a CPU meets a table that is not filled");
+	return e;
+}
+
 struct ora_run ora_path(struct ora *ora, uint64_t va, uint64_t *table)
 {
 	uint64_t pa = ora->pt->root;
@@ -308,7 +318,7 @@ struct ora_run ora_path(struct ora *ora, uint64_t va, uint64_t *table)
 
 	for (unsigned level = ora->arch->top;; level--) {
 		table[level] = pa;
-		uint64_t e = mmu_get(ora, pa, index_of(ora, va, level));
+		uint64_t e = walked(ora, pa, index_of(ora, va, level));
 		uint64_t mask = span_of(ora, level) - 1;
 		if (!is_valid(ora, e, level))
 			return (struct ora_run){ .va = va & ~mask,

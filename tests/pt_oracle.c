@@ -446,8 +446,6 @@ static void drop_stale(struct ora *ora, uint64_t va, uint64_t last, bool tables)
 
 /* ---- the environment ---- */
 
-#define FREE 0xA5 /* in memory that is free: nothing may depend on what a new table holds */
-
 void *ora_virt(struct ora *ora, mm_paddr_t pa)
 {
 	if (is_table(ora, pa))
@@ -515,7 +513,7 @@ static void env_free(void *ctx, mm_paddr_t pa, size_t bytes)
 	if (p->used)
 		ora->used--;
 	*p = (struct ora_page){ 0 };
-	memset(ora->mem + (pa - ora->base), FREE, bytes);
+	memset(ora->mem + (pa - ora->base), ORA_FREE, bytes);
 }
 
 static void env_flush(void *ctx, const struct mm_tlb_gather *g)
@@ -555,7 +553,7 @@ void ora_reset(struct ora *ora)
 {
 	for (size_t i = 0; i < ora->pages; i++)
 		if (ora->page[i].used)
-			memset(ora->mem + i * ora->slot, FREE, ora->page[i].bytes);
+			memset(ora->mem + i * ora->slot, ORA_FREE, ora->page[i].bytes);
 	memset(ora->page, 0, ora->bytes / ORA_PAGE * sizeof(ora->page[0]));
 	ora->used = ora->reachable = 0;
 	ora->wrong = NULL;
@@ -583,7 +581,7 @@ void ora_init(struct ora *ora, mm_paddr_t base, size_t pages)
 	ora->changed = calloc(pages + 1, sizeof(ora->changed[0]));
 	if (!ora->mem || !ora->shadow || !ora->page || !ora->changed)
 		abort();
-	memset(ora->mem, FREE, ora->bytes);
+	memset(ora->mem, ORA_FREE, ora->bytes);
 	ora->env = (struct mm_pt_env){ .ctx = ora,
 				       .alloc_table = env_alloc,
 				       .free_table = env_free,

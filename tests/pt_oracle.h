@@ -56,6 +56,8 @@ struct ora;
 
 enum ora_half { ORA_SIGN, ORA_ZERO, ORA_ONES };
 
+#define ORA_FREE 0xA5 /* in each byte of free memory: nothing may depend on what a new table holds */
+
 /* What an architecture's manual says. Levels count from the leaf table. Without more, entries have 8
  * bytes, tables are 4 KiB of 512, and bit 0 says that an entry is valid. Here an entry is a
  * number, as the manual numbers its bits. */
@@ -148,6 +150,7 @@ struct ora {
 
 	const struct mm_pt *pt; /* observed tree, or NULL */
 	bool damaged;           /* the test planted damage: reserved bits are no violation */
+	bool meanwhile;         /* a CPU walks between two steps: no table that it meets is as free memory is */
 	bool unordered;         /* an entry became valid, and no flush has ordered it since */
 	bool new_table;         /* one of them points to a table */
 	const struct ora_arch *arch;

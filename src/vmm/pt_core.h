@@ -64,9 +64,12 @@ enum pt_site {
 	PT_SITE_FILL_SWAP,
 	PT_SITES,
 };
-#define PT_SKIPS(site) MM_PLANTED((unsigned)MM_PLANT_PT_SITE + (unsigned)(site))
+#define PT_IS_PLANTED(site) MM_PLANTED((unsigned)MM_PLANT_PT_SITE + (unsigned)(site))
+#define PT_STEP             0x80u /* left out: not what a format asks for, but a step */
+#define PT_SKIPS(site)      (PT_IS_PLANTED(site) && (MM_LEAVE_OUT(PT_STEP), true))
 /* What must follow a change, as a site has to say it. */
-#define PT_AFTER(site, after) (PT_SKIPS(site) ? (unsigned)MM_PT_AFTER_NONE : (unsigned)(after))
+#define PT_AFTER(site, after)                                                                      \
+	(PT_IS_PLANTED(site) ? (MM_LEAVE_OUT((unsigned)(after)), (unsigned)MM_PT_AFTER_NONE) : (unsigned)(after))
 
 /* Is @step done too early, at a site whose order is wrong? */
 #define PT_EARLY(site, step)                                                                       \

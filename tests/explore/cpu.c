@@ -245,7 +245,7 @@ void mm_hook_step(void)
 		stand(P_ATOMIC, NULL, HERE);
 }
 
-unsigned mm_hook_plant;
+unsigned mm_hook_plant, mm_hook_left_out;
 
 bool mm_hook_fail_at(struct mm_hook_site *site)
 {

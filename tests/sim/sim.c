@@ -181,7 +181,7 @@ unsigned sim_fail_calls(void)
 }
 
 #if MM_HOOKS
-unsigned mm_hook_plant;
+unsigned mm_hook_plant, mm_hook_left_out;
 
 __attribute__((constructor)) static void sim_plant(void)
 {
