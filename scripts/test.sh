@@ -130,6 +130,7 @@ BUGS
 9 limine types_are_understood
 40 region neighbours_join_in_every_order
 43 tiny every_size_alignment_and_page_is_used_to_its_end
+170 pt_pages pages_beside_what_is_no_table
 68 slab_harden nothing_is_read_behind_a_slab
 80 slab_harden a_write_after_free_is_found
 81 slab_harden a_nul_too_far_is_told_to_who_frees

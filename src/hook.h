@@ -148,6 +148,7 @@ static inline bool mm_hook_fail(void)
 #define MM_PLANT_PT_SMALL   126 /* walker: a small page in the range of a large one is not noted */
 #define MM_PLANT_PT_MISS    163 /* walker: a page that is mapped before others of a gather is not noted as a miss */
 #define MM_PLANT_PT_FOLLOWS 164 /* walker: an empty entry that hardware follows is taken for one that leads to a table */
+#define MM_PLANT_PT_BARE    170 /* walker: what an entry of level 1 has beside an address is not looked at where tables' have nothing */
 #define MM_PLANT_PT_BAREST  167 /* walker: a leaf without a bit of an address is overlooked in a table */
 #define MM_PLANT_PT_IGNORED 166 /* walker: a damaged entry that hardware follows is taken for an empty one */
 #define MM_PLANT_PT_UNBROKEN 173 /* walker: MM_PT_NO_BREAK is not asked what would break */

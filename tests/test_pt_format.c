@@ -287,13 +287,15 @@ static uint64_t all_zero(const struct mm_pt *t, unsigned level)
 	return 0;
 }
 
-/* Entries that are addresses, and a bit that tells that something is there. */
+/* Entries that are addresses so far to the right, and a bit that tells that something is there. */
+static unsigned plain_right = 1;
+
 static uint64_t plain_leaf(const struct mm_pt *t, mm_paddr_t pa, unsigned level, uint32_t attr)
 {
 	(void)t;
 	(void)level;
 	(void)attr;
-	return pa >> 1 | 1;
+	return pa >> plain_right | 1;
 }
 
 static uint64_t plain_frame(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
@@ -304,6 +306,16 @@ static uint64_t plain_frame(const struct mm_pt *t, mm_paddr_t pa, unsigned level
 static uint64_t plain_table(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
 {
 	return plain_leaf(t, pa, level, 0);
+}
+
+static uint64_t moved_frame(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
+{
+	return plain_frame(t, pa, level) << 1;
+}
+
+static uint64_t moved_table(const struct mm_pt *t, mm_paddr_t pa, unsigned level)
+{
+	return plain_frame(t, pa, level) << 1 | 1;
 }
 
 /* As mm_pt_init() without memory, which is asked for after all that a port is asked. */
@@ -330,12 +342,31 @@ static void where_addresses_lie_is_looked_at(void **state)
 		assert_int_equal(init_in_vain(&plain), n == 0 || n == 2 ? MM_E_NOMEM : MM_E_PORT);
 	}
 	plain.address_plain = 2;
+	plain.table = moved_table; /* only one of both is as it says */
+	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+	plain.table = plain_table;
+	plain.frame = moved_frame;
+	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+	plain.frame = plain_frame;
+	plain.address_plain = 2;
 	plain.address_swapped = true;
 	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
 	plain.address_plain = 0;
 	assert_int_equal(init_in_vain(&plain), MM_E_NOMEM);
 	plain.entry_lg2 = 2; /* four bytes */
 	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+	plain.entry_lg2 = 3;
+	plain.pa_bits = 48; /* the highest page of 64 KiB is the same with its bytes swapped */
+	plain.addr_mask = (UINT64_C(1) << 48) - 2;
+	for (unsigned l = 0; l < plain.nlevels; l++)
+		plain.level[l].shift = (uint8_t)(plain.level[l].shift + 7);
+	plain.va_bits = (uint8_t)(plain.va_bits + 7);
+	plain_right = 0;
+	plain.address_plain = 1;
+	assert_int_equal(init_in_vain(&plain), MM_E_PORT);
+	plain.address_swapped = false;
+	assert_int_equal(init_in_vain(&plain), MM_E_NOMEM);
+	plain_right = 1;
 }
 
 static void a_format_that_contradicts_itself_is_refused(void **state)

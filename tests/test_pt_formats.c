@@ -2,69 +2,11 @@
 /* Page-table formats that are selected at run time, each against what its manual says (pt_arch.c): the geometry,
  * every attribute both ways, every bit that is reserved, and entries written out by hand. Trees of them are the
  * fuzz target's, which runs here as the test pt_random. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "pt_each.h"
 #include <mmlib/pt_aarch64.h>
-#include <mmlib/pt_formats.h>
-#include <mmlib/pt_port.h>
 #include <mmlib/pt_tree.h>
 #include "hook.h"
-#include "pt_oracle.h"
 #include "vmm/pt_core.h"
-
-static struct ora ora;
-static struct mm_pt pt;
-static const struct mm_pt_port *port;
-static const struct ora_arch *arch;
-
-static void start_as(const struct ora_arch *as, const struct mm_pt_port *format)
-{
-	struct mm_pt_cfg cfg = { 0 };
-
-	if (!ora.mem)
-		ora_init(&ora, 0x40000000, 256);
-	arch = as;
-	port = format;
-	assert_non_null(port);
-	ora_reset(&ora);
-	ora_set_arch(&ora, arch);
-	cfg.allow_wx = true;
-	cfg.features = ora.features = arch->features;
-	ora.pa_bits = port->pa_bits;
-	assert_int_equal(mm_pt_init(&pt, port, &ora.env, &cfg), MM_OK);
-	ora.pt = &pt;
-}
-
-static void start(unsigned k)
-{
-	start_as(ora_formats[k], mm_pt_format((enum mm_pt_format)k));
-}
-
-static void stop(void)
-{
-	ora.pt = NULL;
-	assert_int_equal(mm_pt_destroy(&pt), MM_OK);
-	assert_null(ora.wrong);
-	assert_int_equal(ora.used, 0);
-}
-
-/* An entry as the manual numbers its bits, as the port has it, and back. */
-static uint64_t order(uint64_t e)
-{
-	const uint16_t one = 1;
-	uint64_t swapped = 0;
-
-	if (!arch->big_endian || !*(const uint8_t *)&one)
-		return e;
-	for (unsigned i = 0; i < 8; i++)
-		swapped |= (e >> 8 * i & 0xff) << (56 - 8 * i);
-	return swapped;
-}
 
 static void there_are_as_many_as_are_named(void **state)
 {
@@ -745,39 +687,12 @@ static void a_leaf_that_no_search_finds_is_damage(void **state)
 	}
 }
 
-/* The least that a leaf has: frame 0, and all rights. Its table stays. */
-static void the_barest_leaf_keeps_its_table(void **state)
-{
-	(void)state;
-	for (unsigned k = 0; k < MM_PT_FORMATS; k++) {
-		struct mm_tlb_gather g = { 0 };
-		uint32_t attr = MM_PT_READ | MM_PT_WRITE | MM_PT_EXEC;
-		mm_paddr_t pa = 1;
-		start(k);
-		const uint64_t page = UINT64_C(1) << port->level[0].shift;
-		const mm_vaddr_t va = port->extension == MM_PT_VA_ONES ? 0 - (UINT64_C(1) << port->level[1].shift) : 0;
-		if (port->check(&pt, attr) != MM_OK)
-			attr = MM_PT_READ | MM_PT_WRITE;
-		assert_int_equal(mm_pt_map_page(&pt, va + 4 * page, (mm_paddr_t)(8 * page), attr, &g), MM_OK);
-		assert_int_equal(mm_pt_map_page(&pt, va + 9 * page, 0, attr, &g), MM_OK);
-		assert_int_equal(mm_pt_unmap_page(&pt, va + 4 * page, &g), MM_OK);
-		assert_int_equal(mm_pt_translate(&pt, va + 9 * page, &pa), MM_OK);
-		assert_int_equal(pa, 0);
-		assert_int_equal(mm_pt_verify(&pt, NULL), MM_OK);
-		assert_int_equal(mm_pt_unmap_page(&pt, va + 9 * page, &g), MM_OK);
-		mm_pt_sync(&pt, &g);
-		assert_int_equal(ora.used, 1);
-		stop();
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stays_is_mapped_at_each_moment),
 		cmocka_unit_test(each_leaf_has_a_bit_that_no_empty_entry_has),
 		cmocka_unit_test(a_leaf_that_no_search_finds_is_damage),
-		cmocka_unit_test(the_barest_leaf_keeps_its_table),
 		cmocka_unit_test(there_are_as_many_as_are_named),
 		cmocka_unit_test(geometry_is_the_manuals),
 		cmocka_unit_test(addresses_are_as_plain_as_is_said),

@@ -155,7 +155,7 @@ struct mm_pt {
 	uint64_t leaf_test;            /**< @private and those that tell a smallest leaf */
 	uint64_t table_own;            /**< @private what a table entry of level 1 has here beside its address, or with
 	                                    port->follows an empty entry above level 0... */
-	uint64_t table_others;         /**< @private ...and the bits which that is about, not those of addresses */
+	uint64_t table_others;         /**< @private ...and all bits but those of addresses */
 	uint64_t detached;             /**< @private tables detached so far: cursors notice */
 	uint8_t runs;                  /**< @private bit l: contiguous runs are used at level l */
 	uint64_t leaf;                 /**< @private a smallest leaf with... */
@@ -263,8 +263,9 @@ struct mm_pt_cur {
  *  @param port format, e.g. mm_pt_x86_64_port(), kept by pointer
  *  @param env the kernel's part, kept by pointer @param cfg properties of this machine, or NULL
  *  @retval MM_OK done
- *  @retval MM_E_PORT a callback is missing, @p cfg claims more than the format has, the format has no leaf but such as
- *          may be written and executed, or `alloc_table` returned a misaligned or unrepresentable address
+ *  @retval MM_E_PORT a callback is missing, the format contradicts itself, in where addresses lie or what tells a leaf, too,
+ *          @p cfg claims more than the format has, the format has no leaf but such as may be written and executed, or
+ *          `alloc_table` returned a misaligned or unrepresentable address
  *  @retval MM_E_INVAL NULL
  *  @return or what `alloc_table` returned
  *  @mm_ctx{boot\, no-sleep; locks: none; cost: O(1)} */

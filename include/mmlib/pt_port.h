@@ -77,8 +77,8 @@ struct mm_pt_port {
 	uint64_t leaf_bits;   /**< ...just these are set; transition() from it to an empty entry depends on
 	                           no others, and from an empty entry to any leaf of level 0 it is as to
 	                           leaf_bits. Mask 0: the walker asks both */
-	uint8_t address_plain; /**< 1 + n: below(), and pa() at level 0, are no more than the bits that pt->address
-	                            leaves, n bits further left; 0: the walker asks them */
+	uint8_t address_plain; /**< 1 + n: below() is no more than the bits that pt->address leaves, and pa() of a leaf at
+	                            level 0 no more than its frame(), n bits further left; 0: the walker asks them */
 	bool address_swapped; /**< the same, but the bytes of an entry, of which it has 8, are first put in the other order */
 	uint8_t witness;      /**< lowest bit of a field of level[0].bits bits, 4 or more, in which software may keep a
 	                           number in an empty entry of level 0, where an entry has 8 bytes,

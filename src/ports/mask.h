@@ -13,7 +13,8 @@
  *              called (mask_odd()), so that an instance is as small and fast as by hand.
  *              Entries are numbers as the manual has them; where the manual's byte order is not this
  *              CPU's, they are swapped on the way in and out. The walker never calculates with them, so it
- *              does not notice.
+ *              does not notice, but for addresses, which it may swap by itself if the port says
+ *              address_swapped.
  * Invariants   M1 what the rules encode they decode: a test goes through all attributes of each format.
  *              M2 what no rule makes is MM_PT_BAD: reserved bits need not be listed. */
 #ifndef MM_SRC_PORTS_MASK_H

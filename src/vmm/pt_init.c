@@ -137,14 +137,21 @@ static bool pt_leaves_are_told(const struct mm_pt *pt)
 	return true;
 }
 
-/* What the port says of how addresses lie in entries: is the highest read back so? */
-static bool pt_addresses_are_plain(const struct mm_pt *pt)
+/* What the port says of how addresses lie in a leaf's frame and in a table's entry: is @pa read back so? */
+static bool pt_address_is_plain(const struct mm_pt *pt, mm_paddr_t pa)
 {
 	const struct mm_pt_port *port = pt->port;
-	const mm_paddr_t highest = (mm_paddr_t)(pt->pa_last & ~pt_mask(port, 0));
 
-	return !port->address_plain || (pt_plain(port, port->leaf(pt, highest, 0, pt->leaf_attr) & pt->address) == highest &&
-					pt_plain(port, port->table(pt, highest, 1) & pt->address) == highest);
+	return !port->address_plain || (pt_plain(port, port->frame(pt, pa, 0)) == pa &&
+					pt_plain(port, port->table(pt, pa, 1) & pt->address) == pa);
+}
+
+/* Of the highest page and of the second one: what one of them is with its bytes swapped the other one is not. */
+static bool pt_addresses_are_plain(const struct mm_pt *pt)
+{
+	const uint64_t inside = pt_mask(pt->port, 0);
+
+	return pt_address_is_plain(pt, (mm_paddr_t)(pt->pa_last & ~inside)) && pt_address_is_plain(pt, (mm_paddr_t)(inside + 1));
 }
 
 static bool env_reaches(const struct mm_pt_env *env)
