@@ -84,8 +84,9 @@ MM_NODISCARD enum mm_status mm_pt_collapse(struct mm_pt *pt, mm_vaddr_t va, uint
  *  contiguous run: accessed and dirty if any of its entries are.
  *
  *  What must follow is in the gather: clearing dirty is noted to be flushed everywhere, else later
- *  writes go unseen; clearing accessed only where the architecture asks for it. Of a leaf that was mapped
- *  without #MM_PT_TRACK the bits are cleared too.
+ *  writes go unseen; clearing accessed only for formats that cannot do without: with others, as x86-64 and EPT,
+ *  a CPU that has kept it as set need not set it again, and at worst an access goes unseen. Of a leaf that was
+ *  mapped without #MM_PT_TRACK the bits are cleared too.
  *  @param pt the cursor's tree @param cur cursor @param what #MM_PT_ACCESSED, #MM_PT_DIRTY, or both
  *  @param[in,out] g gather; `g->pages` says how many smallest pages had one of the bits
  *  @param[in,out] leaves room for them; `n` and what follows it are written only on #MM_OK

@@ -3,13 +3,15 @@
  * tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing of the tree in this CPU (SDM volume 3C, "Guidelines for Use of the
- *                 INVEPT Instruction"): a right, an address or a memory type that went, an entry that became a table
- *                 or a leaf, and a dirty bit that was cleared, want INVEPT by the EPTP that the entry is
- *                 reached from. It takes guest-physical mappings and those combined with a guest's own tables, of
- *                 all VPIDs and PCIDs ("Operations that Invalidate Cached Mappings"). It has no addresses: one page
- *                 is as many. Of an accessed bit that was cleared nothing is asked for (mm_pt_age()): at worst that stays
- *                 clear. It is serializing (8.3 "Serializing Instructions"): stores come before it.
+ * Invariants   F1 a local flush leaves nothing of the tree in this CPU (SDM volume 3C, edition as in
+ *                 ept.h, "Guidelines for Use of the INVEPT Instruction"): a right, an address or a memory type that
+ *                 went, an entry that became a table or a leaf, and a dirty bit that was cleared, want INVEPT by the
+ *                 EPTP that the entry is reached from. It takes guest-physical mappings and those combined with a
+ *                 guest's own tables, of all VPIDs and PCIDs ("Operations that Invalidate Cached Mappings"). It has no
+ *                 addresses: one page is as many. The manual has INVEPT where an accessed bit was cleared, too. Nothing
+ *                 is asked for there (mm_pt_age()): a CPU that has kept it as set need not set it again ("Accessed and
+ *                 Dirty Flags for EPT"), so that it stays clear at worst. INVEPT is serializing (volume 3A,
+ *                 "Serializing Instructions"): stores come before it.
  *              F2 what only became valid wants none: an entry that is not present or misconfigured is not kept, and
  *                 a right that was gained costs a violation at most, which forgets what it came from.
  *              F3 where INVEPT fails, which CF or ZF say, nothing was forgotten: a CPU has no invalidation of a single
