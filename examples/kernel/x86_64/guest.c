@@ -14,8 +14,8 @@
  *              guest's. A nested page fault goes back to the guest as a page fault at that address, which
  *              its handler knows; VMMCALL is for what only a host does: other tables, a flush, and to end
  *              being a guest.
- * Users        all that a guest does is a user's access to nested tables, its walks of its own tables too
- *              (15.25.5).
+ * Users        all that a guest does is a user's access to nested tables, its walks of its own tables too, which
+ *              count as writes (15.25.5 "Nested Table Walk").
  * Flush        by TLB_CONTROL of the VMCB (15.16.1), or by another ASID, when the guest is entered again. A
  *              CPU has to be out of its guest for that: the interrupt of the call that flushes sees to it. */
 #include "guest.h"
