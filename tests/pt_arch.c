@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What the manuals say of page-table entries, for the oracle. Nothing here is taken from the
  * library's ports; numbers are bit numbers in the manuals:
- *   x86-64   Intel SDM volume 3A, 4.5 (4-level paging), 4.6.2 (protection keys), 4.8 (accessed and dirty), 4.9.2 (PAT)
- *   AArch64  Arm Architecture Reference Manual, chapter D8: D8.3 descriptor formats, D8.4 access
+ *   x86-64   Intel SDM volume 3A, 325384-080US, 4.5 (4-level paging), 4.6.2 (protection keys), 4.8 (accessed and
+ *            dirty), 4.9.2 (PAT)
+ *   AArch64  Arm Architecture Reference Manual, DDI 0487 J.a, chapter D8: D8.3 descriptor formats, D8.4 access
  *            control, D8.5 hardware updates of accessed and dirty, D8.6 memory regions
  *   ia32     the same volume, 4.3 (32-bit paging), 4.4 (PAE)
- *   EPT      Intel SDM volume 3C, "The extended page table mechanism": 4.5's format tables, misconfigurations
- *   ARMv7-A  Arm Architecture Reference Manual, ARMv7-A and ARMv7-R: B3.5, B3.6 (formats), B3.7 (access)
- *   RISC-V   Privileged Architecture, "Supervisor-Level ISA": Sv32 (bits 9:0 and the algorithm),
+ *   EPT      Intel SDM volume 3C, "The Extended Page-Table Mechanism (EPT)": "EPT Translation Mechanism" (tables of
+ *            formats), "EPT Misconfigurations"
+ *   ARMv7-A  Arm Architecture Reference Manual, ARMv7-A and ARMv7-R, DDI 0406C: B3.5, B3.6 (formats), B3.7 (access)
+ *   RISC-V   Privileged Architecture, 20211203, "Supervisor-Level ISA": Sv32 (bits 9:0 and the algorithm),
  *            Sv39, Sv48, Sv57, Svpbmt, Svnapot; "Hypervisor Extension" (G-stage) */
 #include <mmlib/pt_aarch64.h>
 #include <mmlib/pt_formats.h>

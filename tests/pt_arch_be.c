@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the manuals say of page-table entries that are big-endian, for the oracle: as pt_arch.c.
- *   s390x    z/Architecture Principles of Operation, chapter 3, "Dynamic Address Translation"
- *   PPC64    Power ISA 3.0, book III, 5.7 "Radix Tree Translation" */
+ *   s390x    z/Architecture Principles of Operation, SA22-7832-12, chapter 3, "Dynamic Address Translation"
+ *   PPC64    Power ISA 3.0B, book III, 5.7.10 "Radix Tree Translation" */
 #include "pt_arch.h"
 
 #if defined(__clang__)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the manuals say of page-table entries whose TLBs hold pairs of pages, for the oracle: as pt_arch.c.
- *   LoongArch64  LoongArch Reference Manual, volume 1, "Memory Management": page table entry formats of a page, of
- *                a large one and of a directory; memory access types; page walk controllers
- *   MIPS64       MIPS64 Architecture For Programmers, volume III, EntryLo0 and EntryLo1: G 0, V 1, D 2, C 5:3, PFN
- *                from 6 on, XI 62, RI 63. What tables have around that is mmlib's own: ports/mips64.h */
+ *   LoongArch64  LoongArch Reference Manual, volume 1, v1.10, "Memory Management": page table entry formats of a
+ *                page, of a large one and of a directory; memory access types; page walk controllers
+ *   MIPS64       MIPS64 Architecture For Programmers, volume III (MD00091, revision 6.03), EntryLo0 and EntryLo1:
+ *                G 0, V 1, D 2, C 5:3, PFN from 6 on, XI 62, RI 63. What tables have around that is mmlib's own:
+ *                ports/mips64.h */
 #include "pt_arch.h"
 
 #if defined(__clang__)

@@ -464,7 +464,7 @@ static struct {
 	bool this_pcid, this_global;     /* all of the PCID in question, all that is global */
 	bool every_pcid;
 	bool page_this, page_global; /* the pages up to `next` */
-	bool stores_wait;            /* in this CPU, where its walks do not see them: SDM 8.3 */
+	bool stores_wait;            /* in this CPU, where its walks do not see them: "Serializing Instructions" */
 	unsigned pcid;
 } x86;
 
@@ -507,7 +507,7 @@ static void execute_x86(unsigned op, uint64_t *value)
 		forget_page(CURRENT, *value, true);
 		break;
 	case X86_INVPCID_PAGE:
-		assert_false(waited); /* INVPCID is not among the serializing instructions of SDM 8.3 */
+		assert_false(waited); /* INVPCID is not among the SDM's "Serializing Instructions" */
 		forget_page(value[0], value[1], false);
 		break;
 	case X86_INVPCID_ONE:

@@ -121,7 +121,8 @@ if LOONGARCH is None:
 #   RV64      privileged architecture, "Supervisor Memory-Management Fence Instruction": SFENCE.VMA orders both sides;
 #             "Svinval": SFENCE.W.INVAL; SINVAL.VMA; SFENCE.INVAL.IR. HFENCE.GVMA
 #             and HINVAL.GVMA are the same for the second stage
-#   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, INVPCID, MOV to CR3, MOV to CR4 that changes PGE, which serialize
+#   x86-64    SDM volume 3A, 4.10.4.1: INVLPG, MOV to CR3, MOV to CR4 that changes PGE, which serialize; INVPCID, which
+#             does not, so that MFENCE comes before it
 #   ia32      the same; with PAE CR3 for the root's entries, 4.4.1, "PDPTE Registers"
 #   EPT       SDM volume 3C, "Guidelines for Use of the INVEPT Instruction": INVEPT, which serializes; once more, of all
 #             contexts, where it fails
@@ -129,7 +130,7 @@ if LOONGARCH is None:
 #             DSB; TLBI; BPIALL; DSB; ISB
 #   RV32      as RV64
 #   PPC64     Power ISA 3.0B, book III, 5.10.1.2, "Modifying a Translation Table Entry": PTESYNC; TLBIE; EIEIO; TLBSYNC;
-#             PTESYNC; chapter 12, "Synchronization Requirements for Context Alterations": ISYNC
+#             PTESYNC; chapter "Synchronization Requirements for Context Alterations": ISYNC
 #   LoongArch Reference Manual, volume 1, "INVTLB": what orders it is not said, so barriers on both sides
 #   s390x     Principles of Operation, chapter 10, "Invalidate DAT Table Entry", which serializes
 #   MIPS64    Architecture For Programmers, volume III, "CP0 Hazards": EHB from DMTC0 to TLBR and TLBWI, and from TLBR

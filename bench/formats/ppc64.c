@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PPC64 radix tree, 13-9-9-9 bits: Power ISA 3.0, book III, "Radix Tree Translation". Entries are big-endian. */
+/* PPC64 radix tree, 13-9-9-9 bits: Power ISA 3.0B, book III, "Radix Tree Translation". Entries are big-endian. */
 #define FORMAT ppc64
 #define MM_MASK_FOLD_PORT ppc64_port
 #define MM_MASK_FOLD_MASK ppc64_mask

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: AArch64 with granules of 16 and 64 KiB and with 52 bits, and stage 2. Entries, the manual and
  * the invariants: aarch64.h, which has the granule of 4 KiB with 48 bits.
- * Stage 1: LPA2 (TCR.DS=1, 4 and 16 KiB): the address has bits 49:12 in place and 51:50 in 9:8; shareability is
- *   TCR's. LPA (64 KiB): 51:48 in 15:12.
+ * Stage 1 (D8.3): LPA2 (TCR.DS=1, 4 and 16 KiB): the address has bits 49:12 in place and 51:50 in 9:8;
+ *   shareability is TCR's. LPA (64 KiB): 51:48 in 15:12.
  * Contiguous (52, D8.7.1), both stages: so many entries by granule and level, aligned, are one; A and D of any count
  *   for all.
- * Stage 2: S2AP 7:6, MemAttr 5:2 (HCR_EL2.FWB=0), XN 54; dirty is S2AP[1] set, where DBM is. Root tables of up to
- *   16 concatenated ones are one with more entries: 40 bits of intermediate address begin two at level 1. */
+ * Stage 2: S2AP 7:6 and XN 54 (D8.4), MemAttr 5:2 (D8.6, HCR_EL2.FWB=0); dirty is S2AP[1] set, where DBM is
+ *   (D8.5). Root tables of up to 16 concatenated ones (D8.2) are one with more entries: 40 bits of intermediate
+ *   address begin two at level 1. */
 #ifndef MM_SRC_PORTS_AARCH64_MORE_H
 #define MM_SRC_PORTS_AARCH64_MORE_H
 #include <mmlib/pt_formats.h>

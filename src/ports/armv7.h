@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: ARMv7-A, short descriptors and LPAE.
- * Arm Architecture Reference Manual, ARMv7-A and ARMv7-R edition (DDI 0406C), chapter B3: B3.5 short and B3.6 long
- * descriptors, B3.7 access control, B3.8 attributes, B3.10 TLB maintenance. Levels count from the leaf table.
+ * Arm Architecture Reference Manual, ARMv7-A and ARMv7-R edition (DDI 0406C), chapter B3: B3.5.1 "Short-descriptor
+ * translation table format descriptors", B3.6 long descriptors, B3.7.1 "Access permissions", B3.8.3 "Short-descriptor
+ * format memory region attributes, with TEX remap", B3.10 TLB maintenance. Levels count from the leaf table.
  * Short: SCTLR.AFE and TRE set, so that AP[0] is the access flag and TEX[0], C and B an index into
  *   PRRR and NMRR; TEX[2:1] are then software's: writable, and dirty of what is not. Domain 0, a client.
  *   Large pages (B3.5.1): 16 second-level entries, aligned, all alike: type 01, XN in 15, TEX in 14:12; 8:6 are 0.

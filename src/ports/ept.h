@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: Intel's extended page tables, four and five levels.
- * SDM volume 3C, "The Extended Page-Table Mechanism (EPT)": "EPT Translation Mechanism" (tables of entry
- * formats), "EPT Misconfigurations", "Accessed and Dirty Flags for EPT"; "Caching Translation Information".
+ * SDM volume 3C (325384-080US; in others sections have these names, not the same numbers), "The Extended Page-Table
+ * Mechanism (EPT)": "EPT Translation Mechanism" (tables of entry formats), "EPT Misconfigurations", "Accessed and
+ * Dirty Flags for EPT"; "Caching Translation Information".
  *   2:0 read, write, execute   5:3 memory type (leaf)   6 ignore PAT   7 large leaf   8 A   9 D   51:12 address
  * Not readable but writable or executable is a misconfiguration here. Who may do it (user) is not EPT's to
  * say. Memory types UC 0, WC 1, WT 4, WB 6: UC is what #MM_PT_DEVICE is. Without virtualization

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: ia32, 32-bit paging and PAE.
- * SDM volume 3A, chapter "Paging": "32-Bit Paging" (table 4-4 to 4-6), "PAE Paging" (4-8 to 4-11), "Accessed
- * and Dirty Flags", "PAT". Memory types are PAT entries as for x86-64. Bit 9, free for software, is dirty
- * of a page that may not be written (X2 of x86_64.h). A CPU without CET may set bit 6 of such a page all
+ * SDM volume 3A, chapter "Paging", numbers as in 325384-080US: 4.3 "32-Bit Paging" (tables 4-4 to 4-6), 4.4 "PAE
+ * Paging" (4-8 to 4-11), 4.8 "Accessed and Dirty Flags", 4.9.2 "Paging and Memory Typing When the PAT is Supported".
+ * Memory types are PAT entries as for x86-64. Bit 9, free for software, is dirty of a page that may not be written
+ * (X2 of x86_64.h). A CPU without CET may set bit 6 of such a page all
  * the same: where it wrote while another took the right away ("Accessed and Dirty Flags"), or with CR0.WP
  * clear. That is a dirty leaf, not a damaged one.
  *   32 bits: no XD, so that every page that can be read can be executed. 4 MiB pages want CR4.PSE; their bits

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table format: MIPS64, whose TLB software fills, so that tables are for the library to choose: four levels of
- * 4 KiB, 48 bits. MIPS64 Architecture For Programmers, volume III (MD00091): "EntryLo0 and EntryLo1 (CP0 Registers 2
- * and 3, Select 0)", "PageMask Register (CP0 Register 5, Select 0)", "TLB-Based Virtual Address Translation", and the
- * exceptions "TLB Refill and XTLB Refill", "TLB Invalid" and "TLB Modified".
+ * 4 KiB, 48 bits. MIPS64 Architecture For Programmers, volume III (MD00091, revision 6.03): "EntryLo0 and EntryLo1
+ * (CP0 Registers 2 and 3, Select 0)", "PageMask Register (CP0 Register 5, Select 0)", "TLB-Based Virtual Address
+ * Translation", and the exceptions "TLB Refill and XTLB Refill", "TLB Invalid" and "TLB Modified".
  * An entry is EntryLo rotated left by 6, so that an address stands where it is, with what is software's below:
  *   0 present  1 may be written  2 dirty of a page that may not be  3 a large page (level 1 and 2)
  *   4 XI  5 RI  6 G  7 V  8 D  11:9 C (2 uncached, 3 cached, 7 uncached accelerated)  58:12 address

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table format: PPC64 radix tree, 52 bits, pages of 4 KiB, 2 MiB and 1 GiB.
- * Power ISA 3.0B, book III: 5.7.10 "Radix Tree Translation", 5.7.10.1 "Radix Tree Page Directory Entry", 5.7.10.2
- * "Radix Tree Page Table Entry"; 5.10.1.2 "Modifying a Translation Table Entry": what becomes valid, and rights that
- * are added, want no TLBIE. Entries are big-endian; bits count from the low end here (the book's are 63 - n).
+ * Power ISA 3.0B, book III (chapter 5 is 6 from 3.0C on): 5.7.10 "Radix Tree Translation", 5.7.10.1 "Radix Tree Page
+ * Directory Entry", 5.7.10.2 "Radix Tree Page Table Entry"; 5.10.1.2 "Modifying a Translation Table Entry": what
+ * becomes valid, and rights that are added, want no TLBIE. Entries are big-endian; bits count from the low end here
+ * (the book's are 63 - n).
  *   63 V  62 L (leaf)  56:12 address  8 R  7 C  5:4 ATT (0 memory, 2 not idempotent, 3 tolerant)
  *   3 privileged only  2 read  1 read and write  0 execute;  a directory: 63 V, 59:8 address, 4:0 log2 of entries
  * Sizes of tables are in the entries: 13-9-9-9 bits, so that a root is 64 KiB and all others have 9. */

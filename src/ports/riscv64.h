@@ -3,7 +3,8 @@
  * RISC-V Instruction Set Manual, volume II: Privileged Architecture, 20211203: 4.4.1 "Addressing and Memory
  * Protection" (Sv39), 4.5.1 and 4.6.1 the same with a level more each; entries are those of 4.3.1 (Sv32).
  *   0 V  1 R  2 W  3 X  4 U  5 G  6 A  7 D  9:8 software  53:10 page number  60:54 reserved  62:61 type  63 N
- * - R, W and X clear: a table; D, A and U and all above 53 are then reserved (4.3.1, 4.4.1). W without R is reserved.
+ * - R, W and X clear: a table; D, A and U (4.3.1), and all above 53 (4.4.1, chapters 5 and 6), are then reserved. W
+ *   without R is reserved.
  * - Accessed and dirty are preset unless they are tracked: without Svadu a clear A, or D on a store, is a page
  *   fault (4.3.1).
  * - A large leaf whose page number is not aligned faults (4.3.2 "Virtual Address Translation Process", step 6).

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-table formats: s390x, dynamic address translation with two to four levels of region and segment tables.
- * z/Architecture Principles of Operation (SA22-7832), chapter 3: "Dynamic Address Translation", "Region-Table Entries",
- * "Segment-Table Entries", "Page-Table Entries"; enhanced DAT 1 and 2 (large leaves, FC), instruction-execution
- * protection (NX). Entries are big-endian; masks count from the low end. Indexes have 8 bits for pages, 11 above.
+ * z/Architecture Principles of Operation (SA22-7832-12), chapter 3: "Dynamic Address Translation", "Region-Table
+ * Entries", "Segment-Table Entries", "Page-Table Entries"; enhanced DAT 1 and 2 (large leaves, FC),
+ * instruction-execution protection (NX). Entries are big-endian; masks count from the low end. Indexes have 8 bits
+ * for pages, 11 above.
  *   page     frame ~0xfff  I 0x400  P 0x200 (read-only)  NX 0x100  0x800 zero  0xff software, of which 1 is in all leaves
  *   segment  origin ~0x7ff, or FC 0x400 and frame ~0xfffff  P 0x200  NX 0x100  I 0x20  TT 0xc = 0
  *   region 3 origin ~0xfff, or FC 0x400 and frame ~0x7fffffff  P  NX  I 0x20  TT 4  TL 3;  region 2: TT 8
  * An entry of 0 is valid: an empty one is I, and TT. Referenced and changed are kept with the frame, not here, as
  * is the storage key; who may use the address space is the control registers' to say.
- * CR0 has to allow NX (bit 43 from the high end), and large leaves (bit 40). CPUs without EDAT-1 or EDAT-2 (STFLE bits 8
- * and 78) do not look at FC, and take such a leaf for a table: `leaf_levels` of struct mm_pt_cfg is 1 or 3 there.
- * A CPU that may use an entry wants it changed by IPTE, IDTE, CRDTE or CSPG, not by a store ("Modification of
- * Translation Tables"): the walker stores, so this is for trees that no CPU has attached while they change. Attached is
- * what control registers lead to while the PSW turns translation on; nothing, while it is off: as
- * examples/kernel/s390x/ does it. */
+ * CR0 has to allow NX (bit 43 from the high end; STFLE bit 130), and large leaves (bit 40). CPUs without EDAT-1 or
+ * EDAT-2 (STFLE bits 8 and 78) do not look at FC, and take such a leaf for a table: `leaf_levels` of struct mm_pt_cfg
+ * is 1 or 3 there.
+ * A CPU that may use an entry which is valid wants it changed by IPTE, IDTE, CRDTE or CSPG, not by a store, but for
+ * bits 0xff of a page's ("Modification of Translation Tables"): the walker stores, so this is for trees that no CPU
+ * has attached while they change. Attached is what control registers lead to while the PSW turns translation on;
+ * nothing, while it is off: as examples/kernel/s390x/ does it. */
 #ifndef MM_SRC_PORTS_S390X_H
 #define MM_SRC_PORTS_S390X_H
 #include "ports/mask_any.h"

@@ -21,7 +21,8 @@
 
 #define ARMV7_TLB_FN static inline __attribute__((__always_inline__))
 
-/* DDI 0406C, A8.8.44 (DSB), A8.8.53 (ISB), B4.2.1 (branch predictors), B4.2.2 (TLBs). */
+/* DDI 0406C, A8.8.44 (DSB), A8.8.53 (ISB), B4.2.1 "Cache and branch predictor maintenance operations,
+ * VMSA"; B3.18.7 "TLB maintenance operations, functional group". */
 enum armv7_tlb_op {
 	ARMV7_DSB_ISHST,
 	ARMV7_DSB_ISH,

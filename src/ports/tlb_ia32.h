@@ -3,8 +3,10 @@
  * made and tried: tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, 4.10.4.1). Each of
- *                 these is serializing (8.3 "Serializing Instructions"), so that stores come before it:
+ * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, edition as in
+ *                 x86_64.h, 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"). Each of these is
+ *                 serializing ("Serializing Instructions" in chapter "Multiple-Processor Management"), so that stores
+ *                 come before it:
  *                 INVLPG drops the page, global or not, and all cached upper entries;
  *                 a write to CR3 all that is not global;
  *                 a write to CR4 that changes PGE, either way, all there is.

@@ -8,12 +8,12 @@
  * Invariants   F1 a local flush leaves no entry that the gather names in this CPU, under any ASID: what software has
  *                 stored to the tables before is what its refill handler finds after it, so no barrier is about stores.
  *              F2 what one instruction writes to a register of coprocessor 0, or to the TLB, the next but one need
- *                 not see without a barrier (MIPS64 Architecture For Programmers, MD00091, volume III, "CP0 Hazards",
- *                 tables of execution and of instruction hazards). EHB: MTC0 to Index before TLBR, DMTC0 to EntryHi
- *                 before TLBWI; TLBR before DMFC0 and MFC0 of what it wrote. TLBWI before the next TLBR: the EHB there
- *                 does it. Index has 32 bits, and PageMask but for pages of GiB: what DMFC0 and DMTC0 do to such is
- *                 not defined before Release 6 (volume II-A). MFC0 extends the sign: entries of 2 GiB and more,
- *                 which have bit 31 of PageMask, always go.
+ *                 not see without a barrier (MIPS64 Architecture For Programmers, volume III, MD00091, revision 6.03,
+ *                 "CP0 Hazards": tables of execution and of instruction hazards). EHB: MTC0 to Index before TLBR,
+ *                 DMTC0 to EntryHi before TLBWI; TLBR before DMFC0 and MFC0 of what it wrote. TLBWI before the next
+ *                 TLBR: the EHB there does it. Index has 32 bits, and PageMask but for pages of GiB: what DMFC0 and
+ *                 DMTC0 do to such is not defined before Release 6 (volume II-A, MD00087). MFC0 extends the sign:
+ *                 entries of 2 GiB and more, which have bit 31 of PageMask, always go.
  *              F3 JR.HB, at the end, is for what is fetched, loaded and stored, and for the ASID.
  *              F4 EntryHi.EHINV (Config4.IE is 2 or 3, as in Release 6) says that an entry is none, whatever else is in
  *                 it: no two of them are alike to the CPU (volume II-A, "TLBWI", "TLBR").

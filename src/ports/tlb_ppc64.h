@@ -18,7 +18,7 @@
 
 #define PPC_TLB_FN static inline __attribute__((__always_inline__))
 
-/* Book III, 5.9.3.3 "TLB Management Instructions": all process-scoped (PRS 1), of a radix tree (R 1). */
+/* 5.9.3.3 of that book, "TLB Management Instructions": all process-scoped (PRS 1), of a radix tree (R 1). */
 enum ppc64_tlb_op {
 	PPC_PTESYNC,
 	PPC_EIEIO,

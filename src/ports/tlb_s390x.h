@@ -3,11 +3,11 @@
  *
  * Theory of operation
  * Invariants   F1 the walker stores, and a store is not how an entry may be changed that a CPU may use (Principles of
- *                 Operation, SA22-7832, chapter 3, "Modification of Translation Tables"): IPTE, IDTE, CRDTE or CSPG
+ *                 Operation, SA22-7832-12, chapter 3, "Modification of Translation Tables"): IPTE, IDTE, CRDTE or CSPG
  *                 change it and forget it at once. So trees are detached while they change (ports/s390x.h), and what
  *                 is left to forget is what CPUs have kept of them from before: it stays in TLBs, and is used as soon
  *                 as the tree is attached again.
- *              F2 IDTE that clears by ASCE (chapter 10, "Invalidate DAT Table Entry", bit 52 of R2; R3 has the ASCE)
+ *              F2 IDTE that clears by ASCE (chapter 10, "Invalidate DAT Table Entry": bit 52 of R2; R3 has the ASCE)
  *                 does that on all CPUs, for all that was made under this ASCE. It serializes before and after, so
  *                 that nothing is to be ordered beside it. */
 #ifndef MM_SRC_PORTS_TLB_S390X_H

@@ -3,13 +3,14 @@
  * tlb_aarch64.h.
  *
  * Theory of operation
- * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, 4.10.4.1):
+ * Invariants   F1 a local flush leaves nothing that the gather names in this CPU (SDM volume 3A, edition as in
+ *                 x86_64.h, 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"):
  *                 INVLPG drops the page, global or not, and all cached upper entries, of this PCID;
  *                 a write to CR3 with bit 63 clear all that is not global of this PCID;
  *                 a write to CR4 that changes PGE, either way, all there is, of all PCIDs;
  *                 INVPCID what is not global of one PCID, for one address (type 0) or all (1); all there is (2).
- *                 Stores come before it: all but INVPCID are serializing (SDM volume 3A, 8.3 "Serializing
- *                 Instructions"); before INVPCID there is MFENCE.
+ *                 Stores come before it: all but INVPCID are serializing ("Serializing Instructions" in chapter
+ *                 "Multiple-Processor Management"); before INVPCID there is MFENCE.
  *              F2 INVLPG does not reach other PCIDs, but for what is global: not their cached upper entries, nor their
  *                 pages that are not global. */
 #ifndef MM_SRC_PORTS_TLB_X86_64_H
