@@ -130,7 +130,6 @@ BUGS
 9 limine types_are_understood
 40 region neighbours_join_in_every_order
 43 tiny every_size_alignment_and_page_is_used_to_its_end
-170 pt_pages pages_beside_what_is_no_table
 68 slab_harden nothing_is_read_behind_a_slab
 80 slab_harden a_write_after_free_is_found
 81 slab_harden a_nul_too_far_is_told_to_who_frees
@@ -159,6 +158,8 @@ BUGS
 165 pt_formats batches_tell_of_the_highest_frames
 166 pt_formats what_loops_ask_is_what_the_format_says
 167 pt_pages the_barest_leaf_keeps_its_table
+170 pt_pages pages_beside_what_is_no_table
+228 pt_runs .*Sv39, folded: a_run_that_is_broken_is_flushed_while_it_is_empty
 173 pt_formats what_stays_is_mapped_at_each_moment
 139 pt_flush ranges_are_all_of_what_is_flushed
 169 pt_flush a_guests_pages_are_forgotten_and_then_both_stages_as_one

@@ -18,7 +18,7 @@
 
 #define CASES    30  /* to find out what a format is asked for */
 #define PATIENCE 600 /* until a mutant is said not to be noticed: most are in the first few */
-#define MEETING  200  /* until a site is said to be none of a format's: nothing was left out there */
+#define MEETING  200 /* until a site is said to be none of a format's: nothing was left out there */
 
 enum change {
 	EMPTY_LEAF,
@@ -240,7 +240,7 @@ static void run_cases(unsigned format, unsigned cases)
 		run_random(format);
 }
 
-/* Does the oracle abort it? In a process of its own. */
+/* In a process of its own: the oracle aborts it, or does not, or nothing was left out. */
 enum end { NOTICED, NOT_NOTICED, NOT_MET };
 
 static enum end end_of(void (*run)(unsigned), unsigned what)
@@ -308,7 +308,7 @@ static bool is_elsewhere(unsigned site, const struct ora_arch *arch)
 		return arch->pairs;
 	case PT_SITE_JOIN_FLUSH: /* CPUs set bits meanwhile, which are lost: MM_PLANT_PT_COLLAPSE */
 	case PT_SITE_JOIN_SWAP:
-	case PT_SITE_RUN_SWAP: /* the same: MM_PLANT_RUN_FLUSH */
+	case PT_SITE_RUN_SWAP: /* nobody asks for that flush there but R1 of pt_run.c: test_pt_runs.c */
 		return !arch->must_break;
 	default:
 		return false;
@@ -354,7 +354,7 @@ static void try_site(unsigned site, struct tally *t)
 
 static void try_sites(struct tally *t)
 {
-	if (end_of(run_walks, CASES / 10) == NOTICED) {
+	if (end_of(run_walks, CASES / 10) != NOT_MET) {
 		++t->alive;
 		printf("a walk between two steps is taken for a mistake\n");
 	}

@@ -284,6 +284,32 @@ static void a_range_that_ends_in_two_runs_breaks_both(void **state)
 	finish();
 }
 
+static void (*flush)(void *ctx, const struct mm_tlb_gather *gather);
+static unsigned empty_ones;
+
+static void count_empty(void *ctx, const struct mm_tlb_gather *gather)
+{
+	mm_paddr_t pa;
+
+	empty_ones += mm_pt_translate(&pt, run, &pa) == MM_E_NOENT;
+	flush(ctx, gather);
+}
+
+/* R1, also where the architecture asks for no break-before-make, so that no oracle misses it. */
+static void a_run_that_is_broken_is_flushed_while_it_is_empty(void **state)
+{
+	start_on(state);
+	map_ok(run, pa0, run, RW, 0);
+	flush = ora.env.flush;
+	ora.env.flush = count_empty;
+	empty_ones = 0;
+	assert_int_equal(w->protect(&pt, run + page, page, MM_PT_READ, 0, &g), MM_OK);
+	ora.env.flush = flush;
+	assert_int_equal(empty_ones, 1);
+	set_protect(&want, run + page, run + 2 * page - 1, MM_PT_READ);
+	finish();
+}
+
 static void protect_keeps_a_run_that_lies_in_the_range(void **state)
 {
 	if (!start_noting(state))
@@ -773,6 +799,7 @@ int main(void)
 		cmocka_unit_test(a_run_in_the_way_is_seen),
 		cmocka_unit_test(a_part_is_unmapped),
 		cmocka_unit_test(a_range_that_ends_in_two_runs_breaks_both),
+		cmocka_unit_test(a_run_that_is_broken_is_flushed_while_it_is_empty),
 		cmocka_unit_test(protect_keeps_a_run_that_lies_in_the_range),
 		cmocka_unit_test(bits_of_one_member_are_those_of_all),
 		cmocka_unit_test(collapse_ors_bits_of_pages),

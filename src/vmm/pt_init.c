@@ -146,7 +146,7 @@ static bool pt_address_is_plain(const struct mm_pt *pt, mm_paddr_t pa)
 					pt_plain(port, port->table(pt, pa, 1) & pt->address) == pa);
 }
 
-/* Of the highest page and of the second one: what one of them is with its bytes swapped the other one is not. */
+/* Of the highest page and of the second one: the address of one of them may be the same with its bytes swapped. */
 static bool pt_addresses_are_plain(const struct mm_pt *pt)
 {
 	const uint64_t inside = pt_mask(pt->port, 0);
